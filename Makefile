@@ -1,0 +1,40 @@
+# `make` prints this help. `make run` and `make test` are all that a newcomer needs.
+NODE ?= node
+ARGS ?= --cores auto --listen 1935
+
+.PHONY: help run build test check fmt bench conf clean
+
+help: ## print this help
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: build ## install, build and start a live server on every core (ARGS="--cores 4 --listen 1935")
+	$(NODE) bin/dolphin.js $(ARGS)
+
+build: node_modules/.ok ## compile src, test and bench into dist
+	npx tsc -p tsconfig.json
+
+test: build ## every test: unit, process, docs, imports
+	sh test/run.sh
+
+check: node_modules/.ok ## types, lint, unused code, format
+	npx tsc -p tsconfig.json --noEmit
+	npx oxlint --type-aware src test bench bin
+	npx knip
+	npx oxfmt --check
+
+fmt: node_modules/.ok ## format and fix what can be fixed
+	npx oxlint --fix src test bench bin
+	npx oxfmt
+
+bench: build ## compare with nginx-rtmp on this machine and print the table
+	$(NODE) dist/bench/main.js
+
+conf: build ## print the configuration that a bare `dolphin` runs with
+	$(NODE) bin/dolphin.js conf
+
+clean: ## remove what was built
+	rm -rf dist node_modules/.ok
+
+node_modules/.ok: package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@

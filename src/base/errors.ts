@@ -1,0 +1,74 @@
+// The one error class and the list of its codes. Codes name an area and a cause; operators find each of them,
+// with its remedy, in docs/errors.md, and a test holds the two lists equal. Layers below `server` throw;
+// whoever owns a session, a child or a command line catches once, logs the code as `code`, and closes.
+
+/** Every code that an error, a closed connection or a refused start can carry. */
+export const errorCodes = [
+  "CONF_ARGUMENTS",
+  "CONF_DUPLICATE",
+  "CONF_FILE",
+  "CONF_NOT_SERVED",
+  "CONF_PLACE",
+  "CONF_RENAMED",
+  "CONF_SYNTAX",
+  "CONF_UNKNOWN",
+  "CONF_VALUE",
+  "RTMP_AGGREGATE",
+  "RTMP_AMF",
+  "RTMP_BUSY",
+  "RTMP_CHUNK_HEADER",
+  "RTMP_CHUNK_SIZE",
+  "RTMP_CHUNK_STREAMS",
+  "RTMP_COMMAND",
+  "RTMP_FLOOD",
+  "RTMP_FULL",
+  "RTMP_HANDSHAKE",
+  "RTMP_IDLE",
+  "RTMP_MEMORY",
+  "RTMP_MESSAGE_SIZE",
+  "RTMP_NAME",
+  "RTMP_SLOW",
+  "RTMP_STATE",
+  "RTMP_STREAMS",
+  "RTMP_TIMEOUT",
+  "RTMP_VHOST",
+  "FLV_NOT_FOUND",
+  "FLV_SLOW",
+  "FLV_SYNTAX",
+  "RELAY_CLOSED",
+  "RELAY_CONNECT",
+  "RELAY_NO_ORIGIN",
+  "RELAY_REFUSED",
+  "RELAY_TIMEOUT",
+  "IPC_MESSAGE",
+  "CHILD_EXITED",
+  "CHILD_GAVE_UP",
+  "CHILD_HUNG",
+  "CHILD_LISTEN",
+  "CHILD_START",
+] as const;
+
+/** One of {@link errorCodes}. */
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** An expected failure: a code for machines, a sentence for people, and the cause where there is one. */
+export class DolphinError extends Error {
+  override readonly name = "DolphinError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The sentence of anything that was thrown, for a log line or a terminal. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** The system's error code (`ECONNREFUSED` …) of anything that was thrown, or undefined. */
+export function errnoOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
+  return typeof thrown.code === "string" ? thrown.code : undefined;
+}

@@ -1,0 +1,90 @@
+// What a configuration is once it has been read: plain frozen data with every default filled in and every unit in
+// its name. It is made by load.ts, and travels to child processes as JSON, so it holds no functions or classes.
+
+/** An address to listen on or to connect to. `host` is an IP address or a name; IPv6 stands without brackets. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How timestamps of a stream are corrected: `full` makes them continuous, `zero` only starts them at 0. */
+export type TimeJitter = "full" | "zero" | "off";
+
+export interface Config {
+  /** The file it was read from, or null for the built-in default. */
+  readonly file: string | null;
+  /** RTMP addresses; at least one. */
+  readonly listen: readonly Endpoint[];
+  /** Connections of the whole box, RTMP and HTTP together; null: as many as the open-file limit allows. */
+  readonly maxConnections: number | null;
+  readonly daemon: boolean;
+  readonly pidFile: string | null;
+  /** The log: `file` null writes to the console. */
+  readonly log: { readonly file: string | null; readonly level: "trace" | "debug" | "info" | "warn" | "error" | "silent" };
+  /** HTTP streaming, or null when it is off. */
+  readonly http: { readonly listen: readonly Endpoint[]; readonly crossdomain: boolean } | null;
+  readonly vhosts: readonly Vhost[];
+  readonly dolphin: DolphinBlock;
+}
+
+/** What SRS has no words for: the root block `dolphin { … }`. Flags of the command line win over it. */
+export interface DolphinBlock {
+  readonly plan: "a" | "single";
+  /** Worker processes; `auto` is what the CPU set and the cgroup allow. */
+  readonly cores: number | "auto";
+  /** Where PlanA's origin runs: in the master, or in a child of its own. */
+  readonly originProcess: "master" | "child";
+  /** The control socket; null: a default below the runtime folder. */
+  readonly controlSocket: string | null;
+  /** A child that has not been heard for so long is taken as hung. */
+  readonly heartbeatTimeoutMs: number;
+  /** How long a stop may take before what is left is killed. */
+  readonly stopTimeoutMs: number;
+  /** How long HTTP-FLV waits for a stream that is not (or no longer) published. */
+  readonly flvWaitMs: number;
+  /** How long an edge keeps pulling after its last player left. */
+  readonly pullLingerMs: number;
+}
+
+export interface Vhost {
+  /** `__defaultVhost__` serves every name that no other vhost has. */
+  readonly name: string;
+  readonly enabled: boolean;
+  /** Output chunk size in bytes, 128…65536. */
+  readonly chunkSize: number;
+  /** Window sizes in bytes; 0: the peer's own for what we receive, none announced for what we send. */
+  readonly inAckSizeBytes: number;
+  readonly outAckSizeBytes: number;
+  readonly minLatency: boolean;
+  readonly tcpNodelay: boolean;
+  readonly cluster: {
+    readonly mode: "local" | "remote";
+    /** Upstream servers in the order of preference; at least one when the mode is remote. */
+    readonly origins: readonly Endpoint[];
+    /** The vhost asked for upstream; `[vhost]` stands for the client's. */
+    readonly vhost: string;
+    /** Whether our connect command tells who we are. */
+    readonly debugSrsUpnode: boolean;
+  };
+  readonly play: {
+    readonly gopCache: boolean;
+    /** 0: no limit in frames (the limit in bytes stays). */
+    readonly gopCacheMaxFrames: number;
+    readonly queueLengthMs: number;
+    readonly mwLatencyMs: number;
+    readonly timeJitter: TimeJitter;
+    /** Keep the encoder's timestamps untouched. */
+    readonly atc: boolean;
+    readonly reduceSequenceHeader: boolean;
+  };
+  readonly publish: { readonly firstPacketTimeoutMs: number; readonly normalTimeoutMs: number };
+  readonly httpRemux: {
+    readonly enabled: boolean;
+    /** For example `[vhost]/[app]/[stream].flv`. */
+    readonly mount: string;
+    readonly hasAudio: boolean;
+    readonly hasVideo: boolean;
+    readonly guessHasAv: boolean;
+  };
+  readonly forward: { readonly enabled: boolean; readonly destinations: readonly Endpoint[] };
+}

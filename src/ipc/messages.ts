@@ -1,0 +1,91 @@
+// What the master and its children say to each other, and nothing else: one union per direction.
+// Both sides run the same build, so a message is checked for its `type` and trusted beyond it.
+//
+//   child                                  master
+//     │ hello ──────────────────────────────▶│
+//     │◀────────────────────────── configure │
+//     │ ready (it serves) or refused ───────▶│
+//     │ heartbeat, every second ────────────▶│
+//     │◀───────────────────────────── report │  somebody asked for `dolphin status`
+//     │ reported ───────────────────────────▶│
+//     │◀─────────────────────────────── stop │  then the child leaves by itself
+import { DolphinError } from "../base/errors.js";
+import type { Config, Endpoint } from "../conf/config.js";
+
+/** One public address that a child serves. */
+export interface Listener {
+  readonly protocol: "rtmp" | "http";
+  readonly endpoint: Endpoint;
+  /** A listening descriptor of the master's that is this child's alone; null: bind `endpoint` through the cluster module. */
+  readonly fd: number | null;
+}
+
+/** Everything that a server process needs to know: it reads no file and no flag of its own. */
+export interface ServerSetup {
+  /** `edge-1`, `origin`, `server`. */
+  readonly name: string;
+  readonly config: Config;
+  readonly listeners: readonly Listener[];
+  /** The secret by which the box's own origin knows its own edges; 32 hex digits. */
+  readonly edgeKey: string;
+  /** Connections that this process accepts; null: no limit of its own. */
+  readonly maxConnections: number | null;
+}
+
+/** Running totals of one server process; bytes count since its start, the rest is now. */
+export interface ServerStats {
+  readonly connections: number;
+  readonly players: number;
+  readonly publishers: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** The longest that the event loop was late since the last heartbeat. */
+  readonly lagMs: number;
+}
+
+/** One live or awaited stream as one server process sees it. */
+export interface StreamReport {
+  readonly vhost: string;
+  readonly app: string;
+  readonly stream: string;
+  /** `publish`: somebody publishes here; `pull`: from `from`; `wait`: players wait for a publisher. */
+  readonly state: "publish" | "pull" | "push" | "wait";
+  /** The publisher's address, or the upstream that it is pulled from; empty while waiting. */
+  readonly from: string;
+  /** Viewers; the box's own edges are not counted. */
+  readonly players: number;
+  readonly edges: number;
+  readonly video: string;
+  readonly audio: string;
+  readonly bytesIn: number;
+}
+
+export type FromChild =
+  | { readonly type: "hello" }
+  | { readonly type: "ready"; readonly endpoints: readonly { readonly protocol: "rtmp" | "http"; readonly endpoint: Endpoint }[] }
+  | { readonly type: "refused"; readonly code: string; readonly message: string }
+  | { readonly type: "heartbeat"; readonly stats: ServerStats }
+  | { readonly type: "reported"; readonly id: number; readonly streams: readonly StreamReport[] };
+
+export type ToChild =
+  | { readonly type: "configure"; readonly setup: ServerSetup }
+  | { readonly type: "report"; readonly id: number }
+  | { readonly type: "stop"; readonly reason: string };
+
+const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>(["hello", "ready", "refused", "heartbeat", "reported"]);
+const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>(["configure", "report", "stop"]);
+
+/** Narrows what a child sent. Throws IPC_MESSAGE for anything that no child says. */
+export function parseFromChild(message: unknown): FromChild {
+  return narrow<FromChild>(message, fromChildTypes);
+}
+
+/** Narrows what the master sent. Throws IPC_MESSAGE for anything that the master never says. */
+export function parseToChild(message: unknown): ToChild {
+  return narrow<ToChild>(message, toChildTypes);
+}
+
+function narrow<T>(message: unknown, types: ReadonlySet<unknown>): T {
+  if (typeof message === "object" && message !== null && "type" in message && types.has(message.type)) return message as T;
+  throw new DolphinError("IPC_MESSAGE", `a message of no known type: ${JSON.stringify(message)?.slice(0, 100)}`);
+}
