@@ -1,0 +1,68 @@
+// What the first bytes of an audio or video message tell: whether a player can start there, whether it configures the
+// decoder, and the codec's name. Media is never decoded, and anything not understood is ordinary media.
+// Source: Adobe FLV 10.1 sections E.4.2 and E.4.3; Enhanced RTMP v2, "ExVideoTagHeader" and "ExAudioTagHeader".
+
+const avcSequenceHeader = 0;
+const exSequenceStart = 0;
+const exMpeg2TsSequenceStart = 5;
+const exAudioFormat = 9;
+
+const videoNames: Readonly<Record<number, string>> = { 2: "H.263", 4: "VP6", 7: "H.264", 12: "H.265", 13: "AV1" };
+const audioNames: Readonly<Record<number, string>> = { 0: "PCM", 1: "ADPCM", 2: "MP3", 7: "PCMA", 8: "PCMU", 10: "AAC", 11: "Speex", 13: "Opus", 14: "MP3" };
+const fourCcNames: Readonly<Record<string, string>> = {
+  avc1: "H.264",
+  hvc1: "H.265",
+  av01: "AV1",
+  vp08: "VP8",
+  vp09: "VP9",
+  mp4a: "AAC",
+  Opus: "Opus",
+  fLaC: "FLAC",
+  ".mp3": "MP3",
+  "ac-3": "AC-3",
+  "ec-3": "E-AC-3",
+};
+
+/** Whether a video message is a frame that decoding can start at. A sequence header counts as one in some encoders: it is none here. */
+export function isKeyFrame(video: Buffer): boolean {
+  return video.length > 0 && ((video[0]! >> 4) & 7) === 1 && !isVideoHeader(video);
+}
+
+/** Whether a video message configures the decoder: AVC and HEVC configuration records, or an enhanced sequence start. */
+export function isVideoHeader(video: Buffer): boolean {
+  if (video.length < 2) return false;
+  const first = video[0]!;
+  if ((first & 0x80) !== 0) {
+    const packet = first & 0x0f;
+    return packet === exSequenceStart || packet === exMpeg2TsSequenceStart;
+  }
+  const codec = first & 0x0f;
+  return (codec === 7 || codec === 12 || codec === 13) && video[1] === avcSequenceHeader;
+}
+
+/** Whether an audio message configures the decoder: an AudioSpecificConfig, or an enhanced sequence start. */
+export function isAudioHeader(audio: Buffer): boolean {
+  if (audio.length < 2) return false;
+  const format = audio[0]! >> 4;
+  if (format === exAudioFormat) return (audio[0]! & 0x0f) === exSequenceStart;
+  return format === 10 && audio[1] === 0;
+}
+
+/** The codec of a video message for people, for example `H.264`; `video` when the number is not known. */
+export function videoCodec(video: Buffer): string {
+  if (video.length === 0) return "";
+  if ((video[0]! & 0x80) !== 0) return fourCc(video, "video");
+  return videoNames[video[0]! & 0x0f] ?? "video";
+}
+
+/** The codec of an audio message for people, for example `AAC`; `audio` when the number is not known. */
+export function audioCodec(audio: Buffer): string {
+  if (audio.length === 0) return "";
+  const format = audio[0]! >> 4;
+  if (format === exAudioFormat) return fourCc(audio, "audio");
+  return audioNames[format] ?? "audio";
+}
+
+function fourCc(media: Buffer, otherwise: string): string {
+  return fourCcNames[media.toString("latin1", 1, 5)] ?? otherwise;
+}

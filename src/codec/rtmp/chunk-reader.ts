@@ -1,0 +1,265 @@
+// Chunks → messages. Bytes come as they come from a socket, split anywhere; whole messages go to the handler by a
+// direct call. Nothing is concatenated: a header that straddles two reads is completed in a scratch of 18 bytes, and a
+// payload is copied once, from the read into the message's own memory. Every limit is checked before memory is taken.
+//
+//   basic header 1–3 │ message header 11, 7, 3 or 0 │ extended timestamp 0 or 4 │ payload up to the chunk size
+//
+// A chunk stream (csid) remembers its last header, which fmt 1, 2 and 3 leave parts of out. Source: Adobe RTMP 1.0
+// section 5.3.1. The control messages that change the reading itself (chunk size, abort) are obeyed here.
+import { DolphinError } from "../../base/errors.js";
+import { extendedFrom } from "./chunk-writer.js";
+import { messageType, type Message } from "./message.js";
+
+/** Chunk streams that one connection may use; encoders use fewer than 10. */
+export const maxChunkStreams = 64;
+/** Longest command, data or control message. */
+export const maxDataBytes = 1 << 20;
+/** Longest audio, video or aggregate message. */
+export const maxMediaBytes = 8 << 20;
+/** Memory that the unfinished messages of one connection may take together. */
+export const maxPendingBytes = 16 << 20;
+/** Smallest chunk size that is obeyed: below it a peer buys much work with few bytes. */
+export const minChunkSize = 128;
+/** Largest chunk size: a message cannot be longer. */
+export const maxChunkSize = 0xffffff;
+
+const longestHeader = 3 + 11 + 4;
+/** A payload gets its whole memory at once up to here, and doubles beyond it as bytes really come. */
+const eagerBytes = 64 << 10;
+const noPayload = Buffer.alloc(0);
+
+/** What is remembered of one chunk stream. */
+interface ChunkStream {
+  readonly csid: number;
+  /** Whether a message header has been seen, so that fmt 1–3 have something to refer to. */
+  isKnown: boolean;
+  timestamp: number;
+  /** What the timestamp field last said: an absolute time after fmt 0, a difference after fmt 1 and 2. */
+  field: number;
+  isExtended: boolean;
+  /** Whether fmt 3 chunks repeat the extended timestamp: they should, and some encoders do not. */
+  repeatsExtended: boolean | null;
+  length: number;
+  type: number;
+  streamId: number;
+  /** The message under way, or null between messages. */
+  payload: Buffer | null;
+  received: number;
+}
+
+/** Reads one direction of one connection. It has no lifetime to end: drop it with its connection. */
+export class ChunkReader {
+  private readonly onMessage: (message: Message) => void;
+  private readonly streams = new Map<number, ChunkStream>();
+  private chunkSize = 128;
+  private pendingBytes = 0;
+  /** A header cut off by the end of a read, completed from the next one. */
+  private readonly scratch = Buffer.alloc(longestHeader);
+  private scratchBytes = 0;
+  /** The chunk whose payload is being read, and how much of it is still to come. */
+  private current: ChunkStream | null = null;
+  private chunkRest = 0;
+
+  /** `onMessage` is called for every complete message; it owns the payload, and what it throws goes to the caller of `push`. */
+  constructor(onMessage: (message: Message) => void) {
+    this.onMessage = onMessage;
+  }
+
+  /**
+   * Takes the next bytes of the connection. They are copied where they are kept; the buffer stays the caller's.
+   * Throws RTMP_CHUNK_HEADER, RTMP_CHUNK_SIZE, RTMP_CHUNK_STREAMS, RTMP_MESSAGE_SIZE or RTMP_MEMORY; the connection is
+   * then lost, for nothing tells where the next chunk begins.
+   */
+  push(bytes: Buffer): void {
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.current !== null) at = this.readPayload(this.current, bytes, at);
+      else if (this.scratchBytes > 0) at = this.completeHeader(bytes, at);
+      else {
+        const after = this.readHeader(bytes, at, bytes.length);
+        if (after < 0) {
+          this.scratchBytes = bytes.copy(this.scratch, 0, at);
+          return;
+        }
+        at = after;
+      }
+    }
+  }
+
+  /** Continues a header that a read cut off: a copy of what follows is appended to it, and only what it used is consumed. */
+  private completeHeader(bytes: Buffer, at: number): number {
+    const had = this.scratchBytes;
+    const end = had + bytes.copy(this.scratch, had, at, at + longestHeader - had);
+    const after = this.readHeader(this.scratch, 0, end);
+    if (after < 0) {
+      this.scratchBytes = end;
+      return bytes.length;
+    }
+    this.scratchBytes = 0;
+    return at + after - had;
+  }
+
+  /** Reads the header of a chunk and opens its payload. Returns the position after it, or -1 when bytes are missing. */
+  private readHeader(bytes: Buffer, start: number, end: number): number {
+    const first = bytes[start]!;
+    const fmt = first >>> 6;
+    let csid = first & 0x3f;
+    let at = start + 1;
+    if (csid === 0) {
+      if (end - at < 1) return -1;
+      csid = 64 + bytes[at]!;
+      at += 1;
+    } else if (csid === 1) {
+      if (end - at < 2) return -1;
+      csid = 64 + bytes[at]! + bytes[at + 1]! * 256;
+      at += 2;
+    }
+    const stream = this.streams.get(csid) ?? this.addStream(csid);
+    const isContinuation = stream.payload !== null;
+    if (fmt === 3) return this.readContinuation(stream, isContinuation, bytes, at, end);
+    if (isContinuation) {
+      throw new DolphinError("RTMP_CHUNK_HEADER", `chunk stream ${csid}: a new header (fmt ${fmt}) inside a message`);
+    }
+    // librtmp opens the control stream with fmt 1, which cannot harm: everything it leaves out is 0
+    if (fmt !== 0 && !stream.isKnown && !(fmt === 1 && csid === 2)) {
+      throw new DolphinError("RTMP_CHUNK_HEADER", `chunk stream ${csid} opens with fmt ${fmt}, which refers to a header before it`);
+    }
+    const headerBytes = fmt === 0 ? 11 : fmt === 1 ? 7 : 3;
+    if (end - at < headerBytes) return -1;
+    const time = bytes.readUIntBE(at, 3);
+    const isExtended = time === extendedFrom;
+    if (isExtended && end - at < headerBytes + 4) return -1;
+    if (fmt <= 1) {
+      stream.length = bytes.readUIntBE(at + 3, 3);
+      stream.type = bytes[at + 6]!;
+    }
+    if (fmt === 0) stream.streamId = bytes.readUInt32LE(at + 7);
+    stream.isExtended = isExtended;
+    stream.field = isExtended ? bytes.readUInt32BE(at + headerBytes) : time;
+    stream.timestamp = fmt === 0 ? stream.field : (stream.timestamp + stream.field) >>> 0;
+    stream.isKnown = true;
+    this.openPayload(stream);
+    return at + headerBytes + (isExtended ? 4 : 0);
+  }
+
+  /** fmt 3: the next chunk of a message, or a message whose header is the last one's. */
+  private readContinuation(stream: ChunkStream, isContinuation: boolean, bytes: Buffer, start: number, end: number): number {
+    if (!stream.isKnown) {
+      throw new DolphinError("RTMP_CHUNK_HEADER", `chunk stream ${stream.csid} opens with fmt 3, which refers to a header before it`);
+    }
+    let at = start;
+    if (stream.isExtended && stream.repeatsExtended !== false) {
+      if (end - at < 4) {
+        // fewer bytes may be all there is when the extended timestamp is left out: only an unknown habit makes it ambiguous
+        return -1;
+      }
+      const value = bytes.readUInt32BE(at);
+      stream.repeatsExtended ??= value === stream.field || value === stream.timestamp;
+      if (stream.repeatsExtended) at += 4;
+    }
+    if (!isContinuation) {
+      stream.timestamp = (stream.timestamp + stream.field) >>> 0;
+      this.openPayload(stream);
+    } else this.openChunk(stream);
+    return at;
+  }
+
+  private addStream(csid: number): ChunkStream {
+    if (this.streams.size >= maxChunkStreams) {
+      throw new DolphinError("RTMP_CHUNK_STREAMS", `more than ${maxChunkStreams} chunk streams on one connection`);
+    }
+    const stream: ChunkStream = {
+      csid,
+      isKnown: false,
+      timestamp: 0,
+      field: 0,
+      isExtended: false,
+      repeatsExtended: null,
+      length: 0,
+      type: 0,
+      streamId: 0,
+      payload: null,
+      received: 0,
+    };
+    this.streams.set(csid, stream);
+    return stream;
+  }
+
+  /** Begins a message whose header is in `stream`. */
+  private openPayload(stream: ChunkStream): void {
+    const { length, type } = stream;
+    const isMedia = type === messageType.audio || type === messageType.video || type === messageType.aggregate;
+    if (length > (isMedia ? maxMediaBytes : maxDataBytes)) {
+      throw new DolphinError("RTMP_MESSAGE_SIZE", `a message of type ${type} announces ${length} bytes`);
+    }
+    stream.received = 0;
+    if (length === 0) {
+      this.finish(stream, noPayload);
+      return;
+    }
+    stream.payload = this.takeMemory(Math.min(length, eagerBytes));
+    this.openChunk(stream);
+  }
+
+  private openChunk(stream: ChunkStream): void {
+    this.current = stream;
+    this.chunkRest = Math.min(this.chunkSize, stream.length - stream.received);
+  }
+
+  private readPayload(stream: ChunkStream, bytes: Buffer, at: number): number {
+    const count = Math.min(this.chunkRest, bytes.length - at);
+    let payload = stream.payload!;
+    if (stream.received + count > payload.length) payload = this.grow(stream, payload, stream.received + count);
+    bytes.copy(payload, stream.received, at, at + count);
+    stream.received += count;
+    this.chunkRest -= count;
+    if (this.chunkRest === 0) {
+      this.current = null;
+      if (stream.received === stream.length) {
+        stream.payload = null;
+        this.pendingBytes -= payload.length;
+        this.finish(stream, payload);
+      }
+    }
+    return at + count;
+  }
+
+  private grow(stream: ChunkStream, payload: Buffer, needed: number): Buffer {
+    const grown = this.takeMemory(Math.min(stream.length, Math.max(needed, 2 * payload.length)));
+    payload.copy(grown, 0, 0, stream.received);
+    this.pendingBytes -= payload.length;
+    stream.payload = grown;
+    return grown;
+  }
+
+  private takeMemory(bytes: number): Buffer {
+    if (this.pendingBytes + bytes > maxPendingBytes) {
+      throw new DolphinError("RTMP_MEMORY", `unfinished messages of one connection would take more than ${maxPendingBytes} bytes`);
+    }
+    this.pendingBytes += bytes;
+    return Buffer.allocUnsafe(bytes);
+  }
+
+  private finish(stream: ChunkStream, payload: Buffer): void {
+    const { type, streamId, timestamp } = stream;
+    if (type === messageType.setChunkSize) this.setChunkSize(payload);
+    else if (type === messageType.abort) this.abort(payload);
+    else this.onMessage({ type, streamId, timestamp, payload });
+  }
+
+  private setChunkSize(payload: Buffer): void {
+    const size = payload.length >= 4 ? payload.readUInt32BE(0) : 0;
+    if (size < minChunkSize || size > 0x7fffffff) {
+      throw new DolphinError("RTMP_CHUNK_SIZE", `the peer sets a chunk size of ${size}; ${minChunkSize} is the least`);
+    }
+    this.chunkSize = Math.min(size, maxChunkSize);
+  }
+
+  /** Drops the unfinished message of a chunk stream (section 5.4.2). */
+  private abort(payload: Buffer): void {
+    const stream = payload.length >= 4 ? this.streams.get(payload.readUInt32BE(0)) : undefined;
+    if (stream === undefined || stream.payload === null) return;
+    this.pendingBytes -= stream.payload.length;
+    stream.payload = null;
+  }
+}

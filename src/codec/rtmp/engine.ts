@@ -1,0 +1,168 @@
+// One side of an RTMP connection without its socket: handshake, chunks, acknowledgements and pings. A session (server
+// side) or a client feeds it what arrives and sends what it returns; the engine calls back with whole messages.
+// Commands, streams and time-outs are the session's.
+//
+//   server:  hello (C0C1) → echo (C2) → chunks          client:  answer (S0S1S2) → chunks
+import { DolphinError } from "../../base/errors.js";
+import { ChunkReader } from "./chunk-reader.js";
+import { writeMessages } from "./chunk-writer.js";
+import { answerBytes, answerHello, answerServer, checkVersion, handshakeBytes, helloBytes, makeHello } from "./handshake.js";
+import { controlEvent, controlMessage, messageType, userControl, type Message } from "./message.js";
+
+/** What an engine tells its session. All calls happen inside `start` or `receive`. */
+export interface EngineHandler {
+  /** Bytes to send now. The session owns them. */
+  onSend(bytes: Buffer): void;
+  /** The handshake is through; messages may be written. */
+  onOpen(): void;
+  /** A message that is not the engine's own business: commands, data, media, user control other than pings. */
+  onMessage(message: Message): void;
+}
+
+type Phase = "hello" | "echo" | "answer" | "chunks";
+
+/** A peer that wants acknowledgements more often than this only wants work. */
+const leastAckWindow = 2500;
+
+/** An incoming (`server`) or outgoing (`client`) connection's protocol state. Nothing to close: drop it. */
+export class Engine {
+  private readonly handler: EngineHandler;
+  private readonly reader = new ChunkReader((message) => this.dispatch(message));
+  private phase: Phase;
+  /** The part of the handshake that has come so far; null when none is awaited. */
+  private partial: Buffer | null;
+  private partialBytes = 0;
+  private outChunkSize = 128;
+  private ackWindow = 0;
+  private ackedBytes = 0;
+  /** Bytes received so far, handshake included. */
+  bytesIn = 0;
+
+  constructor(side: "server" | "client", handler: EngineHandler) {
+    this.handler = handler;
+    this.phase = side === "server" ? "hello" : "answer";
+    this.partial = Buffer.allocUnsafe(side === "server" ? helloBytes : answerBytes);
+  }
+
+  /** A client's first words; a server has none. */
+  start(): void {
+    if (this.phase === "answer") this.handler.onSend(makeHello());
+  }
+
+  /** Whether the handshake is through. */
+  get isOpen(): boolean {
+    return this.phase === "chunks";
+  }
+
+  /** Takes what the socket read; the buffer stays the caller's. Throws the codes of the handshake, the chunk reader, and RTMP_AGGREGATE. */
+  receive(bytes: Buffer): void {
+    this.bytesIn += bytes.length;
+    let at = 0;
+    while (this.phase !== "chunks" && at < bytes.length) at += this.shake(bytes.subarray(at));
+    if (at < bytes.length) this.reader.push(at === 0 ? bytes : bytes.subarray(at));
+    if (this.ackWindow > 0 && this.bytesIn - this.ackedBytes >= this.ackWindow / 2) {
+      this.ackedBytes = this.bytesIn;
+      this.write([controlMessage(messageType.acknowledgement, this.bytesIn)]);
+    }
+  }
+
+  /** Encodes and sends messages as one piece. A chunk size among them holds from the next message on. */
+  write(messages: readonly Message[]): void {
+    const cut = messages.findIndex((message) => message.type === messageType.setChunkSize);
+    if (cut < 0) {
+      this.handler.onSend(writeMessages(messages, this.outChunkSize));
+      return;
+    }
+    const before = writeMessages(messages.slice(0, cut + 1), this.outChunkSize);
+    this.outChunkSize = messages[cut]!.payload.readUInt32BE(0);
+    this.handler.onSend(Buffer.concat([before, writeMessages(messages.slice(cut + 1), this.outChunkSize)]));
+  }
+
+  /** Sets the acknowledgement window for what we receive, over the peer's own wish. */
+  setAckWindow(bytes: number): void {
+    this.ackWindow = Math.max(bytes, leastAckWindow);
+  }
+
+  /** Takes a piece of the handshake and returns how many bytes it used. */
+  private shake(bytes: Buffer): number {
+    if (this.phase === "echo") {
+      const rest = handshakeBytes - this.partialBytes; // C2 proves nothing that we rely on: it is passed over
+      const used = Math.min(rest, bytes.length);
+      this.partialBytes += used;
+      if (used === rest) this.open();
+      return used;
+    }
+    if (this.phase === "hello" && this.partialBytes === 0) checkVersion(bytes[0]!);
+    const partial = this.partial!;
+    const used = bytes.copy(partial, this.partialBytes);
+    this.partialBytes += used;
+    if (this.partialBytes < partial.length) return used;
+    this.partialBytes = 0;
+    this.partial = null;
+    if (this.phase === "hello") {
+      this.phase = "echo";
+      this.handler.onSend(answerHello(partial));
+    } else {
+      this.handler.onSend(answerServer(partial));
+      this.open();
+    }
+    return used;
+  }
+
+  private open(): void {
+    this.phase = "chunks";
+    this.handler.onOpen();
+  }
+
+  private dispatch(message: Message): void {
+    const { type, payload } = message;
+    switch (type) {
+      case messageType.windowAckSize:
+        if (payload.length >= 4) this.setAckWindow(payload.readUInt32BE(0));
+        return;
+      case messageType.acknowledgement:
+      case messageType.setPeerBandwidth:
+        return; // told to us for information; we pace by TCP
+      case messageType.userControl:
+        this.control(message);
+        return;
+      case messageType.aggregate:
+        splitAggregate(message, (part) => this.handler.onMessage(part));
+        return;
+      default:
+        this.handler.onMessage(message);
+    }
+  }
+
+  private control(message: Message): void {
+    const { payload } = message;
+    if (payload.length < 2) return;
+    const event = payload.readUInt16BE(0);
+    if (event === controlEvent.pingRequest && payload.length >= 6) {
+      this.write([userControl(controlEvent.pingResponse, payload.readUInt32BE(2))]);
+    } else this.handler.onMessage(message);
+  }
+}
+
+/**
+ * Cuts an aggregate into its messages: FLV tags in a row, whose times count from the aggregate's (section 7.1.6).
+ * The parts are views of the aggregate's payload. Throws RTMP_AGGREGATE when a part does not fit or is itself one.
+ */
+function splitAggregate(aggregate: Message, emit: (part: Message) => void): void {
+  const { payload, streamId } = aggregate;
+  let at = 0;
+  let base: number | null = null;
+  while (at < payload.length) {
+    if (payload.length - at < 11) throw new DolphinError("RTMP_AGGREGATE", "an aggregate ends inside the header of a part");
+    const type = payload[at]!;
+    const length = payload.readUIntBE(at + 1, 3);
+    const time = payload.readUIntBE(at + 4, 3) + payload[at + 7]! * 0x1000000;
+    const body = at + 11;
+    if (length > payload.length - body) throw new DolphinError("RTMP_AGGREGATE", "an aggregate's part is longer than the aggregate");
+    if (type === messageType.aggregate) throw new DolphinError("RTMP_AGGREGATE", "an aggregate inside an aggregate");
+    base ??= time;
+    const timestamp = (aggregate.timestamp + time - base) >>> 0;
+    emit({ type, streamId, timestamp, payload: payload.subarray(body, body + length) });
+    at = body + length + 4; // the back pointer; the last one may be missing
+  }
+}

@@ -1,0 +1,82 @@
+// What a new viewer needs before the next live packet makes sense: metadata, decoder configuration, and the packets since
+// the last key frame (the GOP cache). Kept per source, bounded in packets and in bytes.
+import { messageType } from "../codec/rtmp/message.js";
+import { at, type Packet } from "./packet.js";
+
+/** The GOP cache is given up above this: a stream without key frames must not fill the memory. */
+export const maxGopBytes = 16 << 20;
+/** So many audio packets without video in between mean that the stream is audio alone. */
+const pureAudioPackets = 115;
+
+export interface StartCacheOptions {
+  readonly gopCache: boolean;
+  /** Most packets that are kept since the last key frame; 0: no limit but {@link maxGopBytes}. */
+  readonly gopCacheMaxFrames: number;
+}
+
+/** The cache of one source. `clear` empties it when the publisher leaves. */
+export class StartCache {
+  private readonly options: StartCacheOptions;
+  private metadata: Packet | null = null;
+  private videoHeader: Packet | null = null;
+  private audioHeader: Packet | null = null;
+  private gop: Packet[] = [];
+  private gopBytes = 0;
+  private audioSinceVideo = 0;
+  private lastTimestamp = 0;
+
+  constructor(options: StartCacheOptions) {
+    this.options = options;
+  }
+
+  /** Takes the next packet of the stream. */
+  push(packet: Packet): void {
+    this.lastTimestamp = packet.timestamp;
+    if (packet.type === messageType.data) this.metadata = packet;
+    else if (packet.isHeader) {
+      if (packet.type === messageType.video) this.videoHeader = packet;
+      else this.audioHeader = packet;
+    } else if (this.options.gopCache) this.pushMedia(packet);
+  }
+
+  /** Whether a packet repeats the header that is already known. */
+  repeatsHeader(packet: Packet): boolean {
+    if (!packet.isHeader) return false;
+    const known = packet.type === messageType.video ? this.videoHeader : this.audioHeader;
+    return known !== null && known.payload.equals(packet.payload);
+  }
+
+  /** Metadata and decoder configuration, stamped with the time of the packet that will follow them. */
+  headers(timestamp: number): Packet[] {
+    return [this.metadata, this.audioHeader, this.videoHeader].filter((packet) => packet !== null).map((packet) => at(packet, timestamp));
+  }
+
+  /** All that a new viewer is given at once. Empty when nothing has been published. */
+  start(): Packet[] {
+    return [...this.headers(this.gop[0]?.timestamp ?? this.lastTimestamp), ...this.gop];
+  }
+
+  clear(): void {
+    this.metadata = null;
+    this.videoHeader = null;
+    this.audioHeader = null;
+    this.dropGop();
+  }
+
+  private pushMedia(packet: Packet): void {
+    if (packet.isKeyFrame) this.dropGop();
+    else if (this.gop.length === 0) return; // nothing can be decoded before the first key frame
+    this.audioSinceVideo = packet.type === messageType.audio ? this.audioSinceVideo + 1 : 0;
+    this.gop.push(packet);
+    this.gopBytes += packet.payload.length;
+    const most = this.options.gopCacheMaxFrames;
+    const isTooLarge = this.gopBytes > maxGopBytes || (most > 0 && this.gop.length > most);
+    if (isTooLarge || this.audioSinceVideo > pureAudioPackets) this.dropGop();
+  }
+
+  private dropGop(): void {
+    this.gop = [];
+    this.gopBytes = 0;
+    this.audioSinceVideo = 0;
+  }
+}

@@ -1,0 +1,56 @@
+// The clock of a source: turns the publisher's timestamps into ones that viewers can rely on. It is kept once per
+// source, not per viewer, so that every viewer sees the same bytes, and survives publishers that come and go:
+//
+//   publisher   5000 5040 5080 │ gone │ 0 40 80          (restarted: its clock begins anew)
+//   viewers        0   40   80 │      │ 90 130 170       (a splice is a step of 10 ms, never backwards)
+import type { TimeJitter } from "../conf/config.js";
+
+/** A step of more than this is a jump of the clock, not media. */
+const largestStepMs = 250;
+/** What a jump or a splice is replaced with. */
+const spliceStepMs = 10;
+
+/** Correction state of one source. */
+export interface Timeline {
+  /**
+   * `full` repairs jumps; `zero` only starts at 0; `off` leaves all as it is; `follow` is `full` for a stream that another
+   * server has already corrected: it starts at the time that it finds, so that all edges of an origin agree.
+   */
+  readonly mode: TimeJitter | "follow";
+  lastIn: number | null;
+  lastOut: number;
+  /** The last time given to each type, which never goes back within it. */
+  readonly lastOfType: Map<number, number>;
+  isSplice: boolean;
+}
+
+export function makeTimeline(mode: Timeline["mode"]): Timeline {
+  return { mode, lastIn: null, lastOut: 0, lastOfType: new Map(), isSplice: false };
+}
+
+/** Says that what comes next has a clock of its own: another publisher, or another origin. */
+export function splice(timeline: Timeline): void {
+  timeline.isSplice = timeline.lastIn !== null;
+}
+
+/** The time to give to a message of this type and timestamp (ms, modulo 2³²). Results are not reduced modulo 2³². */
+export function advance(timeline: Timeline, type: number, timestamp: number): number {
+  if (timeline.mode === "off") return timestamp;
+  const previous = timeline.lastIn;
+  timeline.lastIn = timestamp;
+  if (previous === null) timeline.lastOut = timeline.mode === "follow" ? timestamp : 0;
+  else timeline.lastOut = Math.max(0, timeline.lastOut + step(timeline, (timestamp - previous) | 0));
+  const out = Math.max(timeline.lastOut, timeline.lastOfType.get(type) ?? 0);
+  timeline.lastOfType.set(type, out);
+  return out;
+}
+
+function step(timeline: Timeline, delta: number): number {
+  if (timeline.isSplice) {
+    timeline.isSplice = false;
+    const furthest = Math.max(...timeline.lastOfType.values());
+    return furthest - timeline.lastOut + spliceStepMs;
+  }
+  if (timeline.mode === "zero") return delta;
+  return Math.abs(delta) > largestStepMs ? spliceStepMs : delta;
+}
