@@ -1,0 +1,143 @@
+// The public listening sockets. The master makes one per address and slot (a slot is the place of one child, whoever fills
+// it) with SO_REUSEPORT and keeps it open: when a child dies its accept queue waits here for the replacement,
+// and nobody is refused. A child gets a copy of its own for each start:
+//
+//   kept socket ──dup──► the primary's descriptor in `configure` ──child: listen({fd})──► cluster hands it over
+//                        └ closed by the cluster module when the child leaves; by us when the child never came to listen
+//
+// A slot that will be empty for long is withdrawn, or the kernel would go on giving it connections that nobody takes.
+// Without native sockets the addresses are only checked, and the cluster module listens and spreads.
+import { lookup } from "node:dns/promises";
+import { createServer, isIP } from "node:net";
+import { DolphinError, errnoOf, messageOf } from "../base/errors.js";
+import type { Endpoint } from "../conf/config.js";
+import type { Listener } from "../ipc/messages.js";
+import type { NativeSockets } from "./native-socket.js";
+
+/** Connections that may wait to be accepted, per socket; the kernel caps it at net.core.somaxconn. */
+export const listenBacklog = 1024;
+
+interface Place {
+  readonly protocol: Listener["protocol"];
+  readonly endpoint: Endpoint;
+  /** The kept socket, or null while it is withdrawn or where there are no native sockets. */
+  kept: number | null;
+}
+
+interface Copy {
+  readonly fd: number;
+  readonly identity: bigint | null;
+}
+
+/** All listening sockets of the master. Close it once; the copies that children hold live on until they leave. */
+export class Listeners {
+  private readonly native: NativeSockets | null;
+  private readonly places = new Map<string, Place[]>();
+  private readonly copies = new Map<string, Copy[]>();
+  private isClosed = false;
+
+  constructor(native: NativeSockets | null) {
+    this.native = native;
+  }
+
+  /**
+   * Takes an address for the slots and returns it with its numeric host, and its port where 0 was asked for.
+   * Throws CHILD_LISTEN with the system's error as cause: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND.
+   */
+  async add(protocol: Listener["protocol"], wanted: Endpoint, slots: readonly string[]): Promise<Endpoint> {
+    // SO_REUSEPORT would share the port with another instance in silence: a plain listen finds out first.
+    const endpoint = await probe(wanted);
+    for (const slot of slots) {
+      const place: Place = { protocol, endpoint, kept: this.native?.listen(endpoint, listenBacklog) ?? null };
+      this.places.set(slot, [...(this.places.get(slot) ?? []), place]);
+    }
+    return endpoint;
+  }
+
+  /** What the next child in the slot listens on; withdrawn sockets are made anew (throws CHILD_LISTEN). */
+  give(slot: string): Listener[] {
+    this.reclaim(slot);
+    const { native } = this;
+    const copies: Copy[] = [];
+    this.copies.set(slot, copies);
+    return (this.places.get(slot) ?? []).map((place) => {
+      const { protocol, endpoint } = place;
+      if (native === null || this.isClosed) return { protocol, endpoint, fd: null };
+      place.kept ??= native.listen(endpoint, listenBacklog);
+      const fd = native.duplicate(place.kept);
+      copies.push({ fd, identity: native.identity(fd) });
+      return { protocol, endpoint, fd };
+    });
+  }
+
+  /** Closes what was given to a child of the slot that is gone, unless the cluster module took it over and closed it. */
+  reclaim(slot: string): void {
+    for (const { fd, identity } of this.copies.get(slot) ?? []) {
+      // The number may be another file's by now; only the socket itself is ours to close.
+      if (this.native !== null && identity !== null && this.native.identity(fd) === identity) this.native.close(fd);
+    }
+    this.copies.delete(slot);
+  }
+
+  /** Stops the kernel from giving connections to a slot that nobody serves. Those in its queue are reset. */
+  withdraw(slot: string): void {
+    this.reclaim(slot);
+    for (const place of this.places.get(slot) ?? []) {
+      if (place.kept !== null) this.native?.close(place.kept);
+      place.kept = null;
+    }
+  }
+
+  /** Stops accepting for good; children that still listen are asked by others. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    for (const place of [...this.places.values()].flat()) {
+      if (place.kept !== null) this.native?.close(place.kept);
+      place.kept = null;
+    }
+  }
+}
+
+/** Listens and closes again, to learn whether an address can be had, and its numbers. */
+async function probe(wanted: Endpoint): Promise<Endpoint> {
+  try {
+    const host = isIP(wanted.host) === 0 ? (await lookup(wanted.host)).address : wanted.host;
+    try {
+      return await listenOnce({ host, port: wanted.port });
+    } catch (thrown) {
+      if (host !== "::" || !["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(errnoOf(thrown) ?? "")) throw thrown;
+      return await listenOnce({ host: "0.0.0.0", port: wanted.port }); // a machine without IPv6
+    }
+  } catch (thrown) {
+    throw new DolphinError("CHILD_LISTEN", `cannot listen on ${wanted.host}:${wanted.port}: ${reason(thrown)}`, { cause: thrown });
+  }
+}
+
+function listenOnce({ host, port }: Endpoint): Promise<Endpoint> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen({ host, port, exclusive: true }, () => {
+      const address = server.address();
+      const bound = typeof address === "object" && address !== null ? address.port : port;
+      server.close(() => resolve({ host, port: bound }));
+    });
+  });
+}
+
+function reason(thrown: unknown): string {
+  switch (errnoOf(thrown)) {
+    case "EADDRINUSE":
+      return "the address is in use by another program";
+    case "EACCES":
+      return "ports below 1024 need a permission that this user does not have";
+    case "EADDRNOTAVAIL":
+      return "this machine has no such address";
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "the name is not known";
+    default:
+      return messageOf(thrown);
+  }
+}

@@ -1,0 +1,94 @@
+// From a configuration to the processes that serve it. Pure: what has to be asked of the machine comes in as facts.
+//
+//   plan a        public ports ─ edge-1..N ──► origin (in the master, or a child of its own), 127.0.0.1:auto
+//   plan single   public ports ─ server
+//
+// Edges relay every vhost to the origin and keep its name; the origin keeps the user's vhosts, so that a vhost of
+// `mode remote` is pulled from its far origin once for the whole box, and forwarding happens in one place.
+import type { Config, Endpoint, Vhost } from "../conf/config.js";
+
+export interface PlanFacts {
+  /** What `cores auto` stands for. */
+  readonly cores: number;
+  /** Where the origin of plan a listens; its host is a loopback address. */
+  readonly origin: Endpoint;
+  /** Open files that one process may have; null when unknown. */
+  readonly maxOpenFiles: number | null;
+}
+
+/** One process to run. */
+export interface ProcessSpec {
+  /** `edge-2`, `origin`, `server`. */
+  readonly name: string;
+  readonly duty: "origin" | "edge" | "server";
+  /** Whether it is a child process or lives in the master. */
+  readonly place: "child" | "master";
+  /** Whether it serves the public addresses; an origin serves the loopback one alone. */
+  readonly isPublic: boolean;
+  /** The child that must be ready before this one is started for the first time. */
+  readonly startsAfter: string | null;
+  readonly config: Config;
+  readonly maxConnections: number | null;
+}
+
+/** The processes of a configuration, in the order of their start. */
+export function planProcesses(config: Config, facts: PlanFacts): ProcessSpec[] {
+  return config.dolphin.plan === "single" ? planSingle(config, facts) : planA(config, facts);
+}
+
+/** How many public workers a configuration asks for. */
+export function countWorkers(config: Config, cores: number): number {
+  if (config.dolphin.plan === "single") return 1;
+  return config.dolphin.cores === "auto" ? cores : config.dolphin.cores;
+}
+
+/** Names of the processes that serve the public addresses. */
+export function publicNames(config: Config, cores: number): string[] {
+  if (config.dolphin.plan === "single") return ["server"];
+  return Array.from({ length: countWorkers(config, cores) }, (_, index) => `edge-${index + 1}`);
+}
+
+function planSingle(config: Config, facts: PlanFacts): ProcessSpec[] {
+  const maxConnections = connectionLimit(config, 1, facts);
+  return [{ name: "server", duty: "server", place: "child", isPublic: true, startsAfter: null, config, maxConnections }];
+}
+
+function planA(config: Config, facts: PlanFacts): ProcessSpec[] {
+  const place = config.dolphin.originProcess;
+  const origin: ProcessSpec = {
+    name: "origin",
+    duty: "origin",
+    place,
+    isPublic: false,
+    startsAfter: null,
+    config: { ...config, listen: [facts.origin], http: null },
+    maxConnections: null,
+  };
+  const names = publicNames(config, facts.cores);
+  const edge = {
+    duty: "edge",
+    place: "child",
+    isPublic: true,
+    startsAfter: place === "child" ? origin.name : null,
+    config: { ...config, vhosts: config.vhosts.map((vhost) => edgeVhost(vhost, facts.origin)) },
+    maxConnections: connectionLimit(config, names.length, facts),
+  } as const;
+  return [origin, ...names.map((name): ProcessSpec => ({ name, ...edge }))];
+}
+
+function edgeVhost(vhost: Vhost, origin: Endpoint): Vhost {
+  return {
+    ...vhost,
+    // The origin knows its own edges by what their connect command tells, so that is always on inside the box.
+    cluster: { mode: "remote", origins: [origin], vhost: "[vhost]", debugSrsUpnode: true },
+    forward: { enabled: false, destinations: [] },
+  };
+}
+
+/** Descriptors that a process needs beside its connections: libraries, pipes, the log, and pulls (a tenth). */
+function connectionLimit(config: Config, processes: number, facts: PlanFacts): number | null {
+  const byFiles = facts.maxOpenFiles === null ? null : Math.max(16, Math.floor(facts.maxOpenFiles * 0.9) - 64);
+  if (config.maxConnections === null) return byFiles;
+  const share = Math.ceil(config.maxConnections / processes);
+  return byFiles === null ? share : Math.min(share, byFiles);
+}

@@ -1,0 +1,245 @@
+// Carries out what child.ts decides: forks, asks, kills, and keeps one timer a child. It owns the processes; it reads
+// no configuration, opens no socket and writes no log: what happens is announced, and whoever composes the master acts on it.
+import { messageOf } from "../base/errors.js";
+import type { FromChild, ServerSetup, ToChild } from "../ipc/messages.js";
+import { lastCause, newborn, step, type Child, type ChildEvent, type ChildLimits, type ChildState, type Effect } from "./child.js";
+import type { ProcessSpec } from "./plan.js";
+
+/** A running process, as the supervisor needs it. */
+export interface Running {
+  readonly pid: number;
+  send(message: ToChild): void;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export interface RunningEvents {
+  message(message: FromChild): void;
+  /** Once: the process is gone, and nothing of it is left. */
+  exit(cause: string): void;
+}
+
+/** Starts processes. `spawn` throws when none can be made. */
+export interface Spawner {
+  spawn(spec: ProcessSpec, events: RunningEvents): Running;
+}
+
+/** Monotonic time and timers; the tests bring their own. */
+export interface Timers {
+  nowMs(): number;
+  /** Runs once after the delay; the returned function forgets it. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+/** What is known of a child from outside. */
+export interface ChildView {
+  readonly spec: ProcessSpec;
+  readonly pid: number | null;
+  readonly child: Child;
+}
+
+export interface Change extends ChildView {
+  readonly from: ChildState;
+  /** How long the state left had lasted. */
+  readonly lastedMs: number;
+  /** For `waiting`: when it is tried again. */
+  readonly delayMs: number | null;
+}
+
+export interface SupervisorEvents {
+  changed(change: Change): void;
+  heard(view: ChildView, message: FromChild): void;
+  /** Once: no process is left. `gaveUp`: because what serves could not be kept alive. */
+  ended(how: "stopped" | "gaveUp"): void;
+}
+
+export interface SupervisorOptions {
+  readonly specs: readonly ProcessSpec[];
+  readonly limits: ChildLimits;
+  readonly spawner: Spawner;
+  readonly timers: Timers;
+  /** What a child is told before it starts to serve; called for each start, may throw. */
+  setupFor(spec: ProcessSpec): ServerSetup;
+  readonly events: SupervisorEvents;
+}
+
+interface Slot {
+  readonly spec: ProcessSpec;
+  child: Child;
+  changedAtMs: number;
+  process: Running | null;
+  setup: ServerSetup | null;
+  saidHello: boolean;
+  forgetTimer: () => void;
+}
+
+/** A timer that fires so late shows that this process itself was stopped: then silence proves nothing about a child. */
+const ownPauseMs = 1000;
+
+/** Keeps the children of a plan alive. Stopping it is `stop`, then `kill` for the impatient; `ended` follows. */
+export class Supervisor {
+  private readonly options: SupervisorOptions;
+  private readonly slots = new Map<string, Slot>();
+  private stopReason: string | null = null;
+  private hasGivenUp = false;
+  private hasEnded = false;
+
+  constructor(options: SupervisorOptions) {
+    this.options = options;
+    const changedAtMs = options.timers.nowMs();
+    for (const spec of options.specs) {
+      const idle = { child: newborn, changedAtMs, process: null, setup: null, saidHello: false, forgetTimer: () => undefined };
+      this.slots.set(spec.name, { spec, ...idle });
+    }
+  }
+
+  /** Starts what waits for nothing; the others follow when what they wait for is ready. */
+  start(): void {
+    for (const slot of this.slots.values()) if (slot.spec.startsAfter === null) this.deliver(slot, { type: "start" });
+  }
+
+  /** Asks every child to leave; whoever does not in time is killed. A second call changes nothing. */
+  stop(reason: string): void {
+    if (this.stopReason !== null) return;
+    this.stopReason = reason;
+    for (const slot of this.slots.values()) this.deliver(slot, { type: "stop" });
+    this.endWhenEmpty();
+  }
+
+  /** Kills every child at once. */
+  kill(reason: string): void {
+    this.stop(reason);
+    for (const slot of this.slots.values()) if (slot.child.state === "stopping") this.deliver(slot, { type: "stop" });
+  }
+
+  /** Sends to a child that has spoken; false when there is none. */
+  send(name: string, message: ToChild): boolean {
+    const slot = this.slots.get(name);
+    if (slot?.process === null || slot?.process === undefined || !slot.saidHello) return false;
+    slot.process.send(message);
+    return true;
+  }
+
+  children(): ChildView[] {
+    return [...this.slots.values()].map(view);
+  }
+
+  private deliver(slot: Slot, event: ChildEvent): void {
+    const { limits, timers, events } = this.options;
+    const from = slot.child.state;
+    const nowMs = timers.nowMs();
+    const { child, effect } = step(slot.child, event, nowMs, limits);
+    slot.child = child;
+    if (effect.type !== "none") this.arm(slot, effect);
+    const problem = this.carryOut(slot, effect);
+    if (child.state !== from) {
+      const lastedMs = nowMs - slot.changedAtMs;
+      slot.changedAtMs = nowMs;
+      events.changed({ ...view(slot), from, lastedMs, delayMs: effect.type === "wait" ? effect.timeoutMs : null });
+    }
+    if (problem !== null) this.deliver(slot, { type: "exit", cause: problem });
+    else this.follow(slot, from);
+  }
+
+  /** Does what the table says; returns the cause of death when a process could not even be made. */
+  private carryOut(slot: Slot, effect: Effect): string | null {
+    if (effect.type === "fork") return this.fork(slot);
+    if (effect.type === "ask") this.ask(slot);
+    if (effect.type === "kill") slot.process?.kill(effect.signal);
+    return null;
+  }
+
+  private fork(slot: Slot): string | null {
+    slot.saidHello = false;
+    try {
+      slot.setup = this.options.setupFor(slot.spec);
+      const running = this.options.spawner.spawn(slot.spec, {
+        message: (message) => {
+          if (slot.process === running) this.received(slot, message);
+        },
+        exit: (cause) => {
+          if (slot.process !== running) return;
+          slot.process = null;
+          slot.saidHello = false;
+          this.deliver(slot, { type: "exit", cause });
+        },
+      });
+      slot.process = running;
+      return null;
+    } catch (thrown) {
+      return `not started: ${messageOf(thrown)}`;
+    }
+  }
+
+  private ask(slot: Slot): void {
+    // A child that has not spoken cannot hear yet, but a signal reaches it.
+    if (slot.saidHello) slot.process?.send({ type: "stop", reason: this.stopReason ?? slot.child.doom ?? "asked to" });
+    else slot.process?.kill("SIGTERM");
+  }
+
+  private arm(slot: Slot, effect: Exclude<Effect, { type: "none" }>): void {
+    slot.forgetTimer();
+    slot.forgetTimer = () => undefined;
+    if (effect.type === "rest") return;
+    const { timers } = this.options;
+    const dueMs = timers.nowMs() + effect.timeoutMs;
+    slot.forgetTimer = timers.after(effect.timeoutMs, () => {
+      const isLate = timers.nowMs() - dueMs > ownPauseMs;
+      if (isLate && (effect.type === "serve" || effect.type === "fork")) this.arm(slot, { ...effect, timeoutMs: 2 * ownPauseMs });
+      else if (effect.type === "serve") this.findHung(slot);
+      else this.deliver(slot, { type: "timeout" });
+    });
+  }
+
+  private findHung(slot: Slot): void {
+    const { heartbeatTimeoutMs } = this.options.limits;
+    this.deliver(slot, { type: "stop", doom: `hung: nothing heard for ${heartbeatTimeoutMs / 1000} s` });
+    this.deliver(slot, { type: "start" });
+  }
+
+  private received(slot: Slot, message: FromChild): void {
+    const { limits, events } = this.options;
+    if (message.type === "hello") {
+      slot.saidHello = true;
+      if (slot.child.state === "starting" && slot.setup !== null) slot.process?.send({ type: "configure", setup: slot.setup });
+    }
+    if (slot.child.state === "up") this.arm(slot, { type: "serve", timeoutMs: limits.heartbeatTimeoutMs });
+    events.heard(view(slot), message);
+    if (message.type === "ready") this.deliver(slot, { type: "ready" });
+  }
+
+  /** What a change of one child means for the others and for the whole. */
+  private follow(slot: Slot, from: ChildState): void {
+    const { state } = slot.child;
+    if (state === from || this.hasEnded) return;
+    if (state === "up" && this.stopReason === null) {
+      for (const next of this.slots.values()) {
+        if (next.spec.startsAfter === slot.spec.name && next.child.starts === 0) this.deliver(next, { type: "start" });
+      }
+    }
+    if (state === "failed" && this.stopReason === null && !isAnythingServed([...this.slots.values()])) {
+      this.hasGivenUp = true;
+      this.stop(`gave up: ${slot.spec.name}: ${lastCause(slot.child) ?? ""}`);
+    }
+    this.endWhenEmpty();
+  }
+
+  private endWhenEmpty(): void {
+    if (this.hasEnded || this.stopReason === null) return;
+    if ([...this.slots.values()].some(({ child }) => child.state !== "down" && child.state !== "failed")) return;
+    this.hasEnded = true;
+    this.options.events.ended(this.hasGivenUp ? "gaveUp" : "stopped");
+  }
+}
+
+/** Edges are worth nothing without their origin, and an origin nothing without an edge. */
+function isAnythingServed(slots: readonly Slot[]): boolean {
+  const alive = (isPublic: boolean): boolean => {
+    const group = slots.filter(({ spec }) => spec.isPublic === isPublic);
+    return group.length === 0 || group.some(({ child }) => child.state !== "failed");
+  };
+  return alive(true) && alive(false);
+}
+
+function view({ spec, process, child }: Slot): ChildView {
+  return { spec, pid: process?.pid ?? null, child };
+}
