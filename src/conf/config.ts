@@ -59,7 +59,7 @@ export interface Vhost {
   readonly tcpNodelay: boolean;
   readonly cluster: {
     readonly mode: "local" | "remote";
-    /** Upstream servers in the order of preference; at least one when the mode is remote. */
+    /** Upstream servers in the order of preference; at least one when the mode is remote and the vhost enabled. */
     readonly origins: readonly Endpoint[];
     /** The vhost asked for upstream; `[vhost]` stands for the client's. */
     readonly vhost: string;
@@ -85,6 +85,8 @@ export interface Vhost {
     readonly hasAudio: boolean;
     readonly hasVideo: boolean;
     readonly guessHasAv: boolean;
+    /** The file says nothing of http_remux for this vhost, so that `--http` may switch it on. */
+    readonly isAbsent?: true;
   };
   readonly forward: { readonly enabled: boolean; readonly destinations: readonly Endpoint[] };
 }

@@ -1,0 +1,22 @@
+// What runs when no file is named. conf/dolphin.conf holds the same text, so that there is something to start from.
+
+export const defaultConf = `# What dolphin runs when it is started without a file: RTMP on port 1935, HTTP-FLV on port 8080, every core.
+#
+#   publish  rtmp://HOST/live/livestream
+#   play     rtmp://HOST/live/livestream    http://HOST:8080/live/livestream.flv
+listen              1935;
+daemon              off;
+srs_log_tank        console;
+
+http_server {
+    enabled         on;
+    listen          8080;
+}
+
+vhost __defaultVhost__ {
+    http_remux {
+        enabled     on;
+        mount       [vhost]/[app]/[stream].flv;
+    }
+}
+`;

@@ -1,0 +1,54 @@
+// Flags of the command line over a configuration. A flag that is not given leaves the file's value alone. Pure: the verb
+// that reads the words of the command line parses addresses with endpoint.ts and hands the values over here.
+import type { Config, Endpoint, Vhost } from "./config.js";
+import { deepFreeze } from "./freeze.js";
+
+/** What may be given on the command line, already parsed; `undefined` is the same as absent. */
+export interface Flags {
+  /** Replaces `listen`; an empty list is the same as absent. */
+  readonly listen?: readonly Endpoint[] | undefined;
+  /** Serves HTTP here and nowhere else; vhosts that say nothing of http_remux get it with its defaults. */
+  readonly http?: Endpoint | "off" | undefined;
+  readonly plan?: Config["dolphin"]["plan"] | undefined;
+  readonly cores?: Config["dolphin"]["cores"] | undefined;
+  readonly originProcess?: Config["dolphin"]["originProcess"] | undefined;
+  readonly controlSocket?: string | undefined;
+  readonly daemon?: boolean | undefined;
+  readonly pidFile?: string | undefined;
+  readonly maxConnections?: number | undefined;
+  readonly logFile?: string | null | undefined;
+  readonly logLevel?: Config["log"]["level"] | undefined;
+}
+
+/** A new frozen configuration in which the flags win. The one that is passed in is not changed. */
+export function applyFlags(config: Config, flags: Flags): Config {
+  const { dolphin, log } = config;
+  return deepFreeze({
+    ...config,
+    listen: flags.listen === undefined || flags.listen.length === 0 ? config.listen : [...flags.listen],
+    maxConnections: flags.maxConnections ?? config.maxConnections,
+    daemon: flags.daemon ?? config.daemon,
+    pidFile: flags.pidFile ?? config.pidFile,
+    log: { file: flags.logFile === undefined ? log.file : flags.logFile, level: flags.logLevel ?? log.level },
+    http: httpOf(config, flags.http),
+    vhosts: typeof flags.http === "object" ? config.vhosts.map(withHttpRemux) : config.vhosts,
+    dolphin: {
+      ...dolphin,
+      plan: flags.plan ?? dolphin.plan,
+      cores: flags.cores ?? dolphin.cores,
+      originProcess: flags.originProcess ?? dolphin.originProcess,
+      controlSocket: flags.controlSocket ?? dolphin.controlSocket,
+    },
+  });
+}
+
+function httpOf(config: Config, http: Flags["http"]): Config["http"] {
+  if (http === undefined) return config.http;
+  if (http === "off") return null;
+  return { listen: [{ ...http }], crossdomain: config.http?.crossdomain ?? true };
+}
+
+/** A vhost whose file has an http_remux, be it off, keeps it. */
+function withHttpRemux(vhost: Vhost): Vhost {
+  return vhost.httpRemux.isAbsent === true ? { ...vhost, httpRemux: { ...vhost.httpRemux, enabled: true } } : vhost;
+}

@@ -1,0 +1,115 @@
+// What SRS refuses, or what cannot work, though every directive alone is right: the rules about several directives
+// together. One function a rule, listed first; each gives the problems that it finds.
+import type { Directive } from "./parser.js";
+import { errorAt, type Place, type Problem, warningAt } from "./problem.js";
+import { type Block, blockIn, endpointsOf, find, findAll, inside, isGiven, isOn, numberOf, textOf, wordOf } from "./tree.js";
+
+type RootRule = (root: Block, file: Place) => Problem[];
+type VhostRule = (vhost: Block, at: Directive) => Problem[];
+
+const rootRules: readonly RootRule[] = [listenIsGiven, isNotTheFullExample, daemonHasNoParent, sharedPortSharesTls, vhostsDiffer];
+const vhostRules: readonly VhostRule[] = [edgeHasOrigin, forwardKeepsPublisher, hlsAndTsDoNotMeet, ingestsDiffer];
+
+/** Every rule on a file; `file` names it for what is missing as a whole. */
+export function checkRules(root: Block, file: string): Problem[] {
+  const start: Place = { file, line: 1, column: 1 };
+  const found = rootRules.flatMap((rule) => rule(root, start));
+  for (const vhost of findAll(root, "vhost")) {
+    found.push(...vhostRules.flatMap((rule) => rule(inside(root, vhost), vhost)));
+  }
+  return found;
+}
+
+/** A remote vhost that names no server can serve nobody; build.ts switches it off. */
+export function isEdgeWithoutOrigin(vhost: Block): boolean {
+  const cluster = blockIn(vhost, "cluster");
+  return wordOf(cluster, "mode", ["local", "remote"]) === "remote" && endpointsOf(cluster, "origin").length === 0;
+}
+
+function listenIsGiven(root: Block, file: Place): Problem[] {
+  if (isGiven(root, "listen")) return [];
+  return [errorAt(find(root, "listen") ?? file, "CONF_ARGUMENTS", "listen is missing: write for example listen 1935;")];
+}
+
+function isNotTheFullExample(root: Block): Problem[] {
+  const mark = find(root, "is_full");
+  if (mark === undefined || !isOn(root, "is_full")) return [];
+  return [errorAt(mark, "CONF_VALUE", "this file shows every directive and must not be run: copy what is needed to a file of its own")];
+}
+
+function daemonHasNoParent(root: Block): Problem[] {
+  const asProcess = find(root, "asprocess");
+  if (asProcess === undefined || !isOn(root, "asprocess") || !isOn(root, "daemon")) return [];
+  return [errorAt(asProcess, "CONF_VALUE", "asprocess on needs daemon off, for a daemon has no parent to follow")];
+}
+
+/** The API and the HTTP server may share a port, but then TLS is shared too or is off in both. */
+function sharedPortSharesTls(root: Block): Problem[] {
+  const api = blockIn(root, "http_api");
+  const server = blockIn(root, "http_server");
+  if (!isOn(api, "enabled") || !isOn(server, "enabled") || !haveSameListen(api, server)) return [];
+  const apiTls = blockIn(api, "https");
+  const serverTls = blockIn(server, "https");
+  const isEqual = isOn(apiTls, "enabled") === isOn(serverTls, "enabled");
+  const isSamePort = !isOn(apiTls, "enabled") || !isGiven(apiTls, "listen") || haveSameListen(apiTls, serverTls);
+  const at = find(root, "http_api");
+  if (at === undefined || (isEqual && isSamePort)) return [];
+  return [errorAt(at, "CONF_VALUE", "http_api and http_server share a port, so their https must be off in both or have one port too")];
+}
+
+function haveSameListen(one: Block, other: Block): boolean {
+  return JSON.stringify(endpointsOf(one, "listen")) === JSON.stringify(endpointsOf(other, "listen"));
+}
+
+function vhostsDiffer(root: Block, file: Place): Problem[] {
+  const vhosts = findAll(root, "vhost");
+  if (vhosts.length === 0)
+    return [warningAt(file, "CONF_VALUE", "there is no vhost, so every client is refused: write vhost __defaultVhost__ { }")];
+  return sameNames(vhosts).map(([again, first]) =>
+    warningAt(again, "CONF_DUPLICATE", `vhost ${again.args[0] ?? ""} is given again; the first counts, in line ${first.line}`),
+  );
+}
+
+function edgeHasOrigin(vhost: Block, at: Directive): Problem[] {
+  if (!isEdgeWithoutOrigin(vhost)) return [];
+  const name = at.args[0] ?? "";
+  return [
+    warningAt(find(vhost, "cluster") ?? at, "CONF_ARGUMENTS", `vhost ${name} is remote but has no origin to ask; it is switched off`),
+  ];
+}
+
+function forwardKeepsPublisher(vhost: Block): Problem[] {
+  const forward = find(vhost, "forward");
+  const isForwarding = isOn(blockIn(vhost, "forward"), "enabled");
+  if (forward === undefined || !isForwarding || numberOf(blockIn(vhost, "publish"), "kickoff_for_idle") === 0) return [];
+  return [
+    errorAt(forward, "CONF_VALUE", "forward and publish.kickoff_for_idle exclude each other: a forwarded stream has no players here"),
+  ];
+}
+
+function hlsAndTsDoNotMeet(vhost: Block): Problem[] {
+  const remux = blockIn(vhost, "http_remux");
+  const at = find(vhost, "http_remux");
+  if (at === undefined || !isOn(remux, "enabled") || !isOn(blockIn(vhost, "hls"), "enabled")) return [];
+  if (!textOf(remux, "mount").endsWith(".ts")) return [];
+  return [errorAt(at, "CONF_VALUE", "hls and an http_remux that is mounted on .ts exclude each other")];
+}
+
+function ingestsDiffer(vhost: Block): Problem[] {
+  return sameNames(findAll(vhost, "ingest")).map(([again, first]) =>
+    errorAt(again, "CONF_DUPLICATE", `ingest ${again.args[0] ?? ""} has the name of the one in line ${first.line}`),
+  );
+}
+
+/** Pairs of a directive and the first one that has its first argument. */
+function sameNames(directives: readonly Directive[]): [again: Directive, first: Directive][] {
+  const firsts = new Map<string, Directive>();
+  const pairs: [Directive, Directive][] = [];
+  for (const directive of directives) {
+    const name = directive.args[0] ?? "";
+    const first = firsts.get(name);
+    if (first === undefined) firsts.set(name, directive);
+    else pairs.push([directive, first]);
+  }
+  return pairs;
+}

@@ -1,0 +1,111 @@
+// Arguments of a directive → a value, by the type in its row. SRS forgives nearly everything (`atoi`, "any word but off"),
+// and a file that it takes must be taken here too: a value that cannot be read is replaced as SRS would, and a warning
+// says by what. Only rows marked strict refuse. One function serves both check.ts, which reports, and build.ts, which uses.
+import { messageOf } from "../base/errors.js";
+import type { Endpoint } from "./config.js";
+import type { DirectiveRow, ValueType } from "./directives-row.js";
+import { parseListen, parseServer } from "./endpoint.js";
+import { shorten } from "./lexer.js";
+import type { Directive } from "./parser.js";
+import { errorAt, type Problem, warningAt } from "./problem.js";
+
+/** Times are in ms whatever the unit in the file; null: not given, and there is no default. */
+export type Value = boolean | number | string | readonly string[] | readonly Endpoint[] | null;
+
+export interface Reading {
+  readonly value: Value;
+  /** Errors only for strict rows. */
+  readonly problems: readonly Problem[];
+}
+
+type Report = (message: string, replacement: string) => void;
+
+/** Reads a directive, or the default where it is absent or has no argument. A block has no value: null. */
+export function readValue(row: DirectiveRow, directive: Directive | undefined): Reading {
+  const problems: Problem[] = [];
+  const isGiven = directive !== undefined && directive.args.length > 0;
+  const args = isGiven ? directive.args : defaultArgs(row);
+  const report: Report = (message, replacement) => {
+    if (!isGiven) return;
+    const sentence = `${row.name}: ${message}`;
+    problems.push(
+      row.isStrict ? errorAt(directive, "CONF_VALUE", sentence) : warningAt(directive, "CONF_VALUE", `${sentence}; ${replacement}`),
+    );
+  };
+  return { value: args === null ? null : readArgs(row, args, report), problems };
+}
+
+function readArgs(row: DirectiveRow, args: readonly string[], report: Report): Value {
+  const { type } = row;
+  const first = args[0] ?? "";
+  switch (type.kind) {
+    case "block":
+      return null;
+    case "onOff":
+      return readOnOff(first, row.default === "on", report);
+    case "number":
+      return readNumber(first, type, row.isStrict, report);
+    case "numberOr":
+      return first === type.word
+        ? first
+        : readNumber(first, { ...type, kind: "number", unit: "count", isWhole: true }, row.isStrict, report);
+    case "word":
+      if (!type.words.includes(first)) report(`${shorten(first)} is none of ${type.words.join(", ")}`, `${type.otherwise} is used`);
+      return type.words.includes(first) ? first : type.otherwise;
+    case "text":
+      return first;
+    case "texts":
+      return args;
+    case "listen":
+      return readEndpoints(args, parseListen, defaultArgs(row), report);
+    case "servers":
+      break;
+  }
+  return readEndpoints(args, parseServer, null, report);
+}
+
+function readOnOff(text: string, isOnByDefault: boolean, report: Report): boolean {
+  const isOn = isOnByDefault ? text !== "off" : text === "on";
+  if (text !== "on" && text !== "off") report(`${shorten(text)} is neither on nor off`, `${isOn ? "on" : "off"} is used`);
+  return isOn;
+}
+
+function readNumber(text: string, type: ValueType & { kind: "number" }, isStrict: boolean, report: Report): number {
+  const { unit, min, max, isWhole } = type;
+  const digits = (isWhole ? /^[+-]?[0-9]+/ : /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)/).exec(text)?.[0];
+  const read = Number(digits ?? "0");
+  const used = Math.min(Math.max(read, min), max);
+  const range = max === 2_147_483_647 ? `at least ${min}` : `from ${min} to ${max}`;
+  if (digits === undefined || (digits !== text && !isStrict)) {
+    report(`${shorten(text)} is not a ${isWhole ? "whole number" : "number"}${words(unit)} ${range}`, `${used} is used`);
+  } else if (used !== read) {
+    report(`${shorten(text)} is not ${range}${words(unit)}`, `${used} is used`);
+  }
+  return unit === "s" ? Math.round(used * 1000) : used;
+}
+
+function words(unit: string): string {
+  return { s: " of seconds", ms: " of milliseconds", bytes: " of bytes", frames: " of frames" }[unit] ?? "";
+}
+
+/** Addresses that cannot be read are left out; when none is left, those of the default are taken. */
+function readEndpoints(
+  args: readonly string[],
+  parseOne: (text: string) => Endpoint,
+  otherwise: readonly string[] | null,
+  report: Report,
+): readonly Endpoint[] {
+  const endpoints: Endpoint[] = [];
+  for (const arg of args) {
+    try {
+      endpoints.push(parseOne(arg));
+    } catch (error) {
+      report(messageOf(error), "it is left out");
+    }
+  }
+  return endpoints.length > 0 || otherwise === null ? endpoints : otherwise.map(parseOne);
+}
+
+function defaultArgs(row: DirectiveRow): readonly string[] | null {
+  return row.default === null ? null : row.default.split(" ");
+}
