@@ -1,4 +1,6 @@
 #!/usr/bin/env node
-import { main } from "../dist/src/main.js";
+// Before anything is loaded: these signals neither end a process that is half started nor open Node's inspector.
+for (const signal of ["SIGUSR1", "SIGUSR2", "SIGHUP"]) process.on(signal, () => undefined);
 
+const { main } = await import("../dist/src/main.js");
 await main(process.argv.slice(2));

@@ -92,7 +92,16 @@ export interface Step {
 }
 
 /** A child before its first start. */
-export const newborn: Child = { state: "down", wanted: false, starts: 0, startedAtMs: null, upAtMs: null, kills: 0, doom: null, deaths: [] };
+export const newborn: Child = {
+  state: "down",
+  wanted: false,
+  starts: 0,
+  startedAtMs: null,
+  upAtMs: null,
+  kills: 0,
+  doom: null,
+  deaths: [],
+};
 
 /** Applies one event to a child. Total: an event that means nothing in the child's state leaves it as it is. */
 export function step(child: Child, event: ChildEvent, nowMs: number, limits: ChildLimits): Step {

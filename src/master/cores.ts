@@ -37,8 +37,10 @@ export function readQuotaFiles(): QuotaFiles {
       const max = controllers === "" ? read(join(cgroupRoot, folder, "cpu.max")) : null;
       if (max !== null) cpuMax.push(max);
       if (!controllers.split(",").includes("cpu")) continue;
-      const quota = read(join(cgroupRoot, controllers, folder, "cpu.cfs_quota_us")) ?? read(join(cgroupRoot, "cpu", folder, "cpu.cfs_quota_us"));
-      const period = read(join(cgroupRoot, controllers, folder, "cpu.cfs_period_us")) ?? read(join(cgroupRoot, "cpu", folder, "cpu.cfs_period_us"));
+      const quota =
+        read(join(cgroupRoot, controllers, folder, "cpu.cfs_quota_us")) ?? read(join(cgroupRoot, "cpu", folder, "cpu.cfs_quota_us"));
+      const period =
+        read(join(cgroupRoot, controllers, folder, "cpu.cfs_period_us")) ?? read(join(cgroupRoot, "cpu", folder, "cpu.cfs_period_us"));
       if (quota !== null && period !== null) cfs.push({ quota, period });
     }
   }

@@ -16,7 +16,10 @@ export class PidFile {
   static create(file: string): PidFile {
     const other = read(file);
     if (other !== null && other !== process.pid && isAlive(other)) {
-      throw new DolphinError("CHILD_START", `${file} names process ${other}, which is running: stop it first, or give this one another pid file`);
+      throw new DolphinError(
+        "CHILD_START",
+        `${file} names process ${other}, which is running: stop it first, or give this one another pid file`,
+      );
     }
     try {
       mkdirSync(dirname(file), { recursive: true });

@@ -39,6 +39,8 @@ export interface ChildView {
 
 export interface Change extends ChildView {
   readonly from: ChildState;
+  /** The process that this is about, also when it is gone. */
+  readonly lastPid: number | null;
   /** How long the state left had lasted. */
   readonly lastedMs: number;
   /** For `waiting`: when it is tried again. */
@@ -67,6 +69,9 @@ interface Slot {
   child: Child;
   changedAtMs: number;
   process: Running | null;
+  lastPid: number | null;
+  /** Why the process said that it cannot serve; its exit follows. */
+  refusal: string | null;
   setup: ServerSetup | null;
   saidHello: boolean;
   forgetTimer: () => void;
@@ -87,7 +92,16 @@ export class Supervisor {
     this.options = options;
     const changedAtMs = options.timers.nowMs();
     for (const spec of options.specs) {
-      const idle = { child: newborn, changedAtMs, process: null, setup: null, saidHello: false, forgetTimer: () => undefined };
+      const idle = {
+        child: newborn,
+        changedAtMs,
+        process: null,
+        lastPid: null,
+        refusal: null,
+        setup: null,
+        saidHello: false,
+        forgetTimer: () => undefined,
+      };
       this.slots.set(spec.name, { spec, ...idle });
     }
   }
@@ -134,7 +148,7 @@ export class Supervisor {
     if (child.state !== from) {
       const lastedMs = nowMs - slot.changedAtMs;
       slot.changedAtMs = nowMs;
-      events.changed({ ...view(slot), from, lastedMs, delayMs: effect.type === "wait" ? effect.timeoutMs : null });
+      events.changed({ ...view(slot), from, lastPid: slot.lastPid, lastedMs, delayMs: effect.type === "wait" ? effect.timeoutMs : null });
     }
     if (problem !== null) this.deliver(slot, { type: "exit", cause: problem });
     else this.follow(slot, from);
@@ -150,6 +164,8 @@ export class Supervisor {
 
   private fork(slot: Slot): string | null {
     slot.saidHello = false;
+    slot.refusal = null;
+    slot.lastPid = null;
     try {
       slot.setup = this.options.setupFor(slot.spec);
       const running = this.options.spawner.spawn(slot.spec, {
@@ -160,10 +176,11 @@ export class Supervisor {
           if (slot.process !== running) return;
           slot.process = null;
           slot.saidHello = false;
-          this.deliver(slot, { type: "exit", cause });
+          this.deliver(slot, { type: "exit", cause: slot.refusal === null ? cause : `refused: ${slot.refusal}` });
         },
       });
       slot.process = running;
+      slot.lastPid = running.pid;
       return null;
     } catch (thrown) {
       return `not started: ${messageOf(thrown)}`;
@@ -204,6 +221,7 @@ export class Supervisor {
     }
     if (slot.child.state === "up") this.arm(slot, { type: "serve", timeoutMs: limits.heartbeatTimeoutMs });
     events.heard(view(slot), message);
+    if (message.type === "refused") slot.refusal = message.message;
     if (message.type === "ready") this.deliver(slot, { type: "ready" });
   }
 

@@ -1,0 +1,50 @@
+// Asks a running instance over its control socket, and finds out which instances run.
+import { request } from "node:http";
+import { DolphinError, errnoOf, messageOf } from "../base/errors.js";
+import type { BoxStatus } from "./status.js";
+
+/** An instance asked takes a second at most to hear its children, and a little to look at their CPU. */
+const answerTimeoutMs = 5000;
+
+/** Throws CHILD_START when nobody answers on the socket, or something that is no dolphin. */
+export function fetchStatus(path: string): Promise<BoxStatus> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string, cause?: unknown): void => reject(new DolphinError("CHILD_START", `${path}: ${why}`, { cause }));
+    const asked = request({ socketPath: path, path: "/status", timeout: answerTimeoutMs }, (response) => {
+      const parts: Buffer[] = [];
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.once("error", (error) => fail(messageOf(error), error));
+      response.once("end", () => {
+        const text = Buffer.concat(parts).toString();
+        if (response.statusCode !== 200) return fail(`answered ${response.statusCode ?? "nothing"}: ${text.trim()}`);
+        try {
+          return resolve(JSON.parse(text) as BoxStatus);
+        } catch (thrown) {
+          return fail("answered something else than a status", thrown);
+        }
+      });
+    });
+    asked.once("timeout", () => asked.destroy(new Error("no answer in time")));
+    asked.once("error", (error) => fail(explain(error), error));
+    asked.end();
+  });
+}
+
+/** Those of the sockets that are answered, with what they answered. */
+export async function findRunning(paths: readonly string[]): Promise<{ readonly path: string; readonly status: BoxStatus }[]> {
+  const asked = await Promise.allSettled(paths.map(async (path) => ({ path, status: await fetchStatus(path) })));
+  return asked.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+}
+
+function explain(error: Error): string {
+  switch (errnoOf(error)) {
+    case "ENOENT":
+      return "there is no such socket";
+    case "ECONNREFUSED":
+      return "nobody answers; the instance that made this socket is gone";
+    case "EACCES":
+      return "this user may not ask it";
+    default:
+      return messageOf(error);
+  }
+}

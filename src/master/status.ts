@@ -1,0 +1,111 @@
+// What `dolphin status` tells of a whole box: plain data that travels as JSON, and how the streams that each process sees
+// become one list. A stream comes into the box once, is passed to the origin and pulled by the edges that have
+// viewers for it, so several processes report it, each from where it stands.
+import type { Listener, StreamReport } from "../ipc/messages.js";
+import type { ChildState } from "./child.js";
+import type { ProcessSpec } from "./plan.js";
+
+export interface ProcessStatus {
+  /** `master`, `origin`, `edge-1`, `server`. */
+  readonly name: string;
+  readonly role: "master" | "server";
+  /** What it does for streams; null for a master that only supervises. */
+  readonly duty: ProcessSpec["duty"] | null;
+  readonly pid: number | null;
+  readonly state: ChildState;
+  readonly restarts: number;
+  readonly lastDeath: { readonly cause: string; readonly secondsAgo: number } | null;
+  readonly upSeconds: number | null;
+  /** Percent of one core over the last moments; null when there is no process to look at. */
+  readonly cpuPercent: number | null;
+  readonly memoryBytes: number | null;
+  readonly lagMs: number;
+  readonly connections: number;
+  readonly players: number;
+  readonly publishers: number;
+  readonly mbpsIn: number;
+  readonly mbpsOut: number;
+  /** It did not answer in time: what is shown is what was known before. */
+  readonly isStale: boolean;
+}
+
+export interface StreamStatus {
+  readonly vhost: string;
+  readonly app: string;
+  readonly stream: string;
+  /** `publish`: into this box; `pull`: from a far origin; `wait`: players wait for a publisher. */
+  readonly state: "publish" | "pull" | "wait";
+  /** The process that has the publisher or pulls from afar, and that publisher's or origin's address; null while waiting. */
+  readonly source: { readonly process: string; readonly peer: string } | null;
+  readonly players: number;
+  /** Players of each process that has any. */
+  readonly playersOf: Readonly<Record<string, number>>;
+  readonly video: string;
+  readonly audio: string;
+  readonly bytesIn: number;
+}
+
+export interface BoxStatus {
+  readonly version: string;
+  readonly pid: number;
+  readonly plan: "a" | "single";
+  /** Public workers. */
+  readonly workers: number;
+  readonly upSeconds: number;
+  readonly controlSocket: string;
+  readonly configFile: string | null;
+  readonly endpoints: readonly Pick<Listener, "protocol" | "endpoint">[];
+  readonly processes: readonly ProcessStatus[];
+  readonly streams: readonly StreamStatus[];
+}
+
+/** The streams that one process reported. */
+export interface ProcessStreams {
+  readonly name: string;
+  readonly duty: ProcessSpec["duty"];
+  readonly streams: readonly StreamReport[];
+}
+
+/** One line per stream key over all processes, sorted by key. */
+export function mergeStreams(processes: readonly ProcessStreams[]): StreamStatus[] {
+  const seen = new Map<string, Sighting[]>();
+  for (const { name, duty, streams } of processes) {
+    for (const report of streams) {
+      const key = `${report.vhost}/${report.app}/${report.stream}`;
+      seen.set(key, [...(seen.get(key) ?? []), { process: name, duty, report }]);
+    }
+  }
+  return [...seen.keys()].sort().map((key) => mergeOne(seen.get(key) ?? []));
+}
+
+interface Sighting {
+  readonly process: string;
+  readonly duty: ProcessSpec["duty"];
+  readonly report: StreamReport;
+}
+
+function mergeOne(sightings: readonly Sighting[]): StreamStatus {
+  // The origin sees a publisher behind an edge as that edge; the edge knows who it is, so it is believed first.
+  const pushed = sightings.find(({ report }) => report.state === "push");
+  const published = sightings.find(({ report }) => report.state === "publish");
+  // An edge's own pull is how it comes by the stream, not where the stream comes from.
+  const pulled = sightings.find(({ duty, report }) => duty !== "edge" && report.state === "pull");
+  const source = pushed ?? published ?? pulled ?? null;
+  const described = source ?? sightings.find(({ report }) => report.video !== "" || report.audio !== "") ?? sightings[0];
+  const viewed = sightings.filter(({ report }) => report.players > 0);
+  const { vhost = "", app = "", stream = "" } = described?.report ?? {};
+  const codecs = (field: "video" | "audio"): string =>
+    described?.report[field] || (sightings.find(({ report }) => report[field] !== "")?.report[field] ?? "");
+  return {
+    vhost,
+    app,
+    stream,
+    state: source === null ? "wait" : source === pulled ? "pull" : "publish",
+    source: source === null ? null : { process: source.process, peer: source.report.from },
+    players: viewed.reduce((sum, { report }) => sum + report.players, 0),
+    playersOf: Object.fromEntries(viewed.map(({ process, report }) => [process, report.players])),
+    video: codecs("video"),
+    audio: codecs("audio"),
+    bytesIn: source?.report.bytesIn ?? 0,
+  };
+}

@@ -1,0 +1,121 @@
+// What people read on a terminal: which address serves what, and the tables of `dolphin status`. Names come from the network,
+// so nothing but printable characters leaves here.
+import { networkInterfaces } from "node:os";
+import type { Endpoint } from "../conf/config.js";
+import type { BoxStatus, ProcessStatus, StreamStatus } from "./status.js";
+
+/** Escapes every character that a terminal could take as a command, or that turns the reading direction. */
+export function printable(text: string): string {
+  // Cc: controls, Cf: invisible format marks, Cs: lone surrogates, Zl and Zp: line separators.
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (found) => `\\u{${(found.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** What a started box tells: where to publish, where to watch, how to look at it and how to stop it. */
+export function welcome(box: Pick<BoxStatus, "version" | "pid" | "plan" | "workers" | "endpoints">): string {
+  const urls = (protocol: "rtmp" | "http"): string[] =>
+    box.endpoints
+      .filter((one) => one.protocol === protocol)
+      .map(({ endpoint }) => `${protocol}://${authority(endpoint, protocol === "rtmp" ? 1935 : 80)}`);
+  const rtmp = urls("rtmp").map((url) => `${url}/live/livestream`);
+  const flv = urls("http").map((url) => `${url}/live/livestream.flv`);
+  const workers = box.plan === "a" ? `${box.workers} ${box.workers === 1 ? "edge" : "edges"} around one origin` : "one server process";
+  const lines = [
+    `dolphin ${box.version} is live: ${workers}, pid ${box.pid}`,
+    "",
+    `  publish  ffmpeg -re -i FILE -c copy -f flv ${rtmp[0] ?? ""}`,
+    ...[...rtmp, ...flv].map((url, index) => `  ${index === 0 ? "watch    " : "         "}${url}`),
+    "  look     dolphin status",
+    "  stop     Ctrl-C; once more to stop at once",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** The two tables of `dolphin status`. */
+export function statusText(box: BoxStatus): string {
+  const where = box.endpoints.map(({ protocol, endpoint }) => `${protocol} ${hostPort(endpoint)}`).join(", ");
+  const head = `dolphin ${box.version}, pid ${box.pid}, plan ${box.plan}, up ${duration(box.upSeconds)}, serving ${where}`;
+  const processes = table(processColumns, box.processes);
+  const streams = box.streams.length === 0 ? "no streams" : table(streamColumns, box.streams);
+  return `${printable(head)}\n\n${processes}\n\n${streams}\n`;
+}
+
+interface Column<T> {
+  readonly title: string;
+  readonly side: "left" | "right";
+  text(row: T): string;
+}
+
+const processColumns: readonly Column<ProcessStatus>[] = [
+  {
+    title: "PROCESS",
+    side: "left",
+    text: ({ name, duty }) => (name === duty || duty === null || name.startsWith(duty) ? name : `${name} (${duty})`),
+  },
+  { title: "ROLE", side: "left", text: ({ role }) => role },
+  { title: "PID", side: "right", text: ({ pid }) => (pid === null ? "-" : String(pid)) },
+  { title: "STATE", side: "left", text: ({ state, isStale }) => (isStale ? `${state}, silent` : state) },
+  { title: "UP", side: "right", text: ({ upSeconds }) => (upSeconds === null ? "-" : duration(upSeconds)) },
+  { title: "CPU%", side: "right", text: ({ cpuPercent }) => cpuPercent?.toFixed(1) ?? "-" },
+  { title: "MEM", side: "right", text: ({ memoryBytes }) => (memoryBytes === null ? "-" : `${(memoryBytes / 2 ** 20).toFixed(0)}M`) },
+  { title: "LAG", side: "right", text: ({ lagMs }) => `${lagMs.toFixed(0)}ms` },
+  { title: "PLAYERS", side: "right", text: ({ players }) => String(players) },
+  { title: "PUBLISHERS", side: "right", text: ({ publishers }) => String(publishers) },
+  { title: "MBPS IN", side: "right", text: ({ mbpsIn }) => mbpsIn.toFixed(2) },
+  { title: "MBPS OUT", side: "right", text: ({ mbpsOut }) => mbpsOut.toFixed(2) },
+  { title: "RESTARTS", side: "right", text: ({ restarts }) => String(restarts) },
+  {
+    title: "LAST DEATH",
+    side: "left",
+    text: ({ lastDeath }) => (lastDeath === null ? "-" : `${lastDeath.cause}, ${duration(lastDeath.secondsAgo)} ago`),
+  },
+];
+
+const streamColumns: readonly Column<StreamStatus>[] = [
+  { title: "STREAM", side: "left", text: ({ vhost, app, stream }) => `${vhost}/${app}/${stream}` },
+  { title: "STATE", side: "left", text: ({ state }) => state },
+  { title: "FROM", side: "left", text: ({ source }) => (source === null ? "-" : `${source.peer} on ${source.process}`) },
+  { title: "MEDIA", side: "left", text: ({ video, audio }) => [video, audio].filter((codec) => codec !== "").join(" ") || "-" },
+  { title: "PLAYERS", side: "right", text: ({ players }) => String(players) },
+  {
+    title: "WHERE",
+    side: "left",
+    text: ({ playersOf }) =>
+      Object.entries(playersOf)
+        .map(([name, count]) => `${name}:${count}`)
+        .join(" ") || "-",
+  },
+];
+
+function table<T>(columns: readonly Column<T>[], rows: readonly T[]): string {
+  const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map((column) => printable(column.text(row))))];
+  const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
+  const pad = (text: string, index: number): string => {
+    const width = widths[index] ?? 0;
+    return columns[index]?.side === "right" ? text.padStart(width) : text.padEnd(width);
+  };
+  return cells.map((line) => line.map(pad).join("  ").trimEnd()).join("\n");
+}
+
+function duration(seconds: number): string {
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+  const hours = Math.floor(seconds / 3600);
+  return hours < 24 ? `${hours}h${Math.floor((seconds % 3600) / 60)}m` : `${Math.floor(hours / 24)}d${hours % 24}h`;
+}
+
+function hostPort({ host, port }: Endpoint): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** An address that a viewer can use: the wildcard stands for this machine's first address that others can reach. */
+function authority(endpoint: Endpoint, defaultPort: number): string {
+  const isEverywhere = endpoint.host === "0.0.0.0" || endpoint.host === "::";
+  const host = isEverywhere ? outerAddress() : endpoint.host;
+  const text = hostPort({ host, port: endpoint.port });
+  return endpoint.port === defaultPort ? text.slice(0, text.lastIndexOf(":")) : text;
+}
+
+function outerAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
+}

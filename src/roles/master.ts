@@ -1,0 +1,335 @@
+// ENTRY POINT of the master: composes listeners, origin, supervisor, directory and control socket from a configuration, and
+// is the one ordered place where signals and deaths become what the box does.
+//
+//   config ─► pid file ─► listening sockets ─► plan ─► control socket ─► origin ─► children ─► ready
+//   TERM ───► close listening sockets ─► children leave ─► origin closes ─► files removed ─► exit 0
+import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { messageOf } from "../base/errors.js";
+import { createLog, type Log } from "../base/log.js";
+import type { Config, Endpoint } from "../conf/config.js";
+import type { FromChild, Listener, ServerSetup } from "../ipc/messages.js";
+import type { ChildLimits } from "../master/child.js";
+import { clusterSpawner } from "../master/cluster-spawner.js";
+import { controlPath } from "../master/control-path.js";
+import { Control } from "../master/control.js";
+import { countCores } from "../master/cores.js";
+import { Directory, measureUsage, memberOf, type Member } from "../master/directory.js";
+import { Listeners } from "../master/listeners.js";
+import { logChange } from "../master/log-change.js";
+import { loadNativeSockets } from "../master/native-socket.js";
+import { readMaxOpenFiles } from "../master/open-files.js";
+import { PidFile } from "../master/pid-file.js";
+import { planProcesses, publicNames, type ProcessSpec } from "../master/plan.js";
+import { Reports } from "../master/reports.js";
+import type { Signals } from "../master/signals.js";
+import type { BoxStatus } from "../master/status.js";
+import { Supervisor, type Change, type ChildView, type Timers } from "../master/supervisor.js";
+import { Server } from "../server/server.js";
+import { exitCodeOf, exitCodes } from "./exit-codes.js";
+import { Heart } from "./heart.js";
+
+const loopback = "127.0.0.1";
+const childEntry = fileURLToPath(new URL("server.js", import.meta.url));
+/** A slot whose next start is further away than this takes no connections meanwhile. */
+const withdrawAfterMs = 1000;
+const reportDeadlineMs = 1000;
+const usageOverMs = 400;
+/** How long the processes that were killed may take to be gone. */
+const killedWithinMs = 1000;
+
+const timers: Timers = {
+  nowMs: () => performance.now(),
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+export interface MasterOptions {
+  readonly version: string;
+  readonly signals: Signals;
+  /** Told once, when everything serves. */
+  ready(box: Pick<BoxStatus, "version" | "pid" | "plan" | "workers" | "endpoints">): void;
+}
+
+/** Runs a box until it is stopped or gives up. Resolves to the exit code; throws nothing. */
+export async function runMaster(config: Config, options: MasterOptions): Promise<number> {
+  let log: Log;
+  try {
+    log = createLog({ role: "master", child: null, level: config.log.level, file: config.log.file });
+  } catch (thrown) {
+    process.stderr.write(`dolphin: cannot write the log ${config.log.file ?? ""}: ${messageOf(thrown)}\n`);
+    return exitCodes.cannotCreate;
+  }
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(event, (thrown: unknown) => {
+      log.fatal(
+        { event: "process.crashed", err: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) },
+        messageOf(thrown),
+      );
+      process.exit(exitCodes.internal);
+    });
+  }
+  const master = new Master(config, options, log);
+  try {
+    await master.start();
+  } catch (thrown) {
+    const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
+    log.error({ event: "dolphin.refused", code, err: messageOf(thrown) }, messageOf(thrown));
+    if (config.log.file !== null) process.stderr.write(`dolphin: ${messageOf(thrown)}\n`);
+    await master.abandon();
+    return exitCodeOf(thrown);
+  }
+  return master.ended;
+}
+
+class Master {
+  readonly ended: Promise<number>;
+  private readonly config: Config;
+  private readonly options: MasterOptions;
+  private readonly log: Log;
+  private readonly directory = new Directory();
+  private readonly edgeKey = randomBytes(16).toString("hex");
+  private readonly startedAtMs = timers.nowMs();
+  private readonly endpoints: Pick<Listener, "protocol" | "endpoint">[] = [];
+  private readonly reports: Reports;
+  private pidFile: PidFile | null = null;
+  private listeners = new Listeners(null);
+  private control: Control | null = null;
+  private origin: Server | null = null;
+  private heart: Heart | null = null;
+  private supervisor: Supervisor | null = null;
+  private isReady = false;
+  private stoppingAtMs: number | null = null;
+  private isKilled = false;
+  private hasLeft = false;
+  private finish: (code: number) => void = () => undefined;
+  private skipOrigin: () => void = () => undefined;
+
+  constructor(config: Config, options: MasterOptions, log: Log) {
+    this.config = config;
+    this.options = options;
+    this.log = log;
+    this.ended = new Promise((resolve) => (this.finish = resolve));
+    this.reports = new Reports({
+      timers,
+      deadlineMs: reportDeadlineMs,
+      names: () =>
+        this.children()
+          .filter(({ child }) => child.state === "up")
+          .map(({ spec }) => spec.name),
+      ask: (name, id) => this.supervisor?.send(name, { type: "report", id }) ?? false,
+      answered: (name, streams) => this.directory.reported(name, streams),
+      silent: (name) => this.directory.silent(name),
+    });
+  }
+
+  /** Throws what keeps it from serving; `abandon` then leaves nothing behind. */
+  async start(): Promise<void> {
+    const { config, log } = this;
+    const { dolphin } = config;
+    process.title = "dolphin: master";
+    if (config.pidFile !== null) this.pidFile = PidFile.create(config.pidFile);
+    const native = await loadNativeSockets();
+    this.listeners = new Listeners(native);
+    const cores = countCores();
+    const names = publicNames(config, cores);
+    for (const [protocol, list] of [
+      ["rtmp", config.listen],
+      ["http", config.http?.listen ?? []],
+    ] as const) {
+      for (const wanted of list) this.endpoints.push({ protocol, endpoint: await this.listeners.add(protocol, wanted, names) });
+    }
+    // Chosen once: an origin that is a child comes back on the same port, and edges find it again.
+    const origin = await this.listeners.add("rtmp", { host: loopback, port: 0 }, dolphin.originProcess === "child" ? ["origin"] : []);
+    const specs = planProcesses(config, { cores, origin, maxOpenFiles: readMaxOpenFiles() });
+    const first = this.endpoints[0]?.endpoint ?? origin;
+    this.control = await Control.open(dolphin.controlSocket ?? controlPath(first, process.env), () => this.status());
+    await this.startOrigin(
+      specs.find(({ place }) => place === "master"),
+      origin,
+    );
+    this.supervisor = new Supervisor({
+      specs: specs.filter(({ place }) => place === "child"),
+      limits: limitsOf(config),
+      timers,
+      spawner: clusterSpawner({
+        entry: childEntry,
+        hasOwnSockets: native !== null,
+        invalid: (spec, error) => log.warn({ event: "message.dropped", child: spec.name, err: messageOf(error) }),
+      }),
+      setupFor: (spec) => this.setupFor(spec, this.listeners.give(spec.name)),
+      events: {
+        changed: (change) => this.changed(change),
+        heard: (view, message) => this.heard(view, message),
+        ended: (how) => void this.childrenEnded(how),
+      },
+    });
+    log.info({ event: "dolphin.started", plan: dolphin.plan, cores, ownSockets: native !== null }, "starting");
+    this.supervisor.start();
+    this.options.signals.listen((event) => {
+      if (event.type === "ignored") log.warn({ event: "signal.ignored", signal: event.signal }, `${event.signal} is not served yet`);
+      else this.stop(event.signal, event.type === "kill");
+    });
+  }
+
+  /** After a start that failed: closes what had been opened. */
+  async abandon(): Promise<void> {
+    this.release();
+    await this.origin?.close("not started");
+  }
+
+  private async startOrigin(spec: ProcessSpec | undefined, endpoint: Endpoint): Promise<void> {
+    if (spec !== undefined) {
+      const log = this.log.child({ child: spec.name });
+      this.origin = await Server.start(this.setupFor(spec, [{ protocol: "rtmp", endpoint, fd: null }]), log);
+    }
+    const idle = { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0 };
+    this.heart = new Heart(
+      () => this.origin?.stats() ?? idle,
+      (stats) => this.directory.heard("master", stats, timers.nowMs()),
+    );
+  }
+
+  private setupFor(spec: ProcessSpec, listeners: readonly Listener[]): ServerSetup {
+    return { name: spec.name, isEdge: spec.duty === "edge", config: spec.config, listeners, edgeKey: this.edgeKey, maxConnections: spec.maxConnections };
+  }
+
+  private changed(change: Change): void {
+    const { spec, child, delayMs } = change;
+    logChange(this.log, change);
+    if (child.state === "waiting" || child.state === "down" || child.state === "failed") {
+      this.directory.gone(spec.name);
+      this.reports.gone(spec.name);
+      this.listeners.reclaim(spec.name);
+    }
+    if (child.state === "failed" || (delayMs ?? 0) > withdrawAfterMs) this.listeners.withdraw(spec.name);
+    this.tellWhenReady();
+  }
+
+  private heard({ spec }: ChildView, message: FromChild): void {
+    if (message.type === "heartbeat") this.directory.heard(spec.name, message.stats, timers.nowMs());
+    if (message.type === "reported") this.reports.answer(spec.name, message.id, message.streams);
+  }
+
+  /** Once, when every child serves, or is given up while others serve. */
+  private tellWhenReady(): void {
+    const children = this.children();
+    const settled = children.every(({ child }) => child.state === "up" || child.state === "failed");
+    if (this.isReady || this.stoppingAtMs !== null || !settled || !children.some(({ child }) => child.state === "up")) return;
+    this.isReady = true;
+    const { plan } = this.config.dolphin;
+    const box = this.box();
+    const pids = Object.fromEntries([["master", process.pid], ...children.map(({ spec, pid }) => [spec.name, pid])]) as Record<
+      string,
+      number | null
+    >;
+    process.title = `dolphin: master (plan ${plan}, ${box.workers} ${plan === "a" ? "edges" : "server"})`;
+    const details = { plan, cores: box.workers, endpoints: box.endpoints, pids, controlSocket: this.control?.path };
+    this.log.info({ event: "dolphin.ready", ...details }, "everything serves");
+    this.options.ready(box);
+  }
+
+  private stop(reason: string, atOnce: boolean): void {
+    if (this.stoppingAtMs === null) {
+      this.stoppingAtMs = timers.nowMs();
+      this.log.info({ event: "dolphin.stopping", reason }, atOnce ? "stopping at once" : "stopping");
+      this.listeners.close();
+    }
+    if (atOnce) {
+      this.isKilled = true;
+      this.log.warn({ event: "dolphin.killing", reason }, "killing what is left");
+      this.skipOrigin();
+      timers.after(killedWithinMs, () => this.leave(exitCodes.ok, "left behind what did not die"));
+      this.supervisor?.kill(reason);
+    } else {
+      this.supervisor?.stop(reason);
+    }
+  }
+
+  private async childrenEnded(how: "stopped" | "gaveUp"): Promise<void> {
+    this.stoppingAtMs ??= timers.nowMs();
+    this.listeners.close();
+    // The origin goes last, so that edges end by being asked and not by losing it.
+    const left = this.isKilled ? 0 : Math.max(0, this.stoppingAtMs + this.config.dolphin.stopTimeoutMs - timers.nowMs());
+    const patience = new Promise<void>((resolve) => {
+      this.skipOrigin = resolve;
+      timers.after(left, resolve);
+    });
+    await Promise.race([this.origin?.close("stopping"), patience]);
+    if (how === "stopped") return this.leave(exitCodes.ok, "stopped");
+    const why = "gave up: the processes that serve died too often in a minute; their last causes of death stand above";
+    this.log.fatal({ event: "dolphin.gave-up", code: "CHILD_GAVE_UP" }, why);
+    const couldFork = this.children().some(({ child }) => child.deaths.some(({ cause }) => !cause.startsWith("not started")));
+    return this.leave(couldFork ? exitCodes.gaveUp : exitCodes.cannotFork, "gave up");
+  }
+
+  private leave(code: number, how: string): void {
+    if (this.hasLeft) return;
+    this.hasLeft = true;
+    this.release();
+    const durMs = Math.round(timers.nowMs() - (this.stoppingAtMs ?? timers.nowMs()));
+    this.log.info({ event: "dolphin.stopped", durMs }, how);
+    this.finish(code);
+  }
+
+  private release(): void {
+    this.heart?.close();
+    this.listeners.close();
+    this.control?.close();
+    this.pidFile?.close();
+    this.options.signals.close();
+  }
+
+  private box(): Pick<BoxStatus, "version" | "pid" | "plan" | "workers" | "endpoints"> {
+    const { plan } = this.config.dolphin;
+    const workers = plan === "single" ? 1 : this.children().filter(({ spec }) => spec.isPublic).length;
+    return { version: this.options.version, pid: process.pid, plan, workers, endpoints: this.endpoints };
+  }
+
+  private async status(): Promise<BoxStatus> {
+    const pids = [process.pid, ...this.children().map(({ pid }) => pid)].filter((pid) => pid !== null);
+    const [usage] = await Promise.all([measureUsage(pids, usageOverMs), this.reports.collect()]);
+    if (this.origin !== null) this.directory.reported("master", this.origin.streams());
+    const nowMs = timers.nowMs();
+    const members = this.members();
+    return {
+      ...this.box(),
+      upSeconds: Math.round((nowMs - this.startedAtMs) / 1000),
+      controlSocket: this.control?.path ?? "",
+      configFile: this.config.file,
+      processes: this.directory.processes(members, usage, nowMs),
+      streams: this.directory.streams(members),
+    };
+  }
+
+  private members(): Member[] {
+    const duty = this.origin === null ? null : "origin";
+    const master: Member = {
+      ...{ name: "master", role: "master", duty, pid: process.pid, restarts: 0, lastDeath: null },
+      state: this.stoppingAtMs === null ? "up" : "stopping",
+      upAtMs: this.startedAtMs,
+    };
+    return [master, ...this.children().map(memberOf)];
+  }
+
+  private children(): ChildView[] {
+    return this.supervisor?.children() ?? [];
+  }
+}
+
+function limitsOf({ dolphin }: Config): ChildLimits {
+  return {
+    startTimeoutMs: 10_000,
+    heartbeatTimeoutMs: dolphin.heartbeatTimeoutMs,
+    stopTimeoutMs: dolphin.stopTimeoutMs,
+    hungStopTimeoutMs: 1000,
+    killIntervalMs: 500,
+    settledMs: 10_000,
+    maxEarlyDeaths: 5,
+    deathWindowMs: 60_000,
+    firstDelayMs: 1000,
+    maxDelayMs: 15_000,
+  };
+}
