@@ -125,6 +125,7 @@ export function step(child: Child, event: ChildEvent, nowMs: number, limits: Chi
       return { child: { ...child, state: "down", wanted: false }, effect: { type: "rest" } };
     case "died":
     case "stopped":
+    default:
       return bury(child, event.type === "exit" ? event.cause : "", nowMs, limits);
   }
 }
@@ -142,7 +143,8 @@ export function restartDelayMs(earlyDeaths: number, wasReady: boolean, limits: C
 
 function fork(child: Child, nowMs: number, limits: ChildLimits): Step {
   // Whoever starts a failed child has mended it: its tally begins anew, its last cause is still told.
-  const deaths = child.state === "failed" ? child.deaths.slice(-1).map((death) => ({ ...death, early: false })) : child.deaths;
+  const last = child.deaths.at(-1);
+  const deaths = child.state === "failed" && last !== undefined ? [{ ...last, early: false }] : child.deaths;
   const life = { upAtMs: null, kills: 0, doom: null, startedAtMs: nowMs, starts: child.starts + 1 };
   return {
     child: { ...child, ...life, state: "starting", wanted: true, deaths },

@@ -44,6 +44,7 @@ function explain(error: Error): string {
       return "nobody answers; the instance that made this socket is gone";
     case "EACCES":
       return "this user may not ask it";
+    case undefined:
     default:
       return messageOf(error);
   }

@@ -72,7 +72,16 @@ export class Directory {
       const used = member.pid === null ? undefined : usage.get(member.pid);
       const { name, role, duty, pid, state, restarts, lastDeath, upAtMs } = member;
       return {
-        ...{ name, role, duty, pid, state, restarts, lagMs, connections, players, publishers },
+        name,
+        role,
+        duty,
+        pid,
+        state,
+        restarts,
+        lagMs,
+        connections,
+        players,
+        publishers,
         lastDeath: lastDeath === null ? null : { cause: lastDeath.cause, secondsAgo: Math.round((nowMs - lastDeath.atMs) / 1000) },
         upSeconds: upAtMs === null ? null : Math.round((nowMs - upAtMs) / 1000),
         cpuPercent: used === undefined ? null : rounded(used.cpuPercent),

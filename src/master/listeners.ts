@@ -137,6 +137,7 @@ function reason(thrown: unknown): string {
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return "the name is not known";
+    case undefined:
     default:
       return messageOf(thrown);
   }

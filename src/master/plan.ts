@@ -65,15 +65,18 @@ function planA(config: Config, facts: PlanFacts): ProcessSpec[] {
     maxConnections: null,
   };
   const names = publicNames(config, facts.cores);
-  const edge = {
+  const edgeConfig = { ...config, vhosts: config.vhosts.map((vhost) => edgeVhost(vhost, facts.origin)) };
+  const maxConnections = connectionLimit(config, names.length, facts);
+  const edges = names.map((name): ProcessSpec => ({
+    name,
     duty: "edge",
     place: "child",
     isPublic: true,
     startsAfter: place === "child" ? origin.name : null,
-    config: { ...config, vhosts: config.vhosts.map((vhost) => edgeVhost(vhost, facts.origin)) },
-    maxConnections: connectionLimit(config, names.length, facts),
-  } as const;
-  return [origin, ...names.map((name): ProcessSpec => ({ name, ...edge }))];
+    config: edgeConfig,
+    maxConnections,
+  }));
+  return [origin, ...edges];
 }
 
 function edgeVhost(vhost: Vhost, origin: Endpoint): Vhost {

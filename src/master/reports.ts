@@ -42,11 +42,11 @@ export class Reports {
   }
 
   private askAll(): Promise<void> {
-    const { timers, deadlineMs, names, ask, silent } = this.options;
+    const { options } = this;
     this.id += 1;
     return new Promise((resolve) => {
-      const forget = timers.after(deadlineMs, () => {
-        for (const name of this.missing) silent(name);
+      const forget = options.timers.after(options.deadlineMs, () => {
+        for (const name of this.missing) options.silent(name);
         this.missing.clear();
         this.finish();
       });
@@ -55,7 +55,7 @@ export class Reports {
         this.round = null;
         resolve();
       };
-      for (const name of names()) if (ask(name, this.id)) this.missing.add(name);
+      for (const name of options.names()) if (options.ask(name, this.id)) this.missing.add(name);
       if (this.missing.size === 0) this.finish();
     });
   }

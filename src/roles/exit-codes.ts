@@ -30,6 +30,7 @@ export function exitCodeOf(thrown: unknown): number {
     case "EACCES":
     case "EPERM":
       return exitCodes.noPermission;
+    case undefined:
     default:
       return exitCodes.config; // an address that this machine does not have
   }

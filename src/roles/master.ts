@@ -193,7 +193,14 @@ class Master {
   }
 
   private setupFor(spec: ProcessSpec, listeners: readonly Listener[]): ServerSetup {
-    return { name: spec.name, isEdge: spec.duty === "edge", config: spec.config, listeners, edgeKey: this.edgeKey, maxConnections: spec.maxConnections };
+    return {
+      name: spec.name,
+      isEdge: spec.duty === "edge",
+      config: spec.config,
+      listeners,
+      edgeKey: this.edgeKey,
+      maxConnections: spec.maxConnections,
+    };
   }
 
   private changed(change: Change): void {
@@ -307,7 +314,12 @@ class Master {
   private members(): Member[] {
     const duty = this.origin === null ? null : "origin";
     const master: Member = {
-      ...{ name: "master", role: "master", duty, pid: process.pid, restarts: 0, lastDeath: null },
+      name: "master",
+      role: "master",
+      duty,
+      pid: process.pid,
+      restarts: 0,
+      lastDeath: null,
       state: this.stoppingAtMs === null ? "up" : "stopping",
       upAtMs: this.startedAtMs,
     };
