@@ -33,6 +33,7 @@ export const errorCodes = [
   "RTMP_TIMEOUT",
   "RTMP_VHOST",
   "FLV_NOT_FOUND",
+  "FLV_REQUEST",
   "FLV_SLOW",
   "FLV_SYNTAX",
   "RELAY_CLOSED",

@@ -26,6 +26,8 @@ export interface ServerSetup {
   readonly name: string;
   readonly config: Config;
   readonly listeners: readonly Listener[];
+  /** Whether it is an edge of the box's own origin. */
+  readonly isEdge: boolean;
   /** The secret by which the box's own origin knows its own edges; 32 hex digits. */
   readonly edgeKey: string;
   /** Connections that this process accepts; null: no limit of its own. */

@@ -1,9 +1,14 @@
-// PROGRAM 3 as a whole: listeners, streams and relays of one server process, whether it is the origin, an edge or
-// stand-alone. The one file that knows all parts of `server/`.
-import { createServer, type Server as NetServer } from "node:net";
+// PROGRAM 3 as a whole: listeners and connections of one server process, whether it is the origin, an edge or
+// stand-alone. The one file that knows all parts of `server/`; streams and relays are the hub's.
+import { randomBytes } from "node:crypto";
+import { createServer as createNetServer, type Server as NetServer, type Socket } from "node:net";
+import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Endpoint } from "../conf/config.js";
 import type { Listener, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
+import { createHttpServer } from "./http/http-server.js";
+import { Hub } from "./hub.js";
+import { RtmpSession } from "./rtmp/session.js";
 
 /** An address that is being served, with the port that the system chose where 0 was asked for. */
 export interface BoundEndpoint {
@@ -11,47 +16,96 @@ export interface BoundEndpoint {
   readonly endpoint: Endpoint;
 }
 
+const backlog = 1024;
+
 /** A running server. Close it once; nothing is emitted or logged by it afterwards. */
 export class Server {
-  private readonly listeners: NetServer[] = [];
   readonly endpoints: BoundEndpoint[] = [];
+  private readonly log: Log;
+  private readonly hub: Hub;
+  private readonly listeners: NetServer[] = [];
+  private readonly sessions = new Set<RtmpSession>();
+  private readonly sockets = new Set<Socket>();
 
-  private constructor() {}
+  private constructor(setup: ServerSetup, log: Log) {
+    this.log = log;
+    this.hub = new Hub(setup, log);
+  }
 
   /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
   static async start(setup: ServerSetup, log: Log): Promise<Server> {
-    const server = new Server();
-    for (const listener of setup.listeners) server.endpoints.push(await server.listen(listener));
-    log.debug({ event: "server.started" });
+    const server = new Server(setup, log);
+    try {
+      for (const listener of setup.listeners) server.endpoints.push(await server.listen(listener));
+    } catch (error) {
+      await server.close("it could not start");
+      throw error;
+    }
     return server;
   }
 
   /** What the heartbeat reports; the event-loop lag is the process's own and is added by the role. */
   stats(): Omit<ServerStats, "lagMs"> {
-    return { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0 };
+    return { ...this.hub.traffic };
   }
 
+  /** The streams that this process knows. */
   streams(): StreamReport[] {
-    return [];
+    return this.hub.report();
   }
 
-  async close(_reason: string): Promise<void> {
-    for (const listener of this.listeners) listener.close();
+  /** Stops listening and ends every connection. Resolves when the listeners are closed. */
+  async close(reason: string): Promise<void> {
+    const closed = this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
+    for (const session of this.sessions) session.close(reason);
+    this.hub.close();
+    for (const socket of this.sockets) socket.destroy();
+    await Promise.all(closed);
   }
 
-  private listen(listener: Listener): Promise<BoundEndpoint> {
-    const { endpoint, fd, protocol } = listener;
-    const net = createServer((socket) => socket.destroy());
-    this.listeners.push(net);
+  private listen({ endpoint, fd, protocol }: Listener): Promise<BoundEndpoint> {
+    const listener = protocol === "rtmp" ? createNetServer() : createHttpServer(this.hub, this.log);
+    listener.prependListener("connection", (socket: Socket) => this.accept(socket, protocol));
+    this.listeners.push(listener);
     return new Promise((resolve, reject) => {
-      net.once("error", reject);
-      net.once("listening", () => {
-        const address = net.address();
+      listener.once("error", (cause) => {
+        reject(new DolphinError("CHILD_LISTEN", `cannot listen on ${endpoint.host}:${endpoint.port}: ${messageOf(cause)}`, { cause }));
+      });
+      listener.once("listening", () => {
+        const address = listener.address();
         const port = typeof address === "object" && address !== null ? address.port : endpoint.port;
         resolve({ protocol, endpoint: { host: endpoint.host, port } });
       });
-      if (fd === null) net.listen({ host: endpoint.host, port: endpoint.port, backlog: 1024 });
-      else net.listen({ fd, backlog: 1024 });
+      if (fd === null) listener.listen({ host: endpoint.host, port: endpoint.port, backlog });
+      else listener.listen({ fd, backlog });
     });
+  }
+
+  /** At the limit a connection is accepted and closed at once, as SRS does: waiting would only hide it. */
+  private accept(socket: Socket, protocol: Listener["protocol"]): void {
+    const { traffic, setup } = this.hub;
+    if (setup.maxConnections !== null && traffic.connections >= setup.maxConnections) {
+      this.log.warn({ event: `${protocol}.closed`, code: "RTMP_FULL", peer: socket.remoteAddress }, `all ${setup.maxConnections} connections are in use`);
+      socket.destroy();
+      return;
+    }
+    traffic.connections += 1;
+    this.sockets.add(socket);
+    socket.once("close", () => {
+      traffic.connections -= 1;
+      this.sockets.delete(socket);
+    });
+    if (protocol === "rtmp") this.openSession(socket);
+  }
+
+  private openSession(socket: Socket): void {
+    const session = new RtmpSession({
+      socket,
+      conn: randomBytes(6).toString("base64url"),
+      hub: this.hub,
+      log: this.log,
+      onEnd: () => void this.sessions.delete(session),
+    });
+    this.sessions.add(session);
   }
 }

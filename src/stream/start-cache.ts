@@ -24,6 +24,9 @@ export class StartCache {
   private gopBytes = 0;
   private audioSinceVideo = 0;
   private lastTimestamp = 0;
+  /** Whether the stream has shown audio, and video, so far. */
+  hasAudio = false;
+  hasVideo = false;
 
   constructor(options: StartCacheOptions) {
     this.options = options;
@@ -32,16 +35,15 @@ export class StartCache {
   /** Takes the next packet of the stream. */
   push(packet: Packet): void {
     this.lastTimestamp = packet.timestamp;
-    if (packet.type === messageType.data) this.metadata = packet;
-    else if (packet.isHeader) {
-      if (packet.type === messageType.video) this.videoHeader = packet;
-      else this.audioHeader = packet;
-    } else if (this.options.gopCache) this.pushMedia(packet);
+    this.hasAudio ||= packet.type === messageType.audio;
+    this.hasVideo ||= packet.type === messageType.video;
+    if (packet.isHeader) this.setHeader(packet);
+    else if (packet.type !== messageType.data && this.options.gopCache) this.pushMedia(packet);
   }
 
   /** Whether a packet repeats the header that is already known. */
   repeatsHeader(packet: Packet): boolean {
-    if (!packet.isHeader) return false;
+    if (!packet.isHeader || packet.type === messageType.data) return false;
     const known = packet.type === messageType.video ? this.videoHeader : this.audioHeader;
     return known !== null && known.payload.equals(packet.payload);
   }
@@ -60,7 +62,15 @@ export class StartCache {
     this.metadata = null;
     this.videoHeader = null;
     this.audioHeader = null;
+    this.hasAudio = false;
+    this.hasVideo = false;
     this.dropGop();
+  }
+
+  private setHeader(packet: Packet): void {
+    if (packet.type === messageType.video) this.videoHeader = packet;
+    else if (packet.type === messageType.audio) this.audioHeader = packet;
+    else this.metadata = packet;
   }
 
   private pushMedia(packet: Packet): void {

@@ -3,7 +3,6 @@
 //
 //   publisher   5000 5040 5080 │ gone │ 0 40 80          (restarted: its clock begins anew)
 //   viewers        0   40   80 │      │ 90 130 170       (a splice is a step of 10 ms, never backwards)
-import type { TimeJitter } from "../conf/config.js";
 
 /** A step of more than this is a jump of the clock, not media. */
 const largestStepMs = 250;
@@ -16,7 +15,7 @@ export interface Timeline {
    * `full` repairs jumps; `zero` only starts at 0; `off` leaves all as it is; `follow` is `full` for a stream that another
    * server has already corrected: it starts at the time that it finds, so that all edges of an origin agree.
    */
-  readonly mode: TimeJitter | "follow";
+  readonly mode: "full" | "zero" | "off" | "follow";
   lastIn: number | null;
   lastOut: number;
   /** The last time given to each type, which never goes back within it. */

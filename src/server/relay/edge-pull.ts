@@ -1,0 +1,167 @@
+// An edge's one connection upstream for a stream: begun when the first viewer comes, ended some seconds after the last
+// has left, and moved to the next origin when one fails, while viewers stay where they are.
+//
+//   idle ─(wanted)─▶ connecting ─▶ pulling ─(unwanted)─▶ lingering ─▶ closed
+//                     ▲    │ failed: next origin at once, a pause after a whole pass
+//                     └────┘
+import { DolphinError } from "../../base/errors.js";
+import type { Log } from "../../base/log.js";
+import type { AmfObject } from "../../codec/rtmp/amf0.js";
+import { controlEvent, messageType, type Message } from "../../codec/rtmp/message.js";
+import type { StreamRequest } from "../../codec/rtmp/url.js";
+import type { Source } from "../../stream/source.js";
+import { RtmpClient } from "../rtmp/client.js";
+import { candidate, failed, makePass, succeeded, type Pass, type Upstreams } from "./upstreams.js";
+
+/** A foreign origin that sends nothing for so long is taken for dead, frozen or without the stream. */
+export const silenceTimeoutMs = 5_000;
+
+export interface EdgePullOptions {
+  readonly source: Source;
+  readonly upstreams: Upstreams;
+  readonly request: StreamRequest;
+  readonly args: AmfObject | null;
+  /** Whether upstream is the box's own origin: it says when a stream ends, and is watched by the master. */
+  readonly isOwnOrigin: boolean;
+  readonly lingerMs: number;
+  /** Counts what is received. */
+  readonly onBytes: (bytes: number) => void;
+  /** The pull has lingered long enough and is over. */
+  readonly onEnd: () => void;
+  readonly log: Log;
+}
+
+/** The pull of one source. `close` ends it for good. */
+export class EdgePull {
+  private readonly options: EdgePullOptions;
+  private readonly pass: Pass;
+  private client: RtmpClient | null = null;
+  /** The one timer: a pause before the next try, or the watch over a silent origin. */
+  private timer: NodeJS.Timeout | null = null;
+  private linger: NodeJS.Timeout | null = null;
+  private isPublishing = false;
+  private hasHeard = false;
+  private countedBytes = 0;
+
+  constructor(options: EdgePullOptions) {
+    this.options = options;
+    this.pass = makePass(options.upstreams);
+    this.connect();
+  }
+
+  /** The upstream that it pulls from, for people. */
+  get from(): string {
+    const { host, port } = candidate(this.pass);
+    return `${host}:${port}`;
+  }
+
+  /** Somebody watches (again). */
+  keep(): void {
+    if (this.linger !== null) clearTimeout(this.linger);
+    this.linger = null;
+  }
+
+  /** Nobody watches any more: it goes on for a moment, for viewers come back and reload. */
+  release(): void {
+    this.linger ??= setTimeout(() => {
+      this.close();
+      this.options.onEnd();
+    }, this.options.lingerMs);
+  }
+
+  close(): void {
+    this.keep();
+    this.stopTimer();
+    const { client } = this;
+    this.client = null;
+    client?.close(new DolphinError("RELAY_CLOSED", "nobody watches"));
+    this.unpublish();
+  }
+
+  private connect(): void {
+    const { request, args, log } = this.options;
+    this.hasHeard = false;
+    this.countedBytes = 0;
+    const client = new RtmpClient(
+      { endpoint: candidate(this.pass), request, purpose: "play", args },
+      {
+        onStarted: () => this.watch(),
+        onMessage: (message) => this.receive(message),
+        onDrain: () => {},
+        onClosed: (reason) => {
+          if (this.client === client) this.lost(reason);
+        },
+      },
+    );
+    this.client = client;
+    log.debug({ event: "pull.connecting", upstream: this.from });
+  }
+
+  private receive(message: Message): void {
+    const { source } = this.options;
+    switch (message.type) {
+      case messageType.audio:
+      case messageType.video:
+      case messageType.data:
+        if (!this.isPublishing) this.publish();
+        this.hasHeard = true;
+        source.push(message.type, message.timestamp, message.payload);
+        this.countBytes();
+        return;
+      case messageType.userControl:
+        if (message.payload.readUInt16BE(0) === controlEvent.streamEof) this.unpublish();
+        return;
+      default:
+    }
+  }
+
+  private publish(): void {
+    const { source, log } = this.options;
+    source.publish(this);
+    this.isPublishing = true;
+    succeeded(this.pass);
+    log.info({ event: "pull.started", upstream: this.from });
+  }
+
+  private unpublish(): void {
+    if (!this.isPublishing) return;
+    this.isPublishing = false;
+    this.options.source.unpublish(this);
+  }
+
+  private lost(reason: DolphinError): void {
+    const { log } = this.options;
+    const upstream = this.from;
+    this.client = null;
+    this.stopTimer();
+    this.unpublish();
+    const pauseMs = failed(this.pass);
+    log.warn({ event: "pull.lost", code: reason.code, upstream, next: this.from, pauseMs }, reason.message);
+    if (pauseMs === 0) this.connect();
+    else this.timer = setTimeout(() => this.connect(), pauseMs);
+  }
+
+  /** Looks once a while whether a foreign origin still speaks; the box's own is looked after by the master. */
+  private watch(): void {
+    if (this.options.isOwnOrigin) return;
+    this.stopTimer();
+    this.timer = setTimeout(() => {
+      if (!this.hasHeard) this.client?.close(new DolphinError("RELAY_TIMEOUT", `${this.from} sent no media for ${silenceTimeoutMs} ms`));
+      else {
+        this.hasHeard = false;
+        this.watch();
+      }
+    }, silenceTimeoutMs);
+  }
+
+  private stopTimer(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  private countBytes(): void {
+    const bytes = this.client?.bytesIn ?? this.countedBytes;
+    this.options.onBytes(bytes - this.countedBytes);
+    this.countedBytes = bytes;
+  }
+}

@@ -1,0 +1,107 @@
+// A publisher on an edge: every message goes on to the origin unchanged, and nothing is kept. The publisher is told to
+// start when an origin has accepted; until media has flowed another origin is tried in the same session.
+import { DolphinError } from "../../base/errors.js";
+import type { Log } from "../../base/log.js";
+import type { AmfObject } from "../../codec/rtmp/amf0.js";
+import type { Message } from "../../codec/rtmp/message.js";
+import type { StreamRequest } from "../../codec/rtmp/url.js";
+import type { Publication, Publisher } from "../publication.js";
+import { RtmpClient } from "../rtmp/client.js";
+import { maxOutletBytes, Outlet } from "./outlet.js";
+import { candidate, failed, isExhausted, succeeded, type Pass } from "./upstreams.js";
+
+export interface EdgePushOptions {
+  readonly pass: Pass;
+  readonly request: StreamRequest;
+  readonly args: AmfObject | null;
+  readonly publisher: Publisher;
+  /** Called once, when the push is over for whatever reason. */
+  readonly onEnd: () => void;
+  readonly log: Log;
+}
+
+/** One publisher's way to the origin. */
+export class EdgePush implements Publication {
+  private readonly options: EdgePushOptions;
+  private readonly outlet = new Outlet();
+  private client: RtmpClient;
+  private isStarted = false;
+  private isClosed = false;
+  private isPaused = false;
+  private hasSent = false;
+
+  constructor(options: EdgePushOptions) {
+    this.options = options;
+    this.client = this.connect();
+  }
+
+  push(message: Message): void {
+    this.outlet.push(message);
+    this.hasSent ||= this.isStarted;
+    if (this.outlet.backlogBytes <= maxOutletBytes) return;
+    if (!this.isStarted) {
+      this.end(new DolphinError("RTMP_MEMORY", `it sent more than ${maxOutletBytes} bytes before it was told to start`));
+    } else if (!this.isPaused) {
+      this.isPaused = true;
+      this.options.publisher.pause();
+    }
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.outlet.close();
+    this.client.close(new DolphinError("RELAY_CLOSED", "the publisher left"));
+    this.options.onEnd();
+  }
+
+  private connect(): RtmpClient {
+    const { pass, request, args } = this.options;
+    return new RtmpClient(
+      { endpoint: candidate(pass), request, purpose: "publish", args },
+      {
+        onStarted: () => this.started(),
+        onMessage: () => {},
+        onDrain: () => this.drained(),
+        onClosed: (reason) => this.lost(reason),
+      },
+    );
+  }
+
+  private started(): void {
+    succeeded(this.options.pass);
+    this.outlet.connect(this.client);
+    if (this.isStarted) return;
+    this.isStarted = true;
+    this.options.publisher.onStarted();
+  }
+
+  private drained(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.options.publisher.resume();
+  }
+
+  private lost(reason: DolphinError): void {
+    if (this.isClosed) return;
+    const { pass, log } = this.options;
+    this.outlet.connect(null);
+    failed(pass);
+    if (this.hasSent || isExhausted(pass)) {
+      this.end(reason);
+      return;
+    }
+    log.warn({ event: "push.retried", code: reason.code, upstream: endpointText(pass) }, reason.message);
+    this.client = this.connect();
+  }
+
+  private end(reason: DolphinError): void {
+    this.close();
+    this.options.publisher.onEnded(reason);
+  }
+}
+
+function endpointText(pass: Pass): string {
+  const { host, port } = candidate(pass);
+  return `${host}:${port}`;
+}

@@ -1,0 +1,49 @@
+// Gathers messages for an upstream and writes them at the end of the event loop's turn: what one read of a publisher
+// brought leaves in one write, without a delay of its own.
+import type { Message } from "../../codec/rtmp/message.js";
+import type { RtmpClient } from "../rtmp/client.js";
+
+/** Bytes that may wait for an upstream: before it has accepted, or while its socket is full. */
+export const maxOutletBytes = 4 << 20;
+
+/** The queue before one upstream. `close` forgets what it holds. */
+export class Outlet {
+  private client: RtmpClient | null = null;
+  private pending: Message[] = [];
+  private pendingBytes = 0;
+  private immediate: NodeJS.Immediate | null = null;
+
+  /** Bytes that wait here and in the socket. */
+  get backlogBytes(): number {
+    return this.pendingBytes + (this.client?.backlogBytes ?? 0);
+  }
+
+  push(message: Message): void {
+    this.pending.push(message);
+    this.pendingBytes += message.payload.length;
+    if (this.client !== null) this.immediate ??= setImmediate(this.flush);
+  }
+
+  /** Gives it the connection to write to, or takes it away; what waits is kept. */
+  connect(client: RtmpClient | null): void {
+    this.client = client;
+    if (client !== null && this.pending.length > 0) this.immediate ??= setImmediate(this.flush);
+  }
+
+  close(): void {
+    if (this.immediate !== null) clearImmediate(this.immediate);
+    this.client = null;
+    this.immediate = null;
+    this.pending = [];
+    this.pendingBytes = 0;
+  }
+
+  private readonly flush = (): void => {
+    this.immediate = null;
+    if (this.client === null) return;
+    const messages = this.pending;
+    this.pending = [];
+    this.pendingBytes = 0;
+    this.client.write(messages);
+  };
+}

@@ -1,0 +1,85 @@
+// The messages of a server's side of the RTMP dialogue, in the words that SRS uses and that its clients know.
+// Only composition: when each of them is sent is decided in session.ts.
+import { signature, version } from "../../base/version.js";
+import { ecmaArray, encodeAmf, type AmfObject } from "../../codec/rtmp/amf0.js";
+import { makeCommand, makeStatus } from "../../codec/rtmp/command.js";
+import { controlEvent, controlMessage, mediaStreamId, messageType, peerBandwidth, userControl, type Message } from "../../codec/rtmp/message.js";
+
+const peerBandwidthBytes = 2_500_000;
+
+export interface Connected {
+  readonly transaction: number;
+  /** What the client asked for: 0 for AMF0, 3 for AMF3. */
+  readonly objectEncoding: number;
+  readonly chunkSize: number;
+  /** The acknowledgement window that we ask for in bytes; 0 asks for none. */
+  readonly windowBytes: number;
+  /** The connection's id, by which tools find it in logs and see which process serves. */
+  readonly conn: string;
+  readonly localAddress: string;
+}
+
+/** The answer to `connect`: windows, chunk size, `_result`, `onBWDone`. */
+export function connected({ transaction, objectEncoding, chunkSize, windowBytes, conn, localAddress }: Connected): Message[] {
+  const properties = { fmsVer: "FMS/3,5,3,888", capabilities: 127, mode: 1 };
+  const data = ecmaArray({
+    version: "3,5,3,888",
+    srs_sig: "dolphin",
+    srs_server: signature,
+    srs_license: "MIT",
+    srs_version: version,
+    srs_server_ip: localAddress,
+    srs_pid: process.pid,
+    srs_id: conn,
+  });
+  const information = { level: "status", code: "NetConnection.Connect.Success", description: "Connection succeeded", objectEncoding, data };
+  const windows = windowBytes > 0 ? [controlMessage(messageType.windowAckSize, windowBytes)] : [];
+  return [
+    ...windows,
+    peerBandwidth(peerBandwidthBytes),
+    controlMessage(messageType.setChunkSize, chunkSize),
+    makeCommand(0, "_result", transaction, properties, information),
+    makeCommand(0, "onBWDone", 0, null),
+  ];
+}
+
+/** The answer to a call that asks for nothing but an answer. */
+export function acknowledged(transaction: number, value: number | null = null): Message {
+  return makeCommand(0, "_result", transaction, null, value === null ? undefined : value);
+}
+
+/** What a player gets before the first media. */
+export function playStarted(): Message[] {
+  return [
+    userControl(controlEvent.streamBegin, mediaStreamId),
+    makeStatus("status", "NetStream.Play.Reset", "Playing and resetting stream."),
+    makeStatus("status", "NetStream.Play.Start", "Started playing stream."),
+    { type: messageType.data, streamId: mediaStreamId, timestamp: 0, payload: encodeAmf("|RtmpSampleAccess", true, true) },
+  ];
+}
+
+export function playPaused(isPaused: boolean): Message[] {
+  return isPaused
+    ? [makeStatus("status", "NetStream.Pause.Notify", "Paused stream."), userControl(controlEvent.streamEof, mediaStreamId)]
+    : [makeStatus("status", "NetStream.Unpause.Notify", "Unpaused stream."), userControl(controlEvent.streamBegin, mediaStreamId)];
+}
+
+/** Tells one of our own edges that a stream has begun or ended; players are never told, for they would leave. */
+export function liveNotice(isLive: boolean): Message {
+  return userControl(isLive ? controlEvent.streamBegin : controlEvent.streamEof, mediaStreamId);
+}
+
+/** The end of publishing, asked for by FCUnpublish. */
+export function publishEnded(transaction: number): Message[] {
+  return [
+    fmleNotice("onFCUnpublish", "NetStream.Unpublish.Success", "Stop publishing stream."),
+    acknowledged(transaction),
+    makeStatus("status", "NetStream.Unpublish.Success", "Stop publishing stream."),
+  ];
+}
+
+/** A notice in the form of FMLE, which encoders of its kind (ffmpeg, OBS) wait for beside the status. */
+export function fmleNotice(name: string, code: string, description: string): Message {
+  const information: AmfObject = { code, description };
+  return makeCommand(mediaStreamId, name, 0, null, information);
+}

@@ -1,0 +1,77 @@
+// A viewer over RTMP: the last stop of a byte's way through a server. It takes the fan-out's shared buffers and writes
+// each with one call; all that it keeps of its own is its seat.
+import type { Socket } from "node:net";
+import type { ErrorCode } from "../../base/errors.js";
+import type { Consumer, Seat } from "../../stream/fanout.js";
+import type { Source } from "../../stream/source.js";
+import type { Traffic } from "../traffic.js";
+
+export interface PlayerOptions {
+  readonly socket: Socket;
+  readonly source: Source;
+  /** Whether the player is one of the box's own edges: it gets packets at once, and is told when the stream ends. */
+  readonly isOwnEdge: boolean;
+  readonly traffic: Traffic;
+  /** Called when the player was too slow for too long. */
+  readonly onDrop: (code: ErrorCode, reason: string) => void;
+  /** Called with every begin and end of the stream, for an own edge only. */
+  readonly onLive: (isLive: boolean) => void;
+}
+
+/** One playing connection. `close` gives its seat back; the socket stays its session's. */
+export class RtmpPlayer implements Consumer {
+  private readonly options: PlayerOptions;
+  private readonly socket: Socket;
+  private seat: Seat | null;
+  private isPaused = false;
+
+  constructor(options: PlayerOptions) {
+    this.options = options;
+    this.socket = options.socket;
+    this.seat = options.source.add(this.tap, this);
+  }
+
+  get backlogBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  send(bytes: Buffer): void {
+    if (this.isPaused) return;
+    this.options.traffic.bytesOut += bytes.length;
+    this.socket.write(bytes);
+  }
+
+  drop(code: ErrorCode, reason: string): void {
+    this.close();
+    this.options.onDrop(code, reason);
+  }
+
+  onLive(isLive: boolean): void {
+    if (this.options.isOwnEdge) this.options.onLive(isLive);
+  }
+
+  /** Stops the media and keeps the seat, so that the stream is still wanted. */
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  /** Goes on after a pause like a new player, with what the stream has to start with. */
+  resume(): void {
+    const seat = this.seat;
+    if (seat === null || !this.isPaused) return;
+    this.isPaused = false;
+    this.seat = this.options.source.add(this.tap, this);
+    this.options.source.remove(this.tap, seat);
+  }
+
+  /** Gives the seat back; again does nothing. */
+  close(): void {
+    const seat = this.seat;
+    this.seat = null;
+    if (seat !== null) this.options.source.remove(this.tap, seat);
+  }
+
+  private get tap(): "rtmp" | "prompt" {
+    return this.options.isOwnEdge ? "prompt" : "rtmp";
+  }
+}

@@ -1,0 +1,381 @@
+// An incoming RTMP connection from its first byte to its last: drives the engine, holds the dialogue as a state, and ends
+// with one line that tells why. Whatever a peer does wrong ends in `guard`, and costs this connection alone.
+//
+//   new ─connect─▶ idle ─publish─▶ publishing ─FCUnpublish, closeStream─▶ idle …
+//                       ─play────▶ playing ─────closeStream────────────▶ idle …
+import type { Socket } from "node:net";
+import { DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
+import type { Log } from "../../base/log.js";
+import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
+import { amf0Body, makeStatus, parseCommand, type Command } from "../../codec/rtmp/command.js";
+import { Engine } from "../../codec/rtmp/engine.js";
+import { controlMessage, messageType, type Message } from "../../codec/rtmp/message.js";
+import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
+import type { Vhost } from "../../conf/config.js";
+import type { Hub } from "../hub.js";
+import type { Publication, Publisher } from "../publication.js";
+import { acknowledged, connected, fmleNotice, liveNotice, playPaused, playStarted, publishEnded } from "./dialogue.js";
+import { RtmpPlayer } from "./player.js";
+
+/** From the first byte to `connect`. A total, so that dripping bytes buys no time. */
+export const loginTimeoutMs = 10_000;
+/** From `connect` to the first `publish` or `play`. */
+export const firstUseTimeoutMs = 30_000;
+/** From the end of a stream to the next one on the same connection. */
+export const nextUseTimeoutMs = 180_000;
+/** Commands that one connection may send in a second. */
+export const maxCommandsPerSecond = 100;
+/** How long the last words to a peer may take before its socket is destroyed. */
+const farewellMs = 1_000;
+const unknownVhostChunkSize = 60_000;
+
+type State =
+  | { readonly at: "new" }
+  | { readonly at: "idle" }
+  | { readonly at: "playing"; readonly player: RtmpPlayer }
+  | { readonly at: "publishing"; readonly publication: Publication; readonly vhost: Vhost };
+
+export interface SessionOptions {
+  readonly socket: Socket;
+  /** The connection's id in logs; 8 characters. */
+  readonly conn: string;
+  readonly hub: Hub;
+  readonly log: Log;
+  /** Called once, when the connection is over. */
+  readonly onEnd: () => void;
+}
+
+/** One RTMP connection. `close` ends it with a reason. */
+export class RtmpSession {
+  readonly peer: string;
+  private readonly socket: Socket;
+  private readonly conn: string;
+  private readonly hub: Hub;
+  private readonly onEnd: () => void;
+  private readonly engine: Engine;
+  private readonly startedAtMs = Date.now();
+  private log: Log;
+  private state: State = { at: "new" };
+  private isClosed = false;
+  private timer: NodeJS.Timeout | null = null;
+  /** What the connection is at, for the sentence of an error. */
+  private doing = "handshaking";
+  private tcUrl = "";
+  private app = "";
+  private chunkSize = 0;
+  /** The name of the own edge that this is; null for everybody else. */
+  private edgeName: string | null = null;
+  private hasStream = false;
+  private isFmle = false;
+  private lastMediaAtMs = 0;
+  private commands = 0;
+  private commandsSinceMs = 0;
+
+  constructor({ socket, conn, hub, log, onEnd }: SessionOptions) {
+    this.peer = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
+    this.socket = socket;
+    this.conn = conn;
+    this.hub = hub;
+    this.log = log.child({ conn, peer: this.peer });
+    this.onEnd = onEnd;
+    this.engine = new Engine("server", {
+      onSend: (bytes) => {
+        hub.traffic.bytesOut += bytes.length;
+        socket.write(bytes);
+      },
+      onOpen: () => (this.doing = "waiting for connect"),
+      onMessage: (message) => this.receive(message),
+    });
+    this.expect(loginTimeoutMs, "no connect command came");
+    socket.on("data", (bytes) => this.read(bytes));
+    socket.on("error", (error) => this.close(messageOf(error)));
+    socket.on("close", () => this.close("the peer left"));
+  }
+
+  /** Ends the connection: with a code it is a failure and a warning, without one ordinary life. Again does nothing. */
+  close(reason: string, code?: ErrorCode): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    const { state } = this;
+    this.leave();
+    this.socket.destroySoon(); // what was said last still goes out …
+    setTimeout(() => this.socket.destroy(), farewellMs).unref(); // … unless the peer does not take it
+    const { bytesWritten: bytesOut } = this.socket;
+    const line = { event: "rtmp.closed", code, reason, doing: this.doing, was: state.at, durMs: Date.now() - this.startedAtMs, bytesIn: this.engine.bytesIn, bytesOut };
+    if (code === undefined) this.log.info(line);
+    else this.log.warn(line);
+    this.onEnd();
+  }
+
+  private publishStarted(): void {
+    if (this.isFmle) this.engine.write([fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.")]);
+    this.engine.write([makeStatus("status", "NetStream.Publish.Start", "Started publishing stream.")]);
+    this.log.info({ event: "publish.started" });
+  }
+
+  private publishRefused(reason: DolphinError): void {
+    this.engine.write([makeStatus("error", "NetStream.Publish.BadName", reason.message)]);
+    this.close(reason.message, reason.code);
+  }
+
+  private read(bytes: Buffer): void {
+    if (this.isClosed) return;
+    this.hub.traffic.bytesIn += bytes.length;
+    this.guard(() => this.engine.receive(bytes));
+  }
+
+  /** Runs what a peer's bytes lead to: the one place where their errors end. */
+  private guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      if (!(error instanceof DolphinError)) throw error;
+      if (this.state.at === "idle" && this.doing === "play") this.engine.write([makeStatus("error", "NetStream.Play.Failed", error.message)]);
+      if (this.state.at === "idle" && this.doing === "publish") this.engine.write([makeStatus("error", "NetStream.Publish.BadName", error.message)]);
+      this.close(error.message, error.code);
+    }
+  }
+
+  private receive(message: Message): void {
+    if (this.isClosed) return;
+    switch (message.type) {
+      case messageType.command:
+      case messageType.commandAmf3:
+        this.command(parseCommand(message));
+        return;
+      case messageType.audio:
+      case messageType.video:
+        this.media(message);
+        return;
+      case messageType.data:
+      case messageType.dataAmf3:
+        this.media({ ...message, type: messageType.data, payload: amf0Body(message) });
+        return;
+      default: // user control such as the player's buffer length: nothing that we act on
+    }
+  }
+
+  /** Media outside of publishing is what was under way when the publisher stopped: it goes nowhere. */
+  private media(message: Message): void {
+    if (this.state.at !== "publishing") return;
+    this.lastMediaAtMs = Date.now();
+    this.state.publication.push(message);
+  }
+
+  private command(command: Command): void {
+    this.countCommand();
+    const { name, transaction } = command;
+    if (name === "connect") {
+      this.connect(command);
+      return;
+    }
+    if (this.state.at === "new") throw new DolphinError("RTMP_STATE", `${name.slice(0, 50)} came before connect`);
+    switch (name) {
+      case "createStream":
+        this.hasStream = true;
+        this.engine.write([acknowledged(transaction, 1)]);
+        return;
+      case "releaseStream":
+        this.isFmle = true;
+        this.engine.write([acknowledged(transaction)]);
+        return;
+      case "FCPublish":
+        this.fcPublish(transaction);
+        return;
+      case "publish":
+        this.publish(command);
+        return;
+      case "FCUnpublish":
+        this.unpublish(transaction);
+        return;
+      case "play":
+        this.play(command);
+        return;
+      case "pause":
+        this.pausePlay(command.args[1] === true);
+        return;
+      case "closeStream":
+      case "deleteStream":
+        this.toIdle();
+        return;
+      case "getStreamLength":
+        this.engine.write([acknowledged(transaction, 0)]);
+        return;
+      default: // FCSubscribe, _checkbw and others only want to be answered
+        if (transaction > 0) this.engine.write([acknowledged(transaction)]);
+    }
+  }
+
+  private connect({ transaction, args }: Command): void {
+    if (this.state.at !== "new") throw new DolphinError("RTMP_STATE", "connect came twice");
+    const properties = asObject(args[0]);
+    this.tcUrl = text(properties?.["tcUrl"]);
+    this.app = text(properties?.["app"]);
+    const objectEncoding = properties?.["objectEncoding"] === 3 ? 3 : 0;
+    this.recognise(args[1]);
+    const vhost = this.vhostOfConnect();
+    this.chunkSize = vhost?.chunkSize ?? unknownVhostChunkSize;
+    if (vhost !== null && vhost.inAckSizeBytes > 0) this.engine.setAckWindow(vhost.inAckSizeBytes);
+    if (vhost?.tcpNodelay === true || this.edgeName !== null) this.socket.setNoDelay(true);
+    const windowBytes = vhost?.outAckSizeBytes ?? 0;
+    this.engine.write(
+      connected({ transaction, objectEncoding, chunkSize: this.chunkSize, windowBytes, conn: this.conn, localAddress: this.socket.localAddress ?? "" }),
+    );
+    this.state = { at: "idle" };
+    this.doing = "waiting for publish or play";
+    this.expect(firstUseTimeoutMs, "neither publish nor play came");
+  }
+
+  /** Finds out whether the peer is an edge of this box: it knows the secret that the master gave to all. */
+  private recognise(args: AmfValue): void {
+    const { edgeKey, isEdge } = this.hub.setup;
+    const members = asObject(args);
+    if (!isEdge && edgeKey !== "" && members?.["dolphin_edge"] === edgeKey) this.edgeName = text(members["dolphin_name"]);
+  }
+
+  /** The vhost that the tcUrl alone names; a refusal waits for the stream, which may name another. */
+  private vhostOfConnect(): Vhost | null {
+    try {
+      return this.hub.vhost(resolveStream(this.tcUrl, this.app, "stream").vhost);
+    } catch (error) {
+      if (error instanceof DolphinError) return null;
+      throw error;
+    }
+  }
+
+  private fcPublish(transaction: number): void {
+    const isHaivision = this.hasStream && !this.isFmle; // it asks for the stream first, and for the notice here
+    this.isFmle = !isHaivision;
+    this.engine.write([acknowledged(transaction)]);
+    if (isHaivision) this.engine.write([fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.")]);
+  }
+
+  private publish({ args }: Command): void {
+    const { request, vhost } = this.ask("publish", args[1]);
+    const { hub } = this;
+    this.lastMediaAtMs = 0;
+    const publisher: Publisher = {
+      peer: this.edgeName ?? this.peer,
+      onStarted: () => this.publishStarted(),
+      onEnded: (reason) => this.publishRefused(reason),
+      pause: () => void this.socket.pause(),
+      resume: () => {
+        this.lastMediaAtMs = Date.now();
+        this.socket.resume();
+      },
+    };
+    const publication = hub.publish(vhost, request, publisher);
+    this.state = { at: "publishing", publication, vhost };
+    if (this.edgeName === null) hub.traffic.publishers += 1;
+    this.expect(vhost.publish.firstPacketTimeoutMs, "the publisher sent no media", () => this.checkPublisher(vhost.publish.normalTimeoutMs));
+  }
+
+  private play({ args }: Command): void {
+    const { request, vhost } = this.ask("play", args[1]);
+    const { hub, socket } = this;
+    const source = hub.source(vhost, request);
+    this.setChunkSize(vhost.chunkSize);
+    this.engine.write(playStarted());
+    this.log.info({ event: "play.started" });
+    const player = new RtmpPlayer({
+      socket,
+      source,
+      isOwnEdge: this.edgeName !== null,
+      traffic: hub.traffic,
+      onDrop: (code, reason) => this.close(reason, code),
+      onLive: (isLive) => this.engine.write([liveNotice(isLive)]),
+    });
+    this.state = { at: "playing", player };
+    if (this.edgeName === null) hub.traffic.players += 1;
+    this.expectNothing();
+  }
+
+  /** What publish and play have in common: allowed now, a name that is one, a vhost that serves it. */
+  private ask(what: "publish" | "play", name: AmfValue): { request: StreamRequest; vhost: Vhost } {
+    if (this.state.at !== "idle") throw new DolphinError("RTMP_STATE", `${what} came while ${this.state.at}`);
+    this.doing = what;
+    if (typeof name !== "string") throw new DolphinError("RTMP_COMMAND", `${what} names no stream`);
+    const request = resolveStream(this.tcUrl, this.app, name);
+    const vhost = this.hub.vhost(request.vhost);
+    this.log = this.log.child({ vhost: vhost.name, app: request.app, stream: request.stream });
+    return { request, vhost };
+  }
+
+  private setChunkSize(chunkSize: number): void {
+    if (chunkSize === this.chunkSize) return;
+    this.chunkSize = chunkSize;
+    this.engine.write([controlMessage(messageType.setChunkSize, chunkSize)]);
+  }
+
+  private pausePlay(isPaused: boolean): void {
+    if (this.state.at !== "playing") return;
+    const { player } = this.state;
+    if (isPaused) player.pause();
+    this.engine.write(playPaused(isPaused));
+    if (!isPaused) player.resume();
+  }
+
+  private unpublish(transaction: number): void {
+    if (this.state.at !== "publishing") return;
+    this.toIdle();
+    this.engine.write(publishEnded(transaction));
+  }
+
+  private toIdle(): void {
+    if (this.state.at === "idle") return;
+    this.leave();
+    this.doing = "waiting for the next publish or play";
+    this.expect(nextUseTimeoutMs, "neither publish nor play came again");
+  }
+
+  /** Ends what the connection does with a stream. */
+  private leave(): void {
+    const { state } = this;
+    const { traffic } = this.hub;
+    if (state.at === "playing") {
+      if (this.edgeName === null) traffic.players -= 1;
+      state.player.close();
+    } else if (state.at === "publishing") {
+      if (this.edgeName === null) traffic.publishers -= 1;
+      state.publication.close();
+      this.log.info({ event: "publish.ended" });
+    }
+    this.state = { at: "idle" };
+  }
+
+  /** Closes the connection when `ms` go by before the next expectation, unless `instead` is to decide then. */
+  private expect(ms: number, otherwise: string, instead?: () => void): void {
+    this.expectNothing();
+    this.timer = setTimeout(instead ?? (() => this.close(`${otherwise} within ${ms} ms`, "RTMP_TIMEOUT")), ms);
+  }
+
+  private expectNothing(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  /** Looks once a period whether media came in it; while reading is paused the silence is ours. */
+  private checkPublisher(periodMs: number): void {
+    if (!this.socket.isPaused() && Date.now() - this.lastMediaAtMs > periodMs) {
+      this.close(`the publisher sent no media for ${periodMs} ms`, "RTMP_IDLE");
+      return;
+    }
+    this.expect(periodMs, "", () => this.checkPublisher(periodMs));
+  }
+
+  private countCommand(): void {
+    const now = Date.now();
+    if (now - this.commandsSinceMs > 1000) {
+      this.commands = 0;
+      this.commandsSinceMs = now;
+    }
+    if (++this.commands > maxCommandsPerSecond) {
+      throw new DolphinError("RTMP_FLOOD", `more than ${maxCommandsPerSecond} commands in a second`);
+    }
+  }
+}
+
+function text(value: AmfValue): string {
+  return typeof value === "string" ? value : "";
+}

@@ -1,0 +1,16 @@
+// The running totals of one server process. Whoever moves bytes or opens a connection adds to the one object of its
+// process; the heartbeat reads it.
+
+export interface Traffic {
+  /** Open public connections. */
+  connections: number;
+  /** Viewers; the box's own edges are not counted. */
+  players: number;
+  publishers: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+export function noTraffic(): Traffic {
+  return { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0 };
+}

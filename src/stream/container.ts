@@ -1,0 +1,58 @@
+// How packets become the bytes that viewers of one kind share. Each container joins any run of packets into one new
+// buffer; what it yields is valid wherever it is put in a viewer's stream, so the same buffer serves them all.
+import { flvHeader, tagOverhead, writeTag } from "../codec/flv.js";
+import { chunkedBytes, writeMessage } from "../codec/rtmp/chunk-writer.js";
+import { mediaStreamId } from "../codec/rtmp/message.js";
+import type { Packet } from "./packet.js";
+
+/** Joins packets, which are at least one, into new memory that nobody writes into afterwards. */
+export type Container = (packets: readonly Packet[]) => Buffer;
+
+/** RTMP messages cut at `chunkSize`, which the players must have been told. */
+export function rtmpContainer(chunkSize: number): Container {
+  return (packets) => {
+    let bytes = 0;
+    for (const packet of packets) bytes += chunkedBytes(packet.payload.length, packet.timestamp, chunkSize);
+    const out = Buffer.allocUnsafe(bytes);
+    let to = 0;
+    for (const { type, timestamp, payload } of packets) {
+      to = writeMessage(out, to, { type, timestamp, payload, streamId: mediaStreamId }, chunkSize);
+    }
+    return out;
+  };
+}
+
+const chunkHeadBytes = 10;
+const chunkTailBytes = 2;
+
+/**
+ * FLV tags, framed as one chunk of HTTP's chunked coding with a length of 8 digits (RFC 9112 section 7.1), so that the
+ * framing too is written once for all; {@link withoutFraming} gives the tags alone.
+ */
+export function flvContainer(packets: readonly Packet[]): Buffer {
+  let bytes = 0;
+  for (const packet of packets) bytes += tagOverhead + packet.payload.length;
+  const out = Buffer.allocUnsafe(chunkHeadBytes + bytes + chunkTailBytes);
+  let to = frame(out, bytes);
+  for (const { type, timestamp, payload } of packets) to = writeTag(out, to, type, timestamp, payload);
+  out.write("\r\n", to, "latin1");
+  return out;
+}
+
+/** The FLV file header in the same framing. */
+export function flvStart(hasAudio: boolean, hasVideo: boolean): Buffer {
+  const header = flvHeader(hasAudio, hasVideo);
+  const out = Buffer.allocUnsafe(chunkHeadBytes + header.length + chunkTailBytes);
+  header.copy(out, frame(out, header.length));
+  out.write("\r\n", out.length - chunkTailBytes, "latin1");
+  return out;
+}
+
+/** The bytes inside the framing, as a view: for clients of HTTP/1.0, which know no chunked coding. */
+export function withoutFraming(framed: Buffer): Buffer {
+  return framed.subarray(chunkHeadBytes, framed.length - chunkTailBytes);
+}
+
+function frame(out: Buffer, bytes: number): number {
+  return out.write(`${bytes.toString(16).padStart(8, "0")}\r\n`, 0, "latin1");
+}

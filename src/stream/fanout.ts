@@ -1,0 +1,163 @@
+// HOT PATH: from one source to all its viewers of one kind. Packets are collected into a batch; when the batch is due it
+// is joined once, and every viewer is given the same buffer with one write. Per packet there is no work per viewer.
+//
+//   push ─▶ pending ──(delay)──▶ join ─▶ one buffer ─▶ send, send, send … to every seat in step
+//
+// A viewer takes a seat. It is *in step* while its socket keeps up, and *behind* once more than the limit waits in it:
+// then it is left out until it has drained, comes back at the next key frame, and is dropped when that takes too long.
+// So a slow viewer costs what waits in its own socket, which the limit bounds, and nobody else notices it.
+import type { ErrorCode } from "../base/errors.js";
+import type { Container } from "./container.js";
+import type { Packet } from "./packet.js";
+import type { StartCache } from "./start-cache.js";
+
+/** Bytes that may wait in a viewer's socket, beyond what it was given to start with, before it is behind. */
+export const maxBacklogBytes = 4 << 20;
+
+/** What drinks from a source. All calls are direct and must not throw. */
+export interface Consumer {
+  /** Bytes given to `send` that the socket has not taken yet. */
+  readonly backlogBytes: number;
+  /** Takes whole messages. The bytes are shared by all consumers: read only. */
+  send(bytes: Buffer): void;
+  /** The consumer has been too slow for too long: it leaves its seat now and closes. */
+  drop(code: ErrorCode, reason: string): void;
+  /** The stream begins (first packet of a publisher), or ends (the publisher left); the seat stays. */
+  onLive(isLive: boolean): void;
+}
+
+/** A consumer's place in a fan-out. Only the fan-out reads or writes it. */
+export interface Seat {
+  readonly consumer: Consumer;
+  readonly limitBytes: number;
+  /** Whether its start buffer had the first of the pending packets. */
+  isNew: boolean;
+  /** When it fell behind (ms); 0 while it is in step. */
+  behindSinceMs: number;
+}
+
+export interface FanoutOptions {
+  /** How long packets are collected; 0: to the end of the event loop's turn. */
+  readonly delayMs: number;
+  /** How long a viewer may be behind before it is dropped. */
+  readonly queueLengthMs: number;
+}
+
+/** All viewers of one source and container. `close` stops the timer; the source closes it. */
+export class Fanout {
+  private readonly container: Container;
+  private readonly cache: StartCache;
+  private readonly options: FanoutOptions;
+  private readonly seats = new Set<Seat>();
+  private pending: Packet[] = [];
+  private timer: NodeJS.Timeout | null = null;
+  private immediate: NodeJS.Immediate | null = null;
+  /** What newcomers are given until the next flush, made for the first of them. */
+  private start: { readonly bytes: Buffer | null; readonly skip: number } | null = null;
+
+  constructor(container: Container, cache: StartCache, options: FanoutOptions) {
+    this.container = container;
+    this.cache = cache;
+    this.options = options;
+  }
+
+  get size(): number {
+    return this.seats.size;
+  }
+
+  /** Seats a consumer and gives it what the stream has to start with. It is in step from the next batch on. */
+  add(consumer: Consumer): Seat {
+    this.start ??= { bytes: this.joined(this.cache.start()), skip: this.pending.length };
+    const { bytes } = this.start;
+    const seat: Seat = { consumer, limitBytes: maxBacklogBytes + (bytes?.length ?? 0), isNew: true, behindSinceMs: 0 };
+    this.seats.add(seat);
+    if (bytes !== null) consumer.send(bytes);
+    return seat;
+  }
+
+  /** Takes a seat away and tells whether it was there. */
+  remove(seat: Seat): boolean {
+    return this.seats.delete(seat);
+  }
+
+  /** Takes the next packet. */
+  push(packet: Packet): void {
+    if (this.seats.size === 0) {
+      this.start = null;
+      return;
+    }
+    this.pending.push(packet);
+    if (this.timer !== null || this.immediate !== null) return;
+    if (this.options.delayMs > 0) this.timer = setTimeout(this.flush, this.options.delayMs);
+    else this.immediate = setImmediate(this.flush);
+  }
+
+  /** Sends what is pending now. */
+  readonly flush = (): void => {
+    this.close();
+    const packets = this.pending;
+    const newcomersHad = this.start?.skip ?? 0;
+    this.pending = [];
+    this.start = null;
+    if (packets.length === 0 || this.seats.size === 0) return;
+    const batch = this.container(packets);
+    const rest = lazy(() => this.joined(packets.slice(newcomersHad)));
+    const resume = lazy(() => this.joined(this.resumePackets(packets)));
+    for (const seat of this.seats) {
+      const { consumer } = seat;
+      if (seat.behindSinceMs !== 0 || consumer.backlogBytes > seat.limitBytes) this.wait(seat, resume);
+      else if (seat.isNew) this.admit(seat, rest());
+      else consumer.send(batch);
+    }
+  };
+
+  onLive(isLive: boolean): void {
+    for (const seat of this.seats) seat.consumer.onLive(isLive);
+  }
+
+  /** Stops waiting; pending packets stay for the next flush. */
+  close(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    if (this.immediate !== null) clearImmediate(this.immediate);
+    this.timer = null;
+    this.immediate = null;
+  }
+
+  /** A newcomer's first batch, which leaves out what its start buffer had. */
+  private admit(seat: Seat, rest: Buffer | null): void {
+    seat.isNew = false;
+    if (rest !== null) seat.consumer.send(rest);
+  }
+
+  /** A seat that is behind: back in step with a key frame once drained, dropped after too long. */
+  private wait(seat: Seat, resume: () => Buffer | null): void {
+    const now = Date.now();
+    seat.isNew = false;
+    if (seat.behindSinceMs === 0) seat.behindSinceMs = now;
+    if (seat.consumer.backlogBytes > 0) {
+      if (now - seat.behindSinceMs <= this.options.queueLengthMs) return;
+      seat.consumer.drop("RTMP_SLOW", `it stayed behind for ${this.options.queueLengthMs} ms`);
+      return;
+    }
+    const bytes = resume();
+    if (bytes === null) return;
+    seat.behindSinceMs = 0;
+    seat.consumer.send(bytes);
+  }
+
+  /** From the last key frame of a batch on, with the headers before it; empty when the batch has none and the stream has video. */
+  private resumePackets(packets: readonly Packet[]): Packet[] {
+    const from = this.cache.hasVideo ? packets.findLastIndex((packet) => packet.isKeyFrame) : 0;
+    return from < 0 ? [] : [...this.cache.headers(packets[from]!.timestamp), ...packets.slice(from)];
+  }
+
+  private joined(packets: readonly Packet[]): Buffer | null {
+    return packets.length === 0 ? null : this.container(packets);
+  }
+}
+
+/** Computes a value when it is first asked for. */
+function lazy<T>(make: () => T): () => T {
+  let made: { value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
+}

@@ -1,0 +1,190 @@
+// A live stream in memory. Packets come in from one publisher (or from an upstream that it is pulled from), get their
+// time, pass the start cache, and go to the fan-outs; consumers come and go and never hold a source up.
+//
+//   publisher ─▶ push ─▶ timeline ─▶ start cache ─▶ taps (forward)
+//                                                ├▶ rtmp   : players, a batch each mw_latency
+//                                                ├▶ prompt : our own edges, a batch each turn of the loop
+//                                                └▶ flv    : HTTP players, a batch each mw_latency
+import { DolphinError } from "../base/errors.js";
+import { audioCodec, videoCodec } from "../codec/av.js";
+import { messageType } from "../codec/rtmp/message.js";
+import { flvContainer, rtmpContainer } from "./container.js";
+import { Fanout, type Consumer, type Seat } from "./fanout.js";
+import { makePacket, type Packet, type PacketType } from "./packet.js";
+import { StartCache, type StartCacheOptions } from "./start-cache.js";
+import { advance, makeTimeline, splice, type Timeline } from "./timeline.js";
+
+/** Longest metadata that is kept and passed on. */
+export const maxMetadataBytes = 64 << 10;
+
+export interface SourceOptions extends StartCacheOptions {
+  /** `vhost/app/stream`. */
+  readonly key: string;
+  readonly timeline: Timeline["mode"];
+  /** What players have been told as our chunk size, in bytes. */
+  readonly chunkSize: number;
+  /** How long packets are collected for players (ms); 0: to the end of the event loop's turn. */
+  readonly delayMs: number;
+  readonly queueLengthMs: number;
+  readonly reduceSequenceHeader: boolean;
+}
+
+/** Which fan-out a consumer drinks from. */
+export type Tap = "rtmp" | "prompt" | "flv";
+
+/** What the owner of a source is told. */
+export interface SourceOwner {
+  /** The first consumer came: an edge begins to pull. */
+  onWanted(source: Source): void;
+  /** The last consumer left. */
+  onUnwanted(source: Source): void;
+  /** Neither publisher nor consumer is left: forget it. */
+  onIdle(source: Source): void;
+}
+
+/** One stream. Its owner closes it when it is idle. */
+export class Source {
+  readonly key: string;
+  private readonly options: SourceOptions;
+  private readonly owner: SourceOwner;
+  private readonly timeline: Timeline;
+  private readonly cache: StartCache;
+  private readonly fanouts: Readonly<Record<Tap, Fanout>>;
+  private readonly taps = new Set<(packet: Packet) => void>();
+  private publisher: object | null = null;
+  /** Whether the present publisher has sent a packet. */
+  isLive = false;
+  /** Bytes of media since the source was made. */
+  bytesIn = 0;
+  video = "";
+  audio = "";
+
+  constructor(options: SourceOptions, owner: SourceOwner) {
+    this.options = options;
+    this.key = options.key;
+    this.owner = owner;
+    this.timeline = makeTimeline(options.timeline);
+    this.cache = new StartCache(options);
+    const { delayMs, queueLengthMs } = options;
+    const rtmp = rtmpContainer(options.chunkSize);
+    this.fanouts = {
+      rtmp: new Fanout(rtmp, this.cache, { delayMs, queueLengthMs }),
+      prompt: new Fanout(rtmp, this.cache, { delayMs: 0, queueLengthMs }),
+      flv: new Fanout(flvContainer, this.cache, { delayMs, queueLengthMs }),
+    };
+  }
+
+  get hasPublisher(): boolean {
+    return this.publisher !== null;
+  }
+
+  get hasAudio(): boolean {
+    return this.cache.hasAudio;
+  }
+
+  get hasVideo(): boolean {
+    return this.cache.hasVideo;
+  }
+
+  /** How many consumers a fan-out has. */
+  count(tap: Tap): number {
+    return this.fanouts[tap].size;
+  }
+
+  /** All consumers of all kinds. */
+  get consumers(): number {
+    return this.count("rtmp") + this.count("prompt") + this.count("flv");
+  }
+
+  /** Makes `publisher` the one that may push; it is compared by identity. Throws RTMP_BUSY while another is. */
+  publish(publisher: object): void {
+    if (this.publisher !== null) throw new DolphinError("RTMP_BUSY", `${this.key} is being published already`);
+    this.publisher = publisher;
+    this.video = "";
+    this.audio = "";
+    splice(this.timeline);
+  }
+
+  /** Ends the publishing of `publisher`; anything else is ignored. Consumers stay for the next one. */
+  unpublish(publisher: object): void {
+    if (this.publisher !== publisher) return;
+    this.publisher = null;
+    this.flush();
+    this.cache.clear();
+    this.goLive(false);
+    this.release();
+  }
+
+  /** Says that the clock of what follows is another's, though the publisher is the same: a pull that changed its origin. */
+  splice(): void {
+    splice(this.timeline);
+  }
+
+  /** Takes a message of the publisher's. The payload belongs to the source from now on. */
+  push(type: PacketType, timestamp: number, payload: Buffer): void {
+    if (payload.length === 0) return; // encoders send them to keep the line open; no container needs them
+    if (type === messageType.data && payload.length > maxMetadataBytes) return;
+    this.bytesIn += payload.length;
+    const time = type === messageType.data ? this.timeline.lastOut : advance(this.timeline, type, timestamp);
+    const packet = makePacket(type, time, payload);
+    this.name(packet);
+    if (this.options.reduceSequenceHeader && this.cache.repeatsHeader(packet)) return;
+    this.cache.push(packet);
+    this.fanouts.rtmp.push(packet);
+    this.fanouts.prompt.push(packet);
+    this.fanouts.flv.push(packet);
+    for (const tap of this.taps) tap(packet);
+    this.goLive(true);
+  }
+
+  /** Seats a consumer. It is given what the stream has to start with before this returns. */
+  add(tap: Tap, consumer: Consumer): Seat {
+    const isFirst = this.consumers === 0;
+    const seat = this.fanouts[tap].add(consumer);
+    if (isFirst) this.owner.onWanted(this);
+    return seat;
+  }
+
+  /** Takes a consumer's seat away; again does nothing. */
+  remove(tap: Tap, seat: Seat): void {
+    if (!this.fanouts[tap].remove(seat) || this.consumers > 0) return;
+    this.owner.onUnwanted(this);
+    this.release();
+  }
+
+  /** Calls `tap` with every packet from now on, after those that a new player would start with. Returns how to stop. */
+  tap(tap: (packet: Packet) => void): () => void {
+    for (const packet of this.cache.start()) tap(packet);
+    this.taps.add(tap);
+    return () => void this.taps.delete(tap);
+  }
+
+  /** Sends what is waiting in batches now. */
+  flush(): void {
+    for (const fanout of Object.values(this.fanouts)) fanout.flush();
+  }
+
+  /** Stops the timers. */
+  close(): void {
+    for (const fanout of Object.values(this.fanouts)) fanout.close();
+  }
+
+  private release(): void {
+    if (this.publisher === null && this.consumers === 0) this.owner.onIdle(this);
+  }
+
+  private goLive(isLive: boolean): void {
+    if (this.isLive === isLive) return;
+    this.isLive = isLive;
+    for (const fanout of Object.values(this.fanouts)) fanout.onLive(isLive);
+  }
+
+  /** Learns the codecs from the first packet of each kind, and again from every header. */
+  private name(packet: Packet): void {
+    if (packet.type === messageType.video) {
+      if (this.video === "" || packet.isHeader) this.video = videoCodec(packet.payload);
+    } else if (packet.type === messageType.audio) {
+      if (this.audio === "" || packet.isHeader) this.audio = audioCodec(packet.payload);
+    }
+  }
+}
