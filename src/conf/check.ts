@@ -1,6 +1,6 @@
 // Holds a tree against the table of directives: unknown names, counts, values, and what is known but not served. What
 // concerns several directives together is in rules.ts. The tree is in today's spelling (rewrites.ts went first).
-import { findRow, namesAt, placesOf } from "./directives.js";
+import { directiveRows, findRow, namesAt, placesOf } from "./directives.js";
 import type { DirectiveRow } from "./directives-row.js";
 import { shorten } from "./lexer.js";
 import type { Directive } from "./parser.js";
@@ -9,6 +9,8 @@ import { checkRules } from "./rules.js";
 import { nearest } from "./suggest.js";
 import { type Block, inside, isOn, rootBlock } from "./tree.js";
 import { readValue } from "./values.js";
+
+const allNames = [...new Set(directiveRows.map((row) => row.name))];
 
 /** How closely a block is looked at. Names are checked everywhere, as in SRS. */
 interface Look {
@@ -77,8 +79,8 @@ function checkShape(directive: Directive, row: DirectiveRow): Problem[] {
 
 function checkValue(directive: Directive, row: DirectiveRow, look: Look): Problem[] {
   const found = readValue(row, directive).problems;
-  if (look.isOff) return found.map((problem) => ({ ...problem, severity: "warning" as const }));
-  return look.isUnused ? found.filter((problem) => problem.severity === "error") : [...found];
+  if (look.isUnused) return found.filter((problem) => problem.severity === "error");
+  return look.isOff ? found.map((problem) => ({ ...problem, severity: "warning" })) : [...found];
 }
 
 /** Whether the directive would do something in SRS that is not done here. */
@@ -111,6 +113,11 @@ function unknown(directive: Directive, place: string): Problem {
     return errorAt(directive, "CONF_PLACE", `${name} does not belong ${where}, but in ${shown.join(" or ")}`);
   }
   if (slip !== null) return errorAt(directive, "CONF_UNKNOWN", `${name} is not known ${where}: is ${shorten(slip)} meant?`);
+  const farSlip = directiveRows.find((row) => row.name === nearest(directive.name, allNames));
+  if (farSlip !== undefined) {
+    const meant = `${shorten(farSlip.name)} of ${farSlip.place === "root" ? "the root" : farSlip.place}`;
+    return errorAt(directive, "CONF_UNKNOWN", `${name} is not known ${where}: is ${meant} meant?`);
+  }
   return errorAt(directive, "CONF_UNKNOWN", `${name} is not known ${where}${rowHint(place)}`);
 }
 

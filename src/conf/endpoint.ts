@@ -12,8 +12,8 @@ const rtmpPort = 1935;
  * Throws CONF_VALUE with a sentence that shows the right forms.
  */
 export function parseListen(text: string): Endpoint {
-  const { host, port } = /^[0-9]+$/.test(text) ? { host: "", port: text } : splitPort(text, false);
-  if (port === null || !isHost(host === "" ? "0.0.0.0" : host)) {
+  const { host, port } = isNumber(text) ? { host: "", port: text } : splitPort(text, false);
+  if (port === null || !isNumber(port) || !isHost(host === "" ? "0.0.0.0" : host)) {
     throw new DolphinError("CONF_VALUE", `${shorten(text)} is not an address to listen on: write 1935, 10.0.0.1:1935 or [::1]:1935`);
   }
   return { host: host === "" ? "0.0.0.0" : host, port: parsePort(port, text) };
@@ -22,7 +22,7 @@ export function parseListen(text: string): Endpoint {
 /** Reads a server to connect to: `host`, `host:1935`, `[::1]:1935`, the port being 1935 by default. Throws CONF_VALUE. */
 export function parseServer(text: string): Endpoint {
   const { host, port } = splitPort(text, true);
-  if (!isHost(host)) {
+  if (!isHost(host) || (port !== null && !isNumber(port))) {
     throw new DolphinError("CONF_VALUE", `${shorten(text)} is not a server: write host, host:1935 or [::1]:1935`);
   }
   return { host, port: port === null ? rtmpPort : parsePort(port, text) };
@@ -49,8 +49,13 @@ function isHost(host: string): boolean {
   return isIP(host) !== 0 || (/^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?$/i.test(host) && host.length <= 253);
 }
 
+function isNumber(text: string): boolean {
+  return /^[0-9]+$/.test(text);
+}
+
+/** `port` is digits only. */
 function parsePort(port: string, text: string): number {
-  const number = /^[0-9]{1,5}$/.test(port) ? Number(port) : 0;
+  const number = Number(port);
   if (number < 1 || number > 65_535) {
     throw new DolphinError("CONF_VALUE", `the port of ${shorten(text)} is not a number from 1 to 65535`);
   }

@@ -2,7 +2,7 @@
 
 /** The name that is nearest to `word`, if one is near enough to be a slip of the keyboard; else null. */
 export function nearest(word: string, names: readonly string[]): string | null {
-  const limit = word.length < 5 ? 1 : 3;
+  const limit = word.length < 5 ? 1 : word.length < 8 ? 2 : 3;
   let best: string | null = null;
   let bestDistance = limit + 1;
   for (const name of names) {

@@ -1,0 +1,273 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import type { Config, Vhost } from "../../../src/conf/config.js";
+import { defaultConf } from "../../../src/conf/default-conf.js";
+import { defaultConfig, loadConfig } from "../../../src/conf/load.js";
+import { formatProblem } from "../../../src/conf/problem.js";
+
+/** The folder `conf` of the project, seen from dist/test/unit/conf. */
+const folder = new URL("../../../../conf/", import.meta.url);
+
+function config(text: string): Config {
+  const loaded = loadConfig({ file: "f", text });
+  assert.ok(loaded.config, loaded.problems.map(formatProblem).join("\n"));
+  return loaded.config;
+}
+
+function vhost(text: string): Vhost {
+  const [first] = config(`listen 1935; vhost a { ${text} }`).vhosts;
+  assert.ok(first);
+  return first;
+}
+
+test("load: the built-in configuration serves RTMP and HTTP-FLV with the defaults of SRS", () => {
+  assert.deepEqual(defaultConfig(), {
+    file: null,
+    listen: [{ host: "0.0.0.0", port: 1935 }],
+    maxConnections: null,
+    daemon: false,
+    pidFile: null,
+    log: { file: null, level: "info" },
+    http: { listen: [{ host: "0.0.0.0", port: 8080 }], crossdomain: true },
+    vhosts: [
+      {
+        name: "__defaultVhost__",
+        enabled: true,
+        chunkSize: 60_000,
+        inAckSizeBytes: 0,
+        outAckSizeBytes: 2_500_000,
+        minLatency: false,
+        tcpNodelay: false,
+        cluster: { mode: "local", origins: [], vhost: "[vhost]", debugSrsUpnode: true },
+        play: {
+          gopCache: true,
+          gopCacheMaxFrames: 2500,
+          queueLengthMs: 30_000,
+          mwLatencyMs: 350,
+          timeJitter: "full",
+          atc: false,
+          reduceSequenceHeader: false,
+        },
+        publish: { firstPacketTimeoutMs: 20_000, normalTimeoutMs: 5000 },
+        httpRemux: { enabled: true, mount: "[vhost]/[app]/[stream].flv", hasAudio: true, hasVideo: true, guessHasAv: true },
+        forward: { enabled: false, destinations: [] },
+      },
+    ],
+    dolphin: {
+      plan: "a",
+      cores: "auto",
+      originProcess: "master",
+      controlSocket: null,
+      heartbeatTimeoutMs: 10_000,
+      stopTimeoutMs: 5000,
+      flvWaitMs: 10_000,
+      pullLingerMs: 3000,
+    },
+  } satisfies Config);
+});
+
+test("load: conf/dolphin.conf is the built-in configuration", () => {
+  assert.equal(readFileSync(new URL("dolphin.conf", folder), "utf8"), defaultConf);
+});
+
+test("load: a smallest file has the defaults of SRS, and a daemon", () => {
+  const smallest = config("listen 1935; vhost a { }");
+  assert.equal(smallest.daemon, true);
+  assert.equal(smallest.http, null);
+  assert.equal(smallest.file, "f");
+  assert.deepEqual(smallest.vhosts[0]?.httpRemux, { ...defaultConfig().vhosts[0]?.httpRemux, enabled: false, isAbsent: true });
+});
+
+test("load: every directive that is served reaches its field", () => {
+  const read = config(`
+    listen 1935 127.0.0.1:1936 [::1]:1937; max_connections 500; daemon off; pid ./a.pid; chunk_size 4096;
+    http_server { enabled on; listen 80 [::]:81; crossdomain off; }
+    dolphin {
+      plan single; cores 4; origin_process child; control_socket /run/d.sock;
+      heartbeat_timeout 0.5; stop_timeout 1; http_flv_wait 0; pull_linger 2.5;
+    }
+    vhost b { }
+    vhost a {
+      enabled off; chunk_size 128; min_latency on; tcp_nodelay on; in_ack_size 1; out_ack_size 2;
+      cluster { mode remote; origin one two:2 [::1]:3; vhost up.[vhost]; debug_srs_upnode off; }
+      play { gop_cache off; gop_cache_max_frames 0; queue_length 3; mw_latency 4; time_jitter zero; atc on; reduce_sequence_header on; }
+      publish { firstpkt_timeout 5; normal_timeout 6; }
+      http_remux { enabled on; mount /x.flv; has_audio off; has_video off; guess_has_av off; }
+      forward { enabled on; destination x y:7; }
+    }`);
+  assert.deepEqual(read, {
+    file: "f",
+    listen: [
+      { host: "0.0.0.0", port: 1935 },
+      { host: "127.0.0.1", port: 1936 },
+      { host: "::1", port: 1937 },
+    ],
+    maxConnections: 500,
+    daemon: false,
+    pidFile: "./a.pid",
+    log: { file: null, level: "info" },
+    http: {
+      listen: [
+        { host: "0.0.0.0", port: 80 },
+        { host: "::", port: 81 },
+      ],
+      crossdomain: false,
+    },
+    vhosts: [
+      { ...vhost(""), name: "b", chunkSize: 4096 },
+      {
+        name: "a",
+        enabled: false,
+        chunkSize: 128,
+        inAckSizeBytes: 1,
+        outAckSizeBytes: 2,
+        minLatency: true,
+        tcpNodelay: true,
+        cluster: {
+          mode: "remote",
+          origins: [
+            { host: "one", port: 1935 },
+            { host: "two", port: 2 },
+            { host: "::1", port: 3 },
+          ],
+          vhost: "up.[vhost]",
+          debugSrsUpnode: false,
+        },
+        play: {
+          gopCache: false,
+          gopCacheMaxFrames: 0,
+          queueLengthMs: 3000,
+          mwLatencyMs: 4,
+          timeJitter: "zero",
+          atc: true,
+          reduceSequenceHeader: true,
+        },
+        publish: { firstPacketTimeoutMs: 5, normalTimeoutMs: 6 },
+        httpRemux: { enabled: true, mount: "/x.flv", hasAudio: false, hasVideo: false, guessHasAv: false },
+        forward: {
+          enabled: true,
+          destinations: [
+            { host: "x", port: 1935 },
+            { host: "y", port: 7 },
+          ],
+        },
+      },
+    ],
+    dolphin: {
+      plan: "single",
+      cores: 4,
+      originProcess: "child",
+      controlSocket: "/run/d.sock",
+      heartbeatTimeoutMs: 500,
+      stopTimeoutMs: 1000,
+      flvWaitMs: 0,
+      pullLingerMs: 2500,
+    },
+  } satisfies Config);
+});
+
+const logs: [text: string, file: string | null, level: string][] = [
+  ["", null, "info"],
+  ["srs_log_tank file;", "./objs/srs.log", "info"],
+  ["srs_log_tank console; srs_log_file a.log;", null, "info"],
+  ["srs_log_file a.log;", "a.log", "info"],
+  ["srs_log_tank disk;", "./objs/srs.log", "info"],
+  ["srs_log_level verbose;", null, "trace"],
+  ["srs_log_level info;", null, "debug"],
+  ["srs_log_level trace;", null, "info"],
+  ["srs_log_level warn;", null, "warn"],
+  ["srs_log_level error;", null, "error"],
+  ["srs_log_level loud;", null, "silent"],
+  ["srs_log_level error; srs_log_level_v2 debug;", null, "debug"],
+  ["srs_log_level_v2 trace;", null, "trace"],
+  ["srs_log_level_v2 loud;", null, "silent"],
+];
+
+for (const [text, file, level] of logs) {
+  test(`load: ${text || "nothing"} logs ${level} to ${file ?? "the console"}`, () => {
+    assert.deepEqual(config(`listen 1935; vhost a { } ${text}`).log, { file, level });
+  });
+}
+
+test("load: of repeated directives, blocks and vhosts the first counts", () => {
+  const { vhosts } = config(
+    "listen 1935; vhost a { chunk_size 200; chunk_size 300; play { mw_latency 1; } play { mw_latency 2; } } vhost a { }",
+  );
+  assert.deepEqual(
+    vhosts.map((entry) => [entry.name, entry.chunkSize, entry.play.mwLatencyMs]),
+    [["a", 200, 1]],
+  );
+});
+
+test("load: old spellings have the effect of today's", () => {
+  const old = vhost("mode remote; origin b:1; gop_cache off; forward c:2; publish_normal_timeout 7;");
+  assert.deepEqual(old.cluster.origins, [{ host: "b", port: 1 }]);
+  assert.equal(old.play.gopCache, false);
+  assert.deepEqual(old.forward, { enabled: true, destinations: [{ host: "c", port: 2 }] });
+  assert.equal(old.publish.normalTimeoutMs, 7);
+});
+
+test("load: a remote vhost without an origin is switched off", () => {
+  assert.equal(vhost("cluster { mode remote; }").enabled, false);
+});
+
+test("load: the configuration is plain data and frozen all the way down", () => {
+  const read = config("listen 1935; vhost a { cluster { origin b; } }");
+  assert.deepEqual(JSON.parse(JSON.stringify(read)), read);
+  const isFrozen = (value: unknown): boolean =>
+    typeof value !== "object" || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen));
+  assert.ok(isFrozen(read));
+});
+
+test("load: the file and what it includes come from the reader", () => {
+  const texts: Record<string, string> = { "a.conf": "listen 1935;\ninclude b.conf;", "b.conf": "vhost b {\n gop_cach on; }" };
+  const { problems } = loadConfig({ file: "a.conf", read: (path) => texts[path] ?? "" });
+  assert.deepEqual(problems.map(formatProblem), [
+    `b.conf:2:2: CONF_UNKNOWN: "gop_cach" is not known in vhost: is "gop_cache" of vhost.play meant?`,
+  ]);
+});
+
+test("load: a file that is not there is a problem", () => {
+  const { config: none, problems } = loadConfig({ file: "/nonexistent/a.conf" });
+  assert.equal(none, null);
+  assert.match(problems.map(formatProblem).join("\n"), /^\/nonexistent\/a\.conf:1:1: CONF_FILE: cannot read the file: ENOENT/);
+});
+
+test("load: an empty file is refused", () => {
+  assert.deepEqual(loadConfig({ file: "f", text: "" }).problems.map(formatProblem), ["f:1:1: CONF_SYNTAX: the file is empty"]);
+});
+
+for (const name of readdirSync(folder).filter((entry) => entry.endsWith(".conf"))) {
+  test(`load: conf/${name} is accepted`, () => {
+    const path = new URL(name, folder);
+    const { config: read, problems } = loadConfig({ file: path.pathname });
+    assert.ok(read, problems.map(formatProblem).join("\n"));
+    assert.equal(
+      problems.some((problem) => problem.code === "CONF_VALUE"),
+      false,
+    );
+  });
+}
+
+const noise = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc.uint8Array().map((bytes) => Buffer.from(bytes).toString("latin1")),
+  fc
+    .array(fc.constantFrom("listen", "vhost", "play", "include", "1935", "on", " ", "\n", ";", "{", "}", "#", '"', "'", "dolphin", "mr"))
+    .map((words) => words.join(" ")),
+);
+
+test("load: any text gives a configuration or problems, and never throws", () => {
+  fc.assert(
+    fc.property(noise, (text) => {
+      const { config: read, problems } = loadConfig({ file: "f", text, read: () => text });
+      assert.equal(
+        read === null,
+        problems.some((problem) => problem.severity === "error"),
+      );
+    }),
+    { numRuns: 2000 },
+  );
+});
