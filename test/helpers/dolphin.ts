@@ -1,0 +1,212 @@
+// The real command under test: starts bin/dolphin.js on free ports with a runtime folder of its own, reads its JSON log
+// lines, and at the end holds it to leaving nothing behind: no unexpected line, no process, no socket.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isRunning, projectRoot, run, start, type Child, type Ending } from "./child.js";
+import { freePort } from "./ports.js";
+import { eventually, within } from "./wait.js";
+
+/** One line of the log, with the fields that tests look at. */
+export interface LogLine {
+  readonly level: string;
+  readonly time: string;
+  readonly event?: string;
+  readonly code?: string;
+  readonly reason?: string;
+  readonly child?: string;
+  readonly peer?: string;
+  readonly conn?: string | number;
+  readonly msg?: string;
+  readonly [field: string]: unknown;
+}
+
+/** What `dolphin status --json` prints, as far as tests look at it. */
+export interface Status {
+  readonly processes: readonly {
+    readonly name: string;
+    readonly pid: number | null;
+    readonly state: string;
+    readonly restarts: number;
+    readonly connections: number;
+    readonly players: number;
+    readonly publishers: number;
+    readonly memoryBytes: number | null;
+  }[];
+  readonly streams: readonly {
+    readonly vhost: string;
+    readonly app: string;
+    readonly stream: string;
+    readonly state: string;
+    readonly players: number;
+    readonly playersOf: Readonly<Record<string, number>>;
+    readonly video: string;
+    readonly audio: string;
+  }[];
+}
+
+export interface DolphinOptions {
+  readonly cores?: number;
+  /** A configuration file's text; listen addresses and processes are still given by flags. */
+  readonly conf?: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly readyTimeoutMs?: number;
+}
+
+/** What `t.after` of node:test is to a helper. */
+export interface Cleanup {
+  after(hook: () => void | Promise<void>): void;
+}
+
+export interface LogRules {
+  /** Lines of level warn that this test provokes; every other one fails it. */
+  readonly allow?: (line: LogLine) => boolean;
+}
+
+/** A running box. */
+export class Dolphin {
+  readonly pid: number;
+  readonly rtmpPort: number;
+  readonly httpPort: number;
+  /** By process name, as of the start; a restarted child has another pid. */
+  pids: Readonly<Record<string, number>> = {};
+  private readonly child: Child;
+  private readonly entries: LogLine[] = [];
+  private readonly strayLines: string[] = [];
+  private readonly seenPids = new Set<number>();
+  private waiters: (() => void)[] = [];
+
+  private constructor(child: Child, rtmpPort: number, httpPort: number) {
+    this.child = child;
+    this.rtmpPort = rtmpPort;
+    this.httpPort = httpPort;
+    this.pid = child.pid;
+    this.seenPids.add(child.pid);
+  }
+
+  /** Starts it and waits for its `dolphin.ready`. It is stopped and its folder removed after the test at the latest. */
+  static async start(t: Cleanup, options: DolphinOptions = {}): Promise<Dolphin> {
+    const { cores = 2, conf, args = [], env = {}, readyTimeoutMs = 15_000 } = options;
+    const [rtmpPort, httpPort] = [await freePort(), await freePort()];
+    const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
+    const words = ["--cores", String(cores), "--listen", `127.0.0.1:${rtmpPort}`, "--http", `127.0.0.1:${httpPort}`, ...args];
+    if (conf !== undefined) {
+      writeFileSync(join(folder, "dolphin.conf"), conf);
+      words.push("-c", join(folder, "dolphin.conf"));
+    }
+    let read = (_line: string): void => undefined;
+    const child = start(process.execPath, [join(projectRoot, "bin/dolphin.js"), ...words], {
+      cwd: folder,
+      env: { XDG_RUNTIME_DIR: folder, ...env },
+      onLine: (line) => read(line),
+    });
+    const dolphin = new Dolphin(child, rtmpPort, httpPort);
+    read = (line) => dolphin.read(line);
+    t.after(async () => {
+      await dolphin.kill();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    void child.ended.then(() => dolphin.wake());
+    const ready = await dolphin.waitFor("dolphin.ready", { timeoutMs: readyTimeoutMs });
+    dolphin.pids = ready["pids"] as Record<string, number>;
+    return dolphin;
+  }
+
+  rtmpUrl(stream: string): string {
+    return `rtmp://127.0.0.1:${this.rtmpPort}/live/${stream}`;
+  }
+
+  flvUrl(stream: string): string {
+    return `http://127.0.0.1:${this.httpPort}/live/${stream}.flv`;
+  }
+
+  /** The log lines so far that fulfil the condition. */
+  logLines(wanted: (line: LogLine) => boolean = () => true): LogLine[] {
+    return this.entries.filter(wanted);
+  }
+
+  /** The first line with this event (and condition), from the beginning of the log or from line `from` on. */
+  async waitFor(event: string, options: { where?: (line: LogLine) => boolean; timeoutMs?: number; from?: number } = {}): Promise<LogLine> {
+    const { where = () => true, timeoutMs = 10_000, from = 0 } = options;
+    const look = async (): Promise<LogLine> => {
+      for (;;) {
+        const found = this.entries.find((line, at) => at >= from && line.event === event && where(line));
+        if (found !== undefined) return found;
+        if (this.child.ending !== null)
+          throw new Error(`dolphin ended (${JSON.stringify(this.child.ending)}) before ${event}:\n${this.tail()}`);
+        await new Promise<void>((resolve) => this.waiters.push(resolve));
+      }
+    };
+    return within(look(), timeoutMs, () => `the log event ${event}; the log so far:\n${this.tail()}`);
+  }
+
+  /** What the command's own `status --json` tells. */
+  async status(): Promise<Status> {
+    const socket = this.entries.find((line) => line.event === "dolphin.ready")?.["controlSocket"];
+    const args = ["status", "--json", "--socket", String(socket)];
+    return JSON.parse(await run(process.execPath, [join(projectRoot, "bin/dolphin.js"), ...args], 10_000)) as Status;
+  }
+
+  /** The number of log lines so far, to wait for later ones only. */
+  get logLength(): number {
+    return this.entries.length;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
+  get ended(): Promise<Ending> {
+    return this.child.ended;
+  }
+
+  /** Asks it to stop, bounded, and then checks that it left clean. */
+  async stop(rules: LogRules = {}): Promise<Ending> {
+    const ending = await this.child.stop("SIGTERM", 10_000);
+    assert.deepEqual(ending, { code: 0, signal: null }, `dolphin must end by itself when asked to:\n${this.tail()}`);
+    await this.assertCleanLog(rules);
+    return ending;
+  }
+
+  /** No line of level error, no unexpected warning, no line that is not JSON, no process left. */
+  async assertCleanLog({ allow = () => false }: LogRules = {}): Promise<void> {
+    const bad = this.entries.filter((line) => ["error", "fatal"].includes(line.level) || (line.level === "warn" && !allow(line)));
+    assert.deepEqual(bad, [], "unexpected lines in the log");
+    assert.deepEqual(this.strayLines, [], "output that is not a log line");
+    await eventually(() => [...this.seenPids].every((pid) => !isRunning(pid)), {
+      timeoutMs: 3000,
+      what: `the processes ${[...this.seenPids].filter((pid) => isRunning(pid)).join(", ")} to be gone`,
+    });
+  }
+
+  /** Ends it and every process of it that is known, without any check. */
+  async kill(): Promise<void> {
+    await this.child.stop("SIGTERM", 3000);
+    for (const pid of this.seenPids) {
+      if (isRunning(pid)) process.kill(pid, "SIGKILL");
+    }
+  }
+
+  private read(line: string): void {
+    try {
+      const entry = JSON.parse(line) as LogLine;
+      this.entries.push(entry);
+      for (const pid of [entry["pid"], entry["childPid"]]) if (typeof pid === "number") this.seenPids.add(pid);
+    } catch {
+      this.strayLines.push(line);
+    }
+    this.wake();
+  }
+
+  private wake(): void {
+    const { waiters } = this;
+    this.waiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  private tail(): string {
+    return this.child.output().slice(-4000);
+  }
+}

@@ -1,0 +1,26 @@
+// Free ports of the loopback address, from below the range that the system gives to outgoing connections, so that none of
+// those takes the port between our look and the server's bind.
+import { createServer } from "node:net";
+
+const lowest = 12_000;
+const highest = 31_999;
+const given = new Set<number>();
+
+/** A port of 127.0.0.1 that nobody listens on; never the same twice in one process. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 200; tries++) {
+    const port = lowest + Math.floor(Math.random() * (highest - lowest + 1));
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+  throw new Error("found no free port in 200 tries");
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ host: "127.0.0.1", port, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
