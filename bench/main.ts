@@ -1,0 +1,47 @@
+// `make bench`: compares dolphin with nginx-rtmp on this machine, both in the same run, and prints a Markdown table.
+// BENCH_RUNS is how often each row is run (3; medians are shown), BENCH_ROWS a word that the names of the rows must hold.
+import { findNginx } from "../test/helpers/nginx.js";
+import { machineName } from "./measure.js";
+import { rows, type Result } from "./rows.js";
+
+const runs = Number(process.env["BENCH_RUNS"] ?? 3);
+const filter = process.env["BENCH_ROWS"] ?? "";
+const say = (progress: string): void => void process.stderr.write(`${progress}\n`);
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const nginx = await findNginx();
+if (typeof nginx === "string") say(nginx);
+const results: Result[] = [];
+const failures: string[] = [];
+for (const row of rows.filter(({ name }) => name.includes(filter))) {
+  try {
+    results.push(...(await row.run({ nginx, runs, say })));
+  } catch (thrown) {
+    failures.push(`${row.name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+    say(`${failures.at(-1)}`);
+  }
+}
+
+const peer = typeof nginx === "string" ? "without nginx" : `nginx ${nginx.version}`;
+print(`${machineName()}; node ${process.version}, ${peer}; ${new Date().toISOString().slice(0, 10)}; median of ${runs}`);
+print("");
+print("| what | dolphin | nginx-rtmp | figure | bar | aim | |");
+print("|---|---|---|---|---|---|---|");
+for (const result of results) {
+  const { limit } = result;
+  const order = limit.isMoreBetter === true ? "≥" : "≤";
+  print(
+    `| ${result.name} | ${result.dolphin} | ${result.peer} | ${result.value === null ? "–" : result.value.toFixed(result.digits)} | ${order} ${limit.bar} | ${order} ${limit.aim} | ${verdict(result)} |`,
+  );
+}
+const remarks = results.flatMap(({ name, remarks: said }) => said.map((remark) => `- ${name}: ${remark}`));
+print("");
+print("CPU is that of the serving process in percent of one core; the figure of a comparison is dolphin's CPU over nginx-rtmp's.");
+for (const line of [...remarks, ...failures.map((failure) => `- failed: ${failure}`)]) print(line);
+process.exit(failures.length === 0 ? 0 : 1);
+
+function verdict({ value, limit }: Result): string {
+  if (value === null) return "no peer";
+  const reaches = (goal: number): boolean => (limit.isMoreBetter === true ? value >= goal : value <= goal);
+  return reaches(limit.aim) ? "ok, aim" : reaches(limit.bar) ? "ok" : "miss";
+}

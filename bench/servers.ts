@@ -1,0 +1,49 @@
+// The servers that are compared, each started for one measurement and stopped after it.
+import { Dolphin, type DolphinOptions } from "../test/helpers/dolphin.js";
+import { startNginx, type NginxProgram } from "../test/helpers/nginx.js";
+import { freePort } from "../test/helpers/ports.js";
+
+/** A server under load: where to publish, where to watch, and the process whose CPU counts. */
+export interface Serving {
+  readonly rtmpPort: number;
+  /** 0 where there is no HTTP-FLV. */
+  readonly httpPort: number;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** Every hook is run by `stopAll`, the last one first. */
+export class Cleanups {
+  private readonly hooks: (() => void | Promise<void>)[] = [];
+
+  after(hook: () => void | Promise<void>): void {
+    this.hooks.push(hook);
+  }
+
+  async stopAll(): Promise<void> {
+    for (const hook of this.hooks.splice(0).toReversed()) await hook();
+  }
+}
+
+/** A box with one edge: publishers and players are on that edge, and it is the process that is measured. */
+export function serveEdge(): Promise<Serving> {
+  return serve({ cores: 1, args: ["--plan", "a"] }, "edge-1");
+}
+
+/** One stand-alone server process, without an origin behind it. */
+export function serveSingle(): Promise<Serving> {
+  return serve({ cores: 1, args: ["--plan", "single"] }, "server");
+}
+
+export async function serveNginx(program: NginxProgram): Promise<Serving> {
+  const nginx = await startNginx(program, { rtmpPort: await freePort() });
+  return { rtmpPort: nginx.rtmpPort, httpPort: 0, pid: nginx.pid, stop: () => nginx.stop() };
+}
+
+async function serve(options: DolphinOptions, name: string): Promise<Serving> {
+  const cleanups = new Cleanups();
+  const dolphin = await Dolphin.start(cleanups, options);
+  const pid = dolphin.pids[name];
+  if (pid === undefined) throw new Error(`there is no process ${name}, but ${Object.keys(dolphin.pids).join(", ")}`);
+  return { rtmpPort: dolphin.rtmpPort, httpPort: dolphin.httpPort, pid, stop: () => cleanups.stopAll() };
+}
