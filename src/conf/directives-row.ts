@@ -21,7 +21,7 @@ export type ValueType =
   /** Servers to connect to: `host[:port]`, 1935 where no port is given. */
   | { readonly kind: "servers" };
 
-export type Unit = "count" | "bytes" | "frames" | "ms" | "s" | "%";
+export type Unit = "count" | "bytes" | "frames" | "ms" | "s";
 
 /** What the built-in server makes of a directive: `not yet` warns when it would do something, `harmless` has no meaning here. */
 export type Serving = "served" | "not yet" | "harmless";
@@ -81,13 +81,16 @@ export const texts: ValueType = { kind: "texts" };
 export const listen: ValueType = { kind: "listen" };
 export const servers: ValueType = { kind: "servers" };
 
-/** A whole number. The bounds are ours: SRS takes any number that C's `int` holds. */
-export function whole(unit: Unit, min = 0, max = 2_147_483_647): ValueType {
+/** The largest number that C's `int` holds, as an upper bound: none but SRS's own. */
+export const anyNumber = 2_147_483_647;
+
+/** A whole number. */
+export function whole(unit: Unit, min = 0, max = anyNumber): ValueType {
   return { kind: "number", unit, min, max, isWhole: true };
 }
 
 /** A number with decimals. */
-export function decimal(unit: Unit, min = 0, max = 2_147_483_647): ValueType {
+export function decimal(unit: Unit, min = 0, max = anyNumber): ValueType {
   return { kind: "number", unit, min, max, isWhole: false };
 }
 

@@ -3,7 +3,7 @@
 // says by what. Only rows marked strict refuse. One function serves both check.ts, which reports, and build.ts, which uses.
 import { messageOf } from "../base/errors.js";
 import type { Endpoint } from "./config.js";
-import type { DirectiveRow, ValueType } from "./directives-row.js";
+import { anyNumber, type DirectiveRow, type Unit, type ValueType } from "./directives-row.js";
 import { parseListen, parseServer } from "./endpoint.js";
 import { shorten } from "./lexer.js";
 import type { Directive } from "./parser.js";
@@ -18,19 +18,19 @@ export interface Reading {
   readonly problems: readonly Problem[];
 }
 
-type Report = (message: string, replacement: string) => void;
+/** Tells of a value that is replaced; `isUsable`: enough of it could be read, so that even a strict row accepts it. */
+type Report = (message: string, replacement: string, isUsable?: boolean) => void;
 
 /** Reads a directive, or the default where it is absent or has no argument. A block has no value: null. */
 export function readValue(row: DirectiveRow, directive: Directive | undefined): Reading {
   const problems: Problem[] = [];
   const isGiven = directive !== undefined && directive.args.length > 0;
   const args = isGiven ? directive.args : defaultArgs(row);
-  const report: Report = (message, replacement) => {
+  const report: Report = (message, replacement, isUsable = false) => {
     if (!isGiven) return;
     const sentence = `${row.name}: ${message}`;
-    problems.push(
-      row.isStrict ? errorAt(directive, "CONF_VALUE", sentence) : warningAt(directive, "CONF_VALUE", `${sentence}; ${replacement}`),
-    );
+    if (row.isStrict && !isUsable) problems.push(errorAt(directive, "CONF_VALUE", sentence));
+    else problems.push(warningAt(directive, "CONF_VALUE", `${sentence}; ${replacement}`));
   };
   return { value: args === null ? null : readArgs(row, args, report), problems };
 }
@@ -44,14 +44,13 @@ function readArgs(row: DirectiveRow, args: readonly string[], report: Report): V
     case "onOff":
       return readOnOff(first, row.default === "on", report);
     case "number":
-      return readNumber(first, type, row.isStrict, report);
+      return readNumber(first, type, report);
     case "numberOr":
-      return first === type.word
-        ? first
-        : readNumber(first, { ...type, kind: "number", unit: "count", isWhole: true }, row.isStrict, report);
+      return first === type.word ? first : readNumber(first, { ...type, unit: "count", isWhole: true }, report);
     case "word":
-      if (!type.words.includes(first)) report(`${shorten(first)} is none of ${type.words.join(", ")}`, `${type.otherwise} is used`);
-      return type.words.includes(first) ? first : type.otherwise;
+      if (type.words.includes(first)) return first;
+      report(`${shorten(first)} is none of ${type.words.join(", ")}`, `${type.otherwise} is used`);
+      return type.otherwise;
     case "text":
       return first;
     case "texts":
@@ -70,23 +69,21 @@ function readOnOff(text: string, isOnByDefault: boolean, report: Report): boolea
   return isOn;
 }
 
-function readNumber(text: string, type: ValueType & { kind: "number" }, isStrict: boolean, report: Report): number {
+/** The number that the text begins with, as C's atoi and atof read it, brought into the range. */
+function readNumber(text: string, type: Omit<ValueType & { kind: "number" }, "kind">, report: Report): number {
   const { unit, min, max, isWhole } = type;
   const digits = (isWhole ? /^[+-]?[0-9]+/ : /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)/).exec(text)?.[0];
   const read = Number(digits ?? "0");
   const used = Math.min(Math.max(read, min), max);
-  const range = max === 2_147_483_647 ? `at least ${min}` : `from ${min} to ${max}`;
-  if (digits === undefined || (digits !== text && !isStrict)) {
-    report(`${shorten(text)} is not a ${isWhole ? "whole number" : "number"}${words(unit)} ${range}`, `${used} is used`);
-  } else if (used !== read) {
-    report(`${shorten(text)} is not ${range}${words(unit)}`, `${used} is used`);
+  if (digits !== text || used !== read) {
+    const range = max === anyNumber ? `from ${min} up` : `from ${min} to ${max}`;
+    const number = `${isWhole ? "whole number" : "number"}${unitNames[unit]}`;
+    report(`${shorten(text)} is not a ${number} ${range}`, `${used} is used`, digits !== undefined && used === read);
   }
   return unit === "s" ? Math.round(used * 1000) : used;
 }
 
-function words(unit: string): string {
-  return { s: " of seconds", ms: " of milliseconds", bytes: " of bytes", frames: " of frames" }[unit] ?? "";
-}
+const unitNames: Record<Unit, string> = { count: "", bytes: " of bytes", frames: " of frames", ms: " of milliseconds", s: " of seconds" };
 
 /** Addresses that cannot be read are left out; when none is left, those of the default are taken. */
 function readEndpoints(

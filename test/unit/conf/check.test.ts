@@ -76,6 +76,16 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
     inVhost("play { } play { gop_cache maybe; }"),
     ["CONF_DUPLICATE play is given again; the first counts, in line 2"],
   ],
+  [
+    "a bad second listen, which is never read",
+    "listen 1935; listen x; vhost a { }",
+    ["CONF_DUPLICATE listen is given again; the first counts, in line 1"],
+  ],
+  [
+    "a disabled vhost with bad values",
+    "listen 1935; vhost a { enabled off; chunk_size x; hls { enabled on; hls_fragment x; } }",
+    ['CONF_VALUE chunk_size: "x" is not a whole number of bytes from 128 to 65536; 128 is used'],
+  ],
   ["no argument", inVhost("chunk_size;"), ["CONF_ARGUMENTS chunk_size has no argument; it is taken as not given"]],
   ["too many arguments", inVhost("chunk_size 128 256 512;"), ['CONF_ARGUMENTS chunk_size takes one argument; "256" "512" is ignored']],
   ["an argument of a block", inVhost("play x { }"), ['CONF_ARGUMENTS play takes a block and no argument; "x" is ignored']],
@@ -89,23 +99,27 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
   [
     "a number that is none",
     inVhost("play { queue_length long; }"),
-    ['CONF_VALUE queue_length: "long" is not a whole number of seconds at least 0; 0 is used'],
+    ['CONF_VALUE queue_length: "long" is not a whole number of seconds from 0 up; 0 is used'],
   ],
   [
     "a number with a tail",
     inVhost("play { queue_length 10s; }"),
-    ['CONF_VALUE queue_length: "10s" is not a whole number of seconds at least 0; 10 is used'],
+    ['CONF_VALUE queue_length: "10s" is not a whole number of seconds from 0 up; 10 is used'],
   ],
-  ["max_connections with a tail", "listen 1935; max_connections 10k; vhost a { }", []],
+  [
+    "max_connections with a tail",
+    "listen 1935; max_connections 10k; vhost a { }",
+    ['CONF_VALUE max_connections: "10k" is not a whole number from 1 up; 10 is used'],
+  ],
   [
     "a chunk size that is too small",
     inVhost("chunk_size 1;"),
-    ['CONF_VALUE chunk_size: "1" is not from 128 to 65536 of bytes; 128 is used'],
+    ['CONF_VALUE chunk_size: "1" is not a whole number of bytes from 128 to 65536; 128 is used'],
   ],
   [
     "a chunk size that is too large",
     "listen 1935; chunk_size 65537; vhost a { }",
-    ['CONF_VALUE chunk_size: "65537" is not from 128 to 65536 of bytes; 65536 is used'],
+    ['CONF_VALUE chunk_size: "65537" is not a whole number of bytes from 128 to 65536; 65536 is used'],
   ],
   ["an unknown mode", inVhost("cluster { mode far; }"), ['CONF_VALUE mode: "far" is none of local, remote; local is used']],
   [
