@@ -24,7 +24,7 @@ export type ValueType =
 export type Unit = "count" | "bytes" | "frames" | "ms" | "s";
 
 /** What the built-in server makes of a directive: `not yet` warns when it would do something, `harmless` has no meaning here. */
-export type Serving = "served" | "not yet" | "harmless";
+type Serving = "served" | "not yet" | "harmless";
 
 export interface DirectiveRow {
   /** Where it may stand: `root`, `http_server`, `vhost`, `vhost.play` … */

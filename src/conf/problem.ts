@@ -3,7 +3,7 @@
 import type { ErrorCode } from "../base/errors.js";
 
 /** An `error` refuses the file; with a `warning` it is used, in the way that the message says. */
-export type Severity = "error" | "warning";
+type Severity = "error" | "warning";
 
 /** A position in a file; line and column count from 1, the column in UTF-16 units. */
 export interface Place {
