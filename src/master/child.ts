@@ -135,10 +135,10 @@ export function lastCause(child: Child): string | null {
   return child.deaths.at(-1)?.cause ?? null;
 }
 
-/** How long to wait before the start that follows the n-th early death in a row; 0 for the first of a child that had been ready. */
+/** How long to wait after the n-th early death of the window: not at all after the first of a child that had been ready. */
 export function restartDelayMs(earlyDeaths: number, wasReady: boolean, limits: ChildLimits): number {
-  const doublings = earlyDeaths - (wasReady ? 2 : 1);
-  return doublings < 0 ? 0 : Math.min(limits.maxDelayMs, limits.firstDelayMs * 2 ** doublings);
+  if (earlyDeaths <= 1 && wasReady) return 0;
+  return Math.min(limits.maxDelayMs, limits.firstDelayMs * 2 ** Math.max(0, earlyDeaths - 2));
 }
 
 function fork(child: Child, nowMs: number, limits: ChildLimits): Step {

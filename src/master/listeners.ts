@@ -70,6 +70,11 @@ export class Listeners {
     });
   }
 
+  /** To be called when the child of a slot listens: Node sets a backlog of its own on a descriptor that it is given. */
+  restoreBacklog(slot: string): void {
+    for (const { kept } of this.places.get(slot) ?? []) if (kept !== null) this.native?.setBacklog(kept, listenBacklog);
+  }
+
   /** Closes what was given to a child of the slot that is gone, unless the cluster module took it over and closed it. */
   reclaim(slot: string): void {
     for (const { fd, identity } of this.copies.get(slot) ?? []) {

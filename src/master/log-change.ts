@@ -5,19 +5,19 @@ import type { Change } from "./supervisor.js";
 
 /** Writes the lines that a change of state is worth. */
 export function logChange(log: Log, change: Change): void {
-  const { spec, child, from, lastPid, delayMs } = change;
+  const { spec, child, lastPid, ending, delayMs } = change;
   const durMs = Math.round(change.lastedMs);
   const fields = { child: spec.name, childPid: lastPid };
   const cause = lastCause(child);
-  if (from !== "down" && from !== "waiting" && from !== "failed" && ["down", "waiting", "failed"].includes(child.state)) {
-    const isWanted = from !== "stopping" || child.state !== "down";
+  if (ending !== null) {
+    const isWanted = child.state !== "down";
     const again = delayMs === null ? "" : delayMs === 0 ? ", restarting" : `, restarting in ${delayMs / 1000} s`;
     if (isWanted)
       log.warn(
         { event: "child.exited", ...fields, code: "CHILD_EXITED", reason: cause, durMs },
         `${spec.name}: ${cause ?? "ended"}${again}`,
       );
-    else log.info({ event: "child.exited", ...fields, reason: "asked to", durMs }, `${spec.name} left`);
+    else log.info({ event: "child.exited", ...fields, reason: ending, durMs }, `${spec.name} left: ${ending}`);
   }
   switch (child.state) {
     case "starting":

@@ -11,6 +11,8 @@ import type { Endpoint } from "../conf/config.js";
 export interface NativeSockets {
   /** A listening socket on a numeric address and a port that is not 0. Throws CHILD_LISTEN with the system's error as cause. */
   listen(endpoint: Endpoint, backlog: number): number;
+  /** Sets how many connections may wait to be accepted. */
+  setBacklog(fd: number, backlog: number): void;
   /** Another descriptor of the same socket. */
   duplicate(fd: number): number;
   /** What tells one socket from another, whatever descriptor it has; null for a descriptor that is not open. */
@@ -63,6 +65,7 @@ export async function loadNativeSockets(): Promise<NativeSockets | null> {
 function nativeSockets(calls: Calls): NativeSockets {
   return {
     listen: (endpoint, backlog) => listen(calls, endpoint, backlog),
+    setBacklog: (fd, backlog) => void calls.listen(fd, backlog),
     duplicate(fd) {
       const copy = calls.fcntl(fd, F_DUPFD_CLOEXEC, "int", 0);
       if (copy < 0) throw systemError(calls.errno(), "copy a listening socket");

@@ -41,6 +41,8 @@ export interface Change extends ChildView {
   readonly from: ChildState;
   /** The process that this is about, also when it is gone. */
   readonly lastPid: number | null;
+  /** How the process ended, when this is its end. */
+  readonly ending: string | null;
   /** How long the state left had lasted. */
   readonly lastedMs: number;
   /** For `waiting`: when it is tried again. */
@@ -148,7 +150,9 @@ export class Supervisor {
     if (child.state !== from) {
       const lastedMs = nowMs - slot.changedAtMs;
       slot.changedAtMs = nowMs;
-      events.changed({ ...view(slot), from, lastPid: slot.lastPid, lastedMs, delayMs: effect.type === "wait" ? effect.timeoutMs : null });
+      const ending = event.type === "exit" ? event.cause : null;
+      const delayMs = effect.type === "wait" ? effect.timeoutMs : null;
+      events.changed({ ...view(slot), from, lastPid: slot.lastPid, ending, lastedMs, delayMs });
     }
     if (problem !== null) this.deliver(slot, { type: "exit", cause: problem });
     else this.follow(slot, from);

@@ -76,7 +76,7 @@ export async function runMaster(config: Config, options: MasterOptions): Promise
     await master.start();
   } catch (thrown) {
     const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
-    log.error({ event: "dolphin.refused", code, err: messageOf(thrown) }, messageOf(thrown));
+    log.error({ event: "dolphin.refused", code }, messageOf(thrown));
     if (config.log.file !== null) process.stderr.write(`dolphin: ${messageOf(thrown)}\n`);
     await master.abandon();
     return exitCodeOf(thrown);
@@ -206,6 +206,7 @@ class Master {
   private changed(change: Change): void {
     const { spec, child, delayMs } = change;
     logChange(this.log, change);
+    if (child.state === "up") this.listeners.restoreBacklog(spec.name);
     if (child.state === "waiting" || child.state === "down" || child.state === "failed") {
       this.directory.gone(spec.name);
       this.reports.gone(spec.name);

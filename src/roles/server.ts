@@ -61,7 +61,7 @@ async function serve(setup: ServerSetup): Promise<void> {
     server = await Server.start(setup, log);
   } catch (thrown) {
     const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "CHILD_START";
-    log.error({ event: "server.refused", code, err: messageOf(thrown) }, messageOf(thrown));
+    log.error({ event: "server.refused", code }, messageOf(thrown));
     const refused: FromChild = { type: "refused", code, message: messageOf(thrown) };
     master.send(refused, () => process.exit(exitCodeOf(thrown)));
     return;

@@ -1,0 +1,406 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import { defaultConfig } from "../../../src/conf/load.js";
+import type { FromChild, ToChild } from "../../../src/ipc/messages.js";
+import type { ChildLimits } from "../../../src/master/child.js";
+import type { ProcessSpec } from "../../../src/master/plan.js";
+import { Supervisor, type Change, type RunningEvents, type Timers } from "../../../src/master/supervisor.js";
+
+const limits: ChildLimits = {
+  startTimeoutMs: 10_000,
+  heartbeatTimeoutMs: 10_000,
+  stopTimeoutMs: 5000,
+  hungStopTimeoutMs: 1000,
+  killIntervalMs: 500,
+  settledMs: 10_000,
+  maxEarlyDeaths: 5,
+  deathWindowMs: 60_000,
+  firstDelayMs: 1000,
+  maxDelayMs: 15_000,
+};
+
+/** Time that passes only when told to. */
+class FakeTimers implements Timers {
+  private now = 0;
+  private readonly timers = new Set<{ dueMs: number; run: () => void }>();
+
+  nowMs(): number {
+    return this.now;
+  }
+
+  after(delayMs: number, run: () => void): () => void {
+    const timer = { dueMs: this.now + delayMs, run };
+    this.timers.add(timer);
+    return () => void this.timers.delete(timer);
+  }
+
+  /** Runs everything that falls due, in its order, each at its time. */
+  pass(ms: number): void {
+    const endMs = this.now + ms;
+    for (;;) {
+      const due = [...this.timers].filter(({ dueMs }) => dueMs <= endMs).sort((a, b) => a.dueMs - b.dueMs)[0];
+      if (due === undefined) break;
+      this.timers.delete(due);
+      this.now = Math.max(this.now, due.dueMs);
+      due.run();
+    }
+    this.now = endMs;
+  }
+
+  /** As if this process had been stopped: time has gone by, and all timers fire late. */
+  freeze(ms: number): void {
+    this.now += ms;
+    this.pass(0);
+  }
+}
+
+class FakeProcess {
+  readonly sent: ToChild[] = [];
+  readonly signals: string[] = [];
+  readonly name: string;
+  readonly pid: number;
+  private readonly events: RunningEvents;
+
+  constructor(name: string, pid: number, events: RunningEvents) {
+    this.name = name;
+    this.pid = pid;
+    this.events = events;
+  }
+
+  send(message: ToChild): void {
+    this.sent.push(message);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.signals.push(signal);
+  }
+
+  say(message: FromChild): void {
+    this.events.message(message);
+  }
+
+  becomeReady(): void {
+    this.say({ type: "hello" });
+    this.say({ type: "ready", endpoints: [] });
+  }
+
+  die(cause = "killed by SIGKILL"): void {
+    this.events.exit(cause);
+  }
+}
+
+const config = defaultConfig();
+const heartbeat: FromChild = {
+  type: "heartbeat",
+  stats: { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0, lagMs: 0 },
+};
+
+function spec(name: string, startsAfter: string | null = null): ProcessSpec {
+  const isOrigin = name === "origin";
+  const duty = isOrigin ? "origin" : "edge";
+  return { name, duty, place: "child", isPublic: !isOrigin, startsAfter, config, maxConnections: null };
+}
+
+let timers: FakeTimers;
+let started: FakeProcess[];
+let changes: Change[];
+let ended: string[];
+let forkFails: boolean;
+
+function supervise(specs: readonly ProcessSpec[]): Supervisor {
+  const supervisor = new Supervisor({
+    specs,
+    limits,
+    timers,
+    spawner: {
+      spawn({ name }, events) {
+        if (forkFails) throw new Error("EAGAIN");
+        const process = new FakeProcess(name, 100 + started.length, events);
+        started.push(process);
+        return process;
+      },
+    },
+    setupFor: ({ name }) => ({ name, isEdge: true, config, listeners: [], edgeKey: "", maxConnections: null }),
+    events: {
+      changed: (change) => changes.push(change),
+      heard: () => undefined,
+      ended: (how) => ended.push(how),
+    },
+  });
+  supervisor.start();
+  return supervisor;
+}
+
+/** The process that was started last under the name. */
+function latest(name: string): FakeProcess {
+  const process = started.findLast((one) => one.name === name);
+  assert.ok(process !== undefined, `${name} was never started`);
+  return process;
+}
+
+function stateOf(supervisor: Supervisor, name: string): string | undefined {
+  return supervisor.children().find((view) => view.spec.name === name)?.child.state;
+}
+
+beforeEach(() => {
+  timers = new FakeTimers();
+  started = [];
+  changes = [];
+  ended = [];
+  forkFails = false;
+});
+
+describe("starting", () => {
+  it("starts all at once what waits for nothing", () => {
+    supervise([spec("edge-1"), spec("edge-2")]);
+    assert.deepEqual(
+      started.map(({ name }) => name),
+      ["edge-1", "edge-2"],
+    );
+  });
+
+  it("starts edges only when their origin is ready", () => {
+    supervise([spec("origin"), spec("edge-1", "origin"), spec("edge-2", "origin")]);
+    assert.deepEqual(
+      started.map(({ name }) => name),
+      ["origin"],
+    );
+    latest("origin").becomeReady();
+    assert.deepEqual(
+      started.map(({ name }) => name),
+      ["origin", "edge-1", "edge-2"],
+    );
+  });
+
+  it("leaves the edges alone when the origin dies and comes back", () => {
+    supervise([spec("origin"), spec("edge-1", "origin")]);
+    latest("origin").becomeReady();
+    latest("edge-1").becomeReady();
+    latest("origin").die();
+    timers.pass(0);
+    latest("origin").becomeReady();
+    assert.deepEqual(
+      started.map(({ name }) => name),
+      ["origin", "edge-1", "origin"],
+    );
+    assert.deepEqual(latest("edge-1").signals, []);
+  });
+
+  it("configures a child after its hello and not before", () => {
+    supervise([spec("edge-1")]);
+    assert.deepEqual(latest("edge-1").sent, []);
+    latest("edge-1").say({ type: "hello" });
+    assert.deepEqual(
+      latest("edge-1").sent.map(({ type }) => type),
+      ["configure"],
+    );
+  });
+
+  it("kills a child that is not ready in time and tells why", () => {
+    const supervisor = supervise([spec("edge-1")]);
+    timers.pass(10_000);
+    assert.deepEqual(latest("edge-1").signals, ["SIGABRT"]);
+    timers.pass(500);
+    assert.deepEqual(latest("edge-1").signals, ["SIGABRT", "SIGKILL"]);
+    latest("edge-1").die();
+    assert.equal(supervisor.children()[0]?.child.deaths[0]?.cause, "not ready within 10 s");
+  });
+
+  it("takes a process that could not be made as dead, and tries again", () => {
+    forkFails = true;
+    const supervisor = supervise([spec("edge-1")]);
+    assert.equal(supervisor.children()[0]?.child.deaths[0]?.cause, "not started: EAGAIN");
+    forkFails = false;
+    timers.pass(1000);
+    latest("edge-1").becomeReady();
+    assert.equal(stateOf(supervisor, "edge-1"), "up");
+  });
+});
+
+describe("deaths", () => {
+  it("restarts a killed edge at once", () => {
+    supervise([spec("edge-1"), spec("edge-2")]);
+    for (const process of [...started]) process.becomeReady();
+    latest("edge-1").die();
+    timers.pass(0);
+    assert.deepEqual(
+      started.map(({ name }) => name),
+      ["edge-1", "edge-2", "edge-1"],
+    );
+  });
+
+  it("waits before it restarts an edge that died twice", () => {
+    supervise([spec("edge-1")]);
+    latest("edge-1").becomeReady();
+    latest("edge-1").die();
+    timers.pass(0);
+    latest("edge-1").becomeReady();
+    latest("edge-1").die();
+    timers.pass(999);
+    assert.equal(started.length, 2);
+    timers.pass(1);
+    assert.equal(started.length, 3);
+  });
+
+  it("keeps the pid of a process that is gone for the announcement of its end", () => {
+    supervise([spec("edge-1")]);
+    latest("edge-1").becomeReady();
+    latest("edge-1").die("exit 70");
+    const last = changes.at(-1);
+    assert.deepEqual([last?.pid, last?.lastPid, last?.ending, last?.delayMs], [null, 100, "exit 70", 0]);
+  });
+
+  it("takes what a child said when it refused as the cause of its death", () => {
+    const supervisor = supervise([spec("edge-1")]);
+    latest("edge-1").say({ type: "hello" });
+    latest("edge-1").say({ type: "refused", code: "CHILD_LISTEN", message: "no such address" });
+    latest("edge-1").die("exit 78");
+    assert.equal(supervisor.children()[0]?.child.deaths[0]?.cause, "refused: no such address");
+  });
+
+  it("hears nothing any more from a process that is gone", () => {
+    const supervisor = supervise([spec("edge-1")]);
+    const first = latest("edge-1");
+    first.becomeReady();
+    first.die();
+    timers.pass(0);
+    first.say({ type: "ready", endpoints: [] });
+    first.die();
+    assert.equal(stateOf(supervisor, "edge-1"), "starting");
+  });
+
+  it("leaves one failed edge down while another serves", () => {
+    const supervisor = supervise([spec("edge-1"), spec("edge-2")]);
+    latest("edge-2").becomeReady();
+    dieUntilFailed("edge-1");
+    assert.equal(stateOf(supervisor, "edge-1"), "failed");
+    assert.deepEqual(ended, []);
+  });
+
+  it("gives up when no edge is left", () => {
+    supervise([spec("edge-1"), spec("edge-2")]);
+    dieUntilFailed("edge-1");
+    dieUntilFailed("edge-2");
+    assert.deepEqual(ended, ["gaveUp"]);
+  });
+
+  it("gives up when the origin is lost, and ends the edges first", () => {
+    supervise([spec("origin"), spec("edge-1", "origin")]);
+    latest("origin").becomeReady();
+    latest("edge-1").becomeReady();
+    dieUntilFailed("origin");
+    assert.deepEqual(latest("edge-1").sent.at(-1)?.type, "stop");
+    assert.deepEqual(ended, []);
+    latest("edge-1").die("exit 0");
+    assert.deepEqual(ended, ["gaveUp"]);
+  });
+});
+
+function dieUntilFailed(name: string): void {
+  for (let deaths = 0; deaths < limits.maxEarlyDeaths; deaths += 1) {
+    latest(name).die("exit 1");
+    for (let ms = 0; ms < 8; ms += 1) {
+      for (const process of started) if (process.name !== name) process.say(heartbeat);
+      timers.pass(1000);
+    }
+  }
+}
+
+describe("a hung child", () => {
+  it("is one that is not heard for the heartbeat timeout: asked, aborted, killed, replaced", () => {
+    const supervisor = supervise([spec("edge-1")]);
+    const hung = latest("edge-1");
+    hung.becomeReady();
+    timers.pass(9999);
+    assert.equal(stateOf(supervisor, "edge-1"), "up");
+    timers.pass(1);
+    assert.equal(hung.sent.at(-1)?.type, "stop");
+    timers.pass(1000);
+    assert.deepEqual(hung.signals, ["SIGABRT"]);
+    timers.pass(500);
+    assert.deepEqual(hung.signals, ["SIGABRT", "SIGKILL"]);
+    hung.die();
+    timers.pass(0);
+    assert.equal(started.length, 2);
+    assert.equal(supervisor.children()[0]?.child.deaths[0]?.cause, "hung: nothing heard for 10 s");
+  });
+
+  it("is not one that is heard", () => {
+    const supervisor = supervise([spec("edge-1")]);
+    latest("edge-1").becomeReady();
+    for (let beats = 0; beats < 30; beats += 1) {
+      timers.pass(1000);
+      latest("edge-1").say(heartbeat);
+    }
+    assert.equal(stateOf(supervisor, "edge-1"), "up");
+  });
+
+  it("is not taken for one when it was the master that stood still", () => {
+    const supervisor = supervise([spec("edge-1")]);
+    latest("edge-1").becomeReady();
+    timers.freeze(60_000);
+    assert.equal(stateOf(supervisor, "edge-1"), "up");
+    timers.pass(2000);
+    assert.equal(stateOf(supervisor, "edge-1"), "stopping");
+  });
+});
+
+describe("stopping", () => {
+  it("asks every child and ends when the last has left", () => {
+    const supervisor = supervise([spec("edge-1"), spec("edge-2")]);
+    for (const process of started) process.becomeReady();
+    supervisor.stop("SIGTERM");
+    for (const process of started) assert.deepEqual(process.sent.at(-1), { type: "stop", reason: "SIGTERM" });
+    latest("edge-1").die("exit 0");
+    assert.deepEqual(ended, []);
+    latest("edge-2").die("exit 0");
+    assert.deepEqual(ended, ["stopped"]);
+    timers.pass(60_000);
+    assert.equal(started.length, 2);
+  });
+
+  it("kills within the bound who does not leave", () => {
+    const supervisor = supervise([spec("edge-1")]);
+    latest("edge-1").becomeReady();
+    supervisor.stop("SIGTERM");
+    timers.pass(4999);
+    assert.deepEqual(latest("edge-1").signals, []);
+    timers.pass(501);
+    assert.deepEqual(latest("edge-1").signals, ["SIGABRT", "SIGKILL"]);
+  });
+
+  it("kills at once when it is told to", () => {
+    const supervisor = supervise([spec("edge-1"), spec("edge-2")]);
+    for (const process of started) process.becomeReady();
+    supervisor.stop("SIGTERM");
+    supervisor.kill("SIGTERM");
+    for (const process of started) assert.deepEqual(process.signals, ["SIGKILL"]);
+  });
+
+  it("changes nothing when it is asked twice", () => {
+    const supervisor = supervise([spec("edge-1")]);
+    latest("edge-1").becomeReady();
+    supervisor.stop("SIGTERM");
+    supervisor.stop("SIGTERM");
+    assert.deepEqual(latest("edge-1").signals, []);
+  });
+
+  it("ends a child that has not spoken by a signal, because it could not hear a message", () => {
+    const supervisor = supervise([spec("edge-1")]);
+    supervisor.stop("SIGTERM");
+    assert.deepEqual(latest("edge-1").signals, ["SIGTERM"]);
+    assert.deepEqual(latest("edge-1").sent, []);
+  });
+
+  it("does not start what waits for its time or for its origin", () => {
+    const supervisor = supervise([spec("origin"), spec("edge-1", "origin")]);
+    latest("origin").becomeReady();
+    latest("edge-1").becomeReady();
+    latest("edge-1").die();
+    supervisor.stop("SIGTERM");
+    latest("origin").die("exit 0");
+    timers.pass(60_000);
+    assert.deepEqual(ended, ["stopped"]);
+    assert.equal(started.length, 2);
+  });
+});
