@@ -10,7 +10,7 @@ const answerTimeoutMs = 5000;
 export function fetchStatus(path: string): Promise<BoxStatus> {
   return new Promise((resolve, reject) => {
     const fail = (why: string, cause?: unknown): void => reject(new DolphinError("CHILD_START", `${path}: ${why}`, { cause }));
-    const asked = request({ socketPath: path, path: "/status", timeout: answerTimeoutMs }, (response) => {
+    const asked = request({ socketPath: path, path: "/status", agent: false, timeout: answerTimeoutMs }, (response) => {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));
       response.once("error", (error) => fail(messageOf(error), error));

@@ -220,7 +220,7 @@ describe("starting", () => {
 describe("deaths", () => {
   it("restarts a killed edge at once", () => {
     supervise([spec("edge-1"), spec("edge-2")]);
-    for (const process of [...started]) process.becomeReady();
+    for (const process of started) process.becomeReady();
     latest("edge-1").die();
     timers.pass(0);
     assert.deepEqual(

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { DolphinError } from "../../../src/base/errors.js";
+import { fetchStatus, findRunning } from "../../../src/master/control-client.js";
+import { controlFolder, controlPath, listControlSockets } from "../../../src/master/control-path.js";
+import { Control } from "../../../src/master/control.js";
+import { PidFile } from "../../../src/master/pid-file.js";
+import type { BoxStatus } from "../../../src/master/status.js";
+
+const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const box: BoxStatus = {
+  version: "0.1.0",
+  pid: 1,
+  plan: "a",
+  workers: 0,
+  upSeconds: 0,
+  controlSocket: "",
+  configFile: null,
+  endpoints: [],
+  processes: [],
+  streams: [],
+};
+const answer = (): Promise<BoxStatus> => Promise.resolve(box);
+const isStartError = (thrown: unknown): boolean => thrown instanceof DolphinError && thrown.code === "CHILD_START";
+
+function statusCodeOf(socketPath: string, method: string, path: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    request({ socketPath, method, path }, (response) => resolve(response.resume().statusCode))
+      .once("error", reject)
+      .end();
+  });
+}
+
+describe("the control socket", () => {
+  it("answers a status, and nobody but this user may open it", async () => {
+    const path = join(folder, "new", "a.sock");
+    const control = await Control.open(path, answer);
+    assert.deepEqual(await fetchStatus(path), box);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.equal(statSync(join(folder, "new")).mode & 0o777, 0o700);
+    control.close();
+    control.close();
+    await assert.rejects(fetchStatus(path), /there is no such socket/);
+  });
+
+  it("serves nothing else", async () => {
+    const control = await Control.open(join(folder, "b.sock"), answer);
+    assert.equal(await statusCodeOf(control.path, "GET", "/other"), 404);
+    assert.equal(await statusCodeOf(control.path, "POST", "/status"), 405);
+    control.close();
+  });
+
+  it("tells why when the status cannot be had", async () => {
+    const control = await Control.open(join(folder, "c.sock"), () => Promise.reject(new Error("no luck")));
+    await assert.rejects(fetchStatus(control.path), /answered 500: .*no luck/);
+    control.close();
+  });
+
+  it("is refused to a second instance while the first answers", async () => {
+    const control = await Control.open(join(folder, "d.sock"), answer);
+    await assert.rejects(Control.open(control.path, answer), isStartError);
+    assert.deepEqual(await fetchStatus(control.path), box);
+    control.close();
+  });
+
+  it("replaces a file that nobody answers on", async () => {
+    const path = join(folder, "e.sock");
+    writeFileSync(path, "");
+    const control = await Control.open(path, answer);
+    assert.deepEqual(await fetchStatus(path), box);
+    control.close();
+  });
+
+  it("is refused a path that no socket can have", async () => {
+    await assert.rejects(Control.open(join(folder, "x".repeat(120)), answer), isStartError);
+  });
+
+  it("is found among the sockets of running and dead instances", async () => {
+    const env = { XDG_RUNTIME_DIR: folder };
+    const control = await Control.open(controlPath({ host: "0.0.0.0", port: 1935 }, env), answer);
+    writeFileSync(join(controlFolder(env), "1936.sock"), "");
+    writeFileSync(join(controlFolder(env), "notes.txt"), "");
+    const paths = listControlSockets(env);
+    assert.deepEqual(
+      paths.map((path) => path.slice(folder.length)),
+      ["/dolphin/1935.sock", "/dolphin/1936.sock"],
+    );
+    assert.deepEqual(await findRunning(paths), [{ path: control.path, status: box }]);
+    control.close();
+  });
+
+  it("is named after the host too where that is not every address", () => {
+    assert.match(controlPath({ host: "127.0.0.1", port: 1935 }, {}), /\/dolphin-\d+\/127\.0\.0\.1-1935\.sock$/);
+    assert.match(controlPath({ host: "::1", port: 1935 }, { XDG_RUNTIME_DIR: "/run/user/1" }), /^\/run\/user\/1\/dolphin\/__1-1935\.sock$/);
+    assert.deepEqual(listControlSockets({ XDG_RUNTIME_DIR: join(folder, "absent") }), []);
+  });
+
+  it("does not hang on a socket that accepts and says nothing", async () => {
+    const mute = createServer((socket) => socket.on("error", () => undefined).destroy());
+    const path = join(folder, "mute.sock");
+    await new Promise<void>((resolve) => mute.listen(path, resolve));
+    await assert.rejects(fetchStatus(path), isStartError);
+    mute.close();
+  });
+});
+
+describe("the pid file", () => {
+  it("holds the pid in decimal without a newline, in folders that are made, and is removed", () => {
+    const file = join(folder, "objs", "run", "dolphin.pid");
+    const pidFile = PidFile.create(file);
+    assert.equal(statSync(file).size, String(process.pid).length);
+    pidFile.close();
+    pidFile.close();
+    assert.throws(() => statSync(file), /ENOENT/);
+  });
+
+  it("is refused when it names another process that lives", () => {
+    const file = join(folder, "live.pid");
+    writeFileSync(file, String(process.ppid));
+    assert.throws(() => PidFile.create(file), isStartError);
+  });
+
+  it("is taken over when it names nobody that lives, or nonsense", () => {
+    const file = join(folder, "stale.pid");
+    for (const text of [String(2 ** 22 + 1), "", "x", "-1"]) {
+      writeFileSync(file, text);
+      PidFile.create(file).close();
+    }
+  });
+
+  it("stays when somebody else's pid stands in it", () => {
+    const file = join(folder, "other.pid");
+    const pidFile = PidFile.create(file);
+    writeFileSync(file, "1");
+    pidFile.close();
+    assert.equal(statSync(file).size, 1);
+  });
+
+  it("is refused where it cannot be written", () => {
+    assert.throws(() => PidFile.create(join(folder, "live.pid", "dolphin.pid")), isStartError);
+  });
+});

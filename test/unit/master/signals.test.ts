@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { causeOf } from "../../../src/master/cluster-spawner.js";
+import { Signals, type SignalEvent } from "../../../src/master/signals.js";
+
+// `process.emit` takes the way of a real signal without the kernel's delay.
+const raise = (signal: NodeJS.Signals): boolean => process.emit(signal, signal);
+
+describe("signals", () => {
+  it("are kept until somebody listens, then told in order", () => {
+    const signals = new Signals();
+    raise("SIGHUP");
+    raise("SIGTERM");
+    const events: SignalEvent[] = [];
+    signals.listen((event) => events.push(event));
+    raise("SIGUSR1");
+    assert.deepEqual(
+      events.map(({ type, signal }) => `${type} ${signal}`),
+      ["ignored SIGHUP", "stop SIGTERM", "ignored SIGUSR1"],
+    );
+    signals.close();
+  });
+
+  it("stop at first and kill from the second on, whichever they are", () => {
+    const signals = new Signals();
+    const types: string[] = [];
+    signals.listen(({ type }) => types.push(type));
+    raise("SIGQUIT");
+    raise("SIGINT");
+    raise("SIGTERM");
+    assert.deepEqual(types, ["stop", "kill", "kill"]);
+    signals.close();
+  });
+
+  it("are taken and told to nobody after the end", () => {
+    const signals = new Signals();
+    const types: string[] = [];
+    signals.listen(({ type }) => types.push(type));
+    signals.close();
+    raise("SIGTERM");
+    assert.deepEqual(types, []);
+  });
+});
+
+describe("the end of a process in words", () => {
+  it("is its signal or its exit code", () => {
+    assert.equal(causeOf(null, "SIGKILL"), "killed by SIGKILL");
+    assert.equal(causeOf(70, null), "exit 70");
+    assert.equal(causeOf(null, null), "exit unknown");
+  });
+});

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { BoxStatus, ProcessStatus } from "../../../src/master/status.js";
+import { printable, statusText, welcome } from "../../../src/master/text.js";
+
+const edge: ProcessStatus = {
+  name: "edge-1",
+  role: "server",
+  duty: "edge",
+  pid: 4242,
+  state: "up",
+  restarts: 2,
+  lastDeath: { cause: "killed by SIGKILL", secondsAgo: 75 },
+  upSeconds: 3700,
+  cpuPercent: 12.34,
+  memoryBytes: 50 * 2 ** 20,
+  lagMs: 1.2,
+  connections: 12,
+  players: 10,
+  publishers: 1,
+  mbpsIn: 1.5,
+  mbpsOut: 20,
+  isStale: false,
+};
+
+const box: BoxStatus = {
+  version: "0.1.0",
+  pid: 4241,
+  plan: "a",
+  workers: 1,
+  upSeconds: 90_000,
+  controlSocket: "/run/x.sock",
+  configFile: null,
+  endpoints: [
+    { protocol: "rtmp", endpoint: { host: "127.0.0.1", port: 1935 } },
+    { protocol: "http", endpoint: { host: "::1", port: 8080 } },
+  ],
+  processes: [edge, { ...edge, name: "edge-2", pid: null, state: "failed", upSeconds: null, cpuPercent: null, memoryBytes: null }],
+  streams: [
+    {
+      vhost: "__defaultVhost__",
+      app: "live",
+      stream: "a\u001b[2Jb\u202ec\n",
+      state: "publish",
+      source: { process: "edge-1", peer: "192.0.2.7:61000" },
+      players: 10,
+      playersOf: { "edge-1": 10 },
+      video: "h264",
+      audio: "aac",
+      bytesIn: 1,
+    },
+  ],
+};
+
+describe("text for a terminal", () => {
+  it("shows control and invisible characters as escapes and leaves all others", () => {
+    assert.equal(printable("a\u001b[2J\u0000\u009b\u007f\u202e\u200bé直播😀"), "a\\u{1b}[2J\\u{0}\\u{9b}\\u{7f}\\u{202e}\\u{200b}é直播😀");
+  });
+
+  it("shows processes and streams in aligned columns", () => {
+    const lines = statusText(box).split("\n");
+    assert.equal(lines[0], "dolphin 0.1.0, pid 4241, plan a, up 1d1h, serving rtmp 127.0.0.1:1935, http [::1]:8080");
+    const [head = "", first = "", second = ""] = lines.slice(2, 5);
+    for (const title of ["ROLE", "STATE", "LAST DEATH"]) assert.notEqual(head.indexOf(title), -1);
+    assert.equal(first.indexOf("up"), head.indexOf("STATE"));
+    assert.equal(second.indexOf("failed"), head.indexOf("STATE"));
+    assert.match(first, /^edge-1 .*4242 .*1h1m .*12\.3 .*50M .*20\.00 .*killed by SIGKILL, 1m15s ago$/);
+  });
+
+  it("lets no control character of a stream's name reach the terminal", () => {
+    const text = statusText(box);
+    assert.doesNotMatch(text.replaceAll("\n", ""), /[\p{Cc}\u202e]/u);
+    assert.match(text, /live\/a\\u\{1b\}\[2Jb\\u\{202e\}c\\u\{a\}/);
+  });
+
+  it("says so when there are no streams", () => assert.match(statusText({ ...box, streams: [] }), /\nno streams\n$/));
+
+  it("marks a process that did not answer", () => {
+    assert.match(statusText({ ...box, processes: [{ ...edge, isStale: true }] }), /up, silent/);
+  });
+
+  it("welcomes with commands that publish and watch, leaving out the default port", () => {
+    const text = welcome(box);
+    assert.match(text, /ffmpeg -re -i FILE -c copy -f flv rtmp:\/\/127\.0\.0\.1\/live\/livestream\n/);
+    assert.match(text, /http:\/\/\[::1\]:8080\/live\/livestream\.flv\n/);
+    assert.match(text, /1 edge around one origin/);
+  });
+});
