@@ -1,12 +1,13 @@
 // The rows of the table: each compares or measures one thing several times and says what the figure is held to.
 import { setTimeout as pause } from "node:timers/promises";
+import { Cleanups } from "../test/helpers/cleanups.js";
 import { Dolphin } from "../test/helpers/dolphin.js";
 import type { NginxProgram } from "../test/helpers/nginx.js";
 import { handshakeAnswered } from "../test/helpers/rtmp-connection.js";
 import { startPlayers } from "./load.js";
 import { median } from "./measure.js";
 import { measurePlayers, measurePublishers, medianCpu, percent, remarksOn, type PlayersLoad, type Sample } from "./runs.js";
-import { Cleanups, serveEdge, serveNginx, serveSingle, type Serving } from "./servers.js";
+import { serveEdge, serveNginx, serveSingle, type Serving } from "./servers.js";
 
 /** What a figure must reach and what it should. */
 export interface Limit {

@@ -1,9 +1,10 @@
 // One measurement: a server just started, a load on it, and what its process cost while the load was steady. The server and
 // the load are stopped in any case. Who is measured and what the figures are held to is in rows.ts.
 import { setTimeout as pause } from "node:timers/promises";
+import { Cleanups } from "../test/helpers/cleanups.js";
 import { startPlayers, startPublishers, type PlayersReport } from "./load.js";
 import { closeWindow, median, openWindow, residentBytes } from "./measure.js";
-import { Cleanups, type Serving } from "./servers.js";
+import type { Serving } from "./servers.js";
 
 export interface PlayersLoad {
   readonly players: number;

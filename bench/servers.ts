@@ -1,4 +1,5 @@
 // The servers that are compared, each started for one measurement and stopped after it.
+import { Cleanups } from "../test/helpers/cleanups.js";
 import { Dolphin, type DolphinOptions } from "../test/helpers/dolphin.js";
 import { startNginx, type NginxProgram } from "../test/helpers/nginx.js";
 import { freePort } from "../test/helpers/ports.js";
@@ -10,19 +11,6 @@ export interface Serving {
   readonly httpPort: number;
   readonly pid: number;
   stop(): Promise<void>;
-}
-
-/** Every hook is run by `stopAll`, the last one first. */
-export class Cleanups {
-  private readonly hooks: (() => void | Promise<void>)[] = [];
-
-  after(hook: () => void | Promise<void>): void {
-    this.hooks.push(hook);
-  }
-
-  async stopAll(): Promise<void> {
-    for (const hook of this.hooks.splice(0).toReversed()) await hook();
-  }
 }
 
 /** A box with one edge: publishers and players are on that edge, and it is the process that is measured. */

@@ -47,6 +47,8 @@ export class RtmpConnection {
   readonly ended: Promise<string>;
   endedBy: string | null = null;
   bytesIn = 0;
+  /** The process that serves the connection, as its answer to `connect` tells; 0 where it does not. */
+  serverPid = 0;
   readonly writer: ChunkWriter;
   readonly reader = new StrictChunkReader();
   private readonly socket: Socket;
@@ -87,9 +89,10 @@ export class RtmpConnection {
       ...connectArguments,
     };
     const answer = await connection.call("connect", [details], { hasNull: false, timeoutMs });
-    const code = asObject(answer.values[1])["code"];
+    const { code, data } = asObject(answer.values[1]);
     if (answer.name !== "_result" || code !== "NetConnection.Connect.Success")
       throw new Error(`connect was answered with ${JSON.stringify(answer)}`);
+    if (typeof data === "object" && data !== null) connection.serverPid = Number(asObject(data)["srs_pid"] ?? 0);
     if (chunkSize !== undefined) connection.setChunkSize(chunkSize);
     return connection;
   }

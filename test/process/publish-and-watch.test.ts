@@ -1,0 +1,116 @@
+// The main job through the public ports of a real box: encoders publish, players watch at every edge. ffmpeg is the encoder,
+// the player and, with ffprobe, the judge; what the ffmpeg at hand cannot produce is in pass-through.test.ts.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test, type TestContext } from "node:test";
+import { Cleanups } from "../helpers/cleanups.js";
+import { assertSteady } from "../helpers/compare.js";
+import { Dolphin } from "../helpers/dolphin.js";
+import { probe, publish, record, type Probe, type PublishOptions, type Publisher } from "../helpers/ffmpeg.js";
+import { player } from "../helpers/rtmp-client.js";
+import { eventually } from "../helpers/wait.js";
+
+const seconds = 4;
+const framesPerSecond = 25;
+/** One step of AAC at 44.1 kHz is 23 ms, of MP3 26 ms; of pictures 40 ms. */
+const maxStepMs = 60;
+
+const cleanups = new Cleanups();
+let dolphin: Dolphin;
+let folder: string;
+
+before(async () => {
+  dolphin = await Dolphin.start(cleanups);
+  folder = mkdtempSync(join(tmpdir(), "dolphin-recorded-"));
+  cleanups.after(() => rmSync(folder, { recursive: true, force: true }));
+});
+
+after(async () => {
+  try {
+    await dolphin.stop();
+  } finally {
+    await cleanups.stopAll();
+  }
+});
+
+void test("H.264 and AAC of ffmpeg play at every edge over RTMP and HTTP-FLV", async (t) => {
+  await publishing(t, "h264-aac", { seconds: 30 });
+  const edges = await playersAtEveryEdge(t, "h264-aac");
+  const urls = [0, 1].flatMap(() => [dolphin.rtmpUrl("h264-aac"), dolphin.flvUrl("h264-aac")]);
+  const recorded = await Promise.all(urls.map((url, at) => recordAndProbe(url, `h264-aac-${at}.flv`)));
+  for (const found of recorded) {
+    assertStream(found, "video", "h264");
+    assertStream(found, "audio", "aac");
+    assert.ok(found.packets.find(({ codecType }) => codecType === "video")?.isKey, "a recording begins with a key frame");
+  }
+  const { streams } = await dolphin.status();
+  const told = streams.find(({ stream }) => stream === "h264-aac");
+  assert.equal(told?.state, "publish");
+  assert.equal(told.players, edges.length);
+  assert.deepEqual(Object.keys(told.playersOf).sort(), ["edge-1", "edge-2"]);
+});
+
+for (const { name, options, streams } of [
+  { name: "H.264 and MP3", options: { audio: "mp3" }, streams: { video: "h264", audio: "mp3" } },
+  { name: "AAC alone", options: { video: "none" }, streams: { audio: "aac" } },
+  { name: "MP3 alone", options: { video: "none", audio: "mp3" }, streams: { audio: "mp3" } },
+  { name: "H.264 alone", options: { audio: "none" }, streams: { video: "h264" } },
+] as const) {
+  void test(`${name} of ffmpeg plays over RTMP and HTTP-FLV`, async (t) => {
+    const stream = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+    await publishing(t, stream, { seconds: 30, ...options });
+    const urls = [dolphin.rtmpUrl(stream), dolphin.flvUrl(stream)];
+    for (const found of await Promise.all(urls.map((url, at) => recordAndProbe(url, `${stream}-${at}.flv`)))) {
+      assert.deepEqual(found.streams.map(({ type }) => type).sort(), Object.keys(streams).sort());
+      for (const [type, codec] of Object.entries(streams)) assertStream(found, type, codec);
+    }
+  });
+}
+
+/** Publishes with ffmpeg until the test ends. */
+async function publishing(t: TestContext, stream: string, options: PublishOptions): Promise<Publisher> {
+  const encoder = publish(dolphin.rtmpUrl(stream), options);
+  t.after(() => encoder.stop());
+  await encoder.started;
+  return encoder;
+}
+
+async function recordAndProbe(url: string, name: string): Promise<Probe> {
+  const file = join(folder, name);
+  await record(url, file, seconds);
+  return probe(file);
+}
+
+function assertStream({ streams, packets }: Probe, type: string, codec: string): void {
+  const found = streams.find((stream) => stream.type === type);
+  assert.equal(found?.codec, codec);
+  const perSecond = type === "video" ? framesPerSecond : 44_100 / (codec === "aac" ? 1024 : 1152);
+  const expected = seconds * perSecond;
+  assert.ok(found.frames >= expected * 0.8, `${found.frames} frames of ${codec} decode, of about ${expected}`);
+  assertSteady(packets, type, maxStepMs);
+}
+
+/** Players of the test's own until each edge has one, as the connect answer's process id tells. */
+async function playersAtEveryEdge(t: TestContext, stream: string): Promise<number[]> {
+  const wanted = new Set(Object.entries(dolphin.pids).flatMap(([name, pid]) => (name.startsWith("edge-") ? [pid] : [])));
+  const kept: number[] = [];
+  await eventually(
+    async () => {
+      const viewer = await player(dolphin.rtmpUrl(stream));
+      const { serverPid } = viewer.connection;
+      assert.ok(wanted.has(serverPid), `process ${serverPid} is no edge`);
+      if (kept.includes(serverPid)) {
+        viewer.close();
+        return false;
+      }
+      t.after(() => viewer.close());
+      await viewer.waitForMedia(10);
+      kept.push(serverPid);
+      return kept.length === wanted.size;
+    },
+    { what: "a player at each edge" },
+  );
+  return kept;
+}
