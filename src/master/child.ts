@@ -34,7 +34,7 @@ export const table: Readonly<Record<ChildState, Readonly<Record<ChildEvent["type
   failed: { start: "fork", ready: "none", exit: "none", timeout: "none", stop: "stayDown" },
 };
 
-export interface Death {
+interface Death {
   readonly atMs: number;
   /** For people: `killed by SIGKILL`, `exit 1`, `hung: …`. */
   readonly cause: string;

@@ -27,7 +27,7 @@ export function countCores(): number {
 const cgroupRoot = "/sys/fs/cgroup";
 
 /** Reads the quota files of this process's groups; where there are none (no Linux, no limit), the lists are empty. */
-export function readQuotaFiles(): QuotaFiles {
+function readQuotaFiles(): QuotaFiles {
   const cpuMax: string[] = [];
   const cfs: { quota: string; period: string }[] = [];
   for (const line of (read("/proc/self/cgroup") ?? "").split("\n")) {

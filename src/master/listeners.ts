@@ -15,7 +15,7 @@ import type { Listener } from "../ipc/messages.js";
 import type { NativeSockets } from "./native-socket.js";
 
 /** Connections that may wait to be accepted, per socket; the kernel caps it at net.core.somaxconn. */
-export const listenBacklog = 1024;
+const listenBacklog = 1024;
 
 interface Place {
   readonly protocol: Listener["protocol"];

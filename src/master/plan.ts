@@ -37,7 +37,7 @@ export function planProcesses(config: Config, facts: PlanFacts): ProcessSpec[] {
 }
 
 /** How many public workers a configuration asks for. */
-export function countWorkers(config: Config, cores: number): number {
+function countWorkers(config: Config, cores: number): number {
   if (config.dolphin.plan === "single") return 1;
   return config.dolphin.cores === "auto" ? cores : config.dolphin.cores;
 }

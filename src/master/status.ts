@@ -106,6 +106,7 @@ function mergeOne(sightings: readonly Sighting[]): StreamStatus {
     playersOf: Object.fromEntries(viewed.map(({ process, report }) => [process, report.players])),
     video: codecs("video"),
     audio: codecs("audio"),
-    bytesIn: source?.report.bytesIn ?? 0,
+    // An edge that passes a publisher on does not count its media; the origin behind it does.
+    bytesIn: source === null ? 0 : Math.max(...sightings.map(({ report }) => report.bytesIn)),
   };
 }

@@ -49,7 +49,7 @@ export interface Change extends ChildView {
   readonly delayMs: number | null;
 }
 
-export interface SupervisorEvents {
+interface SupervisorEvents {
   changed(change: Change): void;
   heard(view: ChildView, message: FromChild): void;
   /** Once: no process is left. `gaveUp`: because what serves could not be kept alive. */

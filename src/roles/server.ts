@@ -73,9 +73,13 @@ async function serve(setup: ServerSetup): Promise<void> {
 
 function beat(stats: ServerStats): void {
   const { players, publishers } = stats;
-  const load = [players > 0 ? `${players} players` : "", publishers > 0 ? `${publishers} publishers` : ""].filter((part) => part !== "");
+  const load = [counted(players, "player"), counted(publishers, "publisher")].filter((part) => part !== "");
   process.title = `dolphin: ${name}${load.length === 0 ? "" : ` (${load.join(", ")})`}`;
   master.send({ type: "heartbeat", stats });
+}
+
+function counted(count: number, noun: string): string {
+  return count === 0 ? "" : `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function stop(reason: string): void {
