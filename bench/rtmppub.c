@@ -8,6 +8,7 @@
 #include "rtmpwire.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -105,6 +106,8 @@ static int answered(int fd, const char *text) {
 static int begin(publisher *p, const struct sockaddr_in *to, const char *host, int port, const char *app, const char *stream) {
   uint8_t hello[1 + C1_BYTES] = {3}, answer[1 + 2 * C1_BYTES], out[4096], size[4] = {0, 0, CHUNK >> 8, CHUNK & 255};
   p->fd = socket(AF_INET, SOCK_STREAM, 0);
+  int yes = 1; // as encoders do; else every answer waits for a delayed acknowledgement
+  setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   if (p->fd < 0 || connect(p->fd, (const void *)to, sizeof *to) < 0) return 0;
   if (send(p->fd, hello, sizeof hello, 0) != sizeof hello || !read_fully(p->fd, answer, sizeof answer)) return 0;
   int n = put_connect(out, host, port, app);

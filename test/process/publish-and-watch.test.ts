@@ -8,9 +8,8 @@ import { after, before, test, type TestContext } from "node:test";
 import { Cleanups } from "../helpers/cleanups.js";
 import { assertSteady } from "../helpers/compare.js";
 import { Dolphin } from "../helpers/dolphin.js";
+import { playerAtEachEdge } from "../helpers/edges.js";
 import { probe, publish, record, type Probe, type PublishOptions, type Publisher } from "../helpers/ffmpeg.js";
-import { player } from "../helpers/rtmp-client.js";
-import { eventually } from "../helpers/wait.js";
 
 const seconds = 4;
 const framesPerSecond = 25;
@@ -37,7 +36,8 @@ after(async () => {
 
 void test("H.264 and AAC of ffmpeg play at every edge over RTMP and HTTP-FLV", async (t) => {
   await publishing(t, "h264-aac", { seconds: 30 });
-  const edges = await playersAtEveryEdge(t, "h264-aac");
+  const watching = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("h264-aac"));
+  for (const viewer of watching) await viewer.waitForMedia(10);
   const urls = [0, 1].flatMap(() => [dolphin.rtmpUrl("h264-aac"), dolphin.flvUrl("h264-aac")]);
   const recorded = await Promise.all(urls.map((url, at) => recordAndProbe(url, `h264-aac-${at}.flv`)));
   for (const found of recorded) {
@@ -48,7 +48,7 @@ void test("H.264 and AAC of ffmpeg play at every edge over RTMP and HTTP-FLV", a
   const { streams } = await dolphin.status();
   const told = streams.find(({ stream }) => stream === "h264-aac");
   assert.equal(told?.state, "publish");
-  assert.equal(told.players, edges.length);
+  assert.equal(told.players, watching.length);
   assert.deepEqual(Object.keys(told.playersOf).sort(), ["edge-1", "edge-2"]);
 });
 
@@ -90,27 +90,4 @@ function assertStream({ streams, packets }: Probe, type: string, codec: string):
   const expected = seconds * perSecond;
   assert.ok(found.frames >= expected * 0.8, `${found.frames} frames of ${codec} decode, of about ${expected}`);
   assertSteady(packets, type, maxStepMs);
-}
-
-/** Players of the test's own until each edge has one, as the connect answer's process id tells. */
-async function playersAtEveryEdge(t: TestContext, stream: string): Promise<number[]> {
-  const wanted = new Set(Object.entries(dolphin.pids).flatMap(([name, pid]) => (name.startsWith("edge-") ? [pid] : [])));
-  const kept: number[] = [];
-  await eventually(
-    async () => {
-      const viewer = await player(dolphin.rtmpUrl(stream));
-      const { serverPid } = viewer.connection;
-      assert.ok(wanted.has(serverPid), `process ${serverPid} is no edge`);
-      if (kept.includes(serverPid)) {
-        viewer.close();
-        return false;
-      }
-      t.after(() => viewer.close());
-      await viewer.waitForMedia(10);
-      kept.push(serverPid);
-      return kept.length === wanted.size;
-    },
-    { what: "a player at each edge" },
-  );
-  return kept;
 }

@@ -1,0 +1,32 @@
+// Players at chosen edges. All edges share one port and the system chooses, so a player connects until it is where it should
+// be; which process serves it is told by the answer to its connect.
+import type { Cleanup, Dolphin } from "./dolphin.js";
+import { player, type RtmpPlayer } from "./rtmp-client.js";
+import type { ConnectOptions } from "./rtmp-connection.js";
+
+const maxTries = 100;
+
+/** One player at each edge, in the order of their names. They are closed after the test. */
+export async function playerAtEachEdge(t: Cleanup, dolphin: Dolphin, url: string, options: ConnectOptions = {}): Promise<RtmpPlayer[]> {
+  const wanted = edgePids(dolphin);
+  const found = new Map<number, RtmpPlayer>();
+  for (let tries = 0; found.size < wanted.length; tries++) {
+    if (tries >= maxTries) throw new Error(`${maxTries} players reached only ${found.size} of ${wanted.length} edges`);
+    const viewer = await player(url, options);
+    const { serverPid } = viewer.connection;
+    if (!wanted.includes(serverPid)) throw new Error(`a player is served by process ${serverPid}, which is no edge`);
+    if (found.has(serverPid)) {
+      viewer.close();
+      continue;
+    }
+    found.set(serverPid, viewer);
+    t.after(() => viewer.close());
+  }
+  return wanted.flatMap((pid) => found.get(pid) ?? []);
+}
+
+/** The edges' process ids as of the start, in the order of their names. */
+export function edgePids({ pids }: Dolphin): number[] {
+  const names = Object.keys(pids).filter((name) => name.startsWith("edge-"));
+  return names.sort().flatMap((name) => pids[name] ?? []);
+}

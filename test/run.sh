@@ -1,0 +1,10 @@
+#!/bin/sh
+# What `make test` runs after the build: fetches the foreign peers, then unit tests, then tests of whole processes, one file at a
+# time, because they share the machine's cores with the programs that they start. The files are named, because `node --test`
+# takes a folder differently from version to version. Exit code: the runner's.
+cd "$(dirname "$0")/.." || exit 1
+node dist/test/helpers/fetch-peers.js
+unit=$(find dist/test -name '*.test.js' -not -path 'dist/test/process/*' | sort)
+process=$(find dist/test/process -name '*.test.js' | sort)
+# shellcheck disable=SC2086
+node --test --test-concurrency=2 $unit && node --test --test-concurrency=1 $process
