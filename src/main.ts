@@ -93,6 +93,8 @@ async function run(words: readonly string[]): Promise<number> {
 
 async function serve(flags: RunFlags): Promise<number> {
   const signals = new Signals();
+  // A terminal that was closed, or a reader of the log that is gone, ends no stream.
+  for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
   const config = readConfig(flags);
   if (config === null) return exitCodes.config;
   // Loaded only here, so that the other verbs do not wait for a whole server.

@@ -9,6 +9,8 @@ import type { Heart as RunningHeart } from "./heart.js";
 let leave = (_reason: string): void => process.exit(0);
 for (const signal of ["SIGUSR1", "SIGUSR2", "SIGHUP", "SIGINT", "SIGQUIT"] as const) process.on(signal, () => undefined);
 process.on("SIGTERM", () => leave("SIGTERM"));
+// A terminal that was closed, or a reader of the log that is gone, ends no stream.
+process.stdout.on("error", () => undefined);
 
 const { messageOf } = await import("../base/errors.js");
 const { createLog } = await import("../base/log.js");
