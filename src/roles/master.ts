@@ -8,20 +8,20 @@ import { fileURLToPath } from "node:url";
 import { messageOf } from "../base/errors.js";
 import { createLog, type Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/config.js";
-import type { FromChild, Listener, ServerSetup } from "../ipc/messages.js";
+import type { Listener, ServerSetup } from "../ipc/messages.js";
 import type { ChildLimits } from "../master/child.js";
 import { clusterSpawner } from "../master/cluster-spawner.js";
 import { controlPath } from "../master/control-path.js";
 import { Control } from "../master/control.js";
 import { countCores } from "../master/cores.js";
-import { Directory, measureUsage, memberOf, type Member } from "../master/directory.js";
+import { memberOf, type Member } from "../master/directory.js";
 import { Listeners } from "../master/listeners.js";
 import { logChange } from "../master/log-change.js";
 import { loadNativeSockets } from "../master/native-socket.js";
 import { readMaxOpenFiles } from "../master/open-files.js";
+import { Overview } from "../master/overview.js";
 import { PidFile } from "../master/pid-file.js";
 import { planProcesses, publicNames, type ProcessSpec } from "../master/plan.js";
-import { Reports } from "../master/reports.js";
 import type { Signals } from "../master/signals.js";
 import type { BoxStatus } from "../master/status.js";
 import { Supervisor, type Change, type ChildView, type Timers } from "../master/supervisor.js";
@@ -33,8 +33,6 @@ const loopback = "127.0.0.1";
 const childEntry = fileURLToPath(new URL("server.js", import.meta.url));
 /** A slot whose next start is further away than this takes no connections meanwhile. */
 const withdrawAfterMs = 1000;
-const reportDeadlineMs = 1000;
-const usageOverMs = 400;
 /** How long the processes that were killed may take to be gone. */
 const killedWithinMs = 1000;
 
@@ -89,11 +87,10 @@ class Master {
   private readonly config: Config;
   private readonly options: MasterOptions;
   private readonly log: Log;
-  private readonly directory = new Directory();
   private readonly edgeKey = randomBytes(16).toString("hex");
   private readonly startedAtMs = timers.nowMs();
   private readonly endpoints: Pick<Listener, "protocol" | "endpoint">[] = [];
-  private readonly reports: Reports;
+  private readonly overview: Overview;
   private pidFile: PidFile | null = null;
   private listeners = new Listeners(null);
   private control: Control | null = null;
@@ -112,16 +109,11 @@ class Master {
     this.options = options;
     this.log = log;
     this.ended = new Promise((resolve) => (this.finish = resolve));
-    this.reports = new Reports({
+    this.overview = new Overview({
       timers,
-      deadlineMs: reportDeadlineMs,
-      names: () =>
-        this.children()
-          .filter(({ child }) => child.state === "up")
-          .map(({ spec }) => spec.name),
+      members: () => this.members(),
       ask: (name, id) => this.supervisor?.send(name, { type: "report", id }) ?? false,
-      answered: (name, streams) => this.directory.reported(name, streams),
-      silent: (name) => this.directory.silent(name),
+      ownStreams: () => this.origin?.streams() ?? [],
     });
   }
 
@@ -162,7 +154,7 @@ class Master {
       setupFor: (spec) => this.setupFor(spec, this.listeners.give(spec.name)),
       events: {
         changed: (change) => this.changed(change),
-        heard: (view, message) => this.heard(view, message),
+        heard: ({ spec }, message) => this.overview.heard(spec.name, message),
         ended: (how) => void this.childrenEnded(how),
       },
     });
@@ -188,7 +180,7 @@ class Master {
     const idle = { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0 };
     this.heart = new Heart(
       () => this.origin?.stats() ?? idle,
-      (stats) => this.directory.heard("master", stats, timers.nowMs()),
+      (stats) => this.overview.beat("master", stats),
     );
   }
 
@@ -208,17 +200,11 @@ class Master {
     logChange(this.log, change);
     if (child.state === "up") this.listeners.restoreBacklog(spec.name);
     if (child.state === "waiting" || child.state === "down" || child.state === "failed") {
-      this.directory.gone(spec.name);
-      this.reports.gone(spec.name);
+      this.overview.gone(spec.name);
       this.listeners.reclaim(spec.name);
     }
     if (child.state === "failed" || (delayMs ?? 0) > withdrawAfterMs) this.listeners.withdraw(spec.name);
     this.tellWhenReady();
-  }
-
-  private heard({ spec }: ChildView, message: FromChild): void {
-    if (message.type === "heartbeat") this.directory.heard(spec.name, message.stats, timers.nowMs());
-    if (message.type === "reported") this.reports.answer(spec.name, message.id, message.streams);
   }
 
   /** Once, when every child serves, or is given up while others serve. */
@@ -297,18 +283,12 @@ class Master {
   }
 
   private async status(): Promise<BoxStatus> {
-    const pids = [process.pid, ...this.children().map(({ pid }) => pid)].filter((pid) => pid !== null);
-    const [usage] = await Promise.all([measureUsage(pids, usageOverMs), this.reports.collect()]);
-    if (this.origin !== null) this.directory.reported("master", this.origin.streams());
-    const nowMs = timers.nowMs();
-    const members = this.members();
     return {
       ...this.box(),
-      upSeconds: Math.round((nowMs - this.startedAtMs) / 1000),
+      upSeconds: Math.round((timers.nowMs() - this.startedAtMs) / 1000),
       controlSocket: this.control?.path ?? "",
       configFile: this.config.file,
-      processes: this.directory.processes(members, usage, nowMs),
-      streams: this.directory.streams(members),
+      ...(await this.overview.look()),
     };
   }
 

@@ -1,0 +1,72 @@
+// Everything that is known of the box's processes, kept up to date and looked at: heartbeats and reports go in, and when somebody
+// asks, the children are asked for their streams and the system for their CPU and memory.
+import type { FromChild, ServerStats, StreamReport } from "../ipc/messages.js";
+import { Directory, measureUsage, type Member } from "./directory.js";
+import { Reports } from "./reports.js";
+import type { BoxStatus } from "./status.js";
+import type { Timers } from "./supervisor.js";
+
+const reportDeadlineMs = 1000;
+/** CPU is measured over so long. */
+const usageOverMs = 400;
+
+export interface OverviewOptions {
+  readonly timers: Timers;
+  /** The master first, then its children. */
+  members(): readonly Member[];
+  /** Asks a child for its streams; false when there is nobody to ask. */
+  ask(name: string, id: number): boolean;
+  /** The streams of the master's own origin. */
+  ownStreams(): readonly StreamReport[];
+}
+
+/** The view of the whole box. */
+export class Overview {
+  private readonly options: OverviewOptions;
+  private readonly directory = new Directory();
+  private readonly reports: Reports;
+
+  constructor(options: OverviewOptions) {
+    this.options = options;
+    this.reports = new Reports({
+      timers: options.timers,
+      deadlineMs: reportDeadlineMs,
+      names: () => this.children().flatMap(({ name, state }) => (state === "up" ? [name] : [])),
+      ask: (name, id) => options.ask(name, id),
+      answered: (name, streams) => this.directory.reported(name, streams),
+      silent: (name) => this.directory.silent(name),
+    });
+  }
+
+  /** Takes what a child said; only heartbeats and reports tell anything here. */
+  heard(name: string, message: FromChild): void {
+    if (message.type === "heartbeat") this.beat(name, message.stats);
+    if (message.type === "reported") this.reports.answer(name, message.id, message.streams);
+  }
+
+  /** Takes the numbers of a process. */
+  beat(name: string, stats: ServerStats): void {
+    this.directory.heard(name, stats, this.options.timers.nowMs());
+  }
+
+  /** A process is gone, and what it served with it. */
+  gone(name: string): void {
+    this.directory.gone(name);
+    this.reports.gone(name);
+  }
+
+  /** Asks and looks around; takes about a second at most. */
+  async look(): Promise<Pick<BoxStatus, "processes" | "streams">> {
+    const pids = this.options.members().flatMap(({ pid }) => (pid === null ? [] : [pid]));
+    const [usage] = await Promise.all([measureUsage(pids, usageOverMs), this.reports.collect()]);
+    const members = this.options.members();
+    const [master] = members;
+    if (master !== undefined) this.directory.reported(master.name, this.options.ownStreams());
+    const processes = this.directory.processes(members, usage, this.options.timers.nowMs());
+    return { processes, streams: this.directory.streams(members) };
+  }
+
+  private children(): readonly Member[] {
+    return this.options.members().slice(1);
+  }
+}
