@@ -1,0 +1,44 @@
+// Those who must not notice: a publisher in real time, a player at each edge and one of HTTP-FLV, while others misbehave.
+import assert from "node:assert/strict";
+import type { Cleanup, Dolphin } from "./dolphin.js";
+import { playerAtEachEdge } from "./edges.js";
+import { watchFlv, type FlvPlayer } from "./flv-reader.js";
+import { headers, step } from "./media.js";
+import { publisher, type RtmpPlayer, type RtmpPublisher } from "./rtmp-client.js";
+
+/** The server flushes every 350 ms; a machine that runs the attacks beside adds its own delays. */
+const maxGapMs = 1500;
+const everyMs = 40;
+
+export class Bystanders {
+  private readonly source: RtmpPublisher;
+  private readonly players: readonly (RtmpPlayer | FlvPlayer)[];
+
+  private constructor(source: RtmpPublisher, players: readonly (RtmpPlayer | FlvPlayer)[]) {
+    this.source = source;
+    this.players = players;
+  }
+
+  /** Starts them and waits until everyone gets media. */
+  static async start(cleanups: Cleanup, dolphin: Dolphin): Promise<Bystanders> {
+    const source = await publisher(dolphin.rtmpUrl("healthy"));
+    cleanups.after(() => source.close());
+    cleanups.after(source.sendEvery((i) => (i === 0 ? headers("avc", "aac") : step("avc", "aac", i - 1)), everyMs));
+    const viewers = await playerAtEachEdge(cleanups, dolphin, dolphin.rtmpUrl("healthy"));
+    const flv = await watchFlv(dolphin.flvUrl("healthy"));
+    cleanups.after(() => flv.close());
+    const players = [...viewers, flv];
+    for (const one of players) await one.waitForMedia(20);
+    for (const one of players) one.resetGap();
+    return new Bystanders(source, players);
+  }
+
+  /** Fails when one of them was disconnected, or waited longer than usual, since the last look; waits for news from each. */
+  async assertUndisturbed(): Promise<void> {
+    assert.equal(this.source.connection.endedBy, null, "the publisher was closed");
+    for (const [at, one] of this.players.entries()) {
+      await one.waitForMedia(one.media.length + 1, maxGapMs);
+      assert.ok(one.longestGapMs <= maxGapMs, `player ${at} waited ${one.longestGapMs} ms`);
+    }
+  }
+}
