@@ -96,7 +96,10 @@ export class ChunkReader {
       return bytes.length;
     }
     this.scratchBytes = 0;
-    return at + after - had;
+    if (after >= had) return at + after - had;
+    // the bytes that were awaited turned out to be no extended timestamp: those in the scratch are payload, or more headers
+    this.push(Buffer.from(this.scratch.subarray(after, had)));
+    return at;
   }
 
   /** Reads the header of a chunk and opens its payload. Returns the position after it, or -1 when bytes are missing. */
