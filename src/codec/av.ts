@@ -3,12 +3,27 @@
 // Source: Adobe FLV 10.1 sections E.4.2 and E.4.3; Enhanced RTMP v2, "ExVideoTagHeader" and "ExAudioTagHeader".
 
 const avcSequenceHeader = 0;
+const avcNalu = 1;
 const exSequenceStart = 0;
+const exSequenceEnd = 2;
+const exMetadata = 4;
 const exMpeg2TsSequenceStart = 5;
+const keyFrame = 1;
+const commandFrame = 5;
 const exAudioFormat = 9;
 
 const videoNames: Readonly<Record<number, string>> = { 2: "H.263", 4: "VP6", 7: "H.264", 12: "H.265", 13: "AV1" };
-const audioNames: Readonly<Record<number, string>> = { 0: "PCM", 1: "ADPCM", 2: "MP3", 7: "PCMA", 8: "PCMU", 10: "AAC", 11: "Speex", 13: "Opus", 14: "MP3" };
+const audioNames: Readonly<Record<number, string>> = {
+  0: "PCM",
+  1: "ADPCM",
+  2: "MP3",
+  7: "PCMA",
+  8: "PCMU",
+  10: "AAC",
+  11: "Speex",
+  13: "Opus",
+  14: "MP3",
+};
 const fourCcNames: Readonly<Record<string, string>> = {
   avc1: "H.264",
   hvc1: "H.265",
@@ -23,21 +38,24 @@ const fourCcNames: Readonly<Record<string, string>> = {
   "ec-3": "E-AC-3",
 };
 
-/** Whether a video message is a frame that decoding can start at. A sequence header counts as one in some encoders: it is none here. */
+/** Whether a video message is a frame that decoding can start at. Headers and ends of a sequence are marked as key frames too: they are none here. */
 export function isKeyFrame(video: Buffer): boolean {
-  return video.length > 0 && ((video[0]! >> 4) & 7) === 1 && !isVideoHeader(video);
+  if (video.length < 2 || frameType(video) !== keyFrame || isVideoHeader(video)) return false;
+  if (isEnhanced(video)) {
+    const packet = video[0]! & 0x0f;
+    return packet !== exSequenceEnd && packet !== exMetadata;
+  }
+  return !hasPacketType(video) || video[1] === avcNalu;
 }
 
 /** Whether a video message configures the decoder: AVC and HEVC configuration records, or an enhanced sequence start. */
 export function isVideoHeader(video: Buffer): boolean {
-  if (video.length < 2) return false;
-  const first = video[0]!;
-  if ((first & 0x80) !== 0) {
-    const packet = first & 0x0f;
+  if (video.length < 2 || frameType(video) === commandFrame) return false;
+  if (isEnhanced(video)) {
+    const packet = video[0]! & 0x0f;
     return packet === exSequenceStart || packet === exMpeg2TsSequenceStart;
   }
-  const codec = first & 0x0f;
-  return (codec === 7 || codec === 12 || codec === 13) && video[1] === avcSequenceHeader;
+  return hasPacketType(video) && video[1] === avcSequenceHeader;
 }
 
 /** Whether an audio message configures the decoder: an AudioSpecificConfig, or an enhanced sequence start. */
@@ -51,7 +69,7 @@ export function isAudioHeader(audio: Buffer): boolean {
 /** The codec of a video message for people, for example `H.264`; `video` when the number is not known. */
 export function videoCodec(video: Buffer): string {
   if (video.length === 0) return "";
-  if ((video[0]! & 0x80) !== 0) return fourCc(video, "video");
+  if (isEnhanced(video)) return fourCc(video, "video");
   return videoNames[video[0]! & 0x0f] ?? "video";
 }
 
@@ -61,6 +79,20 @@ export function audioCodec(audio: Buffer): string {
   const format = audio[0]! >> 4;
   if (format === exAudioFormat) return fourCc(audio, "audio");
   return audioNames[format] ?? "audio";
+}
+
+function isEnhanced(video: Buffer): boolean {
+  return (video[0]! & 0x80) !== 0;
+}
+
+function frameType(video: Buffer): number {
+  return (video[0]! >> 4) & 7;
+}
+
+/** Whether the codec is one whose second byte tells headers from frames: AVC, HEVC and AV1 in the old form. */
+function hasPacketType(video: Buffer): boolean {
+  const codec = video[0]! & 0x0f;
+  return codec === 7 || codec === 12 || codec === 13;
 }
 
 function fourCc(media: Buffer, otherwise: string): string {
