@@ -79,6 +79,6 @@ function checkName(what: string, name: string): void {
   if (name === "") throw new DolphinError("RTMP_NAME", `the ${what} name is empty`);
   if (Buffer.byteLength(name) > maxNameBytes) throw new DolphinError("RTMP_NAME", `the ${what} name is longer than ${maxNameBytes} bytes`);
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\u0000-\u001f\u007f]/.test(name)) throw new DolphinError("RTMP_NAME", `the ${what} name has a control character`);
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) throw new DolphinError("RTMP_NAME", `the ${what} name has a control character`);
   if (name.split("/").includes("..")) throw new DolphinError("RTMP_NAME", `the ${what} name climbs with ".."`);
 }
