@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { flvHeader, tagOverhead, writeTag } from "../../../src/codec/flv.js";
+import { hex } from "./hex.js";
+
+for (const [hasAudio, hasVideo, flags] of [
+  [true, true, "05"],
+  [true, false, "04"],
+  [false, true, "01"],
+  [false, false, "00"],
+] as const) {
+  test(`flv: the header announces ${hasAudio ? "audio" : "no audio"} and ${hasVideo ? "video" : "no video"} with ${flags}`, () => {
+    assert.deepEqual(flvHeader(hasAudio, hasVideo), hex(`"FLV" 01 ${flags} 00 00 00 09 00 00 00 00`));
+  });
+}
+
+const tags: { name: string; type: number; timestamp: number; payload: Buffer; bytes: Buffer }[] = [
+  {
+    name: "an audio tag",
+    type: 8,
+    timestamp: 0x123456,
+    payload: hex("af 01"),
+    bytes: hex("08 00 00 02 12 34 56 00 00 00 00 af 01 00 00 00 0d"),
+  },
+  {
+    name: "a time of more than 24 bits",
+    type: 9,
+    timestamp: 0xfedcba98,
+    payload: hex("17"),
+    bytes: hex("09 00 00 01 dc ba 98 fe 00 00 00 17 00 00 00 0c"),
+  },
+  {
+    name: "a time past 2³² wraps",
+    type: 9,
+    timestamp: 0x100000005,
+    payload: hex("17"),
+    bytes: hex("09 00 00 01 00 00 05 00 00 00 00 17 00 00 00 0c"),
+  },
+  {
+    name: "a script tag without a payload",
+    type: 18,
+    timestamp: 0,
+    payload: Buffer.alloc(0),
+    bytes: hex("12 00 00 00 00 00 00 00 00 00 00 00 00 00 0b"),
+  },
+  {
+    name: "a length of more than 16 bits",
+    type: 9,
+    timestamp: 0,
+    payload: Buffer.alloc(0x010203),
+    bytes: Buffer.concat([hex("09 01 02 03 00 00 00 00 00 00 00"), Buffer.alloc(0x010203), hex("00 01 02 0e")]),
+  },
+];
+
+for (const { name, type, timestamp, payload, bytes } of tags) {
+  test(`flv: ${name}`, () => {
+    const out = Buffer.alloc(payload.length + tagOverhead + 4, 0xee);
+    assert.equal(writeTag(out, 2, type, timestamp, payload), bytes.length + 2);
+    assert.deepEqual(out, Buffer.concat([hex("ee ee"), bytes, hex("ee ee")]));
+  });
+}
