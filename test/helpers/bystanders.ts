@@ -6,7 +6,14 @@ import { watchFlv, type FlvPlayer } from "./flv-reader.js";
 import { headers, step } from "./media.js";
 import { publisher, type RtmpPlayer, type RtmpPublisher } from "./rtmp-client.js";
 
-/** The server flushes every 350 ms; a machine that runs the attacks beside adds its own delays. */
+/** A box that flushes more often than by default, so that tests wait less for the next media of somebody who is well. */
+export const promptConf = `
+listen 1935;
+http_server { enabled on; listen 8080; }
+vhost __defaultVhost__ { play { mw_latency 100; } http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } }
+`;
+
+/** A machine that runs the attacks beside adds its own delays to the flush interval. */
 const maxGapMs = 1500;
 const everyMs = 40;
 

@@ -2,7 +2,7 @@
 // while a publisher and players at every edge go on undisturbed and memory stays bounded.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Bystanders } from "../helpers/bystanders.js";
+import { Bystanders, promptConf } from "../helpers/bystanders.js";
 import { Cleanups } from "../helpers/cleanups.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { encodeAmf } from "../helpers/amf0.js";
@@ -21,7 +21,7 @@ let bystanders: Bystanders;
 let bytesBefore: number;
 
 before(async () => {
-  dolphin = await Dolphin.start(cleanups);
+  dolphin = await Dolphin.start(cleanups, { conf: promptConf });
   bystanders = await Bystanders.start(cleanups, dolphin);
   bytesBefore = await memoryBytes();
 });
