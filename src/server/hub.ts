@@ -159,7 +159,10 @@ export class Hub {
     const log = this.logOf(vhost, request);
     const { enabled, destinations } = vhost.forward;
     const { name } = this.setup;
-    if (enabled) stream.forwards = destinations.map((endpoint) => new Forward({ source, endpoint, request: upstreamRequest(vhost, request), name, log }));
+    if (enabled)
+      stream.forwards = destinations.map(
+        (endpoint) => new Forward({ source, endpoint, request: upstreamRequest(vhost, request), name, log }),
+      );
     publisher.onStarted();
     return {
       push: (message) => pushInto(source, message),

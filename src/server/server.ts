@@ -85,7 +85,10 @@ export class Server {
   private accept(socket: Socket, protocol: Listener["protocol"]): void {
     const { traffic, setup } = this.hub;
     if (setup.maxConnections !== null && traffic.connections >= setup.maxConnections) {
-      this.log.warn({ event: `${protocol}.closed`, code: "RTMP_FULL", peer: socket.remoteAddress }, `all ${setup.maxConnections} connections are in use`);
+      this.log.warn(
+        { event: `${protocol}.closed`, code: "RTMP_FULL", peer: socket.remoteAddress },
+        `all ${setup.maxConnections} connections are in use`,
+      );
       socket.destroy();
       return;
     }

@@ -18,7 +18,13 @@ export const maxHeaderBytes = 16 << 10;
 /** Makes the HTTP server of a process, not listening yet. `conn` is an id for a new connection, `null` when it is refused. */
 export function createHttpServer(hub: Hub, log: Log): NodeServer {
   const server = createServer(
-    { maxHeaderSize: maxHeaderBytes, headersTimeout: headersTimeoutMs, requestTimeout: headersTimeoutMs, connectionsCheckingInterval: 1_000, keepAliveTimeout: headersTimeoutMs },
+    {
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: 1_000,
+      keepAliveTimeout: headersTimeoutMs,
+    },
     (request, response) => serve(hub, log, request, response),
   );
   server.on("clientError", (error, socket) => refuse(log, error, socket as Socket));
@@ -85,7 +91,10 @@ function wanted(hub: Hub, request: IncomingMessage): { vhost: Vhost; stream: Str
   const stream = resolveStream(`rtmp://${host}${name.slice(0, slash)}`, "", `${name.slice(slash + 1)}${query === "" ? "" : `?${query}`}`);
   const vhost = hub.vhost(stream.vhost);
   if (!vhost.httpRemux.enabled || slash <= 0 || !matchesMount(vhost, decoded)) {
-    throw new DolphinError("FLV_NOT_FOUND", `no stream is mounted there; the vhost ${vhost.name} mounts ${vhost.httpRemux.enabled ? vhost.httpRemux.mount : "none"}`);
+    throw new DolphinError(
+      "FLV_NOT_FOUND",
+      `no stream is mounted there; the vhost ${vhost.name} mounts ${vhost.httpRemux.enabled ? vhost.httpRemux.mount : "none"}`,
+    );
   }
   return { vhost, stream };
 }
@@ -126,7 +135,12 @@ function refuse(log: Log, error: Error, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const status = errno === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : errno === "ERR_HTTP_REQUEST_TIMEOUT" ? "408 Request Timeout" : "400 Bad Request";
+  const status =
+    errno === "HPE_HEADER_OVERFLOW"
+      ? "431 Request Header Fields Too Large"
+      : errno === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? "408 Request Timeout"
+        : "400 Bad Request";
   log.warn({ event: "http.refused", code: "FLV_REQUEST", peer: peerOf(socket), err: messageOf(error) }, status);
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -59,7 +59,10 @@ export class RtmpClient {
       onOpen: () => this.sendConnect(),
       onMessage: (message) => this.receive(message),
     });
-    this.deadline = setTimeout(() => this.fail("RELAY_TIMEOUT", `no answer within ${startTimeoutMs} ms while ${this.doing}`), startTimeoutMs);
+    this.deadline = setTimeout(
+      () => this.fail("RELAY_TIMEOUT", `no answer within ${startTimeoutMs} ms while ${this.doing}`),
+      startTimeoutMs,
+    );
     this.socket = createConnection({ host, port, noDelay: true });
     this.socket.on("connect", () => this.engine.start());
     this.socket.on("data", (bytes) => this.guard(() => this.engine.receive(bytes)));
@@ -216,7 +219,15 @@ export class RtmpClient {
 
 /** The second object of `connect` in SRS's words; `edgeKey` tells the box's own origin that it is one of its edges. */
 export function upnodeArgs(name: string, edgeKey: string): AmfObject {
-  return { srs_sig: "dolphin", srs_server: signature, srs_license: "MIT", srs_version: version, srs_pid: process.pid, dolphin_edge: edgeKey, dolphin_name: name };
+  return {
+    srs_sig: "dolphin",
+    srs_server: signature,
+    srs_license: "MIT",
+    srs_version: version,
+    srs_pid: process.pid,
+    dolphin_edge: edgeKey,
+    dolphin_name: name,
+  };
 }
 
 function isStart(code: AmfValue): boolean {

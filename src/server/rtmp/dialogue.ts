@@ -3,7 +3,15 @@
 import { signature, version } from "../../base/version.js";
 import { ecmaArray, encodeAmf, type AmfObject } from "../../codec/rtmp/amf0.js";
 import { makeCommand, makeStatus } from "../../codec/rtmp/command.js";
-import { controlEvent, controlMessage, mediaStreamId, messageType, peerBandwidth, userControl, type Message } from "../../codec/rtmp/message.js";
+import {
+  controlEvent,
+  controlMessage,
+  mediaStreamId,
+  messageType,
+  peerBandwidth,
+  userControl,
+  type Message,
+} from "../../codec/rtmp/message.js";
 
 const peerBandwidthBytes = 2_500_000;
 

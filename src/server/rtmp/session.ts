@@ -102,7 +102,16 @@ export class RtmpSession {
     this.socket.destroySoon(); // what was said last still goes out …
     setTimeout(() => this.socket.destroy(), farewellMs).unref(); // … unless the peer does not take it
     const { bytesWritten: bytesOut } = this.socket;
-    const line = { event: "rtmp.closed", code, reason, doing: this.doing, was: state.at, durMs: Date.now() - this.startedAtMs, bytesIn: this.engine.bytesIn, bytesOut };
+    const line = {
+      event: "rtmp.closed",
+      code,
+      reason,
+      doing: this.doing,
+      was: state.at,
+      durMs: Date.now() - this.startedAtMs,
+      bytesIn: this.engine.bytesIn,
+      bytesOut,
+    };
     if (code === undefined) this.log.info(line);
     else this.log.warn(line);
     this.onEnd();
@@ -131,8 +140,10 @@ export class RtmpSession {
       run();
     } catch (error) {
       if (!(error instanceof DolphinError)) throw error;
-      if (this.state.at === "idle" && this.doing === "play") this.engine.write([makeStatus("error", "NetStream.Play.Failed", error.message)]);
-      if (this.state.at === "idle" && this.doing === "publish") this.engine.write([makeStatus("error", "NetStream.Publish.BadName", error.message)]);
+      if (this.state.at === "idle" && this.doing === "play")
+        this.engine.write([makeStatus("error", "NetStream.Play.Failed", error.message)]);
+      if (this.state.at === "idle" && this.doing === "publish")
+        this.engine.write([makeStatus("error", "NetStream.Publish.BadName", error.message)]);
       this.close(error.message, error.code);
     }
   }
@@ -220,7 +231,14 @@ export class RtmpSession {
     if (vhost?.tcpNodelay === true || this.edgeName !== null) this.socket.setNoDelay(true);
     const windowBytes = vhost?.outAckSizeBytes ?? 0;
     this.engine.write(
-      connected({ transaction, objectEncoding, chunkSize: this.chunkSize, windowBytes, conn: this.conn, localAddress: this.socket.localAddress ?? "" }),
+      connected({
+        transaction,
+        objectEncoding,
+        chunkSize: this.chunkSize,
+        windowBytes,
+        conn: this.conn,
+        localAddress: this.socket.localAddress ?? "",
+      }),
     );
     this.state = { at: "idle" };
     this.doing = "waiting for publish or play";
@@ -268,7 +286,9 @@ export class RtmpSession {
     const publication = hub.publish(vhost, request, publisher);
     this.state = { at: "publishing", publication, vhost };
     if (this.edgeName === null) hub.traffic.publishers += 1;
-    this.expect(vhost.publish.firstPacketTimeoutMs, "the publisher sent no media", () => this.checkPublisher(vhost.publish.normalTimeoutMs));
+    this.expect(vhost.publish.firstPacketTimeoutMs, "the publisher sent no media", () =>
+      this.checkPublisher(vhost.publish.normalTimeoutMs),
+    );
   }
 
   private play({ args }: Command): void {
