@@ -10,7 +10,7 @@ import { measurePlayers, measurePublishers, medianCpu, percent, remarksOn, type 
 import { serveEdge, serveNginx, serveSingle, type Serving } from "./servers.js";
 
 /** What a figure must reach and what it should. */
-export interface Limit {
+interface Limit {
   readonly bar: number;
   readonly aim: number;
   readonly isMoreBetter?: boolean;
@@ -27,7 +27,7 @@ export interface Result {
   readonly remarks: readonly string[];
 }
 
-export interface Context {
+interface Context {
   /** The peer, or why there is none. */
   readonly nginx: NginxProgram | string;
   readonly runs: number;

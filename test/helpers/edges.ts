@@ -26,7 +26,7 @@ export async function playerAtEachEdge(t: Cleanup, dolphin: Dolphin, url: string
 }
 
 /** The edges' process ids as of the start, in the order of their names. */
-export function edgePids({ pids }: Dolphin): number[] {
+function edgePids({ pids }: Dolphin): number[] {
   const names = Object.keys(pids).filter((name) => name.startsWith("edge-"));
   return names.sort().flatMap((name) => pids[name] ?? []);
 }

@@ -91,8 +91,7 @@ export async function record(url: string, file: string, seconds: number, timeout
   }
 }
 
-/** The same as a running program, for tests that do something meanwhile. */
-export function startRecording(url: string, file: string, seconds: number): Child {
+function startRecording(url: string, file: string, seconds: number): Child {
   // A short analysis: the default reads up to five seconds before it copies anything.
   const input = ["-rw_timeout", "15000000", "-analyzeduration", "1500000", "-i", url];
   return start(findFfmpeg(), ["-hide_banner", "-nostats", "-y", ...input, "-t", String(seconds), "-c", "copy", "-f", "flv", file]);
@@ -136,7 +135,8 @@ function findProgram(name: "ffmpeg" | "ffprobe", variable: string): string {
 function npmProgram(name: "ffmpeg" | "ffprobe"): string {
   const require = createRequire(import.meta.url);
   // The wrapper throws when its program may not be executed, so the platform's package is asked for directly.
-  const wrapper = dirname(require.resolve(`@${name}-installer/${name}/package.json`));
+  const manifest = name === "ffmpeg" ? "@ffmpeg-installer/ffmpeg/package.json" : "@ffprobe-installer/ffprobe/package.json";
+  const wrapper = dirname(require.resolve(manifest));
   const platform = `${process.platform}-${process.arch}`;
   return join(wrapper, "..", platform, process.platform === "win32" ? `${name}.exe` : name);
 }

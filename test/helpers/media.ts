@@ -12,7 +12,7 @@ const avcConfig = Buffer.from("0142c00cffe100176742c00cda05067e7c044000000300400
 const hevcConfig = Buffer.from(`01016000000090000000000 03ff000fcfdf8f800000f00`.replace(" ", ""), "hex");
 const av1Config = Buffer.from("81000c000a0b00000024cf7f0dbffc3008", "hex");
 
-export function videoHeader(kind: VideoKind, timestamp = 0): Media {
+function videoHeader(kind: VideoKind, timestamp = 0): Media {
   const payload = {
     avc: () => Buffer.concat([Buffer.of(0x17, 0, 0, 0, 0), avcConfig]),
     "hevc-legacy": () => Buffer.concat([Buffer.of(0x1c, 0, 0, 0, 0), hevcConfig]),
@@ -41,11 +41,11 @@ export function videoFrame(kind: VideoKind, index: number, timestamp: number, si
 }
 
 /** The AAC sequence header; MP3 has none. */
-export function audioHeader(timestamp = 0): Media {
+function audioHeader(timestamp = 0): Media {
   return { type: 8, timestamp, payload: Buffer.of(0xaf, 0, 0x12, 0x10) };
 }
 
-export function audioFrame(kind: AudioKind, index: number, timestamp: number, sizeBytes = 90): Media {
+function audioFrame(kind: AudioKind, index: number, timestamp: number, sizeBytes = 90): Media {
   const body = Buffer.alloc(sizeBytes, (index % 200) + 32);
   body.writeUInt32BE(index);
   return { type: 8, timestamp, payload: Buffer.concat([kind === "aac" ? Buffer.of(0xaf, 1) : Buffer.of(0x2f), body]) };

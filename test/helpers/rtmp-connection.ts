@@ -209,7 +209,7 @@ export class RtmpConnection {
 }
 
 /** The `code` of an onStatus, or "". */
-export function statusOf(command: RtmpCommand): string {
+function statusOf(command: RtmpCommand): string {
   const info = command.values[1];
   return typeof info === "object" && info !== null && "code" in info ? String(info.code) : "";
 }
@@ -225,7 +225,7 @@ export async function handshakeAnswered(host: string, port: number): Promise<boo
 }
 
 /** A connected, paused socket after C2; what the server sent beyond its handshake is put back. */
-export async function shakeHands(host: string, port: number, timeoutMs: number): Promise<Socket> {
+async function shakeHands(host: string, port: number, timeoutMs: number): Promise<Socket> {
   const socket = connect({ host, port, noDelay: true });
   const c1 = Buffer.alloc(handshakeBytes, 0x5a);
   c1.fill(0, 0, 8);
