@@ -134,11 +134,13 @@ function findProgram(name: "ffmpeg" | "ffprobe", variable: string): string {
 
 function npmProgram(name: "ffmpeg" | "ffprobe"): string {
   const require = createRequire(import.meta.url);
-  // The wrapper throws when its program may not be executed, so the platform's package is asked for directly.
-  const manifest = name === "ffmpeg" ? "@ffmpeg-installer/ffmpeg/package.json" : "@ffprobe-installer/ffprobe/package.json";
-  const wrapper = dirname(require.resolve(manifest));
+  // The wrapper itself throws when its program may not be executed, so it is only asked where it stands.
+  const manifest =
+    name === "ffmpeg"
+      ? require.resolve("@ffmpeg-installer/ffmpeg/package.json")
+      : require.resolve("@ffprobe-installer/ffprobe/package.json");
   const platform = `${process.platform}-${process.arch}`;
-  return join(wrapper, "..", platform, process.platform === "win32" ? `${name}.exe` : name);
+  return join(dirname(manifest), "..", platform, process.platform === "win32" ? `${name}.exe` : name);
 }
 
 function isExecutable(file: string): boolean {
