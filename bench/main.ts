@@ -1,5 +1,6 @@
 // `make bench`: compares dolphin with nginx-rtmp on this machine, both in the same run, and prints a Markdown table.
 // BENCH_RUNS is how often each row is run (3; medians are shown), BENCH_ROWS a word that the names of the rows must hold.
+import { loadavg } from "node:os";
 import { findNginx } from "../test/helpers/nginx.js";
 import { machineName } from "./measure.js";
 import { rows, type Result } from "./rows.js";
@@ -9,6 +10,8 @@ const filter = process.env["BENCH_ROWS"] ?? "";
 const say = (progress: string): void => void process.stderr.write(`${progress}\n`);
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
+/** What else the machine does: a figure taken beside other work is worth less. */
+const loadBefore = loadavg()[0] ?? 0;
 const nginx = await findNginx();
 if (typeof nginx === "string") say(nginx);
 const results: Result[] = [];
@@ -23,7 +26,9 @@ for (const row of rows.filter(({ name }) => name.includes(filter))) {
 }
 
 const peer = typeof nginx === "string" ? "without nginx" : `nginx ${nginx.version}`;
-print(`${machineName()}; node ${process.version}, ${peer}; ${new Date().toISOString().slice(0, 10)}; median of ${runs}`);
+print(
+  `${machineName()}; node ${process.version}, ${peer}; ${new Date().toISOString().slice(0, 10)}; median of ${runs}; load average before ${loadBefore.toFixed(2)}`,
+);
 print("");
 print("| what | dolphin | nginx-rtmp | figure | bar | aim | |");
 print("|---|---|---|---|---|---|---|");
