@@ -41,6 +41,8 @@ export interface FanoutOptions {
   readonly delayMs: number;
   /** How long a viewer may be behind before it is dropped. */
   readonly queueLengthMs: number;
+  /** What a viewer is told that is dropped. */
+  readonly slowCode: "RTMP_SLOW" | "FLV_SLOW";
 }
 
 /** All viewers of one source and container. `close` stops the timer; the source closes it. */
@@ -99,7 +101,11 @@ export class Fanout {
     const newcomersHad = this.start?.skip ?? 0;
     this.pending = [];
     this.start = null;
-    if (packets.length === 0 || this.seats.size === 0) return;
+    if (packets.length === 0) {
+      for (const seat of this.seats) seat.isNew = false; // what comes next is new to all
+      return;
+    }
+    if (this.seats.size === 0) return;
     const batch = this.container(packets);
     const rest = lazy(() => this.joined(packets.slice(newcomersHad)));
     const resume = lazy(() => this.joined(this.resumePackets(packets)));
@@ -136,7 +142,7 @@ export class Fanout {
     if (seat.behindSinceMs === 0) seat.behindSinceMs = now;
     if (seat.consumer.backlogBytes > 0) {
       if (now - seat.behindSinceMs <= this.options.queueLengthMs) return;
-      seat.consumer.drop("RTMP_SLOW", `it stayed behind for ${this.options.queueLengthMs} ms`);
+      seat.consumer.drop(this.options.slowCode, `it stayed behind for ${this.options.queueLengthMs} ms`);
       return;
     }
     const bytes = resume();

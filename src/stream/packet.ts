@@ -35,12 +35,6 @@ export function at(packet: Packet, timestamp: number): Packet {
 }
 
 function isHeader(type: PacketType, payload: Buffer): boolean {
-  switch (type) {
-    case messageType.audio:
-      return isAudioHeader(payload);
-    case messageType.video:
-      return isVideoHeader(payload);
-    case messageType.data:
-      return isMetadata(payload);
-  }
+  if (type === messageType.audio) return isAudioHeader(payload);
+  return type === messageType.video ? isVideoHeader(payload) : isMetadata(payload);
 }

@@ -68,9 +68,9 @@ export class Source {
     const { delayMs, queueLengthMs } = options;
     const rtmp = rtmpContainer(options.chunkSize);
     this.fanouts = {
-      rtmp: new Fanout(rtmp, this.cache, { delayMs, queueLengthMs }),
-      prompt: new Fanout(rtmp, this.cache, { delayMs: 0, queueLengthMs }),
-      flv: new Fanout(flvContainer, this.cache, { delayMs, queueLengthMs }),
+      rtmp: new Fanout(rtmp, this.cache, { delayMs, queueLengthMs, slowCode: "RTMP_SLOW" }),
+      prompt: new Fanout(rtmp, this.cache, { delayMs: 0, queueLengthMs, slowCode: "RTMP_SLOW" }),
+      flv: new Fanout(flvContainer, this.cache, { delayMs, queueLengthMs, slowCode: "FLV_SLOW" }),
     };
   }
 
@@ -108,10 +108,10 @@ export class Source {
   /** Ends the publishing of `publisher`; anything else is ignored. Consumers stay for the next one. */
   unpublish(publisher: object): void {
     if (this.publisher !== publisher) return;
-    this.publisher = null;
-    this.flush();
+    this.flush(); // may drop the last consumer, which must not look idle yet
     this.cache.clear();
     this.goLive(false);
+    this.publisher = null;
     this.release();
   }
 
@@ -125,8 +125,7 @@ export class Source {
     if (payload.length === 0) return; // encoders send them to keep the line open; no container needs them
     if (type === messageType.data && payload.length > maxMetadataBytes) return;
     this.bytesIn += payload.length;
-    const time = type === messageType.data ? this.timeline.lastOut : advance(this.timeline, type, timestamp);
-    const packet = makePacket(type, time, payload);
+    const packet = makePacket(type, advance(this.timeline, type, timestamp), payload);
     this.name(packet);
     if (this.options.reduceSequenceHeader && this.cache.repeatsHeader(packet)) return;
     this.cache.push(packet);

@@ -5,6 +5,8 @@ import { at, type Packet } from "./packet.js";
 
 /** The GOP cache is given up above this: a stream without key frames must not fill the memory. */
 export const maxGopBytes = 16 << 20;
+/** What a packet takes beside its payload, roughly: tiny ones must not fill the memory either. */
+const packetOverheadBytes = 256;
 /** So many audio packets without video in between mean that the stream is audio alone. */
 const pureAudioPackets = 115;
 
@@ -78,7 +80,7 @@ export class StartCache {
     else if (this.gop.length === 0) return; // nothing can be decoded before the first key frame
     this.audioSinceVideo = packet.type === messageType.audio ? this.audioSinceVideo + 1 : 0;
     this.gop.push(packet);
-    this.gopBytes += packet.payload.length;
+    this.gopBytes += packet.payload.length + packetOverheadBytes;
     const most = this.options.gopCacheMaxFrames;
     const isTooLarge = this.gopBytes > maxGopBytes || (most > 0 && this.gop.length > most);
     if (isTooLarge || this.audioSinceVideo > pureAudioPackets) this.dropGop();

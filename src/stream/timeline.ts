@@ -3,6 +3,7 @@
 //
 //   publisher   5000 5040 5080 │ gone │ 0 40 80          (restarted: its clock begins anew)
 //   viewers        0   40   80 │      │ 90 130 170       (a splice is a step of 10 ms, never backwards)
+import { messageType } from "../codec/rtmp/message.js";
 
 /** A step of more than this is a jump of the clock, not media. */
 const largestStepMs = 250;
@@ -32,16 +33,23 @@ export function splice(timeline: Timeline): void {
   timeline.isSplice = timeline.lastIn !== null;
 }
 
-/** The time to give to a message of this type and timestamp (ms, modulo 2³²). Results are not reduced modulo 2³². */
+/**
+ * The time to give to a message of this type and timestamp (ms, modulo 2³²). Data gets the time of the media around it, for
+ * many encoders give it none. Results are not reduced modulo 2³².
+ */
 export function advance(timeline: Timeline, type: number, timestamp: number): number {
   if (timeline.mode === "off") return timestamp;
+  if (type !== messageType.data) tick(timeline, timestamp);
+  const out = Math.max(timeline.lastOut, timeline.lastOfType.get(type) ?? 0);
+  timeline.lastOfType.set(type, out);
+  return out;
+}
+
+function tick(timeline: Timeline, timestamp: number): void {
   const previous = timeline.lastIn;
   timeline.lastIn = timestamp;
   if (previous === null) timeline.lastOut = timeline.mode === "follow" ? timestamp : 0;
   else timeline.lastOut = Math.max(0, timeline.lastOut + step(timeline, (timestamp - previous) | 0));
-  const out = Math.max(timeline.lastOut, timeline.lastOfType.get(type) ?? 0);
-  timeline.lastOfType.set(type, out);
-  return out;
 }
 
 function step(timeline: Timeline, delta: number): number {

@@ -1,0 +1,335 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+import { maxBacklogBytes, type Seat } from "../../../src/stream/fanout.js";
+import { maxMetadataBytes, Source, type SourceOptions, type Tap } from "../../../src/stream/source.js";
+import { chunkSize, FakeConsumer, nameOf, payloadOf, typeOf, type Kind } from "./fakes.js";
+
+beforeEach(() => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "setImmediate", "Date"] });
+  mock.timers.tick(1_000_000);
+});
+
+const defaults: SourceOptions = {
+  key: "v/live/s",
+  timeline: "full",
+  chunkSize,
+  delayMs: 350,
+  queueLengthMs: 1000,
+  reduceSequenceHeader: false,
+  gopCache: true,
+  gopCacheMaxFrames: 0,
+};
+
+/** A source with what its owner was told written down. */
+class Owned {
+  readonly told: string[] = [];
+  readonly source: Source;
+  readonly publisher = {};
+
+  constructor(options: Partial<SourceOptions> = {}) {
+    this.source = new Source(
+      { ...defaults, ...options },
+      {
+        onWanted: () => void this.told.push("wanted"),
+        onUnwanted: () => void this.told.push("unwanted"),
+        onIdle: () => void this.told.push("idle"),
+      },
+    );
+  }
+
+  push(kind: Kind, timestamp = 0, name: number | string = timestamp): void {
+    this.source.push(typeOf(kind), timestamp, payloadOf(kind, name));
+  }
+
+  join(tap: Tap = "rtmp"): { consumer: FakeConsumer; seat: Seat } {
+    const consumer = new FakeConsumer();
+    const seat = this.source.add(tap, consumer);
+    consumer.onDrop = () => this.source.remove(tap, seat);
+    return { consumer, seat };
+  }
+}
+
+function timed(consumer: FakeConsumer): string[] {
+  return consumer.messages().map(({ timestamp, payload }) => `${nameOf(payload)} at ${timestamp}`);
+}
+
+test("source: packets reach players of RTMP at each delay, own edges at the end of the turn, with the source's time", () => {
+  const owned = new Owned();
+  const player = owned.join("rtmp").consumer;
+  const edge = owned.join("prompt").consumer;
+  owned.source.publish(owned.publisher);
+  owned.push("avc", 5000);
+  owned.push("key", 5000);
+  owned.push("inter", 5040);
+  mock.timers.tick(0);
+  const expected = ["avc 5000 at 0", "key 5000 at 0", "inter 5040 at 40"];
+  assert.deepEqual(timed(edge), expected);
+  assert.deepEqual(timed(player), []);
+  mock.timers.tick(350);
+  assert.deepEqual(timed(player), expected);
+});
+
+test("source: players of HTTP-FLV get tags in HTTP's chunked coding", () => {
+  const owned = new Owned();
+  const { consumer } = owned.join("flv");
+  owned.source.publish(owned.publisher);
+  owned.push("key", 5000);
+  mock.timers.tick(350);
+  assert.equal(consumer.sent.length, 1);
+  assert.match(consumer.sent[0]!.toString("latin1"), /^[0-9a-f]{8}\r\n[^]*\r\n$/);
+  assert.equal(consumer.sent[0]![10], 9, "a tag of video");
+});
+
+test("source: one publisher at a time", () => {
+  const owned = new Owned();
+  owned.source.publish(owned.publisher);
+  assert.throws(() => owned.source.publish({}), { code: "RTMP_BUSY" });
+  assert.throws(() => owned.source.publish(owned.publisher), { code: "RTMP_BUSY" });
+  owned.source.unpublish({});
+  assert.equal(owned.source.hasPublisher, true, "another's unpublish is ignored");
+  owned.source.unpublish(owned.publisher);
+  assert.equal(owned.source.hasPublisher, false);
+  owned.source.publish({});
+});
+
+test("source: it is live from the first packet of a publisher to its end, and consumers are told once", () => {
+  const owned = new Owned();
+  const taps = (["rtmp", "prompt", "flv"] as const).map((tap) => owned.join(tap).consumer);
+  owned.source.publish(owned.publisher);
+  assert.equal(owned.source.isLive, false);
+  owned.push("meta");
+  owned.push("key");
+  assert.equal(owned.source.isLive, true);
+  owned.source.unpublish(owned.publisher);
+  owned.source.unpublish(owned.publisher);
+  assert.equal(owned.source.isLive, false);
+  for (const { lives } of taps) assert.deepEqual(lives, [true, false]);
+});
+
+test("source: a publisher that sent nothing was never live", () => {
+  const owned = new Owned();
+  const { consumer } = owned.join();
+  owned.source.publish(owned.publisher);
+  owned.source.unpublish(owned.publisher);
+  assert.deepEqual(consumer.lives, []);
+});
+
+test("source: consumers stay when the publisher leaves, and go on with the next one without a step back", () => {
+  const owned = new Owned();
+  const { consumer } = owned.join();
+  owned.source.publish(owned.publisher);
+  owned.push("key", 5000);
+  owned.push("inter", 5040);
+  owned.source.unpublish(owned.publisher);
+  assert.deepEqual(timed(consumer), ["key 5000 at 0", "inter 5040 at 40"], "what was waiting is sent at the end");
+  owned.source.publish({});
+  owned.push("key", 9);
+  owned.push("inter", 49);
+  mock.timers.tick(350);
+  assert.deepEqual(timed(consumer).slice(2), ["key 9 at 50", "inter 49 at 90"]);
+});
+
+test("source: a pull that changes its origin is a splice", () => {
+  const owned = new Owned({ timeline: "follow" });
+  const { consumer } = owned.join();
+  owned.source.publish(owned.publisher);
+  owned.push("key", 5000);
+  owned.source.splice();
+  owned.push("key", 100);
+  mock.timers.tick(350);
+  assert.deepEqual(timed(consumer), ["key 5000 at 5000", "key 100 at 5010"]);
+});
+
+test("source: nothing of one publisher is given to who joins under the next", () => {
+  const owned = new Owned();
+  owned.join();
+  owned.source.publish(owned.publisher);
+  for (const kind of ["meta", "aac", "avc", "key"] as const) owned.push(kind, 5000);
+  assert.deepEqual([owned.source.video, owned.source.audio, owned.source.hasVideo, owned.source.hasAudio], ["H.264", "AAC", true, true]);
+  owned.source.unpublish(owned.publisher);
+  assert.deepEqual([owned.source.hasVideo, owned.source.hasAudio], [false, false]);
+  owned.source.publish({});
+  assert.deepEqual([owned.source.video, owned.source.audio], ["", ""]);
+  const { consumer } = owned.join();
+  assert.deepEqual(consumer.names(), []);
+});
+
+test("source: who joins while nothing is waiting misses nothing of a publisher that comes later", () => {
+  const owned = new Owned();
+  const early = owned.join().consumer;
+  owned.source.publish(owned.publisher);
+  owned.source.unpublish(owned.publisher);
+  owned.source.publish({});
+  owned.push("avc", 0);
+  const late = owned.join().consumer;
+  owned.push("key", 0);
+  mock.timers.tick(350);
+  assert.deepEqual(early.names(), ["avc 0", "key 0"]);
+  assert.deepEqual(late.names(), ["avc 0", "key 0"]);
+});
+
+test("source: empty messages and metadata past its limit go nowhere", () => {
+  const owned = new Owned();
+  const { consumer } = owned.join();
+  owned.source.publish(owned.publisher);
+  for (const type of [8, 9, 18] as const) owned.source.push(type, 0, Buffer.alloc(0));
+  owned.source.push(18, 0, Buffer.alloc(maxMetadataBytes + 1, 2));
+  mock.timers.tick(350);
+  assert.deepEqual(consumer.sent, []);
+  assert.deepEqual([owned.source.isLive, owned.source.bytesIn], [false, 0]);
+  owned.source.push(18, 0, Buffer.alloc(maxMetadataBytes, 2));
+  assert.deepEqual([owned.source.isLive, owned.source.bytesIn], [true, maxMetadataBytes]);
+});
+
+test("source: data goes out with the time of the media around it", () => {
+  const owned = new Owned();
+  const { consumer } = owned.join();
+  owned.source.publish(owned.publisher);
+  owned.push("meta", 0);
+  owned.push("key", 5000);
+  owned.push("inter", 5040);
+  owned.push("text", 0);
+  mock.timers.tick(350);
+  assert.deepEqual(timed(consumer), ["meta 0 at 0", "key 5000 at 0", "inter 5040 at 40", "text 0 at 40"]);
+});
+
+test("source: with the timeline off everything keeps its own time, data too", () => {
+  const owned = new Owned({ timeline: "off" });
+  const { consumer } = owned.join();
+  owned.source.publish(owned.publisher);
+  owned.push("key", 5000);
+  owned.push("text", 77);
+  mock.timers.tick(350);
+  assert.deepEqual(timed(consumer), ["key 5000 at 5000", "text 77 at 77"]);
+});
+
+test("source: a repeated sequence header is left out where that is wanted", () => {
+  for (const reduceSequenceHeader of [true, false]) {
+    const owned = new Owned({ reduceSequenceHeader });
+    const { consumer } = owned.join();
+    owned.source.publish(owned.publisher);
+    for (const name of ["1", "1", "2"]) owned.push("avc", 0, name);
+    mock.timers.tick(350);
+    assert.deepEqual(consumer.names(), reduceSequenceHeader ? ["avc 1", "avc 2"] : ["avc 1", "avc 1", "avc 2"]);
+  }
+});
+
+test("source: the codecs are those of the latest header, or of the first frame", () => {
+  const owned = new Owned();
+  owned.source.publish(owned.publisher);
+  owned.source.push(9, 0, Buffer.of(0x12, 0));
+  owned.source.push(8, 0, Buffer.of(0x2f, 0xff));
+  assert.deepEqual([owned.source.video, owned.source.audio], ["H.263", "MP3"]);
+  owned.push("inter");
+  assert.equal(owned.source.video, "H.263");
+  owned.push("avc");
+  owned.push("aac");
+  assert.deepEqual([owned.source.video, owned.source.audio], ["H.264", "AAC"]);
+});
+
+test("source: the owner is told of the first consumer and of the last, whatever they drink", () => {
+  const owned = new Owned();
+  owned.source.publish(owned.publisher);
+  const first = owned.join("rtmp");
+  const second = owned.join("flv");
+  const third = owned.join("prompt");
+  assert.deepEqual(
+    [owned.source.consumers, owned.source.count("rtmp"), owned.source.count("flv"), owned.source.count("prompt")],
+    [3, 1, 1, 1],
+  );
+  assert.deepEqual(owned.told, ["wanted"]);
+  owned.source.remove("rtmp", first.seat);
+  owned.source.remove("flv", second.seat);
+  owned.source.remove("flv", second.seat);
+  assert.deepEqual(owned.told, ["wanted"]);
+  owned.source.remove("prompt", third.seat);
+  owned.source.remove("prompt", third.seat);
+  assert.deepEqual(owned.told, ["wanted", "unwanted"], "a stream with a publisher is not idle");
+  owned.source.unpublish(owned.publisher);
+  assert.deepEqual(owned.told, ["wanted", "unwanted", "idle"]);
+});
+
+test("source: with consumers but without publisher it is not idle", () => {
+  const owned = new Owned();
+  const { seat } = owned.join();
+  owned.source.publish(owned.publisher);
+  owned.source.unpublish(owned.publisher);
+  assert.deepEqual(owned.told, ["wanted"]);
+  owned.source.remove("rtmp", seat);
+  assert.deepEqual(owned.told, ["wanted", "unwanted", "idle"]);
+});
+
+test("source: consumers may come again after all have left", () => {
+  const owned = new Owned();
+  owned.source.publish(owned.publisher);
+  owned.source.remove("rtmp", owned.join().seat);
+  owned.source.remove("flv", owned.join("flv").seat);
+  assert.deepEqual(owned.told, ["wanted", "unwanted", "wanted", "unwanted"]);
+});
+
+/** A source whose one consumer has been too slow for too long, which the next flush finds. */
+function withSlow(): Owned {
+  const owned = new Owned();
+  const { consumer } = owned.join();
+  consumer.backlogBytes = 2 * maxBacklogBytes;
+  owned.source.publish(owned.publisher);
+  owned.push("key", 0);
+  mock.timers.tick(350);
+  mock.timers.tick(1001);
+  owned.push("inter", 40);
+  return owned;
+}
+
+test("source: a last consumer that is dropped leaves as any other does", () => {
+  const owned = withSlow();
+  mock.timers.tick(350);
+  assert.equal(owned.source.consumers, 0);
+  assert.deepEqual(owned.told, ["wanted", "unwanted"]);
+});
+
+test("source: a last consumer that is dropped by the publisher's end makes it idle once", () => {
+  const owned = withSlow();
+  owned.source.unpublish(owned.publisher);
+  assert.equal(owned.source.consumers, 0);
+  assert.deepEqual(owned.told, ["wanted", "unwanted", "idle"]);
+});
+
+test("source: a slow player of HTTP-FLV is told so in its own words", () => {
+  const owned = new Owned({ queueLengthMs: 0 });
+  const { consumer } = owned.join("flv");
+  consumer.backlogBytes = 2 * maxBacklogBytes;
+  owned.source.publish(owned.publisher);
+  for (const time of [0, 40]) {
+    owned.push("inter", time);
+    mock.timers.tick(350);
+  }
+  assert.deepEqual(consumer.drops, ["FLV_SLOW"]);
+});
+
+test("source: a tap is given what a player starts with, then every packet at once, until it is stopped", () => {
+  const owned = new Owned();
+  owned.source.publish(owned.publisher);
+  for (const kind of ["avc", "inter", "key"] as const) owned.push(kind);
+  const tapped: string[] = [];
+  const stop = owned.source.tap(({ payload }) => void tapped.push(nameOf(payload)));
+  assert.deepEqual(tapped, ["avc 0", "key 0"]);
+  owned.push("inter", 40);
+  assert.deepEqual(tapped, ["avc 0", "key 0", "inter 40"]);
+  stop();
+  stop();
+  owned.push("inter", 80);
+  assert.equal(tapped.length, 3);
+  assert.deepEqual(owned.told, [], "a tap is no consumer");
+});
+
+test("source: after close no timer sends anything", () => {
+  const owned = new Owned();
+  const consumers = (["rtmp", "prompt", "flv"] as const).map((tap) => owned.join(tap).consumer);
+  owned.source.publish(owned.publisher);
+  owned.push("key");
+  owned.source.close();
+  owned.source.close();
+  mock.timers.tick(10_000);
+  for (const { sent } of consumers) assert.deepEqual(sent, []);
+});

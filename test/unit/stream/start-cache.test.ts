@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { maxGopBytes, StartCache } from "../../../src/stream/start-cache.js";
+import { makePacket } from "../../../src/stream/packet.js";
+import { nameOf, packetOf, type Kind } from "./fakes.js";
+
+/** A cache that these packets went through, a name each and 40 ms apart. */
+function filled(kinds: readonly Kind[], options = { gopCache: true, gopCacheMaxFrames: 0 }): StartCache {
+  const cache = new StartCache(options);
+  kinds.forEach((kind, i) => cache.push(packetOf(kind, i * 40, i)));
+  return cache;
+}
+
+function start(cache: StartCache): string[] {
+  return cache.start().map(({ payload }) => nameOf(payload));
+}
+
+const many = (count: number, kind: Kind): Kind[] => Array.from({ length: count }, () => kind);
+
+const rows: { name: string; kinds: Kind[]; start: string[] }[] = [
+  { name: "a stream without packets has no start", kinds: [], start: [] },
+  {
+    name: "metadata and headers come before media, audio's first",
+    kinds: ["avc", "meta", "aac", "key"],
+    start: ["meta 1", "aac 2", "avc 0", "key 3"],
+  },
+  {
+    name: "the latest header of each kind counts",
+    kinds: ["meta", "aac", "avc", "meta", "aac", "avc"],
+    start: ["meta 3", "aac 4", "avc 5"],
+  },
+  {
+    name: "media before the first key frame is not kept",
+    kinds: ["avc", "inter", "audio", "key", "inter"],
+    start: ["avc 0", "key 3", "inter 4"],
+  },
+  {
+    name: "audio between the frames is kept in its place",
+    kinds: ["key", "audio", "inter", "audio"],
+    start: ["key 0", "audio 1", "inter 2", "audio 3"],
+  },
+  { name: "a key frame begins anew", kinds: ["key", "inter", "audio", "key", "audio"], start: ["key 3", "audio 4"] },
+  { name: "audio alone is not kept", kinds: ["aac", "audio", "audio"], start: ["aac 0"] },
+  { name: "data that is no metadata is not kept", kinds: ["key", "text", "inter"], start: ["key 0", "inter 2"] },
+  {
+    name: "headers between the frames are not kept among them",
+    kinds: ["avc", "key", "avc", "inter", "aac"],
+    start: ["aac 4", "avc 2", "key 1", "inter 3"],
+  },
+  {
+    name: "115 audio packets in a row are kept",
+    kinds: ["key", ...many(115, "audio")],
+    start: ["key 0", ...many(115, "audio").map((_, i) => `audio ${i + 1}`)],
+  },
+  { name: "116 audio packets in a row mean that video is over", kinds: ["key", ...many(116, "audio")], start: [] },
+  {
+    name: "video between them counts audio from there",
+    kinds: ["key", ...many(100, "audio"), "inter", ...many(100, "audio"), "key"],
+    start: ["key 202"],
+  },
+];
+
+for (const row of rows) {
+  test(`start cache: ${row.name}`, () => assert.deepEqual(start(filled(row.kinds)), row.start));
+}
+
+test("start cache: headers have the time of the first packet after them", () => {
+  const times = filled(["meta", "avc", "aac", "key", "inter", "avc"])
+    .start()
+    .map(({ timestamp }) => timestamp);
+  assert.deepEqual(times, [120, 120, 120, 120, 160]);
+});
+
+test("start cache: headers without a GOP have the latest time", () => {
+  const times = filled(["avc", "aac", "audio"])
+    .start()
+    .map(({ timestamp }) => timestamp);
+  assert.deepEqual(times, [80, 80]);
+});
+
+test("start cache: headers can be had at any time, and a packet's payload is not copied", () => {
+  const cache = filled(["meta", "avc"]);
+  assert.deepEqual(
+    cache.headers(7).map(({ timestamp, payload }) => [timestamp, nameOf(payload)]),
+    [
+      [7, "meta 0"],
+      [7, "avc 1"],
+    ],
+  );
+  const packet = packetOf("aac", 0);
+  cache.push(packet);
+  assert.equal(cache.headers(9)[1]?.payload, packet.payload);
+});
+
+test("start cache: without a GOP cache a start is headers alone", () => {
+  assert.deepEqual(start(filled(["meta", "avc", "key", "inter"], { gopCache: false, gopCacheMaxFrames: 0 })), ["meta 0", "avc 1"]);
+});
+
+test("start cache: past its most frames it is given up until the next key frame", () => {
+  const options = { gopCache: true, gopCacheMaxFrames: 3 };
+  assert.deepEqual(start(filled(["key", "inter", "audio"], options)), ["key 0", "inter 1", "audio 2"]);
+  assert.deepEqual(start(filled(["key", "inter", "audio", "inter"], options)), []);
+  assert.deepEqual(start(filled(["key", "inter", "audio", "inter", "inter"], options)), []);
+  assert.deepEqual(start(filled(["key", "inter", "audio", "inter", "inter", "key"], options)), ["key 5"]);
+});
+
+test("start cache: past its most bytes it is given up", () => {
+  const cache = filled(["key"]);
+  const big = Buffer.alloc(maxGopBytes / 4, 1);
+  big[0] = 0x27;
+  for (let i = 0; i < 3; i++) cache.push(makePacket(9, i, big));
+  assert.equal(cache.start().length, 4);
+  cache.push(makePacket(9, 4, big));
+  assert.equal(cache.start().length, 0);
+});
+
+test("start cache: tiny packets without end do not fill the memory", () => {
+  const cache = filled(["key"]);
+  const tiny = Buffer.of(0x27, 1);
+  let most = 0;
+  for (let i = 0; i < 200_000; i++) {
+    cache.push(makePacket(9, i, tiny));
+    if (i % 1000 === 0) most = Math.max(most, cache.start().length);
+  }
+  assert.ok(most > 10_000 && most <= 65_536, `${most} packets`);
+  assert.equal(cache.start().length, 0);
+});
+
+test("start cache: it knows what the stream has shown, until it is cleared", () => {
+  const shows = (kinds: Kind[]): boolean[] => {
+    const cache = filled(kinds);
+    return [cache.hasAudio, cache.hasVideo];
+  };
+  assert.deepEqual(shows(["meta"]), [false, false]);
+  assert.deepEqual(shows(["meta", "audio"]), [true, false]);
+  assert.deepEqual(shows(["avc"]), [false, true]);
+  const cache = filled(["meta", "aac", "avc", "key"]);
+  cache.clear();
+  assert.deepEqual([cache.hasAudio, cache.hasVideo, cache.start()], [false, false, []]);
+});
+
+test("start cache: it knows a decoder configuration again, and never metadata", () => {
+  const cache = filled(["meta", "aac", "avc", "key"]);
+  assert.equal(cache.repeatsHeader(packetOf("avc", 500, 2)), true);
+  assert.equal(cache.repeatsHeader(packetOf("aac", 500, 1)), true);
+  assert.equal(cache.repeatsHeader(packetOf("avc", 500, "other")), false);
+  assert.equal(cache.repeatsHeader(packetOf("meta", 500, 0)), false);
+  assert.equal(cache.repeatsHeader(packetOf("key", 500, 3)), false);
+  assert.equal(filled([]).repeatsHeader(packetOf("avc")), false);
+});

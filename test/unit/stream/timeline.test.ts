@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { advance, makeTimeline, splice, type Timeline } from "../../../src/stream/timeline.js";
+
+const audio = 8;
+const video = 9;
+const data = 18;
+type Mode = Timeline["mode"];
+
+/** What each input becomes; `splice` stands for a change of the publisher. */
+function times(mode: Mode, inputs: readonly (number | "splice" | readonly [type: number, timestamp: number])[]): number[] {
+  const timeline = makeTimeline(mode);
+  const out: number[] = [];
+  for (const input of inputs) {
+    if (input === "splice") splice(timeline);
+    else if (typeof input === "number") out.push(advance(timeline, video, input));
+    else out.push(advance(timeline, input[0], input[1]));
+  }
+  return out;
+}
+
+const rows: { name: string; mode: Mode; inputs: Parameters<typeof times>[1]; out: number[] }[] = [
+  { name: "full starts at 0", mode: "full", inputs: [5000, 5040, 5080], out: [0, 40, 80] },
+  { name: "full follows small steps back within a type's latest time", mode: "full", inputs: [0, 100, 60, 140], out: [0, 100, 100, 140] },
+  { name: "full follows a step of 250 ms", mode: "full", inputs: [0, 250, 500], out: [0, 250, 500] },
+  { name: "full makes 10 ms of a jump ahead", mode: "full", inputs: [0, 40, 291, 331], out: [0, 40, 50, 90] },
+  { name: "full makes 10 ms of a jump back", mode: "full", inputs: [9000, 9040, 0, 40], out: [0, 40, 50, 90] },
+  { name: "full passes the wrap at 2³²", mode: "full", inputs: [0xffffffd8, 0, 40], out: [0, 40, 80] },
+  { name: "full passes half the range for a jump", mode: "full", inputs: [0, 0x80000000, 0x80000028], out: [0, 10, 50] },
+  { name: "zero starts at 0 and leaves jumps as they are", mode: "zero", inputs: [5000, 5040, 9040], out: [0, 40, 4040] },
+  { name: "zero passes the wrap at 2³²", mode: "zero", inputs: [0xffffffd8, 0, 5000], out: [0, 40, 5040] },
+  {
+    name: "off leaves all as it is",
+    mode: "off",
+    inputs: [5000, 100, "splice", 7, 0xffffffff, [data, 3]],
+    out: [5000, 100, 7, 0xffffffff, 3],
+  },
+  { name: "follow starts at the time that it finds", mode: "follow", inputs: [5000, 5040, 5080], out: [5000, 5040, 5080] },
+  {
+    name: "follow passes the wrap at 2³² and counts on",
+    mode: "follow",
+    inputs: [0xffffffd8, 0, 40],
+    out: [0xffffffd8, 0x100000000, 0x100000028],
+  },
+  { name: "follow makes 10 ms of a jump", mode: "follow", inputs: [5000, 9000, 9040], out: [5000, 5010, 5050] },
+  { name: "a splice before anything came changes nothing", mode: "full", inputs: ["splice", 5000, 5040], out: [0, 40] },
+  {
+    name: "a splice is a step of 10 ms, wherever the new clock begins",
+    mode: "full",
+    inputs: [5000, 5080, "splice", 0, 40],
+    out: [0, 80, 90, 130],
+  },
+  {
+    name: "a splice is one, even if the new clock goes on where the old ended",
+    mode: "full",
+    inputs: [0, 40, "splice", 80, 120],
+    out: [0, 40, 50, 90],
+  },
+  { name: "two splices with nothing between are one", mode: "full", inputs: [0, 40, "splice", "splice", 9000], out: [0, 40, 50] },
+  { name: "a splice of zero", mode: "zero", inputs: [5000, 9000, "splice", 70, 100], out: [0, 4000, 4010, 4040] },
+  { name: "a splice of follow", mode: "follow", inputs: [5000, 5040, "splice", 100, 140], out: [5000, 5040, 5050, 5090] },
+  {
+    name: "a splice follows the furthest type",
+    mode: "full",
+    inputs: [[video, 0], [video, 200], [audio, 120], "splice", [audio, 0], [video, 5]],
+    out: [0, 200, 120, 210, 215],
+  },
+  {
+    name: "audio may lag behind video, and keeps its distance",
+    mode: "full",
+    inputs: [
+      [video, 1000],
+      [video, 1040],
+      [audio, 1000],
+      [video, 1080],
+      [audio, 1040],
+    ],
+    out: [0, 40, 0, 80, 40],
+  },
+  {
+    name: "what lies before the first time of all begins at 0 with it",
+    mode: "full",
+    inputs: [
+      [video, 1000],
+      [audio, 960],
+      [audio, 980],
+      [video, 1040],
+    ],
+    out: [0, 0, 20, 80],
+  },
+  {
+    name: "data has the time of the media before it, whatever it says, and moves nothing",
+    mode: "full",
+    inputs: [
+      [data, 0],
+      [video, 5000],
+      [data, 0],
+      [video, 5040],
+      [data, 99_999],
+      [video, 5080],
+    ],
+    out: [0, 0, 0, 40, 40, 80],
+  },
+  { name: "data does not end a splice", mode: "full", inputs: [0, 40, "splice", [data, 0], 7], out: [0, 40, 40, 50] },
+  {
+    name: "data never goes back either",
+    mode: "full",
+    inputs: [
+      [video, 0],
+      [video, 200],
+      [data, 0],
+      [audio, 100],
+      [data, 0],
+    ],
+    out: [0, 200, 200, 100, 200],
+  },
+];
+
+for (const { name, mode, inputs, out } of rows) {
+  test(`timeline: ${name}`, () => assert.deepEqual(times(mode, inputs), out));
+}
+
+const inputs = fc.array(
+  fc.oneof(
+    { weight: 8, arbitrary: fc.tuple(fc.constantFrom(audio, video, data), fc.oneof(fc.nat(0xffffffff), fc.nat(10_000))) },
+    { weight: 1, arbitrary: fc.constant("splice" as const) },
+  ),
+  { maxLength: 60 },
+);
+
+for (const mode of ["full", "zero", "follow"] as const) {
+  test(`timeline: ${mode} never goes back within a type, and a splice not within any`, () => {
+    fc.assert(
+      fc.property(inputs, (list) => {
+        const latest = new Map<number, number>();
+        const out = times(mode, list);
+        let at = 0;
+        let isSpliced = false;
+        for (const input of list) {
+          if (input === "splice") {
+            isSpliced = latest.size > 0;
+            continue;
+          }
+          const [type] = input;
+          const time = out[at++]!;
+          assert.ok(Number.isInteger(time) && time >= (latest.get(type) ?? 0), `${time} after ${latest.get(type)}`);
+          if (isSpliced && type !== data) {
+            for (const before of latest.values()) assert.ok(time >= before);
+            isSpliced = false;
+          }
+          latest.set(type, time);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+}
