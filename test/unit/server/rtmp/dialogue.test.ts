@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { signature, version } from "../../../../src/base/version.js";
+import { asObject, decodeAmf, type AmfValue } from "../../../../src/codec/rtmp/amf0.js";
+import { parseCommand } from "../../../../src/codec/rtmp/command.js";
+import { controlEvent, messageType, userControl, type Message } from "../../../../src/codec/rtmp/message.js";
+import {
+  acknowledged,
+  connected,
+  fmleNotice,
+  liveNotice,
+  playPaused,
+  playStarted,
+  publishEnded,
+} from "../../../../src/server/rtmp/dialogue.js";
+
+/** A message as a line: its stream and what it says. */
+function said(message: Message): unknown[] {
+  const { type, streamId, payload } = message;
+  if (type === messageType.command || type === messageType.data) return [streamId, ...decodeAmf(payload).map(plain)];
+  if (type === messageType.userControl) return [streamId, "control", payload.readUInt16BE(0), payload.readUInt32BE(2)];
+  return [streamId, type, payload.readUInt32BE(0)];
+}
+
+function plain(value: AmfValue): unknown {
+  const members = asObject(value);
+  return members === null ? value : Object.fromEntries(Object.entries(members).map(([name, member]) => [name, plain(member)]));
+}
+
+const ask = { transaction: 1, objectEncoding: 0, chunkSize: 60_000, windowBytes: 2_500_000, conn: "abcdefgh", localAddress: "10.0.0.1" };
+
+function status(code: string, description: string): unknown[] {
+  return [1, "onStatus", 0, null, { level: "status", code, description, details: "stream", clientid: "ASAICiss" }];
+}
+
+test("dialogue: connect is answered as SRS answers it", () => {
+  assert.deepEqual(connected(ask).map(said), [
+    [0, messageType.windowAckSize, 2_500_000],
+    [0, messageType.setPeerBandwidth, 2_500_000],
+    [0, messageType.setChunkSize, 60_000],
+    [
+      0,
+      "_result",
+      1,
+      { fmsVer: "FMS/3,5,3,888", capabilities: 127, mode: 1 },
+      {
+        level: "status",
+        code: "NetConnection.Connect.Success",
+        description: "Connection succeeded",
+        objectEncoding: 0,
+        data: {
+          version: "3,5,3,888",
+          srs_sig: "dolphin",
+          srs_server: signature,
+          srs_license: "MIT",
+          srs_version: version,
+          srs_server_ip: "10.0.0.1",
+          srs_pid: process.pid,
+          srs_id: "abcdefgh",
+        },
+      },
+    ],
+    [0, "onBWDone", 0, null],
+  ]);
+});
+
+test("dialogue: connect's transaction and encoding are the client's", () => {
+  const { transaction, args } = parseCommand(connected({ ...ask, transaction: 7, objectEncoding: 3 })[3]!);
+  assert.equal(transaction, 7);
+  assert.equal(asObject(args[1])?.["objectEncoding"], 3);
+});
+
+test("dialogue: without a window none is asked for", () => {
+  const messages = connected({ ...ask, windowBytes: 0 });
+  assert.equal(messages.length, 4);
+  assert.ok(messages.every(({ type }) => type !== messageType.windowAckSize));
+});
+
+test("dialogue: a call is answered with its transaction, and with a value where there is one", () => {
+  assert.deepEqual(said(acknowledged(4)), [0, "_result", 4, null, undefined]);
+  assert.deepEqual(said(acknowledged(4, 1)), [0, "_result", 4, null, 1]);
+  assert.deepEqual(said(acknowledged(4, 0)), [0, "_result", 4, null, 0]);
+});
+
+test("dialogue: a player is told that the stream begins, is reset and plays", () => {
+  assert.deepEqual(playStarted().map(said), [
+    [0, "control", controlEvent.streamBegin, 1],
+    status("NetStream.Play.Reset", "Playing and resetting stream."),
+    status("NetStream.Play.Start", "Started playing stream."),
+    [1, "|RtmpSampleAccess", true, true],
+  ]);
+});
+
+test("dialogue: a pause and its end are confirmed", () => {
+  assert.deepEqual(playPaused(true).map(said), [
+    status("NetStream.Pause.Notify", "Paused stream."),
+    [0, "control", controlEvent.streamEof, 1],
+  ]);
+  assert.deepEqual(playPaused(false).map(said), [
+    status("NetStream.Unpause.Notify", "Unpaused stream."),
+    [0, "control", controlEvent.streamBegin, 1],
+  ]);
+});
+
+test("dialogue: an own edge is told of the stream's begin and end", () => {
+  assert.deepEqual(liveNotice(true), userControl(controlEvent.streamBegin, 1));
+  assert.deepEqual(liveNotice(false), userControl(controlEvent.streamEof, 1));
+});
+
+test("dialogue: the end of publishing is confirmed in three ways", () => {
+  assert.deepEqual(publishEnded(6).map(said), [
+    [1, "onFCUnpublish", 0, null, { code: "NetStream.Unpublish.Success", description: "Stop publishing stream." }],
+    [0, "_result", 6, null, undefined],
+    status("NetStream.Unpublish.Success", "Stop publishing stream."),
+  ]);
+});
+
+test("dialogue: a notice for FMLE has a code and a description", () => {
+  assert.deepEqual(said(fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.")), [
+    1,
+    "onFCPublish",
+    0,
+    null,
+    { code: "NetStream.Publish.Start", description: "Started publishing stream." },
+  ]);
+});
