@@ -6,5 +6,7 @@ cd "$(dirname "$0")/.." || exit 1
 node dist/test/helpers/fetch-peers.js
 unit=$(find dist/test -name '*.test.js' -not -path 'dist/test/process/*' | sort)
 process=$(find dist/test/process -name '*.test.js' | sort)
+# No file may hang: the bound is far above what the slowest takes.
+run="node --test --test-reporter=spec --test-timeout=180000"
 # shellcheck disable=SC2086
-node --test --test-concurrency=2 $unit && node --test --test-concurrency=1 $process
+$run --test-concurrency=2 $unit && $run --test-concurrency=1 $process

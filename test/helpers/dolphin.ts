@@ -1,7 +1,7 @@
 // The real command under test: starts bin/dolphin.js on free ports with a runtime folder of its own, reads its JSON log
 // lines, and at the end holds it to leaving nothing behind: no unexpected line, no process, no socket.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isRunning, projectRoot, run, start, type Child, type Ending } from "./child.js";
@@ -152,6 +152,19 @@ export class Dolphin {
   /** The number of log lines so far, to wait for later ones only. */
   get logLength(): number {
     return this.entries.length;
+  }
+
+  /** Sockets that its processes have open now, as the system sees it; the status is as old as the last heartbeat. */
+  openSockets(): number {
+    const isSocket = (link: string): boolean => {
+      try {
+        return readlinkSync(link).startsWith("socket:");
+      } catch {
+        return false; // closed while we looked
+      }
+    };
+    const links = Object.values(this.pids).flatMap((pid) => readdirSync(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`));
+    return links.filter(isSocket).length;
   }
 
   signal(signal: NodeJS.Signals): void {
