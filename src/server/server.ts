@@ -9,6 +9,7 @@ import type { Listener, ServerSetup, ServerStats, StreamReport } from "../ipc/me
 import { createHttpServer } from "./http/http-server.js";
 import { Hub } from "./hub.js";
 import { RtmpSession } from "./rtmp/session.js";
+import { withSharedRead } from "./shared-read.js";
 
 /** An address that is being served, with the port that the system chose where 0 was asked for. */
 export interface BoundEndpoint {
@@ -64,7 +65,7 @@ export class Server {
   }
 
   private listen({ endpoint, fd, protocol }: Listener): Promise<BoundEndpoint> {
-    const listener = protocol === "rtmp" ? createNetServer() : createHttpServer(this.hub, this.log);
+    const listener = protocol === "rtmp" ? createNetServer({ noDelay: true, pauseOnConnect: true }) : createHttpServer(this.hub, this.log);
     listener.prependListener("connection", (socket: Socket) => this.accept(socket, protocol));
     this.listeners.push(listener);
     return new Promise((resolve, reject) => {
@@ -92,16 +93,12 @@ export class Server {
       socket.destroy();
       return;
     }
-    traffic.connections += 1;
-    this.sockets.add(socket);
-    socket.once("close", () => {
-      traffic.connections -= 1;
-      this.sockets.delete(socket);
-    });
     if (protocol === "rtmp") this.openSession(socket);
+    else this.count(socket);
   }
 
-  private openSession(socket: Socket): void {
+  private openSession(accepted: Socket): void {
+    const socket = withSharedRead(accepted, (bytes) => session.read(bytes));
     const session = new RtmpSession({
       socket,
       conn: randomBytes(6).toString("base64url"),
@@ -110,5 +107,17 @@ export class Server {
       onEnd: () => void this.sessions.delete(session),
     });
     this.sessions.add(session);
+    this.count(socket);
+    socket.resume();
+  }
+
+  private count(socket: Socket): void {
+    const { traffic } = this.hub;
+    traffic.connections += 1;
+    this.sockets.add(socket);
+    socket.once("close", () => {
+      traffic.connections -= 1;
+      this.sockets.delete(socket);
+    });
   }
 }

@@ -19,6 +19,7 @@ export const maxHeaderBytes = 16 << 10;
 export function createHttpServer(hub: Hub, log: Log): NodeServer {
   const server = createServer(
     {
+      noDelay: true,
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: headersTimeoutMs,
       requestTimeout: headersTimeoutMs,
@@ -61,7 +62,6 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   const streamLog = log.child({ peer: peerOf(socket), vhost: vhost.name, app: stream.app, stream: stream.stream });
   const { hasAudio, hasVideo, guessHasAv } = vhost.httpRemux;
   const writtenBefore = socket.bytesWritten;
-  if (vhost.tcpNodelay) socket.setNoDelay(true);
   hub.traffic.players += 1;
   streamLog.info({ event: "play.started", protocol: "flv" });
   new FlvPlayer({

@@ -12,6 +12,7 @@ import { Engine } from "../../codec/rtmp/engine.js";
 import { controlEvent, controlMessage, mediaStreamId, messageType, userControl, type Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint } from "../../conf/config.js";
+import { sharedRead } from "../shared-read.js";
 
 /** How long an upstream may take from the first packet of the connection to the start of the stream. */
 export const startTimeoutMs = 5_000;
@@ -63,9 +64,13 @@ export class RtmpClient {
       () => this.fail("RELAY_TIMEOUT", `no answer within ${startTimeoutMs} ms while ${this.doing}`),
       startTimeoutMs,
     );
-    this.socket = createConnection({ host, port, noDelay: true });
+    this.socket = createConnection({
+      host,
+      port,
+      noDelay: true,
+      onread: sharedRead((bytes) => this.guard(() => this.engine.receive(bytes))),
+    });
     this.socket.on("connect", () => this.engine.start());
-    this.socket.on("data", (bytes) => this.guard(() => this.engine.receive(bytes)));
     this.socket.on("drain", () => this.handler.onDrain());
     this.socket.on("error", (error) => this.fail("RELAY_CONNECT", `${messageOf(error)} while ${this.doing}`, error));
     this.socket.on("close", () => this.fail("RELAY_CLOSED", `the upstream closed the connection while ${this.doing}`));

@@ -87,9 +87,15 @@ export class RtmpSession {
       onMessage: (message) => this.receive(message),
     });
     this.expect(loginTimeoutMs, "no connect command came");
-    socket.on("data", (bytes) => this.read(bytes));
     socket.on("error", (error) => this.close(messageOf(error)));
     socket.on("close", () => this.close("the peer left"));
+  }
+
+  /** Takes what the socket has read; the bytes stay the caller's. */
+  read(bytes: Buffer): void {
+    if (this.isClosed) return;
+    this.hub.traffic.bytesIn += bytes.length;
+    this.guard(() => this.engine.receive(bytes));
   }
 
   /** Ends the connection: with a code it is a failure and a warning, without one ordinary life. Again does nothing. */
@@ -126,12 +132,6 @@ export class RtmpSession {
   private publishRefused(reason: DolphinError): void {
     this.engine.write([makeStatus("error", "NetStream.Publish.BadName", reason.message)]);
     this.close(reason.message, reason.code);
-  }
-
-  private read(bytes: Buffer): void {
-    if (this.isClosed) return;
-    this.hub.traffic.bytesIn += bytes.length;
-    this.guard(() => this.engine.receive(bytes));
   }
 
   /** Runs what a peer's bytes lead to: the one place where their errors end. */
@@ -228,7 +228,6 @@ export class RtmpSession {
     const vhost = this.vhostOfConnect();
     this.chunkSize = vhost?.chunkSize ?? unknownVhostChunkSize;
     if (vhost !== null && vhost.inAckSizeBytes > 0) this.engine.setAckWindow(vhost.inAckSizeBytes);
-    if (vhost?.tcpNodelay === true || this.edgeName !== null) this.socket.setNoDelay(true);
     const windowBytes = vhost?.outAckSizeBytes ?? 0;
     this.engine.write(
       connected({
