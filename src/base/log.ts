@@ -9,7 +9,7 @@ import pino, { type Logger } from "pino";
 export type Log = Logger;
 
 /** Levels from chatty to quiet, as pino names them. */
-export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
+type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
 
 export interface LogOptions {
   /** The kind of process: `master`, `server`, `proxy`. */

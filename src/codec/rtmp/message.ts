@@ -22,7 +22,7 @@ export const messageType = {
 export const controlEvent = { streamBegin: 0, streamEof: 1, setBufferLength: 3, pingRequest: 6, pingResponse: 7 } as const;
 
 /** The chunk streams we write on. A fixed one per kind lets every player of a stream share the same bytes. */
-export const chunkStream = { control: 2, command: 3, audio: 4, status: 5, video: 6, data: 7 } as const;
+const chunkStream = { control: 2, command: 3, audio: 4, status: 5, video: 6, data: 7 } as const;
 
 /** The message stream that createStream hands out; every stream of every connection has this id. */
 export const mediaStreamId = 1;

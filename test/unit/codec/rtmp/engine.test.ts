@@ -94,6 +94,17 @@ test("engine: a session in pieces of any one size is understood", () => {
   }
 });
 
+test("engine: a session that is read into the same memory again and again is understood", () => {
+  const bytes = session();
+  const server = new Recorded("server");
+  const memory = Buffer.alloc(700);
+  for (let at = 0; at < bytes.length; at += memory.length) {
+    server.engine.receive(memory.subarray(0, bytes.copy(memory, 0, at)));
+    memory.fill(0xee);
+  }
+  assertSession(server);
+});
+
 test("engine: a session cut once at any byte is understood", () => {
   const bytes = session();
   for (let cut = 1; cut < bytes.length; cut++) {
