@@ -38,6 +38,7 @@ export const errorCodes = [
   "RELAY_CLOSED",
   "RELAY_CONNECT",
   "RELAY_REFUSED",
+  "RELAY_SILENT",
   "RELAY_TIMEOUT",
   "IPC_MESSAGE",
   "CHILD_EXITED",
@@ -45,6 +46,7 @@ export const errorCodes = [
   "CHILD_HUNG",
   "CHILD_LISTEN",
   "CHILD_START",
+  "INTERNAL",
 ] as const;
 
 /** One of {@link errorCodes}. */
@@ -59,6 +61,14 @@ export class DolphinError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/**
+ * What ends in a boundary: an expected failure as it is, anything else as INTERNAL with its cause. A mistake of ours in one
+ * connection must cost that connection, not the process with everybody else's.
+ */
+export function asDolphinError(thrown: unknown): DolphinError {
+  return thrown instanceof DolphinError ? thrown : new DolphinError("INTERNAL", messageOf(thrown), { cause: thrown });
 }
 
 /** The sentence of anything that was thrown, for a log line or a terminal. */

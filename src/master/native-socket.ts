@@ -6,6 +6,7 @@ import { isIPv6 } from "node:net";
 import { constants } from "node:os";
 import { DolphinError } from "../base/errors.js";
 import type { Endpoint } from "../conf/config.js";
+import { formatEndpoint } from "../conf/endpoint.js";
 
 /** Makes and copies sockets that are plain descriptors of this process; the caller closes them. */
 export interface NativeSockets {
@@ -83,7 +84,7 @@ function nativeSockets(calls: Calls): NativeSockets {
 }
 
 function listen(calls: Calls, endpoint: Endpoint, backlog: number): number {
-  const doing = `listen on ${endpoint.host}:${endpoint.port}`;
+  const doing = `listen on ${formatEndpoint(endpoint)}`;
   const family = isIPv6(endpoint.host) ? AF_INET6 : AF_INET;
   const fd = calls.socket(family, SOCK_STREAM_CLOEXEC, 0);
   if (fd < 0) throw systemError(calls.errno(), doing);

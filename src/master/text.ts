@@ -2,6 +2,7 @@
 // so nothing but printable characters leaves here.
 import { networkInterfaces } from "node:os";
 import type { Endpoint } from "../conf/config.js";
+import { formatEndpoint } from "../conf/endpoint.js";
 import type { BoxStatus, ProcessStatus, StreamStatus } from "./status.js";
 
 /** Escapes every character that a terminal could take as a command, or that turns the reading direction. */
@@ -32,7 +33,7 @@ export function welcome(box: Pick<BoxStatus, "version" | "pid" | "plan" | "worke
 
 /** The two tables of `dolphin status`. */
 export function statusText(box: BoxStatus): string {
-  const where = box.endpoints.map(({ protocol, endpoint }) => `${protocol} ${hostPort(endpoint)}`).join(", ");
+  const where = box.endpoints.map(({ protocol, endpoint }) => `${protocol} ${formatEndpoint(endpoint)}`).join(", ");
   const head = `dolphin ${box.version}, pid ${box.pid}, plan ${box.plan}, up ${duration(box.upSeconds)}, serving ${where}`;
   const processes = table(processColumns, box.processes);
   const streams = box.streams.length === 0 ? "no streams" : table(streamColumns, box.streams);
@@ -103,15 +104,11 @@ function duration(seconds: number): string {
   return hours < 24 ? `${hours}h${Math.floor((seconds % 3600) / 60)}m` : `${Math.floor(hours / 24)}d${hours % 24}h`;
 }
 
-function hostPort({ host, port }: Endpoint): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
 /** An address that a viewer can use: the wildcard stands for this machine's first address that others can reach. */
 function authority(endpoint: Endpoint, defaultPort: number): string {
   const isEverywhere = endpoint.host === "0.0.0.0" || endpoint.host === "::";
   const host = isEverywhere ? outerAddress() : endpoint.host;
-  const text = hostPort({ host, port: endpoint.port });
+  const text = formatEndpoint({ host, port: endpoint.port });
   return endpoint.port === defaultPort ? text.slice(0, text.lastIndexOf(":")) : text;
 }
 

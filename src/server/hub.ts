@@ -9,10 +9,10 @@ import type { Log } from "../base/log.js";
 import { signature } from "../base/version.js";
 import { forPlayers } from "../codec/rtmp/metadata.js";
 import { messageType, type Message } from "../codec/rtmp/message.js";
-import type { StreamRequest } from "../codec/rtmp/url.js";
+import { resolveStream, type StreamRequest } from "../codec/rtmp/url.js";
 import type { Vhost } from "../conf/config.js";
 import type { ServerSetup, StreamReport } from "../ipc/messages.js";
-import { Source } from "../stream/source.js";
+import { Source, type SourceOptions } from "../stream/source.js";
 import type { Publication, Publisher } from "./publication.js";
 import { EdgePull } from "./relay/edge-pull.js";
 import { EdgePush } from "./relay/edge-push.js";
@@ -61,6 +61,16 @@ export class Hub {
     return vhost;
   }
 
+  /** The vhost that a tcUrl alone names, or null: a refusal waits for the stream's name, which may give another. */
+  vhostOfUrl(tcUrl: string, app: string): Vhost | null {
+    try {
+      return this.vhost(resolveStream(tcUrl, app, "stream").vhost);
+    } catch (error) {
+      if (error instanceof DolphinError) return null;
+      throw error;
+    }
+  }
+
   /** The source of a stream for somebody who is about to take a seat in it, and takes it before doing anything else. */
   source(vhost: Vhost, request: StreamRequest): Source {
     return this.open(vhost, request).source;
@@ -100,7 +110,7 @@ export class Hub {
     const source = new Source(
       {
         key,
-        timeline: play.atc || play.timeJitter === "off" ? "off" : vhost.cluster.mode === "remote" ? "follow" : play.timeJitter,
+        timeline: this.timelineOf(vhost),
         chunkSize: vhost.chunkSize,
         delayMs: vhost.minLatency ? 0 : play.mwLatencyMs,
         queueLengthMs: play.queueLengthMs,
@@ -117,6 +127,12 @@ export class Hub {
     const stream: Stream = { source, vhost, request, pull: null, forwards: [], publisher: "" };
     this.streams.set(key, stream);
     return stream;
+  }
+
+  private timelineOf({ play, cluster }: Vhost): SourceOptions["timeline"] {
+    if (play.atc || play.timeJitter === "off") return "off";
+    if (cluster.mode === "local") return play.timeJitter;
+    return this.setup.isEdge ? "follow" : "adopt";
   }
 
   /** The first viewer of a stream has come: an edge pulls. */

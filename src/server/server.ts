@@ -5,9 +5,11 @@ import { createServer as createNetServer, type Server as NetServer, type Socket 
 import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Endpoint } from "../conf/config.js";
+import { formatEndpoint } from "../conf/endpoint.js";
 import type { Listener, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
-import { createHttpServer } from "./http/http-server.js";
+import { createHttpServer, keepAliveMs } from "./http/http-server.js";
 import { Hub } from "./hub.js";
+import { peerOf } from "./peer.js";
 import { RtmpSession } from "./rtmp/session.js";
 import { withSharedRead } from "./shared-read.js";
 
@@ -18,6 +20,8 @@ export interface BoundEndpoint {
 }
 
 const backlog = 1024;
+/** Paused until its reads are shared; a player that vanished without a word is found by keep-alive probes. */
+const rtmpSocketOptions = { noDelay: true, pauseOnConnect: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs };
 
 /** A running server. Close it once; nothing is emitted or logged by it afterwards. */
 export class Server {
@@ -60,21 +64,22 @@ export class Server {
     const closed = this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
     for (const session of this.sessions) session.close(reason);
     this.hub.close();
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.sockets) socket.destroySoon();
     await Promise.all(closed);
   }
 
   private listen({ endpoint, fd, protocol }: Listener): Promise<BoundEndpoint> {
-    const listener = protocol === "rtmp" ? createNetServer({ noDelay: true, pauseOnConnect: true }) : createHttpServer(this.hub, this.log);
+    const listener = protocol === "rtmp" ? createNetServer(rtmpSocketOptions) : createHttpServer(this.hub, this.log);
     listener.prependListener("connection", (socket: Socket) => this.accept(socket, protocol));
     this.listeners.push(listener);
     return new Promise((resolve, reject) => {
       listener.once("error", (cause) => {
-        reject(new DolphinError("CHILD_LISTEN", `cannot listen on ${endpoint.host}:${endpoint.port}: ${messageOf(cause)}`, { cause }));
+        reject(new DolphinError("CHILD_LISTEN", `cannot listen on ${formatEndpoint(endpoint)}: ${messageOf(cause)}`, { cause }));
       });
       listener.once("listening", () => {
         const address = listener.address();
         const port = typeof address === "object" && address !== null ? address.port : endpoint.port;
+        listener.on("error", (error) => this.log.error({ event: "listener.failed", code: "CHILD_LISTEN", err: messageOf(error) }));
         resolve({ protocol, endpoint: { host: endpoint.host, port } });
       });
       if (fd === null) listener.listen({ host: endpoint.host, port: endpoint.port, backlog });
@@ -87,7 +92,7 @@ export class Server {
     const { traffic, setup } = this.hub;
     if (setup.maxConnections !== null && traffic.connections >= setup.maxConnections) {
       this.log.warn(
-        { event: `${protocol}.closed`, code: "RTMP_FULL", peer: socket.remoteAddress },
+        { event: `${protocol}.closed`, code: "RTMP_FULL", peer: peerOf(socket) },
         `all ${setup.maxConnections} connections are in use`,
       );
       socket.destroy();

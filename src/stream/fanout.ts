@@ -82,6 +82,12 @@ export class Fanout {
     return this.seats.delete(seat);
   }
 
+  /** Puts a seat out of step: it goes on with the next key frame, and nothing that it has had comes again. */
+  rejoin(seat: Seat): void {
+    seat.isNew = false;
+    seat.behindSinceMs = Date.now();
+  }
+
   /** Takes the next packet. */
   push(packet: Packet): void {
     if (this.seats.size === 0) {

@@ -115,11 +115,6 @@ export class Source {
     this.release();
   }
 
-  /** Says that the clock of what follows is another's, though the publisher is the same: a pull that changed its origin. */
-  splice(): void {
-    splice(this.timeline);
-  }
-
   /** Takes a message of the publisher's. The payload belongs to the source from now on. */
   push(type: PacketType, timestamp: number, payload: Buffer): void {
     if (payload.length === 0) return; // encoders send them to keep the line open; no container needs them
@@ -149,6 +144,11 @@ export class Source {
     if (!this.fanouts[tap].remove(seat) || this.consumers > 0) return;
     this.owner.onUnwanted(this);
     this.release();
+  }
+
+  /** Lets a consumer that has left packets out go on with the next key frame. */
+  rejoin(tap: Tap, seat: Seat): void {
+    this.fanouts[tap].rejoin(seat);
   }
 
   /** Calls `tap` with every packet from now on, after those that a new player would start with. Returns how to stop. */

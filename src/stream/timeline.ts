@@ -13,10 +13,11 @@ const spliceStepMs = 10;
 /** Correction state of one source. */
 export interface Timeline {
   /**
-   * `full` repairs jumps; `zero` only starts at 0; `off` leaves all as it is; `follow` is `full` for a stream that another
-   * server has already corrected: it starts at the time that it finds, so that all edges of an origin agree.
+   * `full` repairs jumps and starts at 0; `zero` only starts at 0; `off` leaves all as it is. A stream that is pulled starts
+   * at the time that it is found at: `adopt` is `full` otherwise, for an origin whose clock we do not know; `follow` takes
+   * every forward time of the box's own origin as it is, so that all edges agree whatever they missed.
    */
-  readonly mode: "full" | "zero" | "off" | "follow";
+  readonly mode: "full" | "zero" | "off" | "adopt" | "follow";
   lastIn: number | null;
   lastOut: number;
   /** The last time given to each type, which never goes back within it. */
@@ -48,16 +49,22 @@ export function advance(timeline: Timeline, type: number, timestamp: number): nu
 function tick(timeline: Timeline, timestamp: number): void {
   const previous = timeline.lastIn;
   timeline.lastIn = timestamp;
-  if (previous === null) timeline.lastOut = timeline.mode === "follow" ? timestamp : 0;
+  if (previous === null) timeline.lastOut = isPulled(timeline) ? timestamp : 0;
   else timeline.lastOut = Math.max(0, timeline.lastOut + step(timeline, (timestamp - previous) | 0));
 }
 
 function step(timeline: Timeline, delta: number): number {
-  if (timeline.isSplice) {
-    timeline.isSplice = false;
+  const { isSplice, mode } = timeline;
+  timeline.isSplice = false;
+  if (mode === "follow" && delta >= 0) return delta;
+  if (isSplice) {
     const furthest = Math.max(...timeline.lastOfType.values());
     return furthest - timeline.lastOut + spliceStepMs;
   }
-  if (timeline.mode === "zero") return delta;
+  if (mode === "zero") return delta;
   return Math.abs(delta) > largestStepMs ? spliceStepMs : delta;
+}
+
+function isPulled({ mode }: Timeline): boolean {
+  return mode === "adopt" || mode === "follow";
 }

@@ -4,6 +4,7 @@ import { asObject, decodeAmf, ecmaArray, encodeAmf, type AmfValue } from "./amf0
 
 const setDataFrame = encodeAmf("@setDataFrame");
 const onMetaData = encodeAmf("onMetaData");
+const sampleAccess = encodeAmf("|RtmpSampleAccess");
 
 /** Whether a data message is the stream's metadata, as players get it. */
 export function isMetadata(payload: Buffer): boolean {
@@ -27,6 +28,11 @@ export function forPlayers(payload: Buffer, server: string): Buffer {
   if (members === null) return body;
   const { duration: _duration, filesize: _filesize, ...kept } = members;
   return encodeAmf("onMetaData", ecmaArray({ ...kept, server }));
+}
+
+/** Whether a data message is a server's own courtesy to a player, and no part of the stream. */
+export function isSampleAccess(payload: Buffer): boolean {
+  return startsWith(payload, sampleAccess);
 }
 
 /** Metadata as a publisher sends it to a server; other data passes as it is. */

@@ -15,6 +15,8 @@ const lastChunk = Buffer.from("0\r\n\r\n");
 
 export interface FlvPlayerOptions {
   readonly response: ServerResponse;
+  /** The response's socket, which is its alone. */
+  readonly socket: Socket;
   readonly source: Source;
   /** Headers beside those that FLV itself needs. */
   readonly headers: Readonly<Record<string, string>>;
@@ -27,8 +29,13 @@ export interface FlvPlayerOptions {
   readonly onEnd: (reason: string, code?: ErrorCode) => void;
 }
 
+/** Begins to answer with a stream. The player lives as long as its response. */
+export function startFlvPlayer(options: FlvPlayerOptions): void {
+  void new FlvPlayer(options);
+}
+
 /** One response. `close` ends it; the connection ends with it. */
-export class FlvPlayer implements Consumer {
+class FlvPlayer implements Consumer {
   private readonly options: FlvPlayerOptions;
   private readonly socket: Socket;
   private readonly isChunked: boolean;
@@ -39,10 +46,10 @@ export class FlvPlayer implements Consumer {
 
   constructor(options: FlvPlayerOptions) {
     this.options = options;
-    this.socket = options.response.socket!;
+    this.socket = options.socket;
     this.isChunked = options.response.req.httpVersion === "1.1";
     this.socket.once("close", () => this.close("the viewer left"));
-    this.await();
+    this.awaitStream();
     this.seat = options.source.add("flv", this);
     if (options.source.isLive) this.onLive(true);
   }
@@ -64,7 +71,7 @@ export class FlvPlayer implements Consumer {
 
   onLive(isLive: boolean): void {
     if (!isLive) {
-      this.await();
+      this.awaitStream();
       return;
     }
     if (this.timer !== null) clearTimeout(this.timer);
@@ -85,7 +92,7 @@ export class FlvPlayer implements Consumer {
     this.options.onEnd(reason, code);
   }
 
-  private await(): void {
+  private awaitStream(): void {
     const { waitMs } = this.options;
     this.timer ??= setTimeout(() => {
       if (this.hasHead) this.close(`the stream ended ${waitMs} ms ago`);

@@ -2,24 +2,28 @@
 // happens to a stream's bytes is the player's.
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { DolphinError, messageOf } from "../../base/errors.js";
+import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import { signature } from "../../base/version.js";
-import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
-import type { Vhost } from "../../conf/config.js";
 import type { Hub } from "../hub.js";
-import { FlvPlayer, notFound } from "./flv-player.js";
+import { peerOf } from "../peer.js";
+import { notFound, startFlvPlayer } from "./flv-player.js";
+import { findRoute } from "./route.js";
 
 /** From the connection to the end of a request's headers. */
 export const headersTimeoutMs = 5_000;
+/** After so much silence the system asks whether a connection's other end still exists. */
+export const keepAliveMs = 60_000;
 /** Longest request line and headers together. */
 export const maxHeaderBytes = 16 << 10;
 
-/** Makes the HTTP server of a process, not listening yet. `conn` is an id for a new connection, `null` when it is refused. */
+/** Makes the HTTP server of a process, not listening yet. */
 export function createHttpServer(hub: Hub, log: Log): NodeServer {
   const server = createServer(
     {
       noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveMs,
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: headersTimeoutMs,
       requestTimeout: headersTimeoutMs,
@@ -44,74 +48,46 @@ function serve(hub: Hub, log: Log, request: IncomingMessage, response: ServerRes
   }
   try {
     play(hub, log, request, response, headers);
-  } catch (error) {
-    if (!(error instanceof DolphinError)) throw error;
-    log.warn({ event: "http.refused", code: error.code, peer: peerOf(request.socket), url: request.url?.slice(0, 200) }, error.message);
-    notFound(response, headers);
+  } catch (thrown) {
+    const { code, message, cause } = asDolphinError(thrown);
+    const line = { event: "http.refused", code, peer: peerOf(request.socket), url: request.url?.slice(0, 200) };
+    if (code === "INTERNAL") log.error({ ...line, err: cause }, message);
+    else if (code === "FLV_NOT_FOUND") log.info(line, message);
+    else log.warn(line, message);
+    if (response.socket === null) request.socket.destroy();
+    else notFound(response, headers);
   }
 }
 
 function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse, headers: Record<string, string>): void {
-  const { vhost, stream } = wanted(hub, request);
+  const { vhost, request: stream } = findRoute(request.url ?? "/", request.headers.host ?? "", (name) => hub.vhost(name));
   if (request.method === "HEAD") {
     response.writeHead(200, { ...headers, "Content-Type": "video/x-flv", Connection: "close" }).end();
     return;
   }
-  const { socket } = request;
+  const { socket } = response;
+  if (socket === null) throw new DolphinError("FLV_REQUEST", "a request behind an unfinished one: a stream has no end to wait for");
+  const source = hub.source(vhost, stream);
   const startedAtMs = Date.now();
   const streamLog = log.child({ peer: peerOf(socket), vhost: vhost.name, app: stream.app, stream: stream.stream });
   const { hasAudio, hasVideo, guessHasAv } = vhost.httpRemux;
-  const writtenBefore = socket.bytesWritten;
   hub.traffic.players += 1;
   streamLog.info({ event: "play.started", protocol: "flv" });
-  new FlvPlayer({
+  startFlvPlayer({
     response,
-    source: hub.source(vhost, stream),
+    socket,
+    source,
     headers,
     waitMs: hub.setup.config.dolphin.flvWaitMs,
     announces: guessHasAv && hasAudio && hasVideo ? null : { audio: hasAudio, video: hasVideo },
     traffic: hub.traffic,
     onEnd: (reason, code) => {
       hub.traffic.players -= 1;
-      const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: socket.bytesWritten - writtenBefore };
+      const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: socket.bytesWritten };
       if (code === undefined) streamLog.info(line);
       else streamLog.warn(line);
     },
   });
-}
-
-/** Which stream a request is for. Throws FLV_NOT_FOUND for what no vhost's mount gives, and the codes of names and vhosts. */
-function wanted(hub: Hub, request: IncomingMessage): { vhost: Vhost; stream: StreamRequest } {
-  const [path, query] = splitOnce(request.url ?? "/", "?");
-  const decoded = decode(path);
-  const extension = decoded.lastIndexOf(".");
-  const host = (request.headers.host ?? "").replace(/:\d*$/, "");
-  const name = extension < 0 ? decoded : decoded.slice(0, extension);
-  const slash = name.lastIndexOf("/");
-  const stream = resolveStream(`rtmp://${host}${name.slice(0, slash)}`, "", `${name.slice(slash + 1)}${query === "" ? "" : `?${query}`}`);
-  const vhost = hub.vhost(stream.vhost);
-  if (!vhost.httpRemux.enabled || slash <= 0 || !matchesMount(vhost, decoded)) {
-    throw new DolphinError(
-      "FLV_NOT_FOUND",
-      `no stream is mounted there; the vhost ${vhost.name} mounts ${vhost.httpRemux.enabled ? vhost.httpRemux.mount : "none"}`,
-    );
-  }
-  return { vhost, stream };
-}
-
-/** A mount such as `[vhost]/[app]/[stream].flv` gives every path of its extension with as many parts or more. */
-function matchesMount(vhost: Vhost, path: string): boolean {
-  const { mount } = vhost.httpRemux;
-  const extension = mount.slice(mount.lastIndexOf("."));
-  return path.endsWith(extension) && path.split("/").length >= mount.replace("[vhost]", "").split("/").length;
-}
-
-function decode(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    throw new DolphinError("FLV_NOT_FOUND", "the path is not properly percent-encoded");
-  }
 }
 
 function commonHeaders(hub: Hub, request: IncomingMessage): Record<string, string> {
@@ -135,6 +111,14 @@ function refuse(log: Log, error: Error, socket: Socket): void {
     socket.destroy();
     return;
   }
+  if (socket.bytesWritten > 0) {
+    log.warn(
+      { event: "http.refused", code: "FLV_REQUEST", peer: peerOf(socket), err: messageOf(error) },
+      "no request behind the one under way",
+    );
+    socket.destroy(); // a status here would land in the middle of a stream
+    return;
+  }
   const status =
     errno === "HPE_HEADER_OVERFLOW"
       ? "431 Request Header Fields Too Large"
@@ -143,13 +127,4 @@ function refuse(log: Log, error: Error, socket: Socket): void {
         : "400 Bad Request";
   log.warn({ event: "http.refused", code: "FLV_REQUEST", peer: peerOf(socket), err: messageOf(error) }, status);
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-}
-
-function peerOf(socket: Socket): string {
-  return `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
-}
-
-function splitOnce(text: string, mark: string): [before: string, after: string] {
-  const at = text.indexOf(mark);
-  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
 }

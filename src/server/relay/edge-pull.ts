@@ -8,7 +8,9 @@ import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import { controlEvent, messageType, type Message } from "../../codec/rtmp/message.js";
+import { isSampleAccess } from "../../codec/rtmp/metadata.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
+import { formatEndpoint } from "../../conf/endpoint.js";
 import type { Source } from "../../stream/source.js";
 import { RtmpClient } from "../rtmp/client.js";
 import { candidate, failed, makePass, succeeded, type Pass, type Upstreams } from "./upstreams.js";
@@ -51,8 +53,7 @@ export class EdgePull {
 
   /** The upstream that it pulls from, for people. */
   get from(): string {
-    const { host, port } = candidate(this.pass);
-    return `${host}:${port}`;
+    return formatEndpoint(candidate(this.pass));
   }
 
   /** Somebody watches (again). */
@@ -103,6 +104,7 @@ export class EdgePull {
       case messageType.audio:
       case messageType.video:
       case messageType.data:
+        if (message.type === messageType.data && isSampleAccess(message.payload)) return;
         if (!this.isPublishing) this.publish();
         this.hasHeard = true;
         source.push(message.type, message.timestamp, message.payload);
@@ -135,7 +137,7 @@ export class EdgePull {
     this.client = null;
     this.stopTimer();
     this.unpublish();
-    const pauseMs = failed(this.pass);
+    const pauseMs = failed(this.pass, reason.code);
     log.warn({ event: "pull.lost", code: reason.code, upstream, next: this.from, pauseMs }, reason.message);
     if (pauseMs === 0) this.connect();
     else this.timer = setTimeout(() => this.connect(), pauseMs);
@@ -146,7 +148,7 @@ export class EdgePull {
     if (this.options.isOwnOrigin) return;
     this.stopTimer();
     this.timer = setTimeout(() => {
-      if (!this.hasHeard) this.client?.close(new DolphinError("RELAY_TIMEOUT", `${this.from} sent no media for ${silenceTimeoutMs} ms`));
+      if (!this.hasHeard) this.client?.close(new DolphinError("RELAY_SILENT", `${this.from} sent no media for ${silenceTimeoutMs} ms`));
       else {
         this.hasHeard = false;
         this.watch();

@@ -5,6 +5,7 @@ import type { Log } from "../../base/log.js";
 import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
+import { formatEndpoint } from "../../conf/endpoint.js";
 import type { Publication, Publisher } from "../publication.js";
 import { RtmpClient } from "../rtmp/client.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
@@ -86,12 +87,12 @@ export class EdgePush implements Publication {
     if (this.isClosed) return;
     const { pass, log } = this.options;
     this.outlet.connect(null);
-    failed(pass);
-    if (this.hasSent || isExhausted(pass)) {
+    failed(pass, reason.code);
+    if (this.hasSent || reason.code === "RTMP_BUSY" || isExhausted(pass)) {
       this.end(reason);
       return;
     }
-    log.warn({ event: "push.retried", code: reason.code, upstream: endpointText(pass) }, reason.message);
+    log.warn({ event: "push.retried", code: reason.code, upstream: formatEndpoint(candidate(pass)) }, reason.message);
     this.client = this.connect();
   }
 
@@ -99,9 +100,4 @@ export class EdgePush implements Publication {
     this.close();
     this.options.publisher.onEnded(reason);
   }
-}
-
-function endpointText(pass: Pass): string {
-  const { host, port } = candidate(pass);
-  return `${host}:${port}`;
 }

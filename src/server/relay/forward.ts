@@ -5,6 +5,7 @@ import { withSetDataFrame } from "../../codec/rtmp/metadata.js";
 import { mediaStreamId, messageType } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint } from "../../conf/config.js";
+import { formatEndpoint } from "../../conf/endpoint.js";
 import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import { RtmpClient, upnodeArgs } from "../rtmp/client.js";
@@ -83,7 +84,6 @@ export class Forward {
   }
 
   private get upstream(): string {
-    const { host, port } = this.options.endpoint;
-    return `${host}:${port}`;
+    return formatEndpoint(this.options.endpoint);
   }
 }

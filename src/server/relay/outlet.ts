@@ -6,6 +6,9 @@ import type { RtmpClient } from "../rtmp/client.js";
 /** Bytes that may wait for an upstream: before it has accepted, or while its socket is full. */
 export const maxOutletBytes = 4 << 20;
 
+/** What a waiting message takes beside its payload, so that many small ones count. */
+const messageOverhead = 128;
+
 /** The queue before one upstream. `close` forgets what it holds. */
 export class Outlet {
   private client: RtmpClient | null = null;
@@ -20,7 +23,7 @@ export class Outlet {
 
   push(message: Message): void {
     this.pending.push(message);
-    this.pendingBytes += message.payload.length;
+    this.pendingBytes += message.payload.length + messageOverhead;
     if (this.client !== null) this.immediate ??= setImmediate(this.flush);
   }
 

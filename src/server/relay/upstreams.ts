@@ -1,6 +1,7 @@
 // The upstream servers of a vhost, and which of them to try next. What one relay learns of a dead server serves all
 // relays of the vhost: they share the preferred index. A relay walks the list once without a pause, and only a whole
 // pass without success makes it wait.
+import type { ErrorCode } from "../../base/errors.js";
 import type { Endpoint } from "../../conf/config.js";
 
 /** The pause after the first fruitless pass; it doubles up to the longest. */
@@ -41,11 +42,15 @@ export function succeeded(pass: Pass): void {
   pass.upstreams.preferred = pass.index;
 }
 
-/** Notes that the candidate failed, moves on, and returns how long to wait before the next (ms): 0 within a pass. */
-export function failed(pass: Pass): number {
+/**
+ * Notes that the candidate failed, moves on, and returns how long to wait before the next (ms): 0 within a pass. Only a
+ * server that could not be reached is one that others should not try first: a missing stream is this relay's own.
+ */
+export function failed(pass: Pass, code: ErrorCode): number {
   const { endpoints, preferred } = pass.upstreams;
   const next = (pass.index + 1) % endpoints.length;
-  if (preferred === pass.index) pass.upstreams.preferred = next;
+  const isDown = code === "RELAY_CONNECT" || code === "RELAY_TIMEOUT";
+  if (isDown && preferred === pass.index) pass.upstreams.preferred = next;
   pass.index = next;
   pass.failures += 1;
   if (pass.failures % endpoints.length !== 0) return 0;

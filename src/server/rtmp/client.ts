@@ -4,7 +4,7 @@
 //   connecting ─▶ handshake ─▶ connect ─▶ createStream ─▶ play | publish ─▶ started ─▶ closed
 //        └──────────── any refusal, time-out or end ─────────────────────────────────────▲
 import { createConnection, type Socket } from "node:net";
-import { DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
+import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
 import { signature, version } from "../../base/version.js";
 import { asObject, type AmfObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { makeCommand, parseCommand } from "../../codec/rtmp/command.js";
@@ -12,6 +12,7 @@ import { Engine } from "../../codec/rtmp/engine.js";
 import { controlEvent, controlMessage, mediaStreamId, messageType, userControl, type Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint } from "../../conf/config.js";
+import { formatEndpoint } from "../../conf/endpoint.js";
 import { sharedRead } from "../shared-read.js";
 
 /** How long an upstream may take from the first packet of the connection to the start of the stream. */
@@ -104,7 +105,7 @@ export class RtmpClient {
   private get doing(): string {
     const { endpoint, purpose } = this.options;
     const act = this.phase === "connecting" ? "connecting to" : this.phase === "started" ? `${purpose}ing on` : `asking to ${purpose} on`;
-    return `${act} ${endpoint.host}:${endpoint.port}`;
+    return `${act} ${formatEndpoint(endpoint)}`;
   }
 
   private fail(code: ErrorCode, message: string, cause?: unknown): void {
@@ -116,8 +117,8 @@ export class RtmpClient {
     try {
       run();
     } catch (error) {
-      if (!(error instanceof DolphinError)) throw error;
-      this.fail("RELAY_REFUSED", `${error.message} (${error.code}) while ${this.doing}`, error);
+      const { code, message } = asDolphinError(error);
+      this.fail(code === "INTERNAL" ? code : "RELAY_REFUSED", `${message} (${code}) while ${this.doing}`, error);
     }
   }
 
@@ -218,7 +219,8 @@ export class RtmpClient {
 
   private refuse(information: AmfObject | null): void {
     const words = [information?.["code"], information?.["description"]].filter((word) => typeof word === "string");
-    this.fail("RELAY_REFUSED", `the upstream refused: ${words.join(" ")} while ${this.doing}`);
+    const isBusy = information?.["code"] === "NetStream.Publish.BadName"; // the stream is there: another server would make it two
+    this.fail(isBusy ? "RTMP_BUSY" : "RELAY_REFUSED", `the upstream refused: ${words.join(" ")} while ${this.doing}`);
   }
 }
 

@@ -55,13 +55,11 @@ export class RtmpPlayer implements Consumer {
     this.isPaused = true;
   }
 
-  /** Goes on after a pause like a new player, with what the stream has to start with. */
+  /** Goes on after a pause with the next key frame: time only goes forward. */
   resume(): void {
-    const seat = this.seat;
-    if (seat === null || !this.isPaused) return;
+    if (this.seat === null || !this.isPaused) return;
     this.isPaused = false;
-    this.seat = this.options.source.add(this.tap, this);
-    this.options.source.remove(this.tap, seat);
+    this.options.source.rejoin(this.tap, this.seat);
   }
 
   /** Gives the seat back; again does nothing. */

@@ -4,7 +4,7 @@
 //   new ─connect─▶ idle ─publish─▶ publishing ─FCUnpublish, closeStream─▶ idle …
 //                       ─play────▶ playing ─────closeStream────────────▶ idle …
 import type { Socket } from "node:net";
-import { DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
+import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { amf0Body, makeStatus, parseCommand, type Command } from "../../codec/rtmp/command.js";
@@ -13,9 +13,13 @@ import { controlMessage, messageType, type Message } from "../../codec/rtmp/mess
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/config.js";
 import type { Hub } from "../hub.js";
+import { peerOf } from "../peer.js";
 import type { Publication, Publisher } from "../publication.js";
+import { countCommand, type CommandRate } from "./command-rate.js";
+import { Deadline } from "./deadline.js";
 import { acknowledged, connected, fmleNotice, liveNotice, playPaused, playStarted, publishEnded } from "./dialogue.js";
 import { RtmpPlayer } from "./player.js";
+import { PublisherWatch } from "./publisher-watch.js";
 
 /** From the first byte to `connect`. A total, so that dripping bytes buys no time. */
 export const loginTimeoutMs = 10_000;
@@ -23,17 +27,23 @@ export const loginTimeoutMs = 10_000;
 export const firstUseTimeoutMs = 30_000;
 /** From the end of a stream to the next one on the same connection. */
 export const nextUseTimeoutMs = 180_000;
-/** Commands that one connection may send in a second. */
-export const maxCommandsPerSecond = 100;
+/** Bytes of answers that may wait for a peer that asks and does not read. */
+export const maxUnreadAnswerBytes = 64 << 10;
 /** How long the last words to a peer may take before its socket is destroyed. */
 const farewellMs = 1_000;
 const unknownVhostChunkSize = 60_000;
+
+/** The status that a client shows when what it asked for is refused. */
+const refusals: ReadonlyMap<string, string> = new Map([
+  ["asking to play", "NetStream.Play.Failed"],
+  ["asking to publish", "NetStream.Publish.BadName"],
+]);
 
 type State =
   | { readonly at: "new" }
   | { readonly at: "idle" }
   | { readonly at: "playing"; readonly player: RtmpPlayer }
-  | { readonly at: "publishing"; readonly publication: Publication; readonly vhost: Vhost };
+  | { readonly at: "publishing"; readonly publication: Publication; readonly watch: PublisherWatch };
 
 export interface SessionOptions {
   readonly socket: Socket;
@@ -54,10 +64,13 @@ export class RtmpSession {
   private readonly onEnd: () => void;
   private readonly engine: Engine;
   private readonly startedAtMs = Date.now();
+  private readonly connectionLog: Log;
+  /** The connection's log, with the stream while it has one. */
   private log: Log;
   private state: State = { at: "new" };
   private isClosed = false;
-  private timer: NodeJS.Timeout | null = null;
+  private readonly deadline = new Deadline();
+  private readonly rate: CommandRate = { commands: 0, sinceMs: 0 };
   /** What the connection is at, for the sentence of an error. */
   private doing = "handshaking";
   private tcUrl = "";
@@ -67,22 +80,18 @@ export class RtmpSession {
   private edgeName: string | null = null;
   private hasStream = false;
   private isFmle = false;
-  private lastMediaAtMs = 0;
-  private commands = 0;
-  private commandsSinceMs = 0;
+  private unreadAnswerBytes = 0;
 
   constructor({ socket, conn, hub, log, onEnd }: SessionOptions) {
-    this.peer = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
+    this.peer = peerOf(socket);
     this.socket = socket;
     this.conn = conn;
     this.hub = hub;
-    this.log = log.child({ conn, peer: this.peer });
+    this.connectionLog = log.child({ conn, peer: this.peer });
+    this.log = this.connectionLog;
     this.onEnd = onEnd;
     this.engine = new Engine("server", {
-      onSend: (bytes) => {
-        hub.traffic.bytesOut += bytes.length;
-        socket.write(bytes);
-      },
+      onSend: (bytes) => this.answer(bytes),
       onOpen: () => (this.doing = "waiting for connect"),
       onMessage: (message) => this.receive(message),
     });
@@ -99,11 +108,10 @@ export class RtmpSession {
   }
 
   /** Ends the connection: with a code it is a failure and a warning, without one ordinary life. Again does nothing. */
-  close(reason: string, code?: ErrorCode): void {
+  close(reason: string, code?: ErrorCode, cause?: unknown): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    if (this.timer !== null) clearTimeout(this.timer);
-    const { state } = this;
+    this.deadline.clear();
     this.leave();
     this.socket.destroySoon(); // what was said last still goes out …
     setTimeout(() => this.socket.destroy(), farewellMs).unref(); // … unless the peer does not take it
@@ -113,12 +121,12 @@ export class RtmpSession {
       code,
       reason,
       doing: this.doing,
-      was: state.at,
       durMs: Date.now() - this.startedAtMs,
       bytesIn: this.engine.bytesIn,
       bytesOut,
     };
-    if (code === undefined) this.log.info(line);
+    if (code === undefined) this.tell(line);
+    else if (code === "INTERNAL") this.log.error({ ...line, err: cause });
     else this.log.warn(line);
     this.onEnd();
   }
@@ -126,7 +134,7 @@ export class RtmpSession {
   private publishStarted(): void {
     if (this.isFmle) this.engine.write([fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.")]);
     this.engine.write([makeStatus("status", "NetStream.Publish.Start", "Started publishing stream.")]);
-    this.log.info({ event: "publish.started" });
+    this.tell({ event: "publish.started" });
   }
 
   private publishRefused(reason: DolphinError): void {
@@ -134,17 +142,27 @@ export class RtmpSession {
     this.close(reason.message, reason.code);
   }
 
+  /** Sends what the dialogue says. A peer that asks on and on and reads nothing is let go. */
+  private answer(bytes: Buffer): void {
+    if (this.isClosed) return;
+    if (this.unreadAnswerBytes > maxUnreadAnswerBytes) {
+      this.close("it asks and does not read the answers", "RTMP_SLOW");
+      return;
+    }
+    this.hub.traffic.bytesOut += bytes.length;
+    this.unreadAnswerBytes += bytes.length;
+    this.socket.write(bytes, () => (this.unreadAnswerBytes -= bytes.length));
+  }
+
   /** Runs what a peer's bytes lead to: the one place where their errors end. */
   private guard(run: () => void): void {
     try {
       run();
-    } catch (error) {
-      if (!(error instanceof DolphinError)) throw error;
-      if (this.state.at === "idle" && this.doing === "play")
-        this.engine.write([makeStatus("error", "NetStream.Play.Failed", error.message)]);
-      if (this.state.at === "idle" && this.doing === "publish")
-        this.engine.write([makeStatus("error", "NetStream.Publish.BadName", error.message)]);
-      this.close(error.message, error.code);
+    } catch (thrown) {
+      const error = asDolphinError(thrown);
+      const refusal = this.state.at === "idle" ? refusals.get(this.doing) : undefined;
+      if (refusal !== undefined) this.engine.write([makeStatus("error", refusal, error.message)]);
+      this.close(error.message, error.code, error.cause);
     }
   }
 
@@ -170,12 +188,12 @@ export class RtmpSession {
   /** Media outside of publishing is what was under way when the publisher stopped: it goes nowhere. */
   private media(message: Message): void {
     if (this.state.at !== "publishing") return;
-    this.lastMediaAtMs = Date.now();
+    this.state.watch.heard();
     this.state.publication.push(message);
   }
 
   private command(command: Command): void {
-    this.countCommand();
+    countCommand(this.rate, Date.now());
     const { name, transaction } = command;
     if (name === "connect") {
       this.connect(command);
@@ -225,7 +243,7 @@ export class RtmpSession {
     this.app = text(properties?.["app"]);
     const objectEncoding = properties?.["objectEncoding"] === 3 ? 3 : 0;
     this.recognise(args[1]);
-    const vhost = this.vhostOfConnect();
+    const vhost = this.hub.vhostOfUrl(this.tcUrl, this.app);
     this.chunkSize = vhost?.chunkSize ?? unknownVhostChunkSize;
     if (vhost !== null && vhost.inAckSizeBytes > 0) this.engine.setAckWindow(vhost.inAckSizeBytes);
     const windowBytes = vhost?.outAckSizeBytes ?? 0;
@@ -251,16 +269,6 @@ export class RtmpSession {
     if (!isEdge && edgeKey !== "" && members?.["dolphin_edge"] === edgeKey) this.edgeName = text(members["dolphin_name"]);
   }
 
-  /** The vhost that the tcUrl alone names; a refusal waits for the stream, which may name another. */
-  private vhostOfConnect(): Vhost | null {
-    try {
-      return this.hub.vhost(resolveStream(this.tcUrl, this.app, "stream").vhost);
-    } catch (error) {
-      if (error instanceof DolphinError) return null;
-      throw error;
-    }
-  }
-
   private fcPublish(transaction: number): void {
     const isHaivision = this.hasStream && !this.isFmle; // it asks for the stream first, and for the notice here
     this.isFmle = !isHaivision;
@@ -271,23 +279,26 @@ export class RtmpSession {
   private publish({ args }: Command): void {
     const { request, vhost } = this.ask("publish", args[1]);
     const { hub } = this;
-    this.lastMediaAtMs = 0;
     const publisher: Publisher = {
       peer: this.edgeName ?? this.peer,
       onStarted: () => this.publishStarted(),
       onEnded: (reason) => this.publishRefused(reason),
       pause: () => void this.socket.pause(),
       resume: () => {
-        this.lastMediaAtMs = Date.now();
+        if (this.state.at === "publishing") this.state.watch.heard();
         this.socket.resume();
       },
     };
     const publication = hub.publish(vhost, request, publisher);
-    this.state = { at: "publishing", publication, vhost };
+    this.deadline.clear();
+    const watch = new PublisherWatch({
+      timeouts: vhost.publish,
+      isPaused: () => this.socket.isPaused(),
+      onSilent: (reason, code) => this.close(reason, code),
+    });
+    this.state = { at: "publishing", publication, watch };
+    this.doing = "publishing";
     if (this.edgeName === null) hub.traffic.publishers += 1;
-    this.expect(vhost.publish.firstPacketTimeoutMs, "the publisher sent no media", () =>
-      this.checkPublisher(vhost.publish.normalTimeoutMs),
-    );
   }
 
   private play({ args }: Command): void {
@@ -296,7 +307,7 @@ export class RtmpSession {
     const source = hub.source(vhost, request);
     this.setChunkSize(vhost.chunkSize);
     this.engine.write(playStarted());
-    this.log.info({ event: "play.started" });
+    this.tell({ event: "play.started" });
     const player = new RtmpPlayer({
       socket,
       source,
@@ -306,18 +317,19 @@ export class RtmpSession {
       onLive: (isLive) => this.engine.write([liveNotice(isLive)]),
     });
     this.state = { at: "playing", player };
+    this.doing = "playing";
     if (this.edgeName === null) hub.traffic.players += 1;
-    this.expectNothing();
+    this.deadline.clear();
   }
 
   /** What publish and play have in common: allowed now, a name that is one, a vhost that serves it. */
   private ask(what: "publish" | "play", name: AmfValue): { request: StreamRequest; vhost: Vhost } {
     if (this.state.at !== "idle") throw new DolphinError("RTMP_STATE", `${what} came while ${this.state.at}`);
-    this.doing = what;
+    this.doing = `asking to ${what}`;
     if (typeof name !== "string") throw new DolphinError("RTMP_COMMAND", `${what} names no stream`);
     const request = resolveStream(this.tcUrl, this.app, name);
     const vhost = this.hub.vhost(request.vhost);
-    this.log = this.log.child({ vhost: vhost.name, app: request.app, stream: request.stream });
+    this.log = this.connectionLog.child({ vhost: vhost.name, app: request.app, stream: request.stream });
     return { request, vhost };
   }
 
@@ -357,41 +369,22 @@ export class RtmpSession {
       state.player.close();
     } else if (state.at === "publishing") {
       if (this.edgeName === null) traffic.publishers -= 1;
+      state.watch.close();
       state.publication.close();
-      this.log.info({ event: "publish.ended" });
+      this.tell({ event: "publish.ended" });
     }
     this.state = { at: "idle" };
   }
 
-  /** Closes the connection when `ms` go by before the next expectation, unless `instead` is to decide then. */
-  private expect(ms: number, otherwise: string, instead?: () => void): void {
-    this.expectNothing();
-    this.timer = setTimeout(instead ?? (() => this.close(`${otherwise} within ${ms} ms`, "RTMP_TIMEOUT")), ms);
+  /** Closes the connection when `ms` go by before the next expectation. */
+  private expect(ms: number, otherwise: string): void {
+    this.deadline.set(ms, () => this.close(`${otherwise} within ${ms} ms`, "RTMP_TIMEOUT"));
   }
 
-  private expectNothing(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
-  }
-
-  /** Looks once a period whether media came in it; while reading is paused the silence is ours. */
-  private checkPublisher(periodMs: number): void {
-    if (!this.socket.isPaused() && Date.now() - this.lastMediaAtMs > periodMs) {
-      this.close(`the publisher sent no media for ${periodMs} ms`, "RTMP_IDLE");
-      return;
-    }
-    this.expect(periodMs, "", () => this.checkPublisher(periodMs));
-  }
-
-  private countCommand(): void {
-    const now = Date.now();
-    if (now - this.commandsSinceMs > 1000) {
-      this.commands = 0;
-      this.commandsSinceMs = now;
-    }
-    if (++this.commands > maxCommandsPerSecond) {
-      throw new DolphinError("RTMP_FLOOD", `more than ${maxCommandsPerSecond} commands in a second`);
-    }
+  /** A line of ordinary life. What the box's own edges do is told by them, in the name of those whom they serve. */
+  private tell(line: object): void {
+    if (this.edgeName === null) this.log.info(line);
+    else this.log.debug(line);
   }
 }
 

@@ -130,15 +130,18 @@ test("source: consumers stay when the publisher leaves, and go on with the next 
   assert.deepEqual(timed(consumer).slice(2), ["key 9 at 50", "inter 49 at 90"]);
 });
 
-test("source: a pull that changes its origin is a splice", () => {
-  const owned = new Owned({ timeline: "follow" });
-  const { consumer } = owned.join();
-  owned.source.publish(owned.publisher);
-  owned.push("key", 5000);
-  owned.source.splice();
-  owned.push("key", 100);
-  mock.timers.tick(350);
-  assert.deepEqual(timed(consumer), ["key 5000 at 5000", "key 100 at 5010"]);
+test("source: a pull that changes its origin goes on after the last time, wherever the new clock stands", () => {
+  for (const restart of [100, 90_000]) {
+    const owned = new Owned({ timeline: "adopt" });
+    const { consumer } = owned.join();
+    owned.source.publish(owned.publisher);
+    owned.push("key", 5000);
+    owned.source.unpublish(owned.publisher);
+    owned.source.publish({});
+    owned.push("key", restart);
+    mock.timers.tick(350);
+    assert.deepEqual(timed(consumer), ["key 5000 at 5000", `key ${restart} at 5010`]);
+  }
 });
 
 test("source: nothing of one publisher is given to who joins under the next", () => {

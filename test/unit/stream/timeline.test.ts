@@ -43,7 +43,7 @@ const rows: { name: string; mode: Mode; inputs: Parameters<typeof times>[1]; out
     inputs: [0xffffffd8, 0, 40],
     out: [0xffffffd8, 0x100000000, 0x100000028],
   },
-  { name: "follow makes 10 ms of a jump", mode: "follow", inputs: [5000, 9000, 9040], out: [5000, 5010, 5050] },
+  { name: "adopt makes 10 ms of a jump", mode: "adopt", inputs: [5000, 9000, 9040], out: [5000, 5010, 5050] },
   { name: "a splice before anything came changes nothing", mode: "full", inputs: ["splice", 5000, 5040], out: [0, 40] },
   {
     name: "a splice is a step of 10 ms, wherever the new clock begins",
@@ -129,8 +129,9 @@ const inputs = fc.array(
   { maxLength: 60 },
 );
 
-for (const mode of ["full", "zero", "follow"] as const) {
-  test(`timeline: ${mode} never goes back within a type, and a splice not within any`, () => {
+for (const mode of ["full", "zero", "adopt", "follow"] as const) {
+  const splices = mode === "follow" ? "" : ", and a splice not within any"; // to the same clock an edge's splice is none
+  test(`timeline: ${mode} never goes back within a type${splices}`, () => {
     fc.assert(
       fc.property(inputs, (list) => {
         const latest = new Map<number, number>();
@@ -145,7 +146,7 @@ for (const mode of ["full", "zero", "follow"] as const) {
           const [type] = input;
           const time = out[at++]!;
           assert.ok(Number.isInteger(time) && time >= (latest.get(type) ?? 0), `${time} after ${latest.get(type)}`);
-          if (isSpliced && type !== data) {
+          if (isSpliced && type !== data && splices !== "") {
             for (const before of latest.values()) assert.ok(time >= before);
             isSpliced = false;
           }
@@ -156,3 +157,14 @@ for (const mode of ["full", "zero", "follow"] as const) {
     );
   });
 }
+
+test("timeline: an edge of the box's own origin takes every forward time as it is, so that all edges agree", () => {
+  const timeline = makeTimeline("follow");
+  assert.equal(advance(timeline, 9, 5000), 5000);
+  assert.equal(advance(timeline, 9, 9000), 9000, "what it missed is missing, not squeezed");
+  splice(timeline);
+  assert.equal(advance(timeline, 9, 9040), 9040, "a new connection to the same origin changes nothing");
+  splice(timeline);
+  assert.equal(advance(timeline, 9, 0), 9050, "an origin that began anew does not send viewers back");
+  assert.equal(advance(timeline, 9, 40), 9090);
+});

@@ -1,0 +1,51 @@
+// Watches whether a publisher still sends, and whether what it sends still goes on: a stream whose publisher has vanished
+// would otherwise be busy for ever.
+import type { ErrorCode } from "../../base/errors.js";
+import type { Vhost } from "../../conf/config.js";
+import { Deadline } from "./deadline.js";
+
+export interface PublisherWatchOptions {
+  readonly timeouts: Vhost["publish"];
+  /** Whether reading from the publisher is paused, so that the silence is not its own. */
+  readonly isPaused: () => boolean;
+  /** Called once, when it has been silent for too long. */
+  readonly onSilent: (reason: string, code: ErrorCode) => void;
+}
+
+/** The watch over one publisher. `close` ends it. */
+export class PublisherWatch {
+  private readonly options: PublisherWatchOptions;
+  private readonly deadline = new Deadline();
+  private lastMediaAtMs = Date.now();
+  private hasMedia = false;
+
+  constructor(options: PublisherWatchOptions) {
+    this.options = options;
+    this.await();
+  }
+
+  /** Media has come, or may come again after a pause of ours. */
+  heard(): void {
+    this.lastMediaAtMs = Date.now();
+    if (this.hasMedia) return;
+    this.hasMedia = true;
+    this.await();
+  }
+
+  close(): void {
+    this.deadline.clear();
+  }
+
+  private get limitMs(): number {
+    const { firstPacketTimeoutMs, normalTimeoutMs } = this.options.timeouts;
+    return this.hasMedia ? normalTimeoutMs : firstPacketTimeoutMs;
+  }
+
+  /** One timer a period, not one a packet. */
+  private await(): void {
+    const restMs = this.limitMs - (Date.now() - this.lastMediaAtMs);
+    if (restMs > 0) this.deadline.set(restMs, () => this.await());
+    else if (this.options.isPaused()) this.options.onSilent(`the way to the origin took nothing for ${this.limitMs} ms`, "RELAY_TIMEOUT");
+    else this.options.onSilent(`the publisher sent no media for ${this.limitMs} ms`, "RTMP_IDLE");
+  }
+}
