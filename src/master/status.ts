@@ -40,6 +40,8 @@ export interface StreamStatus {
   readonly players: number;
   /** Players of each process that has any. */
   readonly playersOf: Readonly<Record<string, number>>;
+  /** How many edges pull it from the box's own origin. */
+  readonly edges: number;
   readonly video: string;
   readonly audio: string;
   readonly bytesIn: number;
@@ -103,6 +105,7 @@ function mergeOne(sightings: readonly Sighting[]): StreamStatus {
     state: source === null ? "wait" : source === pulled ? "pull" : "publish",
     source: source === null ? null : { process: source.process, peer: source.report.from },
     players: viewed.reduce((sum, { report }) => sum + report.players, 0),
+    edges: sightings.reduce((sum, { report }) => sum + report.edges, 0),
     playersOf: Object.fromEntries(viewed.map(({ process, report }) => [process, report.players])),
     video: codecs("video"),
     audio: codecs("audio"),

@@ -41,6 +41,7 @@ export interface Status {
     readonly state: string;
     readonly players: number;
     readonly playersOf: Readonly<Record<string, number>>;
+    readonly edges: number;
     readonly video: string;
     readonly audio: string;
   }[];

@@ -3,10 +3,14 @@
 import type { Cleanup, Dolphin } from "./dolphin.js";
 import { player, type RtmpPlayer } from "./rtmp-client.js";
 import type { ConnectOptions } from "./rtmp-connection.js";
+import { eventually } from "./wait.js";
 
 const maxTries = 100;
 
-/** One player at each edge, in the order of their names. They are closed after the test. */
+/**
+ * One player at each edge, in the order of their names, with every edge's pull at the origin: whoever publishes now is seen
+ * from the first message on. They are closed after the test.
+ */
 export async function playerAtEachEdge(t: Cleanup, dolphin: Dolphin, url: string, options: ConnectOptions = {}): Promise<RtmpPlayer[]> {
   const wanted = edgePids(dolphin);
   const found = new Map<number, RtmpPlayer>();
@@ -22,6 +26,10 @@ export async function playerAtEachEdge(t: Cleanup, dolphin: Dolphin, url: string
     found.set(serverPid, viewer);
     t.after(() => viewer.close());
   }
+  const stream = new URL(url).pathname.split("/").at(-1);
+  const isPulled = async (): Promise<boolean> =>
+    (await dolphin.status()).streams.some((one) => one.stream === stream && one.edges === wanted.length);
+  await eventually(isPulled, { what: `${wanted.length} edges that pull ${stream}` });
   return wanted.flatMap((pid) => found.get(pid) ?? []);
 }
 

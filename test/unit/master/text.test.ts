@@ -45,6 +45,7 @@ const box: BoxStatus = {
       source: { process: "edge-1", peer: "192.0.2.7:61000" },
       players: 10,
       playersOf: { "edge-1": 10 },
+      edges: 1,
       video: "h264",
       audio: "aac",
       bytesIn: 1,
