@@ -1,0 +1,47 @@
+// PlanB's words between the master and its proxies: which servers there are, how each fares, and what each proxy carries.
+// The master adds up what all proxies carry and gives the sum to each, so that N proxies do not all choose the same server.
+import type { Endpoint } from "../conf/config.js";
+
+/** How a server is chosen for a connection that no stream ties to one. */
+export type PolicyName = "least" | "round_robin" | "fill" | "hash" | "random2";
+
+/** A local server behind the proxies, as the master last knew it. */
+export interface BackendState {
+  /** `server-1`. */
+  readonly name: string;
+  readonly rtmp: Endpoint;
+  /** Null where it serves no HTTP. */
+  readonly http: Endpoint | null;
+  /** Whether it answered its last probe; one that did not gets no new connection. */
+  readonly isUp: boolean;
+  /** It keeps its connections and gets no new ones. */
+  readonly isDraining: boolean;
+  /** When it came up (ms since the epoch), for the slow start. */
+  readonly upSinceMs: number;
+  /** Share of the load relative to the others; above 0. */
+  readonly weight: number;
+  /** Connections after which `fill` goes on to the next server, and no policy gives more; null: no cap. */
+  readonly maxConnections: number | null;
+  /** What all proxies together carry to it. */
+  readonly connections: number;
+  readonly bytesPerSecond: number;
+}
+
+/** Where a stream is published; it holds while the publisher is connected. */
+export interface Lease {
+  /** `vhost/app/stream`. */
+  readonly key: string;
+  readonly backend: string;
+  /** The proxy that has the publisher. */
+  readonly proxy: string;
+  readonly sinceMs: number;
+}
+
+/** What one proxy carries to one server now, and since it started. */
+export interface Carried {
+  readonly backend: string;
+  readonly connections: number;
+  readonly total: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
