@@ -1,6 +1,7 @@
 // A checked tree → Config: names become fields, absent values their defaults. Values that could not be read were replaced
 // (and reported by check.ts) as values.ts says. What takes more than a row of the table is decided here.
-import type { Config, DolphinBlock, Vhost } from "./config.js";
+import { parseNetwork, parseWeight } from "./balance-values.js";
+import { type BalanceBlock, builtin, type Config, type DolphinBlock, policyNames, proxyHeaders, type Vhost } from "./config.js";
 import { isEdgeWithoutOrigin } from "./rules.js";
 import {
   type Block,
@@ -15,6 +16,7 @@ import {
   optionalNumberOf,
   optionalTextOf,
   textOf,
+  textsOf,
   valueOf,
   wordOf,
 } from "./tree.js";
@@ -51,17 +53,40 @@ function logLevel(root: Block): Config["log"]["level"] {
 }
 
 function buildDolphin(block: Block): DolphinBlock {
-  const cores = valueOf(block, "cores");
+  const balance = buildBalance(block);
+  const isForeignAlone = balance.server[0] !== builtin && !isGiven(block, "plan");
   return {
-    plan: wordOf(block, "plan", ["a", "single"]),
-    cores: typeof cores === "number" ? cores : "auto",
+    plan: isForeignAlone ? "b" : wordOf(block, "plan", ["a", "b", "single"]),
+    cores: countOf(block, "cores"),
     originProcess: wordOf(block, "origin_process", ["master", "child"]),
     controlSocket: optionalTextOf(block, "control_socket"),
     heartbeatTimeoutMs: numberOf(block, "heartbeat_timeout"),
     stopTimeoutMs: numberOf(block, "stop_timeout"),
     flvWaitMs: numberOf(block, "http_flv_wait"),
     pullLingerMs: numberOf(block, "pull_linger"),
+    balance,
   };
+}
+
+function buildBalance(block: Block): BalanceBlock {
+  return {
+    server: textsOf(block, "server"),
+    serverConf: optionalTextOf(block, "server_conf"),
+    servers: countOf(block, "servers"),
+    serverPorts: null,
+    policy: wordOf(block, "balance", policyNames),
+    routing: wordOf(block, "routing", ["auto", "stream", "connection"]),
+    weights: textsOf(block, "server_weight").flatMap((text) => parseWeight(text) ?? []),
+    maxServerConnections: optionalNumberOf(block, "server_max_connections"),
+    playWaitMs: numberOf(block, "play_wait"),
+    trustedProxies: textsOf(block, "trusted_proxies").flatMap((text) => parseNetwork(text) ?? []),
+    sendProxy: wordOf(block, "send_proxy", proxyHeaders),
+  };
+}
+
+function countOf(block: Block, name: string): number | "auto" {
+  const value = valueOf(block, name);
+  return typeof value === "number" ? value : "auto";
 }
 
 /** Of vhosts of one name the first counts. */

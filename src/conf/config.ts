@@ -29,7 +29,7 @@ export interface Config {
 
 /** What SRS has no words for: the root block `dolphin { … }`. Flags of the command line win over it. */
 export interface DolphinBlock {
-  readonly plan: "a" | "single";
+  readonly plan: "a" | "b" | "single";
   /** Worker processes; `auto` is what the CPU set and the cgroup allow. */
   readonly cores: number | "auto";
   /** Where PlanA's origin runs: in the master, or in a child of its own. */
@@ -44,6 +44,46 @@ export interface DolphinBlock {
   readonly flvWaitMs: number;
   /** How long an edge keeps pulling after its last player left. */
   readonly pullLingerMs: number;
+  readonly balance: BalanceBlock;
+}
+
+/** How a server is chosen for a connection that no stream ties to one. */
+export const policyNames = ["least", "round_robin", "fill", "hash", "random2"] as const;
+export type PolicyName = (typeof policyNames)[number];
+
+/** How a server is told who the client is, by what stands before the client's own bytes. */
+export const proxyHeaders = ["off", "v1", "v2", "srs"] as const;
+
+/** PlanB: the servers behind the proxies, and how connections are spread over them. */
+export interface BalanceBlock {
+  /** `builtin`, the path of an srs, or the words of any other server's command, with `{rtmp_port}` and the like in them. */
+  readonly server: readonly string[];
+  /** The configuration of a foreign server: a template for a command, the file itself for an srs; null: none of its own. */
+  readonly serverConf: string | null;
+  /** Servers; `auto`: one for each proxy. */
+  readonly servers: number | "auto";
+  /** Ports of the servers in their order, where somebody asks for certain ones; null: chosen. */
+  readonly serverPorts: { readonly rtmp: readonly number[]; readonly http: readonly number[] } | null;
+  readonly policy: PolicyName;
+  /** `stream`: all connections of a stream go to the server that it is published to; `auto`: so, unless every vhost is an edge. */
+  readonly routing: "auto" | "stream" | "connection";
+  /** Weights of the servers in their order, above 0; those beyond the list weigh 1. */
+  readonly weights: readonly number[];
+  /** Connections that one server gets at most; null: no cap. */
+  readonly maxServerConnections: number | null;
+  /** How long players wait for the publisher of their stream before they are sent to any server. */
+  readonly playWaitMs: number;
+  /** Networks (CIDR) from which the PROXY protocol is believed. */
+  readonly trustedProxies: readonly string[];
+  readonly sendProxy: (typeof proxyHeaders)[number];
+}
+
+/** The word for our own server. */
+export const builtin = "builtin";
+
+/** Whether the servers of PlanB are another program. */
+export function isForeign({ balance }: DolphinBlock): boolean {
+  return balance.server[0] !== builtin;
 }
 
 export interface Vhost {

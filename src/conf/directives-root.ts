@@ -12,14 +12,18 @@ import {
   served,
   namedBlock,
   text,
+  texts,
   whole,
   wholeOr,
   word,
 } from "./directives-row.js";
+import { policyNames, proxyHeaders } from "./config.js";
 
 /** The old words and those of pino: `verbose` is today's trace, `info` debug, `trace` info. An unknown word logs nothing. */
 const oldLevel = word(["verbose", "info", "trace", "warn", "error", "silent"], "silent");
 const level = word(["trace", "debug", "info", "warn", "error", "silent"], "silent");
+const aboutPlan = "`a`: one origin and edges; `b`: proxies before servers, the default before a foreign server; `single`: one process.";
+const aboutRouting = "`stream`: all of a stream to one server; `auto`: so, unless every vhost is an edge.";
 
 export const rootRows: readonly DirectiveRow[] = [
   ...rowsAt("root", [
@@ -82,7 +86,7 @@ export const rootRows: readonly DirectiveRow[] = [
   ]),
 
   ...rowsAt("dolphin", [
-    ["plan", word(["a", "single"], "a"), "a", served, "`a`: one origin and edges on every core; `single`: one process.", "strict"],
+    ["plan", word(["a", "b", "single"], "a"), "a", served, aboutPlan, "strict"],
     ["cores", wholeOr("auto", 1, 1024), "auto", served, "Worker processes; `auto`: what the CPU set and the cgroup allow.", "strict"],
     ["origin_process", word(["master", "child"], "master"), "master", served, "Where the origin of plan a runs.", "strict"],
     ["control_socket", text, null, served, "The Unix socket of the master; below the runtime folder when left out."],
@@ -90,6 +94,16 @@ export const rootRows: readonly DirectiveRow[] = [
     ["stop_timeout", decimal("s", 0, 86_400), "5", served, "How long a stop may take before what is left is killed.", "strict"],
     ["http_flv_wait", decimal("s", 0, 86_400), "10", served, "How long HTTP-FLV waits for a stream that is not published.", "strict"],
     ["pull_linger", decimal("s", 0, 86_400), "3", served, "How long an edge keeps pulling after its last player left.", "strict"],
+    ["server", texts, "builtin", served, "Plan b's server: `builtin`, the path of an srs, or a command with `{rtmp_port}`.", "strict"],
+    ["server_conf", text, null, served, "A foreign server's configuration: a template, or for an srs the file itself."],
+    ["servers", wholeOr("auto", 1, 1024), "auto", served, "Servers of plan b; `auto`: as many as `cores`.", "strict"],
+    ["server_weight", texts, "1", served, "Weights of the servers in their order; those beyond the list weigh 1.", "strict"],
+    ["server_max_connections", whole("count", 1), null, served, "Connections that one server of plan b gets at most.", "strict"],
+    ["balance", word(policyNames, "least"), "least", served, "How plan b chooses a server for a connection.", "strict"],
+    ["routing", word(["auto", "stream", "connection"], "auto"), "auto", served, aboutRouting, "strict"],
+    ["play_wait", decimal("s", 0, 86_400), "15", served, "How long a player of plan b waits for its stream's publisher.", "strict"],
+    ["trusted_proxies", texts, null, served, "Networks (CIDR) whose PROXY protocol headers are believed.", "strict"],
+    ["send_proxy", word(proxyHeaders, "off"), "off", served, "The header that tells plan b's servers who the client is.", "strict"],
   ]),
 
   ...rowsAt("http_api", [

@@ -1,6 +1,6 @@
 // Flags of the command line over a configuration. A flag that is not given leaves the file's value alone. Pure: the verb
 // that reads the words of the command line parses addresses with endpoint.ts and hands the values over here.
-import type { Config, Endpoint, Vhost } from "./config.js";
+import { builtin, type BalanceBlock, type Config, type DolphinBlock, type Endpoint, type Vhost } from "./config.js";
 import { deepFreeze } from "./freeze.js";
 
 /** What may be given on the command line, already parsed; `undefined` is the same as absent. */
@@ -8,7 +8,7 @@ export interface Flags {
   /** Replaces `listen`; an empty list is the same as absent. */
   readonly listen?: readonly Endpoint[] | undefined;
   /** Serves HTTP here and nowhere else; vhosts that say nothing of http_remux get it with its defaults. */
-  readonly http?: Endpoint | "off" | undefined;
+  readonly http?: Endpoint | readonly Endpoint[] | "off" | undefined;
   readonly plan?: Config["dolphin"]["plan"] | undefined;
   readonly cores?: Config["dolphin"]["cores"] | undefined;
   readonly originProcess?: Config["dolphin"]["originProcess"] | undefined;
@@ -18,6 +18,13 @@ export interface Flags {
   readonly maxConnections?: number | undefined;
   readonly logFile?: string | null | undefined;
   readonly logLevel?: Config["log"]["level"] | undefined;
+  /** `builtin`, a path, or a command in one string, its words apart by spaces; a foreign one without a plan means plan b. */
+  readonly server?: string | undefined;
+  readonly serverConf?: string | undefined;
+  readonly servers?: BalanceBlock["servers"] | undefined;
+  readonly serverPorts?: BalanceBlock["serverPorts"] | undefined;
+  readonly balance?: BalanceBlock["policy"] | undefined;
+  readonly routing?: BalanceBlock["routing"] | undefined;
 }
 
 /** A new frozen configuration in which the flags win. The one that is passed in is not changed. */
@@ -34,18 +41,37 @@ export function applyFlags(config: Config, flags: Flags): Config {
     vhosts: typeof flags.http === "object" ? config.vhosts.map(withHttpRemux) : config.vhosts,
     dolphin: {
       ...dolphin,
-      plan: flags.plan ?? dolphin.plan,
+      plan: flags.plan ?? planOf(dolphin, flags.server),
       cores: flags.cores ?? dolphin.cores,
       originProcess: flags.originProcess ?? dolphin.originProcess,
       controlSocket: flags.controlSocket ?? dolphin.controlSocket,
+      balance: balanceOf(dolphin.balance, flags),
     },
   });
+}
+
+/** What is started behind proxies cannot be anything but plan b; our own server can be all of them. */
+function planOf({ plan }: DolphinBlock, server: string | undefined): DolphinBlock["plan"] {
+  return server === undefined || server === builtin ? plan : "b";
+}
+
+function balanceOf(balance: BalanceBlock, flags: Flags): BalanceBlock {
+  const words = (flags.server ?? "").split(/\s+/).filter((word) => word !== "");
+  return {
+    ...balance,
+    server: words.length === 0 ? balance.server : words,
+    serverConf: flags.serverConf ?? balance.serverConf,
+    servers: flags.servers ?? balance.servers,
+    serverPorts: flags.serverPorts ?? balance.serverPorts,
+    policy: flags.balance ?? balance.policy,
+    routing: flags.routing ?? balance.routing,
+  };
 }
 
 function httpOf(config: Config, http: Flags["http"]): Config["http"] {
   if (http === undefined) return config.http;
   if (http === "off") return null;
-  return { listen: [{ ...http }], crossdomain: config.http?.crossdomain ?? true };
+  return { listen: [http].flat().map(({ host, port }) => ({ host, port })), crossdomain: config.http?.crossdomain ?? true };
 }
 
 /** A vhost whose file has an http_remux, be it off, keeps it. */

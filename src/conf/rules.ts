@@ -1,13 +1,22 @@
 // What SRS refuses, or what cannot work, though every directive alone is right: the rules about several directives
 // together. One function a rule, listed first; each gives the problems that it finds.
+import { parseNetwork, parseWeight } from "./balance-values.js";
+import { shorten } from "./lexer.js";
 import type { Directive } from "./parser.js";
 import { errorAt, type Place, type Problem, warningAt } from "./problem.js";
-import { type Block, blockIn, endpointsOf, find, findAll, inside, isGiven, isOn, numberOf, textOf, wordOf } from "./tree.js";
+import { type Block, blockIn, endpointsOf, find, findAll, inside, isGiven, isOn, numberOf, textOf, textsOf, wordOf } from "./tree.js";
 
 type RootRule = (root: Block, file: Place) => Problem[];
 type VhostRule = (vhost: Block, at: Directive) => Problem[];
 
-const rootRules: readonly RootRule[] = [listenIsGiven, isNotTheFullExample, daemonHasNoParent, sharedPortSharesTls, vhostsDiffer];
+const rootRules: readonly RootRule[] = [
+  listenIsGiven,
+  isNotTheFullExample,
+  daemonHasNoParent,
+  sharedPortSharesTls,
+  vhostsDiffer,
+  balanceIsReadable,
+];
 const vhostRules: readonly VhostRule[] = [edgeHasOrigin, forwardKeepsPublisher, hlsAndTsDoNotMeet, ingestsDiffer];
 
 /** Every rule on a file; `file` names it for what is missing as a whole. */
@@ -68,6 +77,20 @@ function vhostsDiffer(root: Block, file: Place): Problem[] {
   return sameNames(vhosts).map(([again, first]) =>
     warningAt(again, "CONF_DUPLICATE", `vhost ${again.args[0] ?? ""} is given again; the first counts, in line ${first.line}`),
   );
+}
+
+/** Weights and networks are lists, which no type of the table holds to a form. */
+function balanceIsReadable(root: Block): Problem[] {
+  const block = blockIn(root, "dolphin");
+  const unreadable = (name: string, form: string, parse: (text: string) => unknown): Problem[] => {
+    const at = find(block, name);
+    const bad = at === undefined ? [] : textsOf(block, name).filter((text) => parse(text) === null);
+    return at === undefined ? [] : bad.map((text) => errorAt(at, "CONF_VALUE", `${name}: ${shorten(text)} is not ${form}`));
+  };
+  return [
+    ...unreadable("server_weight", "a weight above 0 and up to 1000", parseWeight),
+    ...unreadable("trusted_proxies", "a network such as 10.0.0.0/8 or 2001:db8::/32", parseNetwork),
+  ];
 }
 
 function edgeHasOrigin(vhost: Block, at: Directive): Problem[] {

@@ -66,6 +66,14 @@ export function optionalTextOf(block: Block, name: string): string | null {
   return typeof value === "string" || value === null ? value : mismatch(block, name);
 }
 
+/** The words of a directive; none when it is not given and has no default. */
+export function textsOf(block: Block, name: string): string[] {
+  const value = valueOf(block, name);
+  if (value === null) return [];
+  if (!Array.isArray(value)) return mismatch(block, name);
+  return value.map((entry: unknown) => (typeof entry === "string" ? entry : mismatch(block, name)));
+}
+
 /** A directive of words: one of those that the caller names, which must be those of the table. */
 export function wordOf<Word extends string>(block: Block, name: string, words: readonly Word[]): Word {
   const value = valueOf(block, name);

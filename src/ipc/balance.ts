@@ -2,8 +2,7 @@
 // The master adds up what all proxies carry and gives the sum to each, so that N proxies do not all choose the same server.
 import type { Endpoint } from "../conf/config.js";
 
-/** How a server is chosen for a connection that no stream ties to one. */
-export type PolicyName = "least" | "round_robin" | "fill" | "hash" | "random2";
+export type { PolicyName } from "../conf/config.js";
 
 /** A local server behind the proxies, as the master last knew it. */
 export interface BackendState {

@@ -50,7 +50,7 @@ export interface StreamStatus {
 export interface BoxStatus {
   readonly version: string;
   readonly pid: number;
-  readonly plan: "a" | "single";
+  readonly plan: "a" | "b" | "single";
   /** Public workers. */
   readonly workers: number;
   readonly upSeconds: number;

@@ -64,6 +64,19 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
       stopTimeoutMs: 5000,
       flvWaitMs: 10_000,
       pullLingerMs: 3000,
+      balance: {
+        server: ["builtin"],
+        serverConf: null,
+        servers: "auto",
+        serverPorts: null,
+        policy: "least",
+        routing: "auto",
+        weights: [1],
+        maxServerConnections: null,
+        playWaitMs: 15_000,
+        trustedProxies: [],
+        sendProxy: "off",
+      },
     },
   } satisfies Config);
 });
@@ -87,6 +100,8 @@ test("load: every directive that is served reaches its field", () => {
     dolphin {
       plan single; cores 4; origin_process child; control_socket /run/d.sock;
       heartbeat_timeout 0.5; stop_timeout 1; http_flv_wait 0; pull_linger 2.5;
+      server "my server" -p "{rtmp_port}"; server_conf t.conf; servers 3; server_weight 2 0.5; server_max_connections 100;
+      balance hash; routing connection; play_wait 0.5; trusted_proxies 10.0.0.0/8 ::1; send_proxy v2;
     }
     vhost b { }
     vhost a {
@@ -164,8 +179,29 @@ test("load: every directive that is served reaches its field", () => {
       stopTimeoutMs: 1000,
       flvWaitMs: 0,
       pullLingerMs: 2500,
+      balance: {
+        server: ["my server", "-p", "{rtmp_port}"],
+        serverConf: "t.conf",
+        servers: 3,
+        serverPorts: null,
+        policy: "hash",
+        routing: "connection",
+        weights: [2, 0.5],
+        maxServerConnections: 100,
+        playWaitMs: 500,
+        trustedProxies: ["10.0.0.0/8", "::1/128"],
+        sendProxy: "v2",
+      },
     },
   } satisfies Config);
+});
+
+test("load: plan b is the default before a foreign server, and plan a before our own", () => {
+  const planOf = (block: string): string => config(`listen 1935; vhost a { } dolphin { ${block} }`).dolphin.plan;
+  assert.equal(planOf("server ./objs/srs;"), "b");
+  assert.equal(planOf("server builtin;"), "a");
+  assert.equal(planOf("plan b;"), "b");
+  assert.equal(planOf("plan single; server ./objs/srs;"), "single");
 });
 
 const logs: [text: string, file: string | null, level: string][] = [
