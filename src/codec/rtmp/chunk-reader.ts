@@ -28,16 +28,41 @@ const longestHeader = 3 + 11 + 4;
 const eagerBytes = 64 << 10;
 const noPayload = Buffer.alloc(0);
 
+/** The last header of a chunk stream: what the next one may leave out. */
+export interface ChunkHeader {
+  readonly csid: number;
+  readonly timestamp: number;
+  /** What the timestamp field last said: an absolute time after fmt 0, a difference after fmt 1 and 2. */
+  readonly field: number;
+  readonly isDifference: boolean;
+  readonly isExtended: boolean;
+  /** Whether fmt 3 chunks repeat the extended timestamp: they should, and some encoders do not. Null: not seen yet. */
+  readonly repeatsExtended: boolean | null;
+  readonly length: number;
+  readonly type: number;
+  readonly streamId: number;
+}
+
+/** What is told to who wants to know how messages came. */
+export interface ChunkReaderOptions {
+  /** Whether messages that change the reading itself (chunk size, abort) are handed on too, after they were obeyed. */
+  readonly tellsAll?: boolean;
+}
+
+/** Gets each whole message; `header` is as it stands now and changes with the next bytes, `fmt` is what it came with. */
+type ChunkListener = (message: Message, header: ChunkHeader, fmt: number) => void;
+
 /** What is remembered of one chunk stream. */
 interface ChunkStream {
   readonly csid: number;
   /** Whether a message header has been seen, so that fmt 1–3 have something to refer to. */
   isKnown: boolean;
+  /** The fmt that the last message began with. */
+  fmt: number;
   timestamp: number;
-  /** What the timestamp field last said: an absolute time after fmt 0, a difference after fmt 1 and 2. */
   field: number;
+  isDifference: boolean;
   isExtended: boolean;
-  /** Whether fmt 3 chunks repeat the extended timestamp: they should, and some encoders do not. */
   repeatsExtended: boolean | null;
   length: number;
   type: number;
@@ -49,7 +74,8 @@ interface ChunkStream {
 
 /** Reads one direction of one connection. It has no lifetime to end: drop it with its connection. */
 export class ChunkReader {
-  private readonly onMessage: (message: Message) => void;
+  private readonly onMessage: ChunkListener;
+  private readonly tellsAll: boolean;
   private readonly streams = new Map<number, ChunkStream>();
   private chunkSize = 128;
   private pendingBytes = 0;
@@ -59,31 +85,57 @@ export class ChunkReader {
   /** The chunk whose payload is being read, and how much of it is still to come. */
   private current: ChunkStream | null = null;
   private chunkRest = 0;
+  private isStopped = false;
+  /** Whether bytes of an earlier read are read once more, so that the read under way has no one place where it stands. */
+  private isRereading = false;
 
   /** `onMessage` is called for every complete message; it owns the payload, and what it throws goes to the caller of `push`. */
-  constructor(onMessage: (message: Message) => void) {
+  constructor(onMessage: ChunkListener, { tellsAll = false }: ChunkReaderOptions = {}) {
     this.onMessage = onMessage;
+    this.tellsAll = tellsAll;
+  }
+
+  /** What the peer's bytes are cut into now. */
+  get chunkSizeBytes(): number {
+    return this.chunkSize;
+  }
+
+  /** The last headers of all chunk streams that were begun. */
+  headers(): ChunkHeader[] {
+    return Array.from(this.streams.values()).filter(({ isKnown }) => isKnown);
   }
 
   /**
-   * Takes the next bytes of the connection. They are copied where they are kept; the buffer stays the caller's.
+   * From within `onMessage`: the `push` under way shall end behind this message. False, and without effect, where that is
+   * no place to stop: a message of another chunk stream is under way.
+   */
+  stop(): boolean {
+    this.isStopped = this.pendingBytes === 0 && !this.isRereading;
+    return this.isStopped;
+  }
+
+  /**
+   * Takes the next bytes of the connection and returns how many it used: all, unless `stop` was called. They are copied
+   * where they are kept; the buffer stays the caller's.
    * Throws RTMP_CHUNK_HEADER, RTMP_CHUNK_SIZE, RTMP_CHUNK_STREAMS, RTMP_MESSAGE_SIZE or RTMP_MEMORY; the connection is
    * then lost, for nothing tells where the next chunk begins.
    */
-  push(bytes: Buffer): void {
+  push(bytes: Buffer): number {
     let at = 0;
-    while (at < bytes.length) {
+    this.isStopped = false;
+    while (at < bytes.length && !this.isStopped) {
       if (this.current !== null) at = this.readPayload(this.current, bytes, at);
       else if (this.scratchBytes > 0) at = this.completeHeader(bytes, at);
       else {
         const after = this.readHeader(bytes, at, bytes.length);
         if (after < 0) {
           this.scratchBytes = bytes.copy(this.scratch, 0, at);
-          return;
+          return bytes.length;
         }
         at = after;
       }
     }
+    return at;
   }
 
   /** Continues a header that a read cut off: a copy of what follows is appended to it, and only what it used is consumed. */
@@ -98,7 +150,9 @@ export class ChunkReader {
     this.scratchBytes = 0;
     if (after >= had) return at + after - had;
     // the bytes that were awaited turned out to be no extended timestamp: those in the scratch are payload, or more headers
+    this.isRereading = true;
     this.push(Buffer.from(this.scratch.subarray(after, had)));
+    this.isRereading = false;
     return at;
   }
 
@@ -137,6 +191,8 @@ export class ChunkReader {
       stream.type = bytes[at + 6]!;
     }
     if (fmt === 0) stream.streamId = bytes.readUInt32LE(at + 7);
+    stream.fmt = fmt;
+    stream.isDifference = fmt !== 0;
     stream.isExtended = isExtended;
     stream.field = isExtended ? bytes.readUInt32BE(at + headerBytes) : time;
     stream.timestamp = fmt === 0 ? stream.field : (stream.timestamp + stream.field) >>> 0;
@@ -161,6 +217,7 @@ export class ChunkReader {
       if (stream.repeatsExtended) at += 4;
     }
     if (!isContinuation) {
+      stream.fmt = 3;
       stream.timestamp = (stream.timestamp + stream.field) >>> 0;
       this.openPayload(stream);
     } else this.openChunk(stream);
@@ -174,8 +231,10 @@ export class ChunkReader {
     const stream: ChunkStream = {
       csid,
       isKnown: false,
+      fmt: 0,
       timestamp: 0,
       field: 0,
+      isDifference: false,
       isExtended: false,
       repeatsExtended: null,
       length: 0,
@@ -247,7 +306,11 @@ export class ChunkReader {
     const { type, streamId, timestamp } = stream;
     if (type === messageType.setChunkSize) this.setChunkSize(payload);
     else if (type === messageType.abort) this.abort(payload);
-    else this.onMessage({ type, streamId, timestamp, payload });
+    else {
+      this.onMessage({ type, streamId, timestamp, payload }, stream, stream.fmt);
+      return;
+    }
+    if (this.tellsAll) this.onMessage({ type, streamId, timestamp, payload }, stream, stream.fmt);
   }
 
   private setChunkSize(payload: Buffer): void {

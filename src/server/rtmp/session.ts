@@ -8,6 +8,7 @@ import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../b
 import type { Log } from "../../base/log.js";
 import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { amf0Body, makeStatus, parseCommand, type Command } from "../../codec/rtmp/command.js";
+import { acknowledged, connected, fmleNotice, liveNotice, playPaused, playStarted, publishEnded } from "../../codec/rtmp/dialogue.js";
 import { Engine } from "../../codec/rtmp/engine.js";
 import { controlMessage, messageType, type Message } from "../../codec/rtmp/message.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
@@ -17,7 +18,6 @@ import { peerOf } from "../peer.js";
 import type { Publication, Publisher } from "../publication.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
 import { Deadline } from "./deadline.js";
-import { acknowledged, connected, fmleNotice, liveNotice, playPaused, playStarted, publishEnded } from "./dialogue.js";
 import { RtmpPlayer } from "./player.js";
 import { PublisherWatch } from "./publisher-watch.js";
 
@@ -254,6 +254,7 @@ export class RtmpSession {
         chunkSize: this.chunkSize,
         windowBytes,
         conn: this.conn,
+        pid: process.pid,
         localAddress: this.socket.localAddress ?? "",
       }),
     );

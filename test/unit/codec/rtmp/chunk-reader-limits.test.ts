@@ -100,7 +100,7 @@ test("chunk reader: unfinished messages may take 16 MiB together and no more", (
   const part = pattern(4 << 20);
   const reader = new ChunkReader(() => assert.fail("no message is complete"));
   reader.push(setChunkSize(part.length));
-  const begin = (csid: number): void => reader.push(chunk({ csid, fmt: 0, type: video, length: part.length + 1, payload: part }));
+  const begin = (csid: number): number => reader.push(chunk({ csid, fmt: 0, type: video, length: part.length + 1, payload: part }));
   begin(10);
   begin(11);
   assert.throws(

@@ -1,17 +1,9 @@
 // The messages of a server's side of the RTMP dialogue, in the words that SRS uses and that its clients know.
-// Only composition: when each of them is sent is decided in session.ts.
+// Only composition: when each of them is sent is decided by whoever holds the dialogue, a server's session or a proxy.
 import { signature, version } from "../../base/version.js";
-import { ecmaArray, encodeAmf, type AmfObject } from "../../codec/rtmp/amf0.js";
-import { makeCommand, makeStatus } from "../../codec/rtmp/command.js";
-import {
-  controlEvent,
-  controlMessage,
-  mediaStreamId,
-  messageType,
-  peerBandwidth,
-  userControl,
-  type Message,
-} from "../../codec/rtmp/message.js";
+import { ecmaArray, encodeAmf, type AmfObject } from "./amf0.js";
+import { makeCommand, makeStatus } from "./command.js";
+import { controlEvent, controlMessage, mediaStreamId, messageType, peerBandwidth, userControl, type Message } from "./message.js";
 
 const peerBandwidthBytes = 2_500_000;
 
@@ -24,11 +16,27 @@ export interface Connected {
   readonly windowBytes: number;
   /** The connection's id, by which tools find it in logs and see which process serves. */
   readonly conn: string;
+  /** The process that serves. */
+  readonly pid: number;
   readonly localAddress: string;
 }
 
 /** The answer to `connect`: windows, chunk size, `_result`, `onBWDone`. */
-export function connected({ transaction, objectEncoding, chunkSize, windowBytes, conn, localAddress }: Connected): Message[] {
+export function connected(answer: Connected): Message[] {
+  const { chunkSize, windowBytes } = answer;
+  const windows = windowBytes > 0 ? [controlMessage(messageType.windowAckSize, windowBytes)] : [];
+  return [
+    ...windows,
+    peerBandwidth(peerBandwidthBytes),
+    controlMessage(messageType.setChunkSize, chunkSize),
+    connectResult(answer),
+    makeCommand(0, "onBWDone", 0, null),
+  ];
+}
+
+/** The part of the answer to `connect` that a client waits for. */
+export function connectResult(answer: Omit<Connected, "chunkSize" | "windowBytes">): Message {
+  const { transaction, objectEncoding, conn, pid, localAddress } = answer;
   const properties = { fmsVer: "FMS/3,5,3,888", capabilities: 127, mode: 1 };
   const data = ecmaArray({
     version: "3,5,3,888",
@@ -37,18 +45,11 @@ export function connected({ transaction, objectEncoding, chunkSize, windowBytes,
     srs_license: "MIT",
     srs_version: version,
     srs_server_ip: localAddress,
-    srs_pid: process.pid,
+    srs_pid: pid,
     srs_id: conn,
   });
   const information = { level: "status", code: "NetConnection.Connect.Success", description: "Connection succeeded", objectEncoding, data };
-  const windows = windowBytes > 0 ? [controlMessage(messageType.windowAckSize, windowBytes)] : [];
-  return [
-    ...windows,
-    peerBandwidth(peerBandwidthBytes),
-    controlMessage(messageType.setChunkSize, chunkSize),
-    makeCommand(0, "_result", transaction, properties, information),
-    makeCommand(0, "onBWDone", 0, null),
-  ];
+  return makeCommand(0, "_result", transaction, properties, information);
 }
 
 /** The answer to a call that asks for nothing but an answer. */

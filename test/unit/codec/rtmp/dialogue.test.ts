@@ -12,7 +12,7 @@ import {
   playPaused,
   playStarted,
   publishEnded,
-} from "../../../../src/server/rtmp/dialogue.js";
+} from "../../../../src/codec/rtmp/dialogue.js";
 
 /** A message as a line: its stream and what it says. */
 function said(message: Message): unknown[] {
@@ -27,7 +27,15 @@ function plain(value: AmfValue): unknown {
   return members === null ? value : Object.fromEntries(Object.entries(members).map(([name, member]) => [name, plain(member)]));
 }
 
-const ask = { transaction: 1, objectEncoding: 0, chunkSize: 60_000, windowBytes: 2_500_000, conn: "abcdefgh", localAddress: "10.0.0.1" };
+const ask = {
+  transaction: 1,
+  objectEncoding: 0,
+  chunkSize: 60_000,
+  windowBytes: 2_500_000,
+  conn: "abcdefgh",
+  pid: 4711,
+  localAddress: "10.0.0.1",
+};
 
 function status(code: string, description: string): unknown[] {
   return [1, "onStatus", 0, null, { level: "status", code, description, details: "stream", clientid: "ASAICiss" }];
@@ -55,7 +63,7 @@ test("dialogue: connect is answered as SRS answers it", () => {
           srs_license: "MIT",
           srs_version: version,
           srs_server_ip: "10.0.0.1",
-          srs_pid: process.pid,
+          srs_pid: 4711,
           srs_id: "abcdefgh",
         },
       },
