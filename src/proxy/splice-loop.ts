@@ -1,0 +1,349 @@
+// The loop of the splice pump, run by a worker thread: waits for sockets and moves what came with two system calls, socket
+// → pipe → socket; no byte enters this process's memory.
+//
+// Each side of a pair is one direction: from it to the far side. (Entry `i` of the arrays; the far side is `i ^ 1`.)
+//
+//            the far side takes part only            its end of stream: shut the far side
+//   ┌──── flowing ──────────────▶ full     flowing ───────────────▶ done     both done: close the pair
+//   └──────────────────────────────┘
+//            the far side took the rest
+//
+// All flowing directions use one pipe, which is empty between two of them. When the far side does not take all, that pipe
+// with the rest in it becomes the direction's own, the side is read no more until the rest is gone, and the next pipe
+// becomes the shared one. So only who is slow costs a pipe.
+import {
+  CLOEXEC,
+  dataWord,
+  EAGAIN,
+  EINTR,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLL_CTL_MOD,
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  eventWords,
+  NONBLOCK_CLOEXEC,
+  SHUT_WR,
+  SO_LINGER,
+  SOL_SOCKET,
+  SPLICE_FLAGS,
+  type SpliceCalls,
+} from "./splice-calls.js";
+import { byProxy, closed, failed, idle, limit, reset, stopped, type SpliceTable } from "./splice-table.js";
+
+/** What the loop needs from its thread. */
+export interface LoopHost {
+  readonly wakeFd: number;
+  /** The main thread woke the loop: give it its commands. */
+  commands(): void;
+  /** A pair has ended, its descriptors are closed. Called in the middle of a turn. */
+  ended(slot: number, by: number, reason: number): void;
+  /** A turn is over; tells whether the loop shall go on. */
+  turned(): boolean;
+}
+
+type Pipe = readonly [read: number, write: number];
+
+const flowing = 0;
+const full = 1;
+const done = 2;
+
+const unwatched = -1;
+/** In the data of the wake descriptor's events. */
+const wakeIndex = 0xffff_ffff;
+const maxEvents = 1024;
+/** What a pipe of the usual size takes. */
+const roundBytes = 64 << 10;
+const tickMs = 1000;
+const keptPipes = 64;
+
+/** One thread's pairs. `run` blocks the thread until the host says that it is over, then closes everything. */
+export class SpliceLoop {
+  private readonly calls: SpliceCalls;
+  private readonly table: SpliceTable;
+  private readonly host: LoopHost;
+  private readonly epoll: number;
+  private readonly events = new Uint32Array(maxEvents * eventWords);
+  private readonly event = new Uint32Array(eventWords);
+  private readonly scratch = new Uint8Array(roundBytes);
+  /** By side: what its direction does, and what epoll waits for on its socket. */
+  private readonly states: Uint8Array;
+  private readonly watched: Int32Array;
+  /** By side: what waits in its direction's own pipe. */
+  private readonly waiting: Uint32Array;
+  /** By slot: who ended it first and how, or -1; and its limits, by the clock in seconds. */
+  private readonly causes: Int8Array;
+  private readonly reasons: Uint8Array;
+  private readonly movedAt: Uint32Array;
+  private readonly idleS: Uint32Array;
+  private readonly endsAt: Float64Array;
+  private readonly freePipes: Pipe[] = [];
+  private shared: Pipe;
+  private topSlot = 0;
+  private limited = 0;
+  private nowS = 0;
+  private sweptS = 0;
+
+  /** Throws when the system gives no epoll or pipe. */
+  constructor(calls: SpliceCalls, table: SpliceTable, host: LoopHost) {
+    this.calls = calls;
+    this.table = table;
+    this.host = host;
+    const sides = table.fds.length;
+    this.states = new Uint8Array(sides);
+    this.watched = new Int32Array(sides);
+    this.waiting = new Uint32Array(sides);
+    this.causes = new Int8Array(sides / 2);
+    this.reasons = new Uint8Array(sides / 2);
+    this.movedAt = new Uint32Array(sides / 2);
+    this.idleS = new Uint32Array(sides / 2);
+    this.endsAt = new Float64Array(sides / 2);
+    this.epoll = calls.epoll_create1(CLOEXEC);
+    const pipe = this.newPipe();
+    if (this.epoll < 0 || pipe === null) throw new Error(`no epoll or no pipe: errno ${calls.errno()}`);
+    this.shared = pipe;
+    if (!this.watch(EPOLL_CTL_ADD, host.wakeFd, EPOLLIN, wakeIndex)) throw new Error(`cannot wait: errno ${calls.errno()}`);
+  }
+
+  run(): void {
+    const { calls, events, host } = this;
+    let isRunning = true;
+    while (isRunning) {
+      const count = calls.epoll_wait(this.epoll, events, maxEvents, this.limited > 0 ? tickMs : -1);
+      if (count < 0 && calls.errno() !== EINTR) throw new Error(`epoll_wait: errno ${calls.errno()}`);
+      this.nowS = Math.floor(performance.now() / 1000);
+      let isWoken = false;
+      for (let at = 0; at < count * eventWords; at += eventWords) {
+        const index = events[at + dataWord]!;
+        if (index === wakeIndex) isWoken = true;
+        else this.serve(index, events[at]!);
+      }
+      if (isWoken) {
+        calls.read(host.wakeFd, this.scratch, 8);
+        host.commands(); // after the events: they are about the slots as they were
+      }
+      if (this.limited > 0 && this.nowS !== this.sweptS) this.sweep();
+      isRunning = host.turned();
+    }
+    this.close();
+  }
+
+  /** Begins to move a pair whose descriptors are in the table; 0 is no limit. */
+  join(slot: number, idleS: number, totalS: number): void {
+    const client = 2 * slot;
+    this.nowS = Math.floor(performance.now() / 1000);
+    this.causes[slot] = -1;
+    this.movedAt[slot] = this.nowS;
+    this.idleS[slot] = idleS;
+    this.endsAt[slot] = totalS === 0 ? 0 : this.nowS + totalS;
+    if (idleS !== 0 || totalS !== 0) this.limited++;
+    if (slot >= this.topSlot) this.topSlot = slot + 1;
+    for (const side of [client, client + 1]) {
+      this.states[side] = flowing;
+      this.waiting[side] = 0;
+      this.watched[side] = unwatched;
+    }
+    this.watchSide(client);
+    this.watchSide(client + 1);
+  }
+
+  /** Ends a pair from here; one that has ended already is left alone. */
+  end(slot: number, reason: number): void {
+    if (this.isOpen(slot)) this.finish(slot, byProxy, reason);
+  }
+
+  private serve(side: number, event: number): void {
+    if (!this.isOpen(side >> 1)) return; // ended earlier in this turn
+    const far = side ^ 1;
+    if ((event & EPOLLOUT) !== 0 && this.states[far] === full) {
+      this.give(far, this.table.pipes[2 * far]!, this.waiting[far]!);
+      if (!this.isOpen(side >> 1)) return;
+    }
+    if ((event & (EPOLLIN | EPOLLERR | EPOLLHUP)) === 0) return;
+    if (this.states[side] === flowing) this.take(side);
+    else if ((event & EPOLLERR) !== 0 || (this.states[side] === done && this.states[far] !== done)) this.abort(side);
+    else if ((event & EPOLLHUP) !== 0 && (event & EPOLLOUT) === 0) this.unwatch(side); // it would tell again and again
+  }
+
+  /** Moves what a side has sent. */
+  private take(side: number): void {
+    const { calls } = this;
+    const count = calls.splice(this.table.fds[side]!, 0, this.shared[1], 0, roundBytes, SPLICE_FLAGS);
+    if (count > 0) this.give(side, this.shared[0], count);
+    else if (count === 0) this.endDirection(side, closed, side & 1);
+    else {
+      const errno = calls.errno();
+      if (errno !== EAGAIN && errno !== EINTR) this.abort(side);
+    }
+  }
+
+  /** Gives the far side what waits in a pipe, the shared one or the direction's own. */
+  private give(side: number, pipe: number, count: number): void {
+    const { calls } = this;
+    let given = calls.splice(pipe, 0, this.table.fds[side ^ 1]!, 0, count, SPLICE_FLAGS);
+    if (given < 0) {
+      const errno = calls.errno();
+      if (errno !== EAGAIN && errno !== EINTR) {
+        this.refused(side, count);
+        return;
+      }
+      given = 0;
+    }
+    if (given > 0) {
+      this.table.bytes[side]! += given;
+      this.movedAt[side >> 1] = this.nowS;
+    }
+    const wasFull = this.states[side] === full;
+    if (given < count) {
+      this.waiting[side] = count - given;
+      if (!wasFull) this.becomeFull(side);
+    } else if (wasFull) {
+      this.waiting[side] = 0;
+      this.freePipe(side, true);
+      this.states[side] = flowing;
+      this.watchSide(side);
+      this.watchSide(side ^ 1);
+    }
+  }
+
+  /** The shared pipe, with the rest in it, becomes the direction's own. */
+  private becomeFull(side: number): void {
+    const next = this.freePipes.pop() ?? this.newPipe();
+    if (next === null) {
+      this.emptyShared(this.waiting[side]!);
+      this.finish(side >> 1, byProxy, failed);
+      return;
+    }
+    this.table.pipes[2 * side] = this.shared[0];
+    this.table.pipes[2 * side + 1] = this.shared[1];
+    this.shared = next;
+    this.states[side] = full;
+    this.watchSide(side);
+    this.watchSide(side ^ 1);
+  }
+
+  /** The far side takes no more, ever. What it sent before may still be on its way, so the other direction goes on to its end. */
+  private refused(side: number, count: number): void {
+    if (this.states[side] === full) this.freePipe(side, false);
+    else this.emptyShared(count);
+    this.waiting[side] = 0;
+    this.endDirection(side, reset, (side ^ 1) & 1);
+  }
+
+  private endDirection(side: number, reason: number, by: number): void {
+    const slot = side >> 1;
+    this.note(slot, by, reason);
+    this.states[side] = done;
+    if (this.states[side ^ 1] === done) {
+      this.finish(slot, this.causes[slot]!, this.reasons[slot]!);
+      return;
+    }
+    if (reason === closed) this.calls.shutdown(this.table.fds[side ^ 1]!, SHUT_WR);
+    this.watchSide(side);
+    this.watchSide(side ^ 1);
+  }
+
+  /** A side was reset: so is the other. */
+  private abort(side: number): void {
+    const slot = side >> 1;
+    this.note(slot, side & 1, reset);
+    this.finish(slot, this.causes[slot]!, this.reasons[slot]!, true);
+  }
+
+  /** Keeps the first cause. */
+  private note(slot: number, by: number, reason: number): void {
+    if (this.causes[slot] !== -1) return;
+    this.causes[slot] = by;
+    this.reasons[slot] = reason;
+  }
+
+  /** Closes both sides, with a reset where one was the cause, and tells. */
+  private finish(slot: number, by: number, reason: number, isAbort = reason === reset): void {
+    if (this.idleS[slot] !== 0 || this.endsAt[slot] !== 0) this.limited--;
+    for (const side of [2 * slot, 2 * slot + 1]) {
+      const fd = this.table.fds[side]!;
+      if (isAbort) this.calls.setsockopt(fd, SOL_SOCKET, SO_LINGER, lingerZero, lingerZero.byteLength);
+      this.freePipe(side, this.waiting[side] === 0);
+      this.table.fds[side] = 0;
+      this.calls.close(fd);
+    }
+    this.host.ended(slot, by, reason);
+  }
+
+  private sweep(): void {
+    this.sweptS = this.nowS;
+    for (let slot = 0; slot < this.topSlot; slot++) {
+      if (!this.isOpen(slot)) continue;
+      const idleS = this.idleS[slot]!;
+      const endsAt = this.endsAt[slot]!;
+      if (endsAt !== 0 && this.nowS >= endsAt) this.finish(slot, byProxy, limit);
+      else if (idleS !== 0 && this.nowS - this.movedAt[slot]! >= idleS) this.finish(slot, byProxy, idle);
+    }
+  }
+
+  private isOpen(slot: number): boolean {
+    return this.table.fds[2 * slot] !== 0;
+  }
+
+  /** Waits for what a side's state and its far side's make of interest. Errors are always told. */
+  private watchSide(side: number): void {
+    const wanted = (this.states[side] === flowing ? EPOLLIN : 0) | (this.states[side ^ 1] === full ? EPOLLOUT : 0);
+    const before = this.watched[side]!;
+    if (wanted === before) return;
+    this.watch(before === unwatched ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, this.table.fds[side]!, wanted, side);
+    this.watched[side] = wanted;
+  }
+
+  private unwatch(side: number): void {
+    this.watch(EPOLL_CTL_DEL, this.table.fds[side]!, 0, side);
+    this.watched[side] = unwatched;
+  }
+
+  private watch(operation: number, fd: number, events: number, index: number): boolean {
+    this.event[0] = events;
+    this.event[dataWord] = index;
+    return this.calls.epoll_ctl(this.epoll, operation, fd, this.event) === 0;
+  }
+
+  private newPipe(): Pipe | null {
+    const ends = new Int32Array(2);
+    return this.calls.pipe2(ends, NONBLOCK_CLOEXEC) < 0 ? null : [ends[0]!, ends[1]!];
+  }
+
+  /** Takes a direction's own pipe from it, where it has one. */
+  private freePipe(side: number, isEmpty: boolean): void {
+    const { pipes } = this.table;
+    const read = pipes[2 * side]!;
+    if (read === 0) return;
+    const pipe: Pipe = [read, pipes[2 * side + 1]!];
+    pipes[2 * side] = 0;
+    pipes[2 * side + 1] = 0;
+    if (isEmpty && this.freePipes.length < keptPipes) this.freePipes.push(pipe);
+    else this.closePipe(pipe);
+  }
+
+  private emptyShared(count: number): void {
+    for (let left = count; left > 0;) {
+      const got = this.calls.read(this.shared[0], this.scratch, Math.min(left, roundBytes));
+      if (got <= 0) return;
+      left -= got;
+    }
+  }
+
+  private closePipe(pipe: Pipe): void {
+    for (const fd of pipe) this.calls.close(fd);
+  }
+
+  private close(): void {
+    for (let slot = 0; slot < this.topSlot; slot++) this.end(slot, stopped);
+    this.host.turned(); // tells of them
+    for (const pipe of this.freePipes) this.closePipe(pipe);
+    this.closePipe(this.shared);
+    this.calls.close(this.epoll);
+  }
+}
+
+/** `struct linger` {on, 0 seconds}: closing sends a reset. */
+const lingerZero = Int32Array.of(1, 0);

@@ -1,0 +1,280 @@
+// The main thread's half of the splice pump: duplicates the descriptors of node's sockets, lets node forget them, and hands
+// them to the loop in the worker thread (splice-loop.ts). What the loop tells comes back once per turn of its own.
+// If the loop fails, its pairs are lost and told of, and pairs that come later are moved by the spare pump.
+import type { Socket } from "node:net";
+import { Worker } from "node:worker_threads";
+import { messageOf } from "../base/errors.js";
+import type { Log } from "../base/log.js";
+import type { Joined, Pump, PumpEnd, PumpOptions } from "./pump.js";
+import { F_DUPFD_CLOEXEC, loadSpliceCalls, NONBLOCK_CLOEXEC, type SpliceCalls } from "./splice-calls.js";
+import {
+  createTableMemory,
+  endCommand,
+  endedBy,
+  endNumbers,
+  maxSlots,
+  reasons,
+  tableOver,
+  type SpliceTable,
+  type WorkerSetup,
+} from "./splice-table.js";
+import { handleOf, takeOver, type TakeOver } from "./take-over.js";
+
+const one = new Uint8Array(BigUint64Array.of(1n).buffer);
+/** Descriptors below are the process's standard streams, and 0 means none in the table. */
+const lowestFd = 3;
+
+/** Pairs that the kernel moves. */
+export class SplicePump implements Pump {
+  readonly kind = "splice";
+  private readonly calls: SpliceCalls;
+  private readonly table: SpliceTable;
+  private readonly spare: Pump;
+  private readonly log: Log;
+  private readonly worker: Worker;
+  private readonly stop: Int32Array;
+  private readonly pairs: (SplicePair | undefined)[] = [];
+  private readonly freeSlots: number[] = [];
+  private readonly atExit = (): void => this.askToStop();
+  private wakeFd: number;
+  private open = 0;
+  private commands: number[] = [];
+  private state: "running" | "closing" | "over" = "running";
+
+  /** Null where the platform has no splice or the worker does not start. */
+  static async start(spare: Pump, log: Log): Promise<SplicePump | null> {
+    const calls = await loadSpliceCalls();
+    if (calls === null) return null;
+    const wakeFd = calls.eventfd(0, NONBLOCK_CLOEXEC);
+    if (wakeFd < 0) return null;
+    const setup: WorkerSetup = {
+      memory: createTableMemory(),
+      wakeFd,
+      stop: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
+    };
+    const worker = new Worker(new URL("splice-worker.js", import.meta.url), {
+      workerData: setup,
+      execArgv: [],
+      name: "pump",
+      trackUnmanagedFds: false,
+    });
+    try {
+      await new Promise((resolve, reject) => {
+        worker.once("message", resolve).once("error", reject);
+        worker.once("exit", () => reject(new Error("it ended")));
+      });
+    } catch (thrown) {
+      calls.close(wakeFd);
+      log.warn({ event: "pump.refused", code: "PROXY_PUMP", err: messageOf(thrown) }, "bytes are moved the slower way");
+      return null;
+    }
+    return new SplicePump(calls, setup, worker, spare, log);
+  }
+
+  private constructor(calls: SpliceCalls, setup: WorkerSetup, worker: Worker, spare: Pump, log: Log) {
+    this.calls = calls;
+    this.table = tableOver(setup.memory);
+    this.wakeFd = setup.wakeFd;
+    this.stop = setup.stop;
+    this.worker = worker;
+    this.spare = spare;
+    this.log = log;
+    for (const event of ["error", "exit"]) worker.removeAllListeners(event); // those of the start
+    worker.on("message", (ends: readonly number[]) => this.hear(ends));
+    worker.on("error", (error) => log.error({ event: "pump.failed", code: "PROXY_PUMP", err: error.stack }, messageOf(error)));
+    worker.on("exit", () => this.over());
+    worker.unref();
+    process.once("exit", this.atExit);
+  }
+
+  join(client: Socket, server: Socket, options: PumpOptions): Joined {
+    return this.state === "running" && this.open < maxSlots
+      ? new SplicePair(this, client, server, options)
+      : this.spare.join(client, server, options);
+  }
+
+  close(): void {
+    this.spare.close();
+    if (this.state !== "running") return;
+    this.send();
+    this.askToStop();
+    this.state = "closing";
+  }
+
+  /** Takes both descriptors, or null: there is no room, or the loop is over. */
+  adopt(pair: SplicePair, client: number, server: number): number | null {
+    if (this.state !== "running") return null;
+    const slot = this.freeSlots.pop() ?? this.pairs.length;
+    if (slot >= maxSlots) return null;
+    const { fds, bytes } = this.table;
+    for (const [side, fd] of [client, server].entries()) {
+      const copy = this.calls.fcntl(fd, F_DUPFD_CLOEXEC, "int", lowestFd);
+      if (copy < 0) {
+        if (side === 1) this.closeSide(2 * slot);
+        this.freeSlots.push(slot);
+        return null;
+      }
+      bytes[2 * slot + side] = 0;
+      fds[2 * slot + side] = copy;
+    }
+    this.pairs[slot] = pair;
+    if (this.open++ === 0) this.worker.ref();
+    const { idleMs, totalMs } = pair.options;
+    this.command(slot, seconds(idleMs), seconds(totalMs));
+    return slot;
+  }
+
+  end(slot: number): void {
+    if (this.state === "running") this.command(slot, endCommand, endCommand);
+  }
+
+  /** What a side of a slot has sent. */
+  moved(slot: number, side: 0 | 1): number {
+    return this.table.bytes[2 * slot + side] ?? 0;
+  }
+
+  private command(...numbers: readonly [slot: number, idleS: number, totalS: number]): void {
+    if (this.commands.length === 0) setImmediate(() => this.send());
+    this.commands.push(...numbers);
+  }
+
+  private send(): void {
+    if (this.commands.length === 0 || this.state !== "running") return;
+    this.worker.postMessage(this.commands);
+    this.commands = [];
+    this.wake();
+  }
+
+  private wake(): void {
+    if (this.wakeFd >= 0) this.calls.write(this.wakeFd, one, one.length);
+  }
+
+  private askToStop(): void {
+    Atomics.store(this.stop, 0, 1);
+    this.wake();
+  }
+
+  private hear(ends: readonly number[]): void {
+    for (let at = 0; at < ends.length; at += endNumbers) {
+      const by = endedBy[ends[at + 1] ?? -1] ?? "proxy";
+      this.ended(ends[at] ?? -1, by, reasons[ends[at + 2] ?? -1] ?? "failed");
+    }
+  }
+
+  private ended(slot: number, by: PumpEnd["endedBy"], reason: PumpEnd["reason"]): void {
+    const pair = this.pairs[slot];
+    if (pair === undefined) return;
+    this.pairs[slot] = undefined;
+    this.freeSlots.push(slot);
+    if (--this.open === 0 && this.state === "running") this.worker.unref();
+    pair.ended(by, reason);
+  }
+
+  /** The loop has ended: what it did not close, or never got, is closed here. */
+  private over(): void {
+    const reason = this.state === "closing" ? "stopped" : "failed";
+    this.state = "over";
+    process.removeListener("exit", this.atExit);
+    this.calls.close(this.wakeFd);
+    this.wakeFd = -1;
+    if (reason === "failed" && this.open > 0) this.log.error({ event: "pump.lost", code: "PROXY_PUMP", connections: this.open });
+    for (let slot = 0; slot < this.pairs.length; slot++) {
+      for (const side of [2 * slot, 2 * slot + 1]) this.closeSide(side);
+      this.ended(slot, "proxy", reason);
+    }
+  }
+
+  private closeSide(side: number): void {
+    const { fds, pipes } = this.table;
+    for (const fd of [fds[side], pipes[2 * side], pipes[2 * side + 1]]) if (fd !== undefined && fd !== 0) this.calls.close(fd);
+    fds[side] = pipes[2 * side] = pipes[2 * side + 1] = 0;
+  }
+}
+
+/** One pair, before, while and after the loop has it. */
+class SplicePair implements Joined {
+  readonly options: PumpOptions;
+  private readonly pump: SplicePump;
+  private readonly step: TakeOver;
+  private sockets: readonly [client: Socket, server: Socket] | null;
+  private slot: number | null = null;
+  private isOver = false;
+  private countedIn: number;
+  private countedOut: number;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(pump: SplicePump, client: Socket, server: Socket, options: PumpOptions) {
+    this.pump = pump;
+    this.options = options;
+    this.sockets = [client, server];
+    this.step = takeOver(client, server, {
+      ready: () => this.handOver(),
+      broken: (by) => this.drop(by, "reset"),
+    });
+    this.countedIn = this.step.earlyIn;
+    this.countedOut = this.step.earlyOut;
+    // What is still to be written may never be taken.
+    const { idleMs } = options;
+    if (this.sockets !== null && idleMs !== null) this.timer = setTimeout(() => this.drop("proxy", "idle"), idleMs);
+  }
+
+  get bytesIn(): number {
+    return this.countedIn + (this.slot === null ? 0 : this.pump.moved(this.slot, 0));
+  }
+
+  get bytesOut(): number {
+    return this.countedOut + (this.slot === null ? 0 : this.pump.moved(this.slot, 1));
+  }
+
+  close(): void {
+    if (this.slot !== null) this.pump.end(this.slot);
+    else setImmediate(() => (this.slot === null ? this.drop("proxy", "stopped") : this.pump.end(this.slot)));
+  }
+
+  /** From the pump: the loop has let it go. */
+  ended(endedBy: PumpEnd["endedBy"], reason: PumpEnd["reason"]): void {
+    this.countedIn = this.bytesIn;
+    this.countedOut = this.bytesOut;
+    this.slot = null;
+    this.tell(endedBy, reason);
+  }
+
+  private handOver(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    const [client, server] = this.sockets ?? [];
+    const clientFd = client === undefined ? undefined : handleOf(client)?.fd;
+    const serverFd = server === undefined ? undefined : handleOf(server)?.fd;
+    if (clientFd !== undefined && serverFd !== undefined) this.slot = this.pump.adopt(this, clientFd, serverFd);
+    if (this.slot === null) {
+      setImmediate(() => this.drop("proxy", "failed"));
+      return;
+    }
+    this.sockets = null;
+    client?.destroy(); // node's descriptor only: the connection lives on in the copy
+    server?.destroy();
+  }
+
+  /** Ends a pair that the loop never had. */
+  private drop(endedBy: PumpEnd["endedBy"], reason: PumpEnd["reason"]): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.step.cancel();
+    for (const socket of this.sockets ?? []) {
+      if (socket.destroyed) continue;
+      if (reason === "reset") socket.resetAndDestroy();
+      else socket.destroy();
+    }
+    this.sockets = null;
+    this.tell(endedBy, reason);
+  }
+
+  private tell(endedBy: PumpEnd["endedBy"], reason: PumpEnd["reason"]): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.options.onEnd({ endedBy, reason, bytesIn: this.countedIn, bytesOut: this.countedOut });
+  }
+}
+
+/** In whole seconds and at least one; 0 for none. */
+function seconds(ms: number | null): number {
+  return ms === null ? 0 : Math.max(1, Math.ceil(ms / 1000));
+}
