@@ -1,0 +1,31 @@
+// A program of its own: one proxy process in front of one server, for as long as nobody ends it.
+//   relay-runner PORT SERVER_PORT auto|plain
+import { createServer } from "node:net";
+import { createLog } from "../src/base/log.js";
+import { Backends } from "../src/proxy/backends.js";
+import { createPump } from "../src/proxy/pump.js";
+import { acceptOptions, TcpProxy } from "../src/proxy/tcp-proxy.js";
+
+const [port, serverPort, kind] = process.argv.slice(2);
+const log = createLog({ role: "proxy", child: null, level: "warn", file: null });
+const backends = new Backends({ policy: "least" });
+backends.update([
+  {
+    name: "server-1",
+    rtmp: { host: "127.0.0.1", port: Number(serverPort) },
+    http: null,
+    isUp: true,
+    isDraining: false,
+    upSinceMs: 0,
+    weight: 1,
+    maxConnections: null,
+    connections: 0,
+    bytesPerSecond: 0,
+  },
+]);
+const pump = await createPump(log, kind === "plain" ? "plain" : "auto");
+const options = { service: "rtmp", sendProxy: null, trusted: null, idleMs: 60_000, totalMs: null } as const;
+const proxy = new TcpProxy(options, backends, pump, log);
+const listener = createServer(acceptOptions, (socket) => proxy.accept(socket));
+listener.listen({ host: "127.0.0.1", port: Number(port), backlog: 1024 }, () => process.stdout.write(`${pump.kind} pump\n`));
+process.once("SIGTERM", () => process.exit(0));

@@ -1,0 +1,132 @@
+// Balancing of raw connections, where any server will do: accept → who is it → pick and connect → the header that the server
+// asked for → pump → one closed line. Nothing of the client's bytes is read, unless a trusted balancer in front tells who
+// the client is. Which stream a connection is about matters elsewhere (rtmp-router.ts).
+import type { Socket } from "node:net";
+import { asDolphinError, type ErrorCode } from "../base/errors.js";
+import type { Log } from "../base/log.js";
+import { formatEndpoint } from "../conf/endpoint.js";
+import type { Backends } from "./backends.js";
+import { clientAddress } from "./client-address.js";
+import { connectBackend, ConnectError, type Connected } from "./connect.js";
+import { writeProxyHeader, type TrustedNetworks } from "./proxy-protocol.js";
+import type { Pump, PumpEnd } from "./pump.js";
+
+export interface TcpProxyOptions {
+  readonly service: "rtmp" | "http";
+  /** The PROXY protocol version that the servers are told with, or null for none. */
+  readonly sendProxy: 1 | 2 | null;
+  /** Peers whose PROXY protocol header counts; null: nobody's. */
+  readonly trusted: TrustedNetworks | null;
+  readonly idleMs: number | null;
+  readonly totalMs: number | null;
+  /** How long one server may take to accept; a second by default. */
+  readonly connectTimeoutMs?: number;
+}
+
+interface Session {
+  /** What ends it while there is nothing to end in the pump yet. */
+  close(): void;
+}
+
+/** Sockets must come paused, with `allowHalfOpen` and `noDelay`: `createServer(acceptOptions, …)`. */
+export const acceptOptions = { pauseOnConnect: true, allowHalfOpen: true, noDelay: true } as const;
+
+const codes: Readonly<Record<PumpEnd["reason"], ErrorCode | null>> = {
+  closed: null,
+  reset: null,
+  stopped: null,
+  idle: "PROXY_IDLE",
+  limit: "PROXY_LIMIT",
+  failed: "PROXY_PUMP",
+};
+
+/** Gives each accepted connection to a server. `close` ends those that it has; the listener, backends and pump are the caller's. */
+export class TcpProxy {
+  private readonly options: TcpProxyOptions;
+  private readonly backends: Backends;
+  private readonly pump: Pump;
+  private readonly log: Log;
+  private readonly sessions = new Set<Session>();
+  private lastConn = 0;
+  private isClosed = false;
+
+  constructor(options: TcpProxyOptions, backends: Backends, pump: Pump, log: Log) {
+    this.options = options;
+    this.backends = backends;
+    this.pump = pump;
+    this.log = log;
+  }
+
+  get connections(): number {
+    return this.sessions.size;
+  }
+
+  /** Takes an accepted socket over. */
+  accept(socket: Socket): void {
+    if (this.isClosed) {
+      socket.destroy();
+      return;
+    }
+    void this.serve(socket);
+  }
+
+  close(): void {
+    this.isClosed = true;
+    for (const session of this.sessions) session.close();
+  }
+
+  /** The one place where a connection's errors end. */
+  private async serve(socket: Socket): Promise<void> {
+    const startedMs = performance.now();
+    const conn = ++this.lastConn;
+    let peer = formatEndpoint({ host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 });
+    const session: Session = { close: () => socket.destroy() };
+    const closed = (fields: Record<string, unknown>, level: "info" | "warn" = "info"): void => {
+      this.sessions.delete(session);
+      this.log[level]({ event: "proxy.closed", conn, peer, ...fields, durMs: Math.round(performance.now() - startedMs) });
+    };
+    const leave = (): void => undefined; // the pump, or the next write, finds it gone
+    socket.on("error", leave);
+    this.sessions.add(session);
+    let server: Connected | null = null;
+    try {
+      const { trusted, service, sendProxy, connectTimeoutMs } = this.options;
+      const { client, local } = await clientAddress(socket, trusted);
+      peer = formatEndpoint(client);
+      server = await connectBackend(this.backends, {
+        service,
+        key: null,
+        ...(connectTimeoutMs === undefined ? {} : { timeoutMs: connectTimeoutMs }),
+      });
+      if (sendProxy !== null) server.socket.write(writeProxyHeader(sendProxy, client, local));
+      this.join(socket, server, session, closed);
+    } catch (thrown) {
+      const { code, message } = asDolphinError(thrown);
+      const tried = thrown instanceof ConnectError ? thrown.tried : [];
+      if (server !== null) {
+        this.backends.closed(server.backend.name, 0, 0);
+        server.socket.destroy();
+      }
+      socket.destroy();
+      closed({ reason: message, code, endedBy: "proxy", bytesIn: 0, bytesOut: 0, tried }, "warn");
+    }
+  }
+
+  private join(client: Socket, server: Connected, session: Session, closed: (fields: Record<string, unknown>) => void): void {
+    const { idleMs, totalMs } = this.options;
+    const { name } = server.backend;
+    const joined = this.pump.join(client, server.socket, {
+      idleMs,
+      totalMs,
+      onEnd: ({ endedBy, reason, bytesIn, bytesOut }) => {
+        this.backends.closed(name, bytesIn, bytesOut, joined);
+        const code = codes[reason];
+        const ended = code === null ? { reason } : { reason, code };
+        closed({ backend: name, ...ended, endedBy, bytesIn, bytesOut, tried: server.tried });
+      },
+    });
+    this.backends.follow(name, joined);
+    session.close = () => joined.close();
+    if (this.isClosed) joined.close();
+  }
+}
