@@ -40,6 +40,7 @@ export const errorCodes = [
   "RELAY_REFUSED",
   "RELAY_SILENT",
   "RELAY_TIMEOUT",
+  "PROXY_ANSWER",
   "PROXY_CONNECT",
   "PROXY_HEADER",
   "PROXY_IDLE",

@@ -95,8 +95,10 @@ export class Seam {
   private isKnownToClient(message: Message): boolean {
     switch (message.type) {
       case messageType.command:
-      case messageType.commandAmf3:
-        return this.isKnownCommand(readCommand(message));
+      case messageType.commandAmf3: {
+        const command = readCommand(message);
+        return command !== null && this.isKnownCommand(command);
+      }
       case messageType.audio:
       case messageType.video:
       case messageType.aggregate:
@@ -107,8 +109,8 @@ export class Seam {
     }
   }
 
-  private isKnownCommand(command: Command | null): boolean {
-    switch (command?.name) {
+  private isKnownCommand(command: Command): boolean {
+    switch (command.name) {
       case "onStatus":
         this.hasStarted = true;
         return false;

@@ -142,18 +142,16 @@ export class ChunkReader {
   private completeHeader(bytes: Buffer, at: number): number {
     const had = this.scratchBytes;
     const end = had + bytes.copy(this.scratch, had, at, at + longestHeader - had);
-    const after = this.readHeader(this.scratch, 0, end);
-    if (after < 0) {
-      this.scratchBytes = end;
-      return bytes.length;
-    }
-    this.scratchBytes = 0;
-    if (after >= had) return at + after - had;
-    // the bytes that were awaited turned out to be no extended timestamp: those in the scratch are payload, or more headers
     this.isRereading = true;
-    this.push(Buffer.from(this.scratch.subarray(after, had)));
+    const after = this.readHeader(this.scratch, 0, end);
+    if (after < 0) this.scratchBytes = end;
+    else {
+      this.scratchBytes = 0;
+      // where the bytes that were awaited turned out to be no extended timestamp, those in the scratch are payload, or more headers
+      if (after < had) this.push(Buffer.from(this.scratch.subarray(after, had)));
+    }
     this.isRereading = false;
-    return at;
+    return after < 0 ? bytes.length : at + Math.max(after - had, 0);
   }
 
   /** Reads the header of a chunk and opens its payload. Returns the position after it, or -1 when bytes are missing. */
