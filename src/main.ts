@@ -3,17 +3,18 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { messageOf } from "./base/errors.js";
 import { version } from "./base/version.js";
-import type { Config, Endpoint } from "./conf/config.js";
+import { policyNames, type Config, type Endpoint, type PolicyName } from "./conf/config.js";
 import { defaultConf } from "./conf/default-conf.js";
 import { parseListen } from "./conf/endpoint.js";
-import { applyFlags } from "./conf/flags.js";
+import { applyFlags, type Flags } from "./conf/flags.js";
 import { defaultConfig, loadConfig } from "./conf/load.js";
+import { readOldCommandLine } from "./conf/old-command-line.js";
 import { formatProblem } from "./conf/problem.js";
-import { fetchStatus, findRunning } from "./master/control-client.js";
+import { drain, fetchExplanation, fetchStatus, findRunning } from "./master/control-client.js";
 import { listControlSockets } from "./master/control-path.js";
 import { Signals } from "./master/signals.js";
 import type { BoxStatus } from "./master/status.js";
-import { printable, statusText, welcome } from "./master/text.js";
+import { explanationText, printable, statusText, welcome } from "./master/text.js";
 import { exitCodes } from "./roles/exit-codes.js";
 
 const examples = `
@@ -22,7 +23,10 @@ Examples:
   dolphin --cores 4 --listen 1935            four edges around one origin
   dolphin --listen 127.0.0.1:1935 --http off RTMP on the loopback only
   dolphin -c conf/edge.conf                  what the file says, in SRS's words; flags win over it
+  dolphin --server objs/srs -c conf/srs.conf proxies before an unmodified srs for each core (plan b)
   dolphin status                             from another terminal: processes and streams
+  dolphin explain live/livestream            which server has a stream, or would get it, and why (plan b)
+  dolphin drain server-2                     no new connections for a server (plan b)
   dolphin conf > my.conf                     a file to start from
 
 Publish and watch:
@@ -39,9 +43,17 @@ interface RunFlags {
   readonly cores?: number | "auto";
   readonly listen?: readonly Endpoint[];
   readonly http?: Endpoint | "off";
-  readonly plan?: "a" | "single";
+  readonly plan?: "a" | "b" | "single";
   readonly originProcess?: "master" | "child";
+  readonly server?: string;
+  readonly serverConf?: string;
+  readonly balance?: PolicyName;
   readonly logLevel?: Config["log"]["level"];
+}
+
+interface AskFlags {
+  readonly json?: boolean;
+  readonly socket?: string;
 }
 
 /** Runs one command line and ends the process with its exit code. */
@@ -51,6 +63,12 @@ export async function main(words: readonly string[]): Promise<void> {
 
 async function run(words: readonly string[]): Promise<number> {
   let code: number = exitCodes.ok;
+  const old = readOldCommandLine(words);
+  if (old !== null) {
+    if (!("complaint" in old)) return serve(old.file, old.flags);
+    complain(`${old.complaint}\n(dolphin --help tells more)`);
+    return exitCodes.usage;
+  }
   const program = new Command("dolphin")
     .description("A live-streaming server that uses every core: publish by RTMP, watch by RTMP and HTTP-FLV.")
     .exitOverride()
@@ -62,21 +80,59 @@ async function run(words: readonly string[]): Promise<number> {
     .option("--cores <n>", "worker processes: a number, or auto for what the CPU set and the cgroup allow", parseCores)
     .option("--listen <[ip:]port...>", "RTMP addresses", collectListen)
     .option("--http <[ip:]port>", "HTTP-FLV address, or off", parseHttp)
-    .addOption(new Option("--plan <plan>", "a: an origin and edges; single: one server process").choices(["a", "single"]))
+    .addOption(
+      new Option("--plan <plan>", "a: an origin and edges; b: proxies before servers; single: one server process").choices([
+        "a",
+        "b",
+        "single",
+      ]),
+    )
     .addOption(new Option("--origin-process <where>", "where the origin of plan a runs").choices(["master", "child"]))
+    .option(
+      "--server <what>",
+      "plan b's server: builtin, the path of an srs, or a command with {rtmp_port} {http_port} {slot} {dir} {conf}",
+    )
+    .option("--server-conf <file>", "its configuration: a template with the same names, or the file of an srs")
+    .addOption(new Option("--balance <policy>", "how plan b chooses a server").choices([...policyNames]))
     .addOption(new Option("--log-level <level>", "least level of log lines").choices(["trace", "debug", "info", "warn", "error", "silent"]))
     .addHelpText("after", examples)
-    .action(async (flags: RunFlags) => {
-      code = await serve(flags);
+    .action(async ({ config, ...flags }: RunFlags) => {
+      code = await serve(config, flags);
     });
   program
     .command("status")
     .description("show the processes and streams of the dolphin that runs here")
     .option("--json", "as JSON")
     .option("--socket <path>", "its control socket, where several run")
-    .action(async (flags: { readonly json?: boolean; readonly socket?: string }) => {
-      code = await showStatus(flags.socket, flags.json === true);
+    .action(async ({ socket, json }: AskFlags) => {
+      code = await ask(async () => {
+        const { status } = socket === undefined ? await onlyRunning() : { status: await fetchStatus(socket) };
+        return json === true ? `${JSON.stringify(status, null, 2)}\n` : statusText(status);
+      });
     });
+  program
+    .command("explain <stream>")
+    .description("plan b: which server has a stream, or would get it, and why ([vhost/]app/stream)")
+    .option("--json", "as JSON")
+    .option("--socket <path>", "its control socket, where several run")
+    .action(async (stream: string, { socket, json }: AskFlags) => {
+      code = await ask(async () => {
+        const explanation = await fetchExplanation(socket ?? (await onlyRunning()).path, streamKey(stream));
+        return json === true ? `${JSON.stringify(explanation, null, 2)}\n` : explanationText(explanation);
+      });
+    });
+  for (const verb of ["drain", "undrain"] as const) {
+    program
+      .command(`${verb} <server>`)
+      .description(`plan b: ${verb === "drain" ? "give a server no new connections" : "give it connections again"}`)
+      .option("--socket <path>", "its control socket, where several run")
+      .action(async (server: string, { socket }: AskFlags) => {
+        code = await ask(async () => {
+          await drain(socket ?? (await onlyRunning()).path, server, verb === "drain");
+          return "";
+        });
+      });
+  }
   program
     .command("conf")
     .description("print the configuration that a bare `dolphin` runs with")
@@ -91,11 +147,11 @@ async function run(words: readonly string[]): Promise<number> {
   }
 }
 
-async function serve(flags: RunFlags): Promise<number> {
+async function serve(file: string | undefined, flags: Flags): Promise<number> {
   const signals = new Signals();
   // A terminal that was closed, or a reader of the log that is gone, ends no stream.
   for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
-  const config = readConfig(flags);
+  const config = readConfig(file, flags);
   if (config === null) return exitCodes.config;
   // Loaded only here, so that the other verbs do not wait for a whole server.
   const { runMaster } = await import("./roles/master.js");
@@ -108,33 +164,38 @@ async function serve(flags: RunFlags): Promise<number> {
   });
 }
 
-function readConfig({ config: file, ...flags }: RunFlags): Config | null {
+function readConfig(file: string | undefined, flags: Flags): Config | null {
   if (file === undefined) return applyFlags(defaultConfig(), flags);
   const { config, problems } = loadConfig({ file });
   for (const problem of problems) process.stderr.write(`${printable(formatProblem(problem))}\n`);
   return config === null ? null : applyFlags(config, flags);
 }
 
-async function showStatus(socket: string | undefined, asJson: boolean): Promise<number> {
-  let box: BoxStatus;
+/** Prints what a running box answered, or why there is no answer. */
+async function ask(question: () => Promise<string>): Promise<number> {
   try {
-    box = socket === undefined ? await onlyRunning() : await fetchStatus(socket);
+    process.stdout.write(await question());
+    return exitCodes.ok;
   } catch (thrown) {
     complain(messageOf(thrown));
     return exitCodes.unavailable;
   }
-  process.stdout.write(asJson ? `${JSON.stringify(box, null, 2)}\n` : statusText(box));
-  return exitCodes.ok;
+}
+
+/** A key as the box has it; without a vhost it is one of the default vhost. */
+function streamKey(text: string): string {
+  const names = text.split("/");
+  return names.length <= 2 ? `__defaultVhost__/${text}` : text;
 }
 
 /** Throws a sentence for people when there is not exactly one. */
-async function onlyRunning(): Promise<BoxStatus> {
+async function onlyRunning(): Promise<{ readonly path: string; readonly status: BoxStatus }> {
   const running = await findRunning(listControlSockets(process.env));
   const [first, ...others] = running;
   if (first === undefined) {
     throw new Error("no dolphin of this user runs here. Start one with `dolphin`, or name its control socket with --socket.");
   }
-  if (others.length === 0) return first.status;
+  if (others.length === 0) return first;
   const list = running.map(({ path, status }) => `  dolphin status --socket ${path}    pid ${status.pid}, plan ${status.plan}`);
   throw new Error(`several run here; name one:\n${list.join("\n")}`);
 }

@@ -1,8 +1,24 @@
 // PlanB's words between the master and its proxies: which servers there are, how each fares, and what each proxy carries.
 // The master adds up what all proxies carry and gives the sum to each, so that N proxies do not all choose the same server.
-import type { Endpoint } from "../conf/config.js";
+import type { Config, Endpoint } from "../conf/config.js";
+import type { Listener } from "./messages.js";
 
 export type { PolicyName } from "../conf/config.js";
+
+/** Everything that a proxy process needs to know: it reads no file and no flag of its own. */
+export interface ProxySetup {
+  /** `proxy-1`. */
+  readonly name: string;
+  /** The policy, weights, waits and headers are in its `dolphin.balance`. */
+  readonly config: Config;
+  readonly listeners: readonly Listener[];
+  /** What `routing auto` came to. */
+  readonly routing: "stream" | "connection";
+  /** Connections that this process accepts; null: no limit of its own. */
+  readonly maxConnections: number | null;
+  readonly backends: readonly BackendState[];
+  readonly leases: readonly Lease[];
+}
 
 /** A local server behind the proxies, as the master last knew it. */
 export interface BackendState {
@@ -33,6 +49,7 @@ export interface Lease {
   readonly backend: string;
   /** The proxy that has the publisher. */
   readonly proxy: string;
+  /** Milliseconds since the epoch. */
   readonly sinceMs: number;
 }
 

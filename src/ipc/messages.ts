@@ -9,8 +9,16 @@
 //     │◀───────────────────────────── report │  somebody asked for `dolphin status`
 //     │ reported ───────────────────────────▶│
 //     │◀─────────────────────────────── stop │  then the child leaves by itself
+//
+// Between the master and a proxy of PlanB, besides:
+//
+//     │◀─────────────────── backends, leases │  each second and at every change; leases as they begin and end
+//     │ take (somebody wants to publish) ───▶│
+//     │◀────────────── taken (by this server) │  the one asked for, or the one that has the stream already
+//     │ release ────────────────────────────▶│
 import { DolphinError } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/config.js";
+import type { BackendState, Carried, Lease, ProxySetup } from "./balance.js";
 
 /** One public address that a child serves. */
 export interface Listener {
@@ -66,16 +74,40 @@ export type FromChild =
   | { readonly type: "hello" }
   | { readonly type: "ready"; readonly endpoints: readonly { readonly protocol: "rtmp" | "http"; readonly endpoint: Endpoint }[] }
   | { readonly type: "refused"; readonly code: string; readonly message: string }
-  | { readonly type: "heartbeat"; readonly stats: ServerStats }
-  | { readonly type: "reported"; readonly id: number; readonly streams: readonly StreamReport[] };
+  | { readonly type: "heartbeat"; readonly stats: ServerStats; readonly carried?: readonly Carried[] }
+  | { readonly type: "reported"; readonly id: number; readonly streams: readonly StreamReport[] }
+  /** `id` is the proxy's own, one for each publisher; `backend` is where it would go. */
+  | { readonly type: "take"; readonly id: number; readonly key: string; readonly backend: string }
+  | { readonly type: "release"; readonly id: number };
 
 export type ToChild =
   | { readonly type: "configure"; readonly setup: ServerSetup }
+  | { readonly type: "configure-proxy"; readonly setup: ProxySetup }
+  | { readonly type: "backends"; readonly backends: readonly BackendState[] }
+  /** What changed; leases that are not named are as they were. */
+  | { readonly type: "leases"; readonly begun: readonly Lease[]; readonly ended: readonly Lease[] }
+  | { readonly type: "taken"; readonly id: number; readonly backend: string }
   | { readonly type: "report"; readonly id: number }
   | { readonly type: "stop"; readonly reason: string };
 
-const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>(["hello", "ready", "refused", "heartbeat", "reported"]);
-const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>(["configure", "report", "stop"]);
+const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
+  "hello",
+  "ready",
+  "refused",
+  "heartbeat",
+  "reported",
+  "take",
+  "release",
+]);
+const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
+  "configure",
+  "configure-proxy",
+  "backends",
+  "leases",
+  "taken",
+  "report",
+  "stop",
+]);
 
 /** Narrows what a child sent. Throws IPC_MESSAGE for anything that no child says. */
 export function parseFromChild(message: unknown): FromChild {

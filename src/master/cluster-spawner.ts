@@ -8,8 +8,8 @@ import type { ProcessSpec } from "./plan.js";
 import type { Running, RunningEvents, Spawner } from "./supervisor.js";
 
 export interface ClusterSpawnerOptions {
-  /** The entry file of a server process. */
-  readonly entry: string;
+  /** The entry file of a child. */
+  entryOf(spec: ProcessSpec): string;
   /** Whether children bring listening sockets of their own (see listeners.ts); else the primary accepts for all in turn. */
   readonly hasOwnSockets: boolean;
   /** A child said what no child says; it was dropped. */
@@ -23,7 +23,7 @@ export function clusterSpawner(options: ClusterSpawnerOptions): Spawner {
 }
 
 function spawn(options: ClusterSpawnerOptions, spec: ProcessSpec, events: RunningEvents): Running {
-  cluster.setupPrimary({ exec: options.entry, args: [], execArgv: [...process.execArgv] });
+  cluster.setupPrimary({ exec: options.entryOf(spec), args: [], execArgv: [...process.execArgv] });
   const worker = cluster.fork({ DOLPHIN_CHILD: spec.name });
   const { pid } = worker.process;
   worker.on("error", () => undefined); // a failed send or fork; the end of the process is what counts

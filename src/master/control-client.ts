@@ -1,16 +1,30 @@
 // Asks a running instance over its control socket, and finds out which instances run.
 import { request } from "node:http";
 import { DolphinError, errnoOf, messageOf } from "../base/errors.js";
-import type { BoxStatus } from "./status.js";
+import type { BoxStatus, Explanation } from "./status.js";
 
 /** An instance asked takes a second at most to hear its children, and a little to look at their CPU. */
 const answerTimeoutMs = 5000;
 
 /** Throws CHILD_START when nobody answers on the socket, or something that is no dolphin. */
-export function fetchStatus(path: string): Promise<BoxStatus> {
+export async function fetchStatus(path: string): Promise<BoxStatus> {
+  return (await ask(path, "GET", "/status")) as BoxStatus;
+}
+
+/** Where a stream lives and why. Throws CHILD_START, also where the box has no plan b. */
+export async function fetchExplanation(path: string, key: string): Promise<Explanation> {
+  return (await ask(path, "GET", `/explain/${encodeURIComponent(key)}`)) as Explanation;
+}
+
+/** Gives a server no more connections, or again. Throws CHILD_START, also where there is no such server. */
+export async function drain(path: string, server: string, isDraining: boolean): Promise<void> {
+  await ask(path, "POST", `/${isDraining ? "drain" : "undrain"}/${encodeURIComponent(server)}`);
+}
+
+function ask(socketPath: string, method: "GET" | "POST", path: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const fail = (why: string, cause?: unknown): void => reject(new DolphinError("CHILD_START", `${path}: ${why}`, { cause }));
-    const asked = request({ socketPath: path, path: "/status", agent: false, timeout: answerTimeoutMs }, (response) => {
+    const fail = (why: string, cause?: unknown): void => reject(new DolphinError("CHILD_START", `${socketPath}: ${why}`, { cause }));
+    const asked = request({ socketPath, method, path, agent: false, timeout: answerTimeoutMs }, (response) => {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));
       response.once("error", (error) => fail(messageOf(error), error));
@@ -18,9 +32,9 @@ export function fetchStatus(path: string): Promise<BoxStatus> {
         const text = Buffer.concat(parts).toString();
         if (response.statusCode !== 200) return fail(`answered ${response.statusCode ?? "nothing"}: ${text.trim()}`);
         try {
-          return resolve(JSON.parse(text) as BoxStatus);
+          return resolve(JSON.parse(text));
         } catch (thrown) {
-          return fail("answered something else than a status", thrown);
+          return fail("answered something else than JSON", thrown);
         }
       });
     });

@@ -1,10 +1,20 @@
-// The control socket: HTTP over a Unix socket that only this user can open. It answers `GET /status`; who asks is control-client.ts.
+// The control socket: HTTP over a Unix socket that only this user can open. It answers `GET /status`, and on
+// plan b `GET /explain/KEY`, `POST /drain/SERVER` and `POST /undrain/SERVER`; who asks is control-client.ts.
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect } from "node:net";
 import { DolphinError, errnoOf, messageOf } from "../base/errors.js";
 import { prepareControlFolder } from "./control-path.js";
-import type { BoxStatus } from "./status.js";
+import type { BoxStatus, Explanation } from "./status.js";
+
+/** What can be asked of a running box. */
+export interface ControlAnswers {
+  status(): Promise<BoxStatus>;
+  /** Null: no plan b, where every server has every stream. */
+  explain(key: string): Explanation | null;
+  /** False: there is no such server. */
+  drain(server: string, isDraining: boolean): boolean;
+}
 
 /** A listening control socket. Close it once; its file is removed. */
 export class Control {
@@ -18,7 +28,7 @@ export class Control {
   }
 
   /** Throws CHILD_START when a running instance has the socket, or it cannot be made. */
-  static async open(path: string, status: () => Promise<BoxStatus>): Promise<Control> {
+  static async open(path: string, answers: ControlAnswers): Promise<Control> {
     prepareControlFolder(path, process.env);
     if (await isAnswered(path)) {
       throw new DolphinError("CHILD_START", `another dolphin answers on ${path}: stop it first, or give this one another control_socket`);
@@ -28,11 +38,12 @@ export class Control {
       const reply = (code: number, body: unknown): void => {
         response.writeHead(code, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
       };
-      if (request.url !== "/status") reply(404, { error: "there is only /status" });
-      else if (request.method !== "GET") reply(405, { error: "only GET is served" });
+      const question = readQuestion(request.url ?? "");
+      if (question === null) reply(404, { error: "there is only /status, /explain/KEY, /drain/SERVER and /undrain/SERVER" });
+      else if (request.method !== question.method) reply(405, { error: `only ${question.method} is served` });
       else
-        status().then(
-          (box) => reply(200, box),
+        answerTo(answers, question).then(
+          ([code, body]) => reply(code, body),
           (thrown: unknown) => reply(500, { error: messageOf(thrown) }),
         );
     });
@@ -62,6 +73,41 @@ export class Control {
       process.umask(mask);
     });
   }
+}
+
+interface Question {
+  readonly verb: "status" | "explain" | "drain" | "undrain";
+  readonly method: "GET" | "POST";
+  /** Of a stream or a server; empty for `status`. */
+  readonly name: string;
+}
+
+function readQuestion(url: string): Question | null {
+  const [, verb = "", text = ""] = /^\/([a-z]+)(?:\/(.+))?$/.exec(url) ?? [];
+  const name = decoded(text);
+  if (verb === "status" && text === "") return { verb, method: "GET", name: "" };
+  if (name === null || name === "") return null;
+  if (verb === "explain") return { verb, method: "GET", name };
+  return verb === "drain" || verb === "undrain" ? { verb, method: "POST", name } : null;
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null; // a stray percent sign
+  }
+}
+
+async function answerTo(answers: ControlAnswers, { verb, name }: Question): Promise<[code: number, body: unknown]> {
+  if (verb === "status") return [200, await answers.status()];
+  if (verb === "explain") {
+    const explanation = answers.explain(name);
+    return explanation === null ? [409, { error: "only plan b chooses servers" }] : [200, explanation];
+  }
+  return answers.drain(name, verb === "drain")
+    ? [200, { server: name, isDraining: verb === "drain" }]
+    : [404, { error: `no server ${name}` }];
 }
 
 /** Whether somebody accepts on a socket. */

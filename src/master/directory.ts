@@ -112,7 +112,7 @@ export function memberOf({ spec, pid, child }: ChildView): Member {
   const death = child.deaths.at(-1);
   return {
     name: spec.name,
-    role: "server",
+    role: spec.duty === "proxy" ? "proxy" : "server",
     duty: spec.duty,
     pid,
     state: child.state,

@@ -2,10 +2,12 @@
 //
 //   plan a        public ports ─ edge-1..N ──► origin (in the master, or a child of its own), 127.0.0.1:auto
 //   plan single   public ports ─ server
+//   plan b        public ports ─ proxy-1..N ──► server-1..N, 127.0.0.1:chosen ports (plan-b.ts)
 //
 // Edges relay every vhost to the origin and keep its name; the origin keeps the user's vhosts, so that a vhost of
 // `mode remote` is pulled from its far origin once for the whole box, and forwarding happens in one place.
 import type { Config, Endpoint, Vhost } from "../conf/config.js";
+import type { Program } from "./program.js";
 
 export interface PlanFacts {
   /** What `cores auto` stands for. */
@@ -18,9 +20,9 @@ export interface PlanFacts {
 
 /** One process to run. */
 export interface ProcessSpec {
-  /** `edge-2`, `origin`, `server`. */
+  /** `edge-2`, `origin`, `server`, `proxy-1`, `server-1`. */
   readonly name: string;
-  readonly duty: "origin" | "edge" | "server";
+  readonly duty: "origin" | "edge" | "server" | "proxy";
   /** Whether it is a child process or lives in the master. */
   readonly place: "child" | "master";
   /** Whether it serves the public addresses; an origin serves the loopback one alone. */
@@ -29,9 +31,20 @@ export interface ProcessSpec {
   readonly startsAfter: string | null;
   readonly config: Config;
   readonly maxConnections: number | null;
+  /** What it is to the proxies, if it is a server behind them. */
+  readonly backend?: BackendPlace;
 }
 
-/** The processes of a configuration, in the order of their start. */
+/** A server's place behind the proxies of plan b. */
+export interface BackendPlace {
+  readonly rtmp: Endpoint;
+  readonly http: Endpoint | null;
+  readonly weight: number;
+  /** The foreign program to run; null: our own server, a child like all others. */
+  readonly program: Program | null;
+}
+
+/** The processes of plan a and plan single, in the order of their start. */
 export function planProcesses(config: Config, facts: PlanFacts): ProcessSpec[] {
   return config.dolphin.plan === "single" ? planSingle(config, facts) : planA(config, facts);
 }
@@ -45,7 +58,8 @@ function countWorkers(config: Config, cores: number): number {
 /** Names of the processes that serve the public addresses. */
 export function publicNames(config: Config, cores: number): string[] {
   if (config.dolphin.plan === "single") return ["server"];
-  return Array.from({ length: countWorkers(config, cores) }, (_, index) => `edge-${index + 1}`);
+  const noun = config.dolphin.plan === "b" ? "proxy" : "edge";
+  return Array.from({ length: countWorkers(config, cores) }, (_, index) => `${noun}-${index + 1}`);
 }
 
 function planSingle(config: Config, facts: PlanFacts): ProcessSpec[] {
@@ -88,8 +102,11 @@ function edgeVhost(vhost: Vhost, origin: Endpoint): Vhost {
   };
 }
 
-/** Descriptors that a process needs beside its connections: libraries, pipes, the log, and pulls (a tenth). */
-function connectionLimit(config: Config, processes: number, facts: PlanFacts): number | null {
+/**
+ * A process's share of `max_connections`, and never more than its open files allow. Descriptors that it needs beside its
+ * connections: libraries, pipes, the log, and pulls (a tenth).
+ */
+export function connectionLimit(config: Config, processes: number, facts: Pick<PlanFacts, "maxOpenFiles">): number | null {
   const byFiles = facts.maxOpenFiles === null ? null : Math.max(16, Math.floor(facts.maxOpenFiles * 0.9) - 64);
   if (config.maxConnections === null) return byFiles;
   const share = Math.ceil(config.maxConnections / processes);

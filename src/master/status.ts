@@ -1,6 +1,8 @@
 // What `dolphin status` tells of a whole box: plain data that travels as JSON, and how the streams that each process sees
 // become one list. A stream comes into the box once, is passed to the origin and pulled by the edges that have
 // viewers for it, so several processes report it, each from where it stands.
+import type { PolicyName } from "../conf/config.js";
+import type { BackendState, Lease } from "../ipc/balance.js";
 import type { Listener, StreamReport } from "../ipc/messages.js";
 import type { ChildState } from "./child.js";
 import type { ProcessSpec } from "./plan.js";
@@ -8,7 +10,7 @@ import type { ProcessSpec } from "./plan.js";
 export interface ProcessStatus {
   /** `master`, `origin`, `edge-1`, `server`. */
   readonly name: string;
-  readonly role: "master" | "server";
+  readonly role: "master" | "proxy" | "server";
   /** What it does for streams; null for a master that only supervises. */
   readonly duty: ProcessSpec["duty"] | null;
   readonly pid: number | null;
@@ -59,6 +61,34 @@ export interface BoxStatus {
   readonly endpoints: readonly Pick<Listener, "protocol" | "endpoint">[];
   readonly processes: readonly ProcessStatus[];
   readonly streams: readonly StreamStatus[];
+  /** Plan b only. */
+  readonly balance?: BalanceStatus;
+}
+
+/** How plan b spreads connections. */
+export interface BalanceStatus {
+  readonly policy: PolicyName;
+  readonly routing: "stream" | "connection";
+  /** `builtin`, `srs 7.0.18`, or the words of the command. */
+  readonly software: string;
+  readonly servers: readonly BackendState[];
+  /** Which stream is published where. */
+  readonly leases: readonly Lease[];
+}
+
+/** Where a stream lives or would go, and why: the answer of `dolphin explain`. */
+export interface Explanation {
+  readonly key: string;
+  readonly policy: PolicyName;
+  readonly routing: "stream" | "connection";
+  readonly lease: Lease | null;
+  readonly servers: readonly BackendState[];
+  /** The names of those that may get a new connection. */
+  readonly candidates: readonly string[];
+  /** The server that the next connection for the stream gets; null: there is none. */
+  readonly decision: string | null;
+  /** A sentence. */
+  readonly why: string;
 }
 
 /** The streams that one process reported. */

@@ -1,6 +1,7 @@
 // Carries out what child.ts decides: forks, asks, kills, and keeps one timer a child. It owns the processes; it reads
 // no configuration, opens no socket and writes no log: what happens is announced, and whoever composes the master acts on it.
 import { messageOf } from "../base/errors.js";
+import type { ProxySetup } from "../ipc/balance.js";
 import type { FromChild, ServerSetup, ToChild } from "../ipc/messages.js";
 import { lastCause, newborn, step, type Child, type ChildEvent, type ChildLimits, type ChildState, type Effect } from "./child.js";
 import type { ProcessSpec } from "./plan.js";
@@ -61,10 +62,12 @@ export interface SupervisorOptions {
   readonly limits: ChildLimits;
   readonly spawner: Spawner;
   readonly timers: Timers;
-  /** What a child is told before it starts to serve; called for each start, may throw. */
-  setupFor(spec: ProcessSpec): ServerSetup;
+  /** What a child is told before it starts to serve; called for each start, may throw. A foreign program is told nothing: null. */
+  setupFor(spec: ProcessSpec): Setup | null;
   readonly events: SupervisorEvents;
 }
+
+type Setup = ServerSetup | ProxySetup;
 
 interface Slot {
   readonly spec: ProcessSpec;
@@ -74,7 +77,7 @@ interface Slot {
   lastPid: number | null;
   /** Why the process said that it cannot serve; its exit follows. */
   refusal: string | null;
-  setup: ServerSetup | null;
+  setup: Setup | null;
   saidHello: boolean;
   forgetTimer: () => void;
 }
@@ -133,6 +136,18 @@ export class Supervisor {
     if (slot?.process === null || slot?.process === undefined || !slot.saidHello) return false;
     slot.process.send(message);
     return true;
+  }
+
+  /** Takes what was found out about a child that cannot say it: a foreign program does not know us. */
+  tell(name: string, message: FromChild): void {
+    const slot = this.slots.get(name);
+    if (slot !== undefined && slot.process !== null) this.received(slot, message);
+  }
+
+  /** Ends a child that serves and is taken as dead, and starts it again. `doom` goes on from its name: `hung: …`. */
+  condemn(name: string, doom: string): void {
+    const slot = this.slots.get(name);
+    if (slot?.child.state === "up") this.replace(slot, doom);
   }
 
   children(): ChildView[] {
@@ -212,8 +227,11 @@ export class Supervisor {
   }
 
   private findHung(slot: Slot): void {
-    const { heartbeatTimeoutMs } = this.options.limits;
-    this.deliver(slot, { type: "stop", doom: `hung: nothing heard for ${heartbeatTimeoutMs / 1000} s` });
+    this.replace(slot, `hung: nothing heard for ${this.options.limits.heartbeatTimeoutMs / 1000} s`);
+  }
+
+  private replace(slot: Slot, doom: string): void {
+    this.deliver(slot, { type: "stop", doom });
     this.deliver(slot, { type: "start" });
   }
 
@@ -221,7 +239,7 @@ export class Supervisor {
     const { limits, events } = this.options;
     if (message.type === "hello") {
       slot.saidHello = true;
-      if (slot.child.state === "starting" && slot.setup !== null) slot.process?.send({ type: "configure", setup: slot.setup });
+      if (slot.child.state === "starting" && slot.setup !== null) slot.process?.send(configure(slot.setup));
     }
     if (slot.child.state === "up") this.arm(slot, { type: "serve", timeoutMs: limits.heartbeatTimeoutMs });
     events.heard(view(slot), message);
@@ -260,6 +278,10 @@ function isAnythingServed(slots: readonly Slot[]): boolean {
     return group.length === 0 || group.some(({ child }) => child.state !== "failed");
   };
   return alive(true) && alive(false);
+}
+
+function configure(setup: Setup): ToChild {
+  return "backends" in setup ? { type: "configure-proxy", setup } : { type: "configure", setup };
 }
 
 function view({ spec, process, child }: Slot): ChildView {

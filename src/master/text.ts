@@ -3,7 +3,8 @@
 import { networkInterfaces } from "node:os";
 import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
-import type { BoxStatus, ProcessStatus, StreamStatus } from "./status.js";
+import type { BackendState, Lease } from "../ipc/balance.js";
+import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, StreamStatus } from "./status.js";
 
 /** Escapes every character that a terminal could take as a command, or that turns the reading direction. */
 export function printable(text: string): string {
@@ -19,9 +20,8 @@ export function welcome(box: Pick<BoxStatus, "version" | "pid" | "plan" | "worke
       .map(({ endpoint }) => `${protocol}://${authority(endpoint, protocol === "rtmp" ? 1935 : 80)}`);
   const rtmp = urls("rtmp").map((url) => `${url}/live/livestream`);
   const flv = urls("http").map((url) => `${url}/live/livestream.flv`);
-  const workers = box.plan === "a" ? `${box.workers} ${box.workers === 1 ? "edge" : "edges"} around one origin` : "one server process";
   const lines = [
-    `dolphin ${box.version} is live: ${workers}, pid ${box.pid}`,
+    `dolphin ${box.version} is live: ${workersText(box)}, pid ${box.pid}`,
     "",
     `  publish  ffmpeg -re -i FILE -c copy -f flv ${rtmp[0] ?? ""}`,
     ...[...rtmp, ...flv].map((url, index) => `  ${index === 0 ? "watch    " : "         "}${url}`),
@@ -31,13 +31,38 @@ export function welcome(box: Pick<BoxStatus, "version" | "pid" | "plan" | "worke
   return `${lines.join("\n")}\n`;
 }
 
-/** The two tables of `dolphin status`. */
+function workersText({ plan, workers }: Pick<BoxStatus, "plan" | "workers">): string {
+  if (plan === "single") return "one server process";
+  if (plan === "b") return `${workers} ${workers === 1 ? "proxy" : "proxies"} before the servers`;
+  return `${workers} ${workers === 1 ? "edge" : "edges"} around one origin`;
+}
+
+/** The tables of `dolphin status`. */
 export function statusText(box: BoxStatus): string {
   const where = box.endpoints.map(({ protocol, endpoint }) => `${protocol} ${formatEndpoint(endpoint)}`).join(", ");
   const head = `dolphin ${box.version}, pid ${box.pid}, plan ${box.plan}, up ${duration(box.upSeconds)}, serving ${where}`;
   const processes = table(processColumns, box.processes);
   const streams = box.streams.length === 0 ? "no streams" : table(streamColumns, box.streams);
-  return `${printable(head)}\n\n${processes}\n\n${streams}\n`;
+  const balance = box.balance === undefined ? "" : `\n${balanceText(box.balance, Date.now())}`;
+  return `${printable(head)}\n\n${processes}\n\n${streams}\n${balance}`;
+}
+
+function balanceText({ policy, routing, software, servers, leases }: BalanceStatus, nowMs: number): string {
+  const head = `${servers.length} servers (${software}), ${policy}, routing by ${routing}`;
+  const where = leases.length === 0 ? "no publishers" : table(leaseColumns(nowMs), leases);
+  return `${printable(head)}\n${table(backendColumns, servers)}\n\n${where}\n`;
+}
+
+/** What `dolphin explain` prints. */
+export function explanationText(explanation: Explanation): string {
+  const { key, decision, why, candidates, servers, policy, routing } = explanation;
+  const named = (state: BackendState): BackendState & { readonly choice: string } => {
+    const isCandidate = candidates.includes(state.name);
+    return { ...state, choice: state.name === decision ? "*" : isCandidate ? "candidate" : "-" };
+  };
+  const choice: Column<BackendState & { readonly choice: string }> = { title: "CHOICE", side: "left", text: (row) => row.choice };
+  const rows = table([choice, ...backendColumns], servers.map(named));
+  return `${printable(`${key} → ${decision ?? "nowhere"}: ${why} (${policy}, routing by ${routing})`)}\n\n${rows}\n`;
 }
 
 interface Column<T> {
@@ -86,6 +111,29 @@ const streamColumns: readonly Column<StreamStatus>[] = [
         .join(" ") || "-",
   },
 ];
+
+const backendColumns: readonly Column<BackendState>[] = [
+  { title: "SERVER", side: "left", text: ({ name }) => name },
+  { title: "RTMP", side: "left", text: ({ rtmp }) => formatEndpoint(rtmp) },
+  { title: "HTTP", side: "left", text: ({ http }) => (http === null ? "-" : formatEndpoint(http)) },
+  { title: "STATE", side: "left", text: ({ isUp, isDraining }) => `${isUp ? "up" : "down"}${isDraining ? ", draining" : ""}` },
+  { title: "WEIGHT", side: "right", text: ({ weight }) => String(weight) },
+  {
+    title: "CONNECTIONS",
+    side: "right",
+    text: ({ connections, maxConnections }) => (maxConnections === null ? String(connections) : `${connections}/${maxConnections}`),
+  },
+  { title: "MBPS", side: "right", text: ({ bytesPerSecond }) => ((bytesPerSecond * 8) / 1e6).toFixed(2) },
+];
+
+function leaseColumns(nowMs: number): readonly Column<Lease>[] {
+  return [
+    { title: "PUBLISHED", side: "left", text: ({ key }) => key },
+    { title: "SERVER", side: "left", text: ({ backend }) => backend },
+    { title: "PROXY", side: "left", text: ({ proxy }) => proxy },
+    { title: "SINCE", side: "right", text: ({ sinceMs }) => duration(Math.max(0, Math.round((nowMs - sinceMs) / 1000))) },
+  ];
+}
 
 function table<T>(columns: readonly Column<T>[], rows: readonly T[]): string {
   const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map((column) => printable(column.text(row))))];

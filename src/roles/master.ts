@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { messageOf } from "../base/errors.js";
 import { createLog, type Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/config.js";
+import type { ProxySetup } from "../ipc/balance.js";
 import type { Listener, ServerSetup } from "../ipc/messages.js";
 import type { ChildLimits } from "../master/child.js";
 import { clusterSpawner } from "../master/cluster-spawner.js";
@@ -21,16 +22,18 @@ import { loadNativeSockets } from "../master/native-socket.js";
 import { readMaxOpenFiles } from "../master/open-files.js";
 import { Overview } from "../master/overview.js";
 import { PidFile } from "../master/pid-file.js";
+import { checkPlan } from "../master/plan-b.js";
 import { planProcesses, publicNames, type ProcessSpec } from "../master/plan.js";
 import type { Signals } from "../master/signals.js";
+import { loopback } from "../master/slots.js";
 import type { BoxStatus } from "../master/status.js";
 import { Supervisor, type Change, type ChildView, type Timers } from "../master/supervisor.js";
 import { Server } from "../server/server.js";
 import { exitCodeOf, exitCodes } from "./exit-codes.js";
 import { Heart } from "./heart.js";
+import { PlanB } from "./plan-b.js";
 
-const loopback = "127.0.0.1";
-const childEntry = fileURLToPath(new URL("server.js", import.meta.url));
+const entryOf = (role: "server" | "proxy"): string => fileURLToPath(new URL(`${role}.js`, import.meta.url));
 /** A slot whose next start is further away than this takes no connections meanwhile. */
 const withdrawAfterMs = 1000;
 /** How long the processes that were killed may take to be gone. */
@@ -96,6 +99,7 @@ class Master {
   private control: Control | null = null;
   private origin: Server | null = null;
   private heart: Heart | null = null;
+  private planB: PlanB | null = null;
   private supervisor: Supervisor | null = null;
   private isReady = false;
   private stoppingAtMs: number | null = null;
@@ -122,6 +126,7 @@ class Master {
     const { config, log } = this;
     const { dolphin } = config;
     process.title = "dolphin: master";
+    checkPlan(config);
     if (config.pidFile !== null) this.pidFile = PidFile.create(config.pidFile);
     const native = await loadNativeSockets();
     this.listeners = new Listeners(native);
@@ -133,28 +138,39 @@ class Master {
     ] as const) {
       for (const wanted of list) this.endpoints.push({ protocol, endpoint: await this.listeners.add(protocol, wanted, names) });
     }
-    // Chosen once: an origin that is a child comes back on the same port, and edges find it again.
-    const origin = await this.listeners.add("rtmp", { host: loopback, port: 0 }, dolphin.originProcess === "child" ? ["origin"] : []);
-    const specs = planProcesses(config, { cores, origin, maxOpenFiles: readMaxOpenFiles() });
+    const origin = await this.originEndpoint();
     const first = this.endpoints[0]?.endpoint ?? origin;
-    this.control = await Control.open(dolphin.controlSocket ?? controlPath(first, process.env), () => this.status());
+    const socket = dolphin.controlSocket ?? controlPath(first, process.env);
+    this.control = await Control.open(socket, {
+      status: () => this.status(),
+      explain: (key) => this.planB?.explain(key) ?? null,
+      drain: (server, isDraining) => this.planB?.drain(server, isDraining) ?? false,
+    });
+    const facts = { cores, maxOpenFiles: readMaxOpenFiles() };
+    if (dolphin.plan === "b") this.planB = await this.preparePlanB(facts, socket);
+    const specs = this.planB?.specs ?? planProcesses(config, { ...facts, origin });
     await this.startOrigin(
       specs.find(({ place }) => place === "master"),
       origin,
     );
+    const own = clusterSpawner({
+      entryOf: ({ duty }) => entryOf(duty === "proxy" ? "proxy" : "server"),
+      hasOwnSockets: native !== null,
+      invalid: (spec, error) => log.warn({ event: "message.dropped", child: spec.name, err: messageOf(error) }),
+    });
+    const foreign = this.planB?.spawner() ?? own;
     this.supervisor = new Supervisor({
       specs: specs.filter(({ place }) => place === "child"),
       limits: limitsOf(config),
       timers,
-      spawner: clusterSpawner({
-        entry: childEntry,
-        hasOwnSockets: native !== null,
-        invalid: (spec, error) => log.warn({ event: "message.dropped", child: spec.name, err: messageOf(error) }),
-      }),
-      setupFor: (spec) => this.setupFor(spec, this.listeners.give(spec.name)),
+      spawner: { spawn: (spec, events) => (isOwn(spec) ? own : foreign).spawn(spec, events) },
+      setupFor: (spec) => this.setupOf(spec),
       events: {
         changed: (change) => this.changed(change),
-        heard: ({ spec }, message) => this.overview.heard(spec.name, message),
+        heard: ({ spec }, message) => {
+          this.overview.heard(spec.name, message);
+          this.planB?.heard(spec, message);
+        },
         ended: (how) => void this.childrenEnded(how),
       },
     });
@@ -169,7 +185,27 @@ class Master {
   /** After a start that failed: closes what had been opened. */
   async abandon(): Promise<void> {
     this.release();
+    await this.planB?.close();
     await this.origin?.close("not started");
+  }
+
+  /** Chosen once: an origin that is a child comes back on the same port, and edges find it again. */
+  private originEndpoint(): Promise<Endpoint> {
+    const { plan, originProcess } = this.config.dolphin;
+    return this.listeners.add("rtmp", { host: loopback, port: 0 }, plan === "a" && originProcess === "child" ? ["origin"] : []);
+  }
+
+  private preparePlanB(facts: { readonly cores: number; readonly maxOpenFiles: number | null }, socket: string): Promise<PlanB> {
+    return PlanB.prepare(this.config, {
+      ...facts,
+      taken: this.endpoints.map(({ endpoint }) => endpoint.port),
+      folder: `${socket}.servers`,
+      timers,
+      log: this.log,
+      send: (name, message) => this.supervisor?.send(name, message) ?? false,
+      tell: (name, message) => this.supervisor?.tell(name, message),
+      condemn: (name, doom) => this.supervisor?.condemn(name, doom),
+    });
   }
 
   private async startOrigin(spec: ProcessSpec | undefined, endpoint: Endpoint): Promise<void> {
@@ -182,6 +218,19 @@ class Master {
       () => this.origin?.stats() ?? idle,
       (stats) => this.overview.beat("master", stats),
     );
+  }
+
+  /** What a child is told when it starts; null for a program that is not ours. */
+  private setupOf(spec: ProcessSpec): ServerSetup | ProxySetup | null {
+    const { name, duty, backend } = spec;
+    if (duty === "proxy") return this.planB?.proxySetup(spec, this.listeners.give(name)) ?? null;
+    if (backend === undefined) return this.setupFor(spec, this.listeners.give(name));
+    if (backend.program !== null) return null;
+    // Through the cluster module: the port of a server that is gone refuses, and the proxies take the next one.
+    const { rtmp, http } = backend;
+    const listeners: Listener[] = [{ protocol: "rtmp", endpoint: rtmp, fd: null }];
+    if (http !== null) listeners.push({ protocol: "http", endpoint: http, fd: null });
+    return this.setupFor(spec, listeners);
   }
 
   private setupFor(spec: ProcessSpec, listeners: readonly Listener[]): ServerSetup {
@@ -198,6 +247,7 @@ class Master {
   private changed(change: Change): void {
     const { spec, child, delayMs } = change;
     logChange(this.log, change);
+    this.planB?.changed(change);
     if (child.state === "up") this.listeners.restoreBacklog(spec.name);
     if (child.state === "waiting" || child.state === "down" || child.state === "failed") {
       this.overview.gone(spec.name);
@@ -219,7 +269,8 @@ class Master {
       string,
       number | null
     >;
-    process.title = `dolphin: master (plan ${plan}, ${box.workers} ${plan === "a" ? "edges" : "server"})`;
+    const noun = { a: "edges", b: "proxies", single: "server" }[plan];
+    process.title = `dolphin: master (plan ${plan}, ${box.workers} ${noun})`;
     const details = { plan, cores: box.workers, endpoints: box.endpoints, pids, controlSocket: this.control?.path };
     this.log.info({ event: "dolphin.ready", ...details }, "everything serves");
     this.options.ready(box);
@@ -252,6 +303,7 @@ class Master {
       timers.after(left, resolve);
     });
     await Promise.race([this.origin?.close("stopping"), patience]);
+    await this.planB?.close();
     if (how === "stopped") return this.leave(exitCodes.ok, "stopped");
     const why = "gave up: the processes that serve died too often in a minute; their last causes of death stand above";
     this.log.fatal({ event: "dolphin.gave-up", code: "CHILD_GAVE_UP" }, why);
@@ -289,6 +341,7 @@ class Master {
       controlSocket: this.control?.path ?? "",
       configFile: this.config.file,
       ...(await this.overview.look()),
+      ...(this.planB === null ? {} : { balance: this.planB.status() }),
     };
   }
 
@@ -310,6 +363,10 @@ class Master {
   private children(): ChildView[] {
     return this.supervisor?.children() ?? [];
   }
+}
+
+function isOwn({ backend }: ProcessSpec): boolean {
+  return backend === undefined || backend.program === null;
 }
 
 function limitsOf({ dolphin }: Config): ChildLimits {

@@ -54,6 +54,11 @@ function hear(message: ToChild): void {
     case "stop":
       leave(message.reason);
       return;
+    case "configure-proxy":
+    case "backends":
+    case "leases":
+    case "taken":
+      return; // said to proxies only
   }
 }
 

@@ -8,7 +8,7 @@ import { after, describe, it } from "node:test";
 import { DolphinError } from "../../../src/base/errors.js";
 import { fetchStatus, findRunning } from "../../../src/master/control-client.js";
 import { controlFolder, controlPath, listControlSockets } from "../../../src/master/control-path.js";
-import { Control } from "../../../src/master/control.js";
+import { Control, type ControlAnswers } from "../../../src/master/control.js";
 import { PidFile } from "../../../src/master/pid-file.js";
 import type { BoxStatus } from "../../../src/master/status.js";
 
@@ -27,7 +27,7 @@ const box: BoxStatus = {
   processes: [],
   streams: [],
 };
-const answer = (): Promise<BoxStatus> => Promise.resolve(box);
+const answer: ControlAnswers = { status: () => Promise.resolve(box), explain: () => null, drain: (server) => server === "server-1" };
 const isStartError = (thrown: unknown): boolean => thrown instanceof DolphinError && thrown.code === "CHILD_START";
 
 function statusCodeOf(socketPath: string, method: string, path: string): Promise<number | undefined> {
@@ -58,7 +58,7 @@ describe("the control socket", () => {
   });
 
   it("tells why when the status cannot be had", async () => {
-    const control = await Control.open(join(folder, "c.sock"), () => Promise.reject(new Error("no luck")));
+    const control = await Control.open(join(folder, "c.sock"), { ...answer, status: () => Promise.reject(new Error("no luck")) });
     await assert.rejects(fetchStatus(control.path), /answered 500: .*no luck/);
     control.close();
   });

@@ -1,0 +1,70 @@
+// Plan b: from a configuration and the slots to the processes. Pure.
+//
+//   public ports ─ proxy-1..N ──► server-1..M on 127.0.0.1, each on the ports of its slot
+//
+// Servers stand first, and nobody waits for anybody: a proxy that has no server yet says so to its clients.
+import { type Config, isForeign } from "../conf/config.js";
+import { DolphinError } from "../base/errors.js";
+import { connectionLimit, publicNames, type BackendPlace, type PlanFacts, type ProcessSpec } from "./plan.js";
+import type { Program } from "./program.js";
+import { loopback, type ServerSlot } from "./slots.js";
+
+export interface PlanBFacts extends Pick<PlanFacts, "cores" | "maxOpenFiles"> {
+  readonly slots: readonly ServerSlot[];
+  /** The program that runs in a slot; null: our own server. */
+  programFor(slot: ServerSlot): Program | null;
+}
+
+/** Throws CONF_VALUE for a foreign server that nothing stands before. */
+export function checkPlan({ dolphin }: Config): void {
+  if (dolphin.plan === "b" || !isForeign(dolphin)) return;
+  throw new DolphinError("CONF_VALUE", `plan ${dolphin.plan} runs our own server: ${dolphin.balance.server[0] ?? ""} needs plan b`);
+}
+
+/** How many servers a configuration asks for. */
+export function countServers(config: Config, cores: number): number {
+  const { servers } = config.dolphin.balance;
+  return servers === "auto" ? publicNames(config, cores).length : servers;
+}
+
+/** What `routing auto` comes to: streams live in one place unless every server pulls them from somewhere else. */
+export function routingOf({ dolphin, vhosts }: Config): "stream" | "connection" {
+  const { routing } = dolphin.balance;
+  if (routing !== "auto") return routing;
+  const served = vhosts.filter(({ enabled }) => enabled);
+  return served.length > 0 && served.every(({ cluster }) => cluster.mode === "remote") ? "connection" : "stream";
+}
+
+/** The processes of plan b. */
+export function planB(config: Config, facts: PlanBFacts): ProcessSpec[] {
+  const names = publicNames(config, facts.cores);
+  const servers = facts.slots.map((slot) => {
+    const backend = backendOf(config, slot, facts.programFor(slot));
+    const http = config.http === null || backend.http === null ? null : { ...config.http, listen: [backend.http] };
+    const own = { ...config, listen: [backend.rtmp], http };
+    return child(slot.name, "server", own, null, backend);
+  });
+  const maxConnections = connectionLimit(config, names.length, { maxOpenFiles: halfOf(facts.maxOpenFiles) });
+  const proxies = names.map((name) => child(name, "proxy", config, maxConnections));
+  return [...servers, ...proxies];
+}
+
+function child(name: string, duty: "server" | "proxy", config: Config, maxConnections: number | null, backend?: BackendPlace): ProcessSpec {
+  const spec: ProcessSpec = { name, duty, place: "child", isPublic: duty === "proxy", startsAfter: null, config, maxConnections };
+  return backend === undefined ? spec : { ...spec, backend };
+}
+
+function backendOf({ http, dolphin }: Config, slot: ServerSlot, program: Program | null): BackendPlace {
+  const servesHttp = program === null ? http !== null : program.servesHttp;
+  return {
+    rtmp: { host: loopback, port: slot.rtmpPort },
+    http: servesHttp ? { host: loopback, port: slot.httpPort } : null,
+    weight: dolphin.balance.weights[slot.number - 1] ?? 1,
+    program,
+  };
+}
+
+/** A proxy has two sockets for each connection. */
+function halfOf(maxOpenFiles: number | null): number | null {
+  return maxOpenFiles === null ? null : Math.floor(maxOpenFiles / 2);
+}

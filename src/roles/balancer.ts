@@ -1,0 +1,129 @@
+// One proxy of plan b as a whole: its listeners, its view of the servers, the pump, and what stands between an accepted socket and
+// the pump. Where streams live on one server the RTMP router and the HTTP proxy read as much as they need to know;
+// elsewhere bytes are moved unread.
+//
+//   master ─ backends, leases ─► Backends ◄─ pick ─ RtmpRouter / HttpProxy / TcpProxy ◄─ accept ─ listeners
+import { createServer, type Server, type Socket } from "node:net";
+import { DolphinError, messageOf } from "../base/errors.js";
+import type { Log } from "../base/log.js";
+import { formatEndpoint } from "../conf/endpoint.js";
+import type { Endpoint } from "../conf/config.js";
+import type { Carried, ProxySetup } from "../ipc/balance.js";
+import type { FromChild, Listener, ServerStats, ToChild } from "../ipc/messages.js";
+import { Backends } from "../proxy/backends.js";
+import { trustedNetworks, type TrustedNetworks } from "../proxy/proxy-protocol.js";
+import { createPump, type Pump } from "../proxy/pump.js";
+import { acceptOptions, TcpProxy } from "../proxy/tcp-proxy.js";
+
+/** What takes accepted sockets over. */
+export interface Acceptor {
+  readonly connections: number;
+  accept(socket: Socket): void;
+  close(): void;
+}
+
+/** What the master says to a proxy that runs. */
+export type News = Extract<ToChild, { type: "backends" | "leases" | "taken" }>;
+
+const backlog = 1024;
+/** A pair in which nothing moves in either direction: both ends are gone without a word, or nobody needs it. */
+const idleMs = 3_600_000;
+
+/** A running proxy. Close it once; nothing is sent or logged by it afterwards. */
+export class Balancer {
+  readonly endpoints: { readonly protocol: Listener["protocol"]; readonly endpoint: Endpoint }[] = [];
+  /** What it carried at the last look at `stats`. */
+  carried: readonly Carried[] = [];
+  private readonly setup: ProxySetup;
+  private readonly log: Log;
+  private readonly backends: Backends;
+  private readonly pump: Pump;
+  private readonly acceptors: Readonly<Record<Listener["protocol"], Acceptor>>;
+  private readonly listeners: Server[] = [];
+
+  private constructor(setup: ProxySetup, log: Log, pump: Pump, _send: (message: FromChild) => void) {
+    this.setup = setup;
+    this.log = log;
+    this.pump = pump;
+    this.backends = new Backends({ policy: setup.config.dolphin.balance.policy });
+    this.backends.update(setup.backends);
+    for (const lease of setup.leases) this.backends.setLease(lease);
+    this.acceptors = { rtmp: this.tcpProxy("rtmp"), http: this.tcpProxy("http") };
+  }
+
+  /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
+  static async start(setup: ProxySetup, log: Log, send: (message: FromChild) => void): Promise<Balancer> {
+    const balancer = new Balancer(setup, log, await createPump(log), send);
+    try {
+      for (const listener of setup.listeners) balancer.endpoints.push(await balancer.listen(listener));
+    } catch (error) {
+      await balancer.close("it could not start");
+      throw error;
+    }
+    return balancer;
+  }
+
+  /** Takes what the master says of servers and streams. */
+  hear(message: News): void {
+    if (message.type === "backends") this.backends.update(message.backends);
+    if (message.type !== "leases") return;
+    for (const { key, proxy } of message.ended) this.backends.endLease(key, proxy);
+    for (const lease of message.begun) this.backends.setLease(lease);
+  }
+
+  /** Looks at what it carries; the event-loop lag is the process's own and is added by the role. */
+  stats(): Omit<ServerStats, "lagMs"> {
+    this.carried = this.backends.carried();
+    const sum = (field: "bytesIn" | "bytesOut"): number => this.carried.reduce((total, one) => total + one[field], 0);
+    return { connections: this.connections, players: 0, publishers: 0, bytesIn: sum("bytesIn"), bytesOut: sum("bytesOut") };
+  }
+
+  /** Stops listening and ends every connection. Resolves when the listeners are closed. */
+  async close(_reason: string): Promise<void> {
+    const closed = this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
+    for (const acceptor of Object.values(this.acceptors)) acceptor.close();
+    this.pump.close();
+    await Promise.all(closed);
+  }
+
+  private get connections(): number {
+    return this.acceptors.rtmp.connections + this.acceptors.http.connections;
+  }
+
+  private tcpProxy(service: Listener["protocol"]): Acceptor {
+    const { sendProxy } = this.setup.config.dolphin.balance;
+    const version = sendProxy === "v1" ? 1 : sendProxy === "v2" ? 2 : null;
+    const options = { service, sendProxy: version, trusted: this.trusted(), idleMs, totalMs: null } as const;
+    return new TcpProxy(options, this.backends, this.pump, this.log);
+  }
+
+  private trusted(): TrustedNetworks | null {
+    const { trustedProxies } = this.setup.config.dolphin.balance;
+    return trustedProxies.length === 0 ? null : trustedNetworks(trustedProxies);
+  }
+
+  private listen({ endpoint, fd, protocol }: Listener): Promise<{ protocol: Listener["protocol"]; endpoint: Endpoint }> {
+    const listener = createServer(acceptOptions, (socket) => this.accept(socket, protocol));
+    this.listeners.push(listener);
+    return new Promise((resolve, reject) => {
+      listener.once("error", (cause) => {
+        reject(new DolphinError("CHILD_LISTEN", `cannot listen on ${formatEndpoint(endpoint)}: ${messageOf(cause)}`, { cause }));
+      });
+      listener.once("listening", () => {
+        listener.on("error", (error) => this.log.error({ event: "listener.failed", code: "CHILD_LISTEN", err: messageOf(error) }));
+        resolve({ protocol, endpoint });
+      });
+      if (fd === null) listener.listen({ host: endpoint.host, port: endpoint.port, backlog });
+      else listener.listen({ fd, backlog });
+    });
+  }
+
+  /** At the limit a connection is accepted and closed at once: waiting would only hide it. */
+  private accept(socket: Socket, protocol: Listener["protocol"]): void {
+    const { maxConnections } = this.setup;
+    if (maxConnections === null || this.connections < maxConnections) return this.acceptors[protocol].accept(socket);
+    this.log.warn({ event: "proxy.closed", code: "RTMP_FULL", reason: `all ${maxConnections} connections are in use`, endedBy: "proxy" });
+    socket.destroy();
+    return undefined;
+  }
+}

@@ -1,0 +1,163 @@
+// Plan b's part of the master: what stands behind the proxies is found out, gets its slots, and is kept in the pool. The
+// supervisor, the listening sockets and the end of the box are the same for every plan and stay in master.ts.
+import { readFileSync } from "node:fs";
+import { rm, rmdir } from "node:fs/promises";
+import { DolphinError, messageOf } from "../base/errors.js";
+import type { Log } from "../base/log.js";
+import type { Config } from "../conf/config.js";
+import { parse, type Directive } from "../conf/parser.js";
+import type { ProxySetup } from "../ipc/balance.js";
+import type { FromChild, Listener, ToChild } from "../ipc/messages.js";
+import { OrphanGuard } from "../master/orphan-guard.js";
+import { countServers, planB, routingOf } from "../master/plan-b.js";
+import type { ProcessSpec } from "../master/plan.js";
+import { Pool } from "../master/pool.js";
+import { processSpawner } from "../master/process-spawner.js";
+import { programFor, type ProgramFacts } from "../master/program.js";
+import { chooseSlots } from "../master/slots.js";
+import { recognise, type Software } from "../master/software.js";
+import type { BalanceStatus, Explanation } from "../master/status.js";
+import type { Change, Spawner, Timers } from "../master/supervisor.js";
+import { explainStream } from "./explain.js";
+
+export interface PlanBOptions {
+  readonly cores: number;
+  readonly maxOpenFiles: number | null;
+  /** The public ports. */
+  readonly taken: readonly number[];
+  /** The folder for what servers write. */
+  readonly folder: string;
+  readonly timers: Timers;
+  readonly log: Log;
+  send(name: string, message: ToChild): boolean;
+  tell(name: string, message: FromChild): void;
+  condemn(name: string, doom: string): void;
+}
+
+/** Plan b of one box. Close it when no process is left. */
+export class PlanB {
+  readonly specs: readonly ProcessSpec[];
+  private readonly config: Config;
+  private readonly options: PlanBOptions;
+  private readonly software: Software;
+  private readonly pool: Pool;
+  private readonly guard: OrphanGuard;
+
+  private constructor(config: Config, options: PlanBOptions, software: Software, specs: readonly ProcessSpec[]) {
+    this.config = config;
+    this.options = options;
+    this.software = software;
+    this.specs = specs;
+    const { maxServerConnections } = config.dolphin.balance;
+    this.pool = new Pool({ ...options, specs, maxServerConnections, epochMs: () => Date.now() });
+    this.guard = new OrphanGuard({
+      lost: (reason) => options.log.warn({ event: "guard.lost", code: "CHILD_EXITED", reason }, "nobody watches for orphaned servers now"),
+    });
+  }
+
+  /** Throws CHILD_START for a server that cannot be run, CHILD_LISTEN for ports, CONF_FILE for its configuration. */
+  static async prepare(config: Config, options: PlanBOptions): Promise<PlanB> {
+    const { cores, maxOpenFiles, folder, taken } = options;
+    const { server, serverPorts } = config.dolphin.balance;
+    const software = await recognise(server);
+    const facts = software.kind === "builtin" ? null : programFacts(config, software);
+    const count = countServers(config, cores);
+    const above = config.listen[0]?.port ?? 1935;
+    const slots = await chooseSlots({ count, above, taken, wanted: serverPorts, folder });
+    const specs = planB(config, {
+      cores,
+      maxOpenFiles,
+      slots,
+      programFor: (slot) => (software.kind === "builtin" || facts === null ? null : programFor(software, slot, facts)),
+    });
+    return new PlanB(config, options, software, specs);
+  }
+
+  /** The spawner of foreign servers. */
+  spawner(): Spawner {
+    const { log } = this.options;
+    return processSpawner({
+      guard: this.guard,
+      output: ({ name }, line) => log.info({ event: "server.output", child: name }, line),
+      outputDropped: ({ name }, lines) => log.warn({ event: "server.flooded", child: name, lines }, `${lines} lines of ${name} left out`),
+    });
+  }
+
+  proxySetup(spec: ProcessSpec, listeners: readonly Listener[]): ProxySetup {
+    const { name, config, maxConnections } = spec;
+    return { name, config, listeners, maxConnections, routing: routingOf(config), ...this.pool.snapshot() };
+  }
+
+  changed(change: Change): void {
+    this.pool.changed(change);
+  }
+
+  heard(spec: ProcessSpec, message: FromChild): void {
+    this.pool.heard(spec, message);
+  }
+
+  drain(server: string, isDraining: boolean): boolean {
+    const isKnown = this.pool.drain(server, isDraining);
+    const event = isDraining ? "server.drained" : "server.undrained";
+    if (isKnown)
+      this.options.log.info({ event, child: server }, `${server} gets ${isDraining ? "no more connections" : "connections again"}`);
+    return isKnown;
+  }
+
+  explain(key: string): Explanation {
+    const { policy } = this.config.dolphin.balance;
+    const { backends, leases } = this.pool.snapshot();
+    const lease = leases.find((one) => one.key === key) ?? null;
+    return explainStream({ key, policy, routing: routingOf(this.config), lease, servers: backends, nowMs: Date.now() });
+  }
+
+  status(): BalanceStatus {
+    const { backends, leases } = this.pool.snapshot();
+    const routing = routingOf(this.config);
+    return { policy: this.config.dolphin.balance.policy, routing, software: nameOf(this.software), servers: backends, leases };
+  }
+
+  /** Stops asking; the guard kills what should be gone by now, and the scratch folders go. */
+  async close(): Promise<void> {
+    this.pool.close();
+    this.guard.close();
+    for (const { backend } of this.specs) {
+      const folder = backend?.program?.folder;
+      if (folder !== undefined) await rm(folder, { recursive: true, force: true }).catch(() => undefined); // a file that root made
+    }
+    await rmdir(this.options.folder).catch(() => undefined); // there was none
+  }
+}
+
+function programFacts(config: Config, software: Software): ProgramFacts {
+  const { serverConf } = config.dolphin.balance;
+  const confPath = software.kind === "srs" ? (serverConf ?? config.file) : serverConf;
+  const text = confPath === null ? null : readText(confPath);
+  return {
+    wantsHttp: config.http !== null,
+    confPath,
+    template: text,
+    srsFile: software.kind === "srs" && text !== null && confPath !== null ? parseSrs(text, confPath) : [],
+    isInit: process.pid === 1,
+  };
+}
+
+function parseSrs(text: string, file: string): readonly Directive[] {
+  const { directives, problems } = parse(text, file, readText);
+  const [problem] = problems;
+  if (problem !== undefined) throw new DolphinError(problem.code, `${problem.file}:${problem.line}: ${problem.message}`);
+  return directives;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (thrown) {
+    throw new DolphinError("CONF_FILE", `cannot read the server's configuration ${path}: ${messageOf(thrown)}`, { cause: thrown });
+  }
+}
+
+function nameOf(software: Software): string {
+  if (software.kind === "builtin") return software.kind;
+  return software.kind === "srs" ? `srs ${software.version}` : software.argv.join(" ");
+}
