@@ -19,9 +19,9 @@ export const maxMediaBytes = 8 << 20;
 /** Memory that the unfinished messages of one connection may take together. */
 export const maxPendingBytes = 16 << 20;
 /** Smallest chunk size that is obeyed: below it a peer buys much work with few bytes. */
-const minChunkSize = 128;
+export const minChunkSize = 128;
 /** Largest chunk size: a message cannot be longer. */
-const maxChunkSize = 0xffffff;
+export const maxChunkSize = 0xffffff;
 
 const longestHeader = 3 + 11 + 4;
 /** A payload gets its whole memory at once up to here, and doubles beyond it as bytes really come. */
