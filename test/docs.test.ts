@@ -7,6 +7,7 @@ import * as chunkReader from "../src/codec/rtmp/chunk-reader.js";
 import * as url from "../src/codec/rtmp/url.js";
 import * as httpServer from "../src/server/http/http-server.js";
 import { maxStreams } from "../src/server/hub.js";
+import { mergeMs } from "../src/server/merged-read.js";
 import { silenceTimeoutMs } from "../src/server/relay/edge-pull.js";
 import { maxOutletBytes } from "../src/server/relay/outlet.js";
 import { startTimeoutMs } from "../src/server/rtmp/client.js";
@@ -38,6 +39,7 @@ const limits: Readonly<Record<string, unknown>> = {
   maxMetadataBytes,
   maxOutletBytes,
   maxStreams,
+  mergeMs,
   silenceTimeoutMs,
   startTimeoutMs,
 };

@@ -3,8 +3,8 @@
 import type { Cleanup, Dolphin } from "./dolphin.js";
 import { watchFlv, type FlvPlayer } from "./flv-reader.js";
 import { headers, step } from "./media.js";
-import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "./rtmp-client.js";
-import type { ConnectOptions } from "./rtmp-connection.js";
+import { player, RtmpPublisher, type RtmpPlayer } from "./rtmp-client.js";
+import { parseRtmpUrl, RtmpConnection, type ConnectOptions } from "./rtmp-connection.js";
 import { eventually } from "./wait.js";
 
 const maxTries = 100;
@@ -50,12 +50,15 @@ export async function playerAt(t: Cleanup, dolphin: Dolphin, stream: string, pid
 export async function steadyPublisherAt(t: Cleanup, dolphin: Dolphin, edge: string, stream: string): Promise<RtmpPublisher> {
   const wanted = dolphin.pids[edge];
   for (let tries = 0; tries < maxTries; tries++) {
-    const source = await publisher(dolphin.rtmpUrl(stream));
-    if (source.connection.serverPid !== wanted) {
-      source.close();
+    const connection = await RtmpConnection.open(parseRtmpUrl(dolphin.rtmpUrl(stream)));
+    t.after(() => connection.close());
+    if (connection.serverPid !== wanted) {
+      connection.close();
       continue;
     }
-    t.after(() => source.close());
+    // Only here: who publishes and leaves again keeps the name for a moment.
+    const source = new RtmpPublisher(connection, stream);
+    await source.publish("fmle");
     t.after(source.sendEvery((i) => (i === 0 ? headers("avc", "aac") : step("avc", "aac", i - 1)), 40));
     return source;
   }

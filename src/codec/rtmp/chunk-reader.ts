@@ -27,6 +27,13 @@ const longestHeader = 3 + 11 + 4;
 /** A payload gets its whole memory at once up to here, and doubles beyond it as bytes really come. */
 const eagerBytes = 64 << 10;
 const noPayload = Buffer.alloc(0);
+/**
+ * Media payloads of a connection lie side by side in slabs of this size: a publisher sends some 75 messages a second, and
+ * memory of its own for each keeps the garbage collector busier than the parser. A slab lives as long as its last payload.
+ */
+const slabBytes = 64 << 10;
+/** Larger payloads are not worth the rest of a slab that they would leave unused. */
+const slabPayloadBytes = slabBytes / 4;
 
 /** What is remembered of one chunk stream. */
 interface ChunkStream {
@@ -42,7 +49,8 @@ interface ChunkStream {
   length: number;
   type: number;
   streamId: number;
-  /** The message under way, or null between messages. */
+  /** Whether a message is under way. Its payload has memory from its first byte on, and `received` bytes of it. */
+  isOpen: boolean;
   payload: Buffer | null;
   received: number;
 }
@@ -59,6 +67,8 @@ export class ChunkReader {
   /** The chunk whose payload is being read, and how much of it is still to come. */
   private current: ChunkStream | null = null;
   private chunkRest = 0;
+  private slab = noPayload;
+  private slabUsed = 0;
 
   /** `onMessage` is called for every complete message; it owns the payload, and what it throws goes to the caller of `push`. */
   constructor(onMessage: (message: Message) => void) {
@@ -118,7 +128,7 @@ export class ChunkReader {
       at += 2;
     }
     const stream = this.streams.get(csid) ?? this.addStream(csid);
-    const isContinuation = stream.payload !== null;
+    const isContinuation = stream.isOpen;
     if (fmt === 3) return this.readContinuation(stream, isContinuation, bytes, at, end);
     if (isContinuation) {
       throw new DolphinError("RTMP_CHUNK_HEADER", `chunk stream ${csid}: a new header (fmt ${fmt}) inside a message`);
@@ -181,6 +191,7 @@ export class ChunkReader {
       length: 0,
       type: 0,
       streamId: 0,
+      isOpen: false,
       payload: null,
       received: 0,
     };
@@ -191,8 +202,7 @@ export class ChunkReader {
   /** Begins a message whose header is in `stream`. */
   private openPayload(stream: ChunkStream): void {
     const { length, type } = stream;
-    const isMedia = type === messageType.audio || type === messageType.video || type === messageType.aggregate;
-    if (length > (isMedia ? maxMediaBytes : maxDataBytes)) {
+    if (length > (isMedia(type) ? maxMediaBytes : maxDataBytes)) {
       throw new DolphinError("RTMP_MESSAGE_SIZE", `a message of type ${type} announces ${length} bytes`);
     }
     stream.received = 0;
@@ -200,7 +210,7 @@ export class ChunkReader {
       this.finish(stream, noPayload);
       return;
     }
-    stream.payload = this.takeMemory(Math.min(length, eagerBytes));
+    stream.isOpen = true;
     this.openChunk(stream);
   }
 
@@ -211,7 +221,8 @@ export class ChunkReader {
 
   private readPayload(stream: ChunkStream, bytes: Buffer, at: number): number {
     const count = Math.min(this.chunkRest, bytes.length - at);
-    let payload = stream.payload!;
+    if (count === stream.length) return this.readWhole(stream, bytes, at, count);
+    let payload = (stream.payload ??= this.takeMemory(Math.min(stream.length, eagerBytes)));
     if (stream.received + count > payload.length) payload = this.grow(stream, payload, stream.received + count);
     bytes.copy(payload, stream.received, at, at + count);
     stream.received += count;
@@ -219,12 +230,27 @@ export class ChunkReader {
     if (this.chunkRest === 0) {
       this.current = null;
       if (stream.received === stream.length) {
-        stream.payload = null;
-        this.pendingBytes -= payload.length;
+        this.forgetPayload(stream);
         this.finish(stream, payload);
       }
     }
     return at + count;
+  }
+
+  /** The usual case: a message in one chunk that one read brought. */
+  private readWhole(stream: ChunkStream, bytes: Buffer, at: number, count: number): number {
+    const payload = count <= slabPayloadBytes && isMedia(stream.type) ? this.takeFromSlab(count) : Buffer.allocUnsafe(count);
+    bytes.copy(payload, 0, at, at + count);
+    stream.isOpen = false;
+    this.current = null;
+    this.finish(stream, payload);
+    return at + count;
+  }
+
+  private forgetPayload(stream: ChunkStream): void {
+    this.pendingBytes -= stream.payload?.length ?? 0;
+    stream.payload = null;
+    stream.isOpen = false;
   }
 
   private grow(stream: ChunkStream, payload: Buffer, needed: number): Buffer {
@@ -233,6 +259,16 @@ export class ChunkReader {
     this.pendingBytes -= payload.length;
     stream.payload = grown;
     return grown;
+  }
+
+  private takeFromSlab(bytes: number): Buffer {
+    if (this.slabUsed + bytes > this.slab.length) {
+      this.slab = Buffer.allocUnsafeSlow(slabBytes);
+      this.slabUsed = 0;
+    }
+    const from = this.slabUsed;
+    this.slabUsed += bytes;
+    return this.slab.subarray(from, from + bytes);
   }
 
   private takeMemory(bytes: number): Buffer {
@@ -261,8 +297,10 @@ export class ChunkReader {
   /** Drops the unfinished message of a chunk stream (section 5.4.2). */
   private abort(payload: Buffer): void {
     const stream = payload.length >= 4 ? this.streams.get(payload.readUInt32BE(0)) : undefined;
-    if (stream === undefined || stream.payload === null) return;
-    this.pendingBytes -= stream.payload.length;
-    stream.payload = null;
+    if (stream !== undefined) this.forgetPayload(stream);
   }
+}
+
+function isMedia(type: number): boolean {
+  return type === messageType.audio || type === messageType.video || type === messageType.aggregate;
 }
