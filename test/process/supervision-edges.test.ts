@@ -111,8 +111,9 @@ void test("an origin of its own may die: edges and their viewers stay, and go on
   const originPid = dolphin.pids["origin"] ?? 0;
   process.kill(originPid, "SIGKILL");
   const ready = await dolphin.waitFor("child.ready", { where: (line) => line.child === "origin" && line["childPid"] !== originPid });
-  first.close();
-  await eventually(() => steadyPublisherAt(t, dolphin, "edge-1", "shift"), { what: "the next publisher" });
+  first.close(); // it may have been cut already
+  await dolphin.waitFor("rtmp.closed", { where: ({ child, doing }) => child === "edge-1" && doing === "publishing" });
+  await steadyPublisherAt(t, dolphin, "edge-1", "shift");
   for (const [at, one] of viewers.entries()) {
     await one.waitForMedia((seen[at] ?? 0) + 40); // fails for a viewer who was disconnected
     assertForward(one.media);
