@@ -2,17 +2,53 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { errorCodes } from "../src/base/errors.js";
+import * as amf0 from "../src/codec/rtmp/amf0.js";
+import * as chunkReader from "../src/codec/rtmp/chunk-reader.js";
+import * as url from "../src/codec/rtmp/url.js";
+import * as httpServer from "../src/server/http/http-server.js";
+import { maxStreams } from "../src/server/hub.js";
+import { mergeMs } from "../src/server/merged-read.js";
+import { silenceTimeoutMs } from "../src/server/relay/edge-pull.js";
+import { maxOutletBytes } from "../src/server/relay/outlet.js";
+import { startTimeoutMs } from "../src/server/rtmp/client.js";
+import { maxCommandsPerSecond } from "../src/server/rtmp/command-rate.js";
+import * as session from "../src/server/rtmp/session.js";
+import { maxBacklogBytes } from "../src/stream/fanout.js";
+import { maxMetadataBytes } from "../src/stream/source.js";
+import { maxGopBytes } from "../src/stream/start-cache.js";
 
-/** The rows of the tables in docs/errors.md: code, what happened, what to do. */
-const rows = readFileSync("docs/errors.md", "utf8")
-  .split("\n")
-  .filter((line) => line.startsWith("| `"))
-  .map((line) =>
-    line
-      .split("|")
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
+/** The rows of the tables of a page, whose first cell is code. */
+function tableOf(path: string): string[][] {
+  const lines = readFileSync(path, "utf8").split("\n");
+  const cells = (line: string): string[] => line.split("|").slice(1, -1);
+  return lines.filter((line) => line.startsWith("| `")).map((line) => cells(line).map((cell) => cell.trim()));
+}
+
+/** Code, what happened, what to do. */
+const rows = tableOf("docs/errors.md");
+
+const limits: Readonly<Record<string, unknown>> = {
+  ...chunkReader,
+  ...amf0,
+  ...url,
+  ...httpServer,
+  ...session,
+  maxBacklogBytes,
+  maxCommandsPerSecond,
+  maxGopBytes,
+  maxMetadataBytes,
+  maxOutletBytes,
+  maxStreams,
+  mergeMs,
+  silenceTimeoutMs,
+  startTimeoutMs,
+};
+
+test("docs: limits.md tells every limit with the value that holds", () => {
+  const told = tableOf("docs/limits.md").map(([name, value]) => [name!.replaceAll("`", ""), Number(value)] as const);
+  const held = Object.entries(limits).filter(([, value]) => typeof value === "number");
+  assert.deepEqual(Object.fromEntries(told), Object.fromEntries(held));
+});
 
 test("docs: errors.md explains every code once, and no other", () => {
   const explained = rows.map(([code]) => code!.replaceAll("`", ""));

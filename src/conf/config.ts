@@ -8,7 +8,7 @@ export interface Endpoint {
 }
 
 /** How timestamps of a stream are corrected: `full` makes them continuous, `zero` only starts them at 0. */
-export type TimeJitter = "full" | "zero" | "off";
+type TimeJitter = "full" | "zero" | "off";
 
 export interface Config {
   /** The file it was read from, or null for the built-in default. */

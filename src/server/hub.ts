@@ -13,6 +13,7 @@ import { resolveStream, type StreamRequest } from "../codec/rtmp/url.js";
 import type { Vhost } from "../conf/config.js";
 import type { ServerSetup, StreamReport } from "../ipc/messages.js";
 import { Source, type SourceOptions } from "../stream/source.js";
+import { MergedReads } from "./merged-read.js";
 import type { Publication, Publisher } from "./publication.js";
 import { EdgePull } from "./relay/edge-pull.js";
 import { EdgePush } from "./relay/edge-push.js";
@@ -42,6 +43,8 @@ interface Stream {
 export class Hub {
   readonly setup: ServerSetup;
   readonly traffic = noTraffic();
+  /** The publishers of this process, read in step. */
+  readonly mergedReads = new MergedReads();
   private readonly log: Log;
   private readonly streams = new Map<string, Stream>();
   private readonly pushes = new Map<string, { readonly push: Publication; readonly peer: string; readonly request: StreamRequest }>();
@@ -92,6 +95,7 @@ export class Hub {
   }
 
   close(): void {
+    this.mergedReads.close();
     for (const { push } of this.pushes.values()) push.close();
     for (const stream of this.streams.values()) {
       stream.pull?.close();

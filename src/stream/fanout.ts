@@ -79,7 +79,9 @@ export class Fanout {
 
   /** Takes a seat away and tells whether it was there. */
   remove(seat: Seat): boolean {
-    return this.seats.delete(seat);
+    if (!this.seats.delete(seat)) return false;
+    if (this.seats.size === 0) this.reset();
+    return true;
   }
 
   /** Puts a seat out of step: it goes on with the next key frame, and nothing that it has had comes again. */
@@ -88,12 +90,9 @@ export class Fanout {
     seat.behindSinceMs = Date.now();
   }
 
-  /** Takes the next packet. */
+  /** Takes the next packet, for those who sit; without anybody it need not be called. */
   push(packet: Packet): void {
-    if (this.seats.size === 0) {
-      this.start = null;
-      return;
-    }
+    if (this.seats.size === 0) return;
     this.pending.push(packet);
     if (this.timer !== null || this.immediate !== null) return;
     if (this.options.delayMs > 0) this.timer = setTimeout(this.flush, this.options.delayMs);
@@ -125,6 +124,13 @@ export class Fanout {
 
   onLive(isLive: boolean): void {
     for (const seat of this.seats) seat.consumer.onLive(isLive);
+  }
+
+  /** Nobody sits any more: what was made for them is forgotten. */
+  private reset(): void {
+    this.close();
+    this.pending = [];
+    this.start = null;
   }
 
   /** Stops waiting; pending packets stay for the next flush. */

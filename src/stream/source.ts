@@ -58,6 +58,8 @@ export class Source {
   bytesIn = 0;
   video = "";
   audio = "";
+  /** All consumers of all kinds. */
+  consumers = 0;
 
   constructor(options: SourceOptions, owner: SourceOwner) {
     this.options = options;
@@ -91,11 +93,6 @@ export class Source {
     return this.fanouts[tap].size;
   }
 
-  /** All consumers of all kinds. */
-  get consumers(): number {
-    return this.count("rtmp") + this.count("prompt") + this.count("flv");
-  }
-
   /** Makes `publisher` the one that may push; it is compared by identity. Throws RTMP_BUSY while another is. */
   publish(publisher: object): void {
     if (this.publisher !== null) throw new DolphinError("RTMP_BUSY", `${this.key} is being published already`);
@@ -124,24 +121,28 @@ export class Source {
     this.name(packet);
     if (this.options.reduceSequenceHeader && this.cache.repeatsHeader(packet)) return;
     this.cache.push(packet);
-    this.fanouts.rtmp.push(packet);
-    this.fanouts.prompt.push(packet);
-    this.fanouts.flv.push(packet);
+    if (this.consumers > 0) {
+      this.fanouts.rtmp.push(packet);
+      this.fanouts.prompt.push(packet);
+      this.fanouts.flv.push(packet);
+    }
     for (const tap of this.taps) tap(packet);
     this.goLive(true);
   }
 
   /** Seats a consumer. It is given what the stream has to start with before this returns. */
   add(tap: Tap, consumer: Consumer): Seat {
-    const isFirst = this.consumers === 0;
     const seat = this.fanouts[tap].add(consumer);
-    if (isFirst) this.owner.onWanted(this);
+    this.consumers += 1;
+    if (this.consumers === 1) this.owner.onWanted(this);
     return seat;
   }
 
   /** Takes a consumer's seat away; again does nothing. */
   remove(tap: Tap, seat: Seat): void {
-    if (!this.fanouts[tap].remove(seat) || this.consumers > 0) return;
+    if (!this.fanouts[tap].remove(seat)) return;
+    this.consumers -= 1;
+    if (this.consumers > 0) return;
     this.owner.onUnwanted(this);
     this.release();
   }

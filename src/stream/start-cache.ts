@@ -69,7 +69,9 @@ export class StartCache {
     this.dropGop();
   }
 
-  private setHeader(packet: Packet): void {
+  /** Headers stay for the whole stream: they get memory of their own rather than keep the packets around them. */
+  private setHeader(header: Packet): void {
+    const packet = { ...header, payload: Buffer.from(header.payload) };
     if (packet.type === messageType.video) this.videoHeader = packet;
     else if (packet.type === messageType.audio) this.audioHeader = packet;
     else this.metadata = packet;

@@ -7,6 +7,8 @@ import { messageType } from "../codec/rtmp/message.js";
 
 /** A step of more than this is a jump of the clock, not media. */
 const largestStepMs = 250;
+/** Message type numbers are below this. */
+const types = messageType.data + 1;
 /** What a jump or a splice is replaced with. */
 const spliceStepMs = 10;
 
@@ -21,12 +23,12 @@ export interface Timeline {
   lastIn: number | null;
   lastOut: number;
   /** The last time given to each type, which never goes back within it. */
-  readonly lastOfType: Map<number, number>;
+  readonly lastOfType: number[];
   isSplice: boolean;
 }
 
 export function makeTimeline(mode: Timeline["mode"]): Timeline {
-  return { mode, lastIn: null, lastOut: 0, lastOfType: new Map(), isSplice: false };
+  return { mode, lastIn: null, lastOut: 0, lastOfType: Array.from({ length: types }, () => 0), isSplice: false };
 }
 
 /** Says that what comes next has a clock of its own: another publisher, or another origin. */
@@ -41,8 +43,8 @@ export function splice(timeline: Timeline): void {
 export function advance(timeline: Timeline, type: number, timestamp: number): number {
   if (timeline.mode === "off") return timestamp;
   if (type !== messageType.data) tick(timeline, timestamp);
-  const out = Math.max(timeline.lastOut, timeline.lastOfType.get(type) ?? 0);
-  timeline.lastOfType.set(type, out);
+  const out = Math.max(timeline.lastOut, timeline.lastOfType[type]!);
+  timeline.lastOfType[type] = out;
   return out;
 }
 
@@ -58,7 +60,7 @@ function step(timeline: Timeline, delta: number): number {
   timeline.isSplice = false;
   if (mode === "follow" && delta >= 0) return delta;
   if (isSplice) {
-    const furthest = Math.max(...timeline.lastOfType.values());
+    const furthest = Math.max(...timeline.lastOfType);
     return furthest - timeline.lastOut + spliceStepMs;
   }
   if (mode === "zero") return delta;

@@ -31,3 +31,11 @@ export function assertSteady(packets: readonly ProbedPacket[], codecType: string
     assert.ok(time - before <= maxStepMs, `${codecType} packet ${at}: a step of ${time - before} ms`);
   }
 }
+
+/** Fails when the timestamps of audio or of video run backwards. */
+export function assertForward(media: readonly Media[]): void {
+  for (const kind of [8, 9]) {
+    const times = media.filter(({ type }) => type === kind).map(({ timestamp }) => timestamp);
+    for (const [at, time] of times.entries()) assert.ok(time >= (times[at - 1] ?? 0), `type ${kind}: ${time} ms after ${times[at - 1]} ms`);
+  }
+}

@@ -26,9 +26,12 @@ export interface LogLine {
 export interface Status {
   readonly processes: readonly {
     readonly name: string;
+    readonly duty: "origin" | "edge" | "server" | null;
     readonly pid: number | null;
     readonly state: string;
     readonly restarts: number;
+    readonly lastDeath: { readonly cause: string } | null;
+    readonly isStale: boolean;
     readonly connections: number;
     readonly players: number;
     readonly publishers: number;
@@ -39,6 +42,7 @@ export interface Status {
     readonly app: string;
     readonly stream: string;
     readonly state: string;
+    readonly source: { readonly process: string; readonly peer: string } | null;
     readonly players: number;
     readonly playersOf: Readonly<Record<string, number>>;
     readonly edges: number;
@@ -197,10 +201,12 @@ export class Dolphin {
 
   /** Ends it and every process of it that is known, without any check. */
   async kill(): Promise<void> {
-    await this.child.stop("SIGTERM", 3000);
+    if (isRunning(this.pid)) this.signal("SIGTERM");
+    await eventually(() => !isRunning(this.pid), { timeoutMs: 3000 }).catch(() => undefined);
     for (const pid of this.seenPids) {
       if (isRunning(pid)) process.kill(pid, "SIGKILL");
     }
+    await this.child.ended; // the end of its output, which whoever survived it would have held open
   }
 
   private read(line: string): void {

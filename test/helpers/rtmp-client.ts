@@ -52,6 +52,11 @@ export class RtmpPlayer {
     void connection.ended.then(() => this.wake());
   }
 
+  /** Resolves once with what ended its connection. */
+  get ended(): Promise<string> {
+    return this.connection.ended;
+  }
+
   get media(): readonly Media[] {
     return this.messages.filter(({ type }) => type === 8 || type === 9);
   }

@@ -214,10 +214,10 @@ function statusOf(command: RtmpCommand): string {
   return typeof info === "object" && info !== null && "code" in info ? String(info.code) : "";
 }
 
-/** Whether a server answers a simple handshake within a moment. */
-export async function handshakeAnswered(host: string, port: number): Promise<boolean> {
+/** Whether a server answers a simple handshake in time. */
+export async function handshakeAnswered(host: string, port: number, timeoutMs = 1000): Promise<boolean> {
   try {
-    (await shakeHands(host, port, 1000)).destroy();
+    (await shakeHands(host, port, timeoutMs)).destroy();
     return true;
   } catch {
     return false;

@@ -1,7 +1,7 @@
 // Bounded waiting for tests: for a condition that can only be polled, and for a promise that may never settle.
 
 /** A pause; only for pacing, never to hope that something has happened meanwhile. */
-export function sleep(ms: number): Promise<void> {
+function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 

@@ -19,14 +19,21 @@ export const maxMediaBytes = 8 << 20;
 /** Memory that the unfinished messages of one connection may take together. */
 export const maxPendingBytes = 16 << 20;
 /** Smallest chunk size that is obeyed: below it a peer buys much work with few bytes. */
-const minChunkSize = 128;
+export const minChunkSize = 128;
 /** Largest chunk size: a message cannot be longer. */
-const maxChunkSize = 0xffffff;
+export const maxChunkSize = 0xffffff;
 
 const longestHeader = 3 + 11 + 4;
 /** A payload gets its whole memory at once up to here, and doubles beyond it as bytes really come. */
 const eagerBytes = 64 << 10;
 const noPayload = Buffer.alloc(0);
+/**
+ * Media payloads of a connection lie side by side in slabs of this size: a publisher sends some 75 messages a second, and
+ * memory of its own for each keeps the garbage collector busier than the parser. A slab lives as long as its last payload.
+ */
+const slabBytes = 64 << 10;
+/** Larger payloads are not worth the rest of a slab that they would leave unused. */
+const slabPayloadBytes = slabBytes / 4;
 
 /** The last header of a chunk stream: what the next one may leave out. */
 export interface ChunkHeader {
@@ -67,7 +74,8 @@ interface ChunkStream {
   length: number;
   type: number;
   streamId: number;
-  /** The message under way, or null between messages. */
+  /** Whether a message is under way. Its payload has memory from its first byte on, and `received` bytes of it. */
+  isOpen: boolean;
   payload: Buffer | null;
   received: number;
 }
@@ -79,6 +87,8 @@ export class ChunkReader {
   private readonly streams = new Map<number, ChunkStream>();
   private chunkSize = 128;
   private pendingBytes = 0;
+  /** Messages under way, on however many chunk streams. */
+  private openMessages = 0;
   /** A header cut off by the end of a read, completed from the next one. */
   private readonly scratch = Buffer.alloc(longestHeader);
   private scratchBytes = 0;
@@ -88,6 +98,8 @@ export class ChunkReader {
   private isStopped = false;
   /** Whether bytes of an earlier read are read once more, so that the read under way has no one place where it stands. */
   private isRereading = false;
+  private slab = noPayload;
+  private slabUsed = 0;
 
   /** `onMessage` is called for every complete message; it owns the payload, and what it throws goes to the caller of `push`. */
   constructor(onMessage: ChunkListener, { tellsAll = false }: ChunkReaderOptions = {}) {
@@ -110,7 +122,7 @@ export class ChunkReader {
    * no place to stop: a message of another chunk stream is under way.
    */
   stop(): boolean {
-    this.isStopped = this.pendingBytes === 0 && !this.isRereading;
+    this.isStopped = this.openMessages === 0 && !this.isRereading;
     return this.isStopped;
   }
 
@@ -170,7 +182,7 @@ export class ChunkReader {
       at += 2;
     }
     const stream = this.streams.get(csid) ?? this.addStream(csid);
-    const isContinuation = stream.payload !== null;
+    const isContinuation = stream.isOpen;
     if (fmt === 3) return this.readContinuation(stream, isContinuation, bytes, at, end);
     if (isContinuation) {
       throw new DolphinError("RTMP_CHUNK_HEADER", `chunk stream ${csid}: a new header (fmt ${fmt}) inside a message`);
@@ -238,6 +250,7 @@ export class ChunkReader {
       length: 0,
       type: 0,
       streamId: 0,
+      isOpen: false,
       payload: null,
       received: 0,
     };
@@ -248,8 +261,7 @@ export class ChunkReader {
   /** Begins a message whose header is in `stream`. */
   private openPayload(stream: ChunkStream): void {
     const { length, type } = stream;
-    const isMedia = type === messageType.audio || type === messageType.video || type === messageType.aggregate;
-    if (length > (isMedia ? maxMediaBytes : maxDataBytes)) {
+    if (length > (isMedia(type) ? maxMediaBytes : maxDataBytes)) {
       throw new DolphinError("RTMP_MESSAGE_SIZE", `a message of type ${type} announces ${length} bytes`);
     }
     stream.received = 0;
@@ -257,7 +269,8 @@ export class ChunkReader {
       this.finish(stream, noPayload);
       return;
     }
-    stream.payload = this.takeMemory(Math.min(length, eagerBytes));
+    stream.isOpen = true;
+    this.openMessages += 1;
     this.openChunk(stream);
   }
 
@@ -268,7 +281,8 @@ export class ChunkReader {
 
   private readPayload(stream: ChunkStream, bytes: Buffer, at: number): number {
     const count = Math.min(this.chunkRest, bytes.length - at);
-    let payload = stream.payload!;
+    if (count === stream.length) return this.readWhole(stream, bytes, at, count);
+    let payload = (stream.payload ??= this.takeMemory(Math.min(stream.length, eagerBytes)));
     if (stream.received + count > payload.length) payload = this.grow(stream, payload, stream.received + count);
     bytes.copy(payload, stream.received, at, at + count);
     stream.received += count;
@@ -276,12 +290,29 @@ export class ChunkReader {
     if (this.chunkRest === 0) {
       this.current = null;
       if (stream.received === stream.length) {
-        stream.payload = null;
-        this.pendingBytes -= payload.length;
+        this.forgetPayload(stream);
         this.finish(stream, payload);
       }
     }
     return at + count;
+  }
+
+  /** The usual case: a message in one chunk that one read brought. */
+  private readWhole(stream: ChunkStream, bytes: Buffer, at: number, count: number): number {
+    const payload = count <= slabPayloadBytes && isMedia(stream.type) ? this.takeFromSlab(count) : Buffer.allocUnsafe(count);
+    bytes.copy(payload, 0, at, at + count);
+    stream.isOpen = false;
+    this.openMessages -= 1;
+    this.current = null;
+    this.finish(stream, payload);
+    return at + count;
+  }
+
+  private forgetPayload(stream: ChunkStream): void {
+    this.pendingBytes -= stream.payload?.length ?? 0;
+    stream.payload = null;
+    if (stream.isOpen) this.openMessages -= 1;
+    stream.isOpen = false;
   }
 
   private grow(stream: ChunkStream, payload: Buffer, needed: number): Buffer {
@@ -290,6 +321,16 @@ export class ChunkReader {
     this.pendingBytes -= payload.length;
     stream.payload = grown;
     return grown;
+  }
+
+  private takeFromSlab(bytes: number): Buffer {
+    if (this.slabUsed + bytes > this.slab.length) {
+      this.slab = Buffer.allocUnsafeSlow(slabBytes);
+      this.slabUsed = 0;
+    }
+    const from = this.slabUsed;
+    this.slabUsed += bytes;
+    return this.slab.subarray(from, from + bytes);
   }
 
   private takeMemory(bytes: number): Buffer {
@@ -322,8 +363,10 @@ export class ChunkReader {
   /** Drops the unfinished message of a chunk stream (section 5.4.2). */
   private abort(payload: Buffer): void {
     const stream = payload.length >= 4 ? this.streams.get(payload.readUInt32BE(0)) : undefined;
-    if (stream === undefined || stream.payload === null) return;
-    this.pendingBytes -= stream.payload.length;
-    stream.payload = null;
+    if (stream !== undefined) this.forgetPayload(stream);
   }
+}
+
+function isMedia(type: number): boolean {
+  return type === messageType.audio || type === messageType.video || type === messageType.aggregate;
 }

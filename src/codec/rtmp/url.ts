@@ -32,7 +32,7 @@ export function resolveStream(tcUrl: string, app: string, streamName: string): S
   const { host, path } = splitTcUrl(tcUrl);
   const [urlPath, urlParams] = splitParams(path === "" ? app : path);
   const [namePath, nameParams] = splitParams(streamName);
-  const parts = `${urlPath}/${namePath}`.split("/").map((part) => part.trim());
+  const parts = `${urlPath}/${namePath}`.split("/").map((part) => part.replace(/^ +| +$/g, ""));
   const names = parts.filter((part) => part !== "" && part !== "_definst_");
   const stream = names.pop() ?? "";
   const params = [...nameParams, ...urlParams];

@@ -69,7 +69,7 @@ export class RtmpClient {
       host,
       port,
       noDelay: true,
-      onread: sharedRead((bytes) => this.guard(() => this.engine.receive(bytes))),
+      onread: sharedRead((bytes) => this.read(bytes)),
     });
     this.socket.on("connect", () => this.engine.start());
     this.socket.on("drain", () => this.handler.onDrain());
@@ -110,6 +110,11 @@ export class RtmpClient {
 
   private fail(code: ErrorCode, message: string, cause?: unknown): void {
     this.close(new DolphinError(code, message, { cause }));
+  }
+
+  private read(bytes: Buffer): boolean {
+    this.guard(() => this.engine.receive(bytes));
+    return true;
   }
 
   /** Runs what a peer's bytes lead to: the one place where their errors end. */

@@ -43,7 +43,7 @@ type State =
   | { readonly at: "new" }
   | { readonly at: "idle" }
   | { readonly at: "playing"; readonly player: RtmpPlayer }
-  | { readonly at: "publishing"; readonly publication: Publication; readonly watch: PublisherWatch };
+  | { readonly at: "publishing"; readonly publication: Publication; readonly watch: PublisherWatch; readonly isMerged: boolean };
 
 export interface SessionOptions {
   readonly socket: Socket;
@@ -100,11 +100,14 @@ export class RtmpSession {
     socket.on("close", () => this.close("the peer left"));
   }
 
-  /** Takes what the socket has read; the bytes stay the caller's. */
-  read(bytes: Buffer): void {
-    if (this.isClosed) return;
+  /** Takes what the socket has read, which stays the caller's, and tells whether to go on reading. */
+  read(bytes: Buffer): boolean {
+    if (this.isClosed) return true;
     this.hub.traffic.bytesIn += bytes.length;
     this.guard(() => this.engine.receive(bytes));
+    if (this.state.at !== "publishing" || !this.state.isMerged || this.socket.isPaused()) return true;
+    this.hub.mergedReads.add(this.socket);
+    return false;
   }
 
   /** Ends the connection: with a code it is a failure and a warning, without one ordinary life. Again does nothing. */
@@ -284,7 +287,10 @@ export class RtmpSession {
       peer: this.edgeName ?? this.peer,
       onStarted: () => this.publishStarted(),
       onEnded: (reason) => this.publishRefused(reason),
-      pause: () => void this.socket.pause(),
+      pause: () => {
+        hub.mergedReads.remove(this.socket);
+        this.socket.pause();
+      },
       resume: () => {
         if (this.state.at === "publishing") this.state.watch.heard();
         this.socket.resume();
@@ -297,7 +303,8 @@ export class RtmpSession {
       isPaused: () => this.socket.isPaused(),
       onSilent: (reason, code) => this.close(reason, code),
     });
-    this.state = { at: "publishing", publication, watch };
+    const isMerged = this.edgeName === null && !vhost.minLatency; // an edge of ours has gathered what it passes on
+    this.state = { at: "publishing", publication, watch, isMerged };
     this.doing = "publishing";
     if (this.edgeName === null) hub.traffic.publishers += 1;
   }

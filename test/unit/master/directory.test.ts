@@ -46,6 +46,7 @@ describe("streams of several processes", () => {
     ]);
     assert.equal(stream?.players, 7);
     assert.deepEqual(stream?.playersOf, { "edge-1": 3, "edge-2": 4 });
+    assert.equal(stream?.edges, 2);
   });
 
   it("are pulled when the origin has them from afar", () => {

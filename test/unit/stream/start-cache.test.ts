@@ -78,7 +78,7 @@ test("start cache: headers without a GOP have the latest time", () => {
   assert.deepEqual(times, [80, 80]);
 });
 
-test("start cache: headers can be had at any time, and a packet's payload is not copied", () => {
+test("start cache: headers can be had at any time, in memory of their own", () => {
   const cache = filled(["meta", "avc"]);
   assert.deepEqual(
     cache.headers(7).map(({ timestamp, payload }) => [timestamp, nameOf(payload)]),
@@ -89,7 +89,9 @@ test("start cache: headers can be had at any time, and a packet's payload is not
   );
   const packet = packetOf("aac", 0);
   cache.push(packet);
-  assert.equal(cache.headers(9)[1]?.payload, packet.payload);
+  const kept = cache.headers(9)[1]?.payload;
+  assert.deepEqual(kept, packet.payload);
+  assert.notEqual(kept, packet.payload, "the packet's memory holds others too, and must not stay for a header");
 });
 
 test("start cache: without a GOP cache a start is headers alone", () => {

@@ -1,0 +1,92 @@
+// How a box ends: asked to, asked twice, with a child that does not answer, and by a kill that nothing can answer. Whatever
+// way it goes, no process of it is left.
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { promptConf } from "../helpers/bystanders.js";
+import { Dolphin } from "../helpers/dolphin.js";
+import { playerAtEachEdge, steadyPublisherAt } from "../helpers/edges.js";
+import { watchFlv, type FlvPlayer } from "../helpers/flv-reader.js";
+import { assertOnlyChildren, freeze, waitUntilGone } from "../helpers/processes.js";
+import type { RtmpPlayer } from "../helpers/rtmp-client.js";
+import { within } from "../helpers/wait.js";
+
+const stopTimeoutMs = 5000;
+
+for (const { what, args, frozen } of [
+  { what: "", args: [], frozen: null },
+  { what: ", not even one that is stopped", args: [], frozen: "edge-1" },
+  { what: ", not even an origin of its own that is stopped", args: ["--origin-process", "child"], frozen: "origin" },
+]) {
+  void test(`a master that is killed leaves no process behind${what}`, async (t) => {
+    const dolphin = await Dolphin.start(t, { conf: promptConf, args });
+    await watched(t, dolphin);
+    if (frozen !== null) await freeze(dolphin.pids[frozen] ?? 0);
+    dolphin.signal("SIGKILL");
+    await waitUntilGone(Object.values(dolphin.pids), 3000);
+  });
+}
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  void test(`${signal} ends a box with viewers within the bound, and with code 0`, async (t) => {
+    const dolphin = await Dolphin.start(t, { conf: promptConf });
+    const viewers = await watched(t, dolphin);
+    dolphin.signal(signal);
+    assert.deepEqual(await within(dolphin.ended, stopTimeoutMs, "the box to stop"), { code: 0, signal: null });
+    for (const { ended } of viewers) await within(ended, 1000, "every viewer to be let go");
+    await dolphin.assertCleanLog();
+    const lives = dolphin.logLines(({ event }) => event === "child.exited").map(({ child, reason }) => `${child}: ${reason}`);
+    assert.deepEqual(lives.sort(), ["edge-1: exit 0", "edge-2: exit 0"], "children end by themselves");
+  });
+
+  void test(`a second ${signal} ends a box at once, even with an edge that is stopped`, async (t) => {
+    const dolphin = await Dolphin.start(t, { conf: promptConf });
+    await watched(t, dolphin);
+    await freeze(dolphin.pids["edge-1"] ?? 0);
+    dolphin.signal(signal);
+    const atMs = Date.now();
+    await dolphin.waitFor("child.exited", { where: ({ child }) => child === "edge-2" });
+    dolphin.signal(signal);
+    assert.deepEqual(await within(dolphin.ended, 2000, "the box to end"), { code: 0, signal: null });
+    assert.ok(Date.now() - atMs < stopTimeoutMs, "it did not wait for the bound of a single one");
+    await dolphin.assertCleanLog({ allow: ({ event }) => event === "dolphin.killing" });
+  });
+}
+
+void test("a single SIGTERM ends a box with an edge that is stopped, once the bound is over", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: `${promptConf} dolphin { stop_timeout 1; }` });
+  await watched(t, dolphin);
+  await freeze(dolphin.pids["edge-1"] ?? 0);
+  dolphin.signal("SIGTERM");
+  assert.deepEqual(await within(dolphin.ended, 3500, "the box to end"), { code: 0, signal: null });
+  await dolphin.assertCleanLog();
+});
+
+void test("the signals that have no meaning yet are told and end nothing, at the master and at its children", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: promptConf, args: ["--origin-process", "child"] });
+  const viewers = await watched(t, dolphin);
+  for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) {
+    dolphin.signal(signal);
+    await dolphin.waitFor("signal.ignored", { where: (line) => line["signal"] === signal });
+  }
+  const children = Object.entries(dolphin.pids).flatMap(([name, pid]) => (name === "master" ? [] : [pid]));
+  // A terminal sends its SIGINT to all, but what it means is the master's to say.
+  for (const pid of children) for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT"]) process.kill(pid, signal);
+  for (const one of viewers) await one.waitForMedia(one.media.length + 25);
+  const { processes } = await dolphin.status();
+  assert.deepEqual(
+    processes.map(({ pid, state, restarts, isStale }) => ({ pid, state, restarts, isStale })),
+    Object.values(dolphin.pids).map((pid) => ({ pid, state: "up", restarts: 0, isStale: false })),
+  );
+  assertOnlyChildren(dolphin.pid, children);
+  await dolphin.stop({ allow: ({ event }) => event === "signal.ignored" });
+});
+
+/** A publisher, a player at each edge and one of HTTP-FLV; returns the viewers once all of them have media. */
+async function watched(t: TestContext, dolphin: Dolphin): Promise<(RtmpPlayer | FlvPlayer)[]> {
+  await steadyPublisherAt(t, dolphin, "edge-2", "show");
+  const flv = await watchFlv(dolphin.flvUrl("show"));
+  t.after(() => flv.close());
+  const viewers = [...(await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("show"))), flv];
+  for (const one of viewers) await one.waitForMedia(10);
+  return viewers;
+}
