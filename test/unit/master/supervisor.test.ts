@@ -4,7 +4,8 @@ import { defaultConfig } from "../../../src/conf/load.js";
 import type { FromChild, ToChild } from "../../../src/ipc/messages.js";
 import type { ChildLimits } from "../../../src/master/child.js";
 import type { ProcessSpec } from "../../../src/master/plan.js";
-import { Supervisor, type Change, type RunningEvents, type Timers } from "../../../src/master/supervisor.js";
+import { Supervisor, type Change, type RunningEvents } from "../../../src/master/supervisor.js";
+import { FakeTimers } from "./fake-timers.js";
 
 const limits: ChildLimits = {
   startTimeoutMs: 10_000,
@@ -18,41 +19,6 @@ const limits: ChildLimits = {
   firstDelayMs: 1000,
   maxDelayMs: 15_000,
 };
-
-/** Time that passes only when told to. */
-class FakeTimers implements Timers {
-  private now = 0;
-  private readonly timers = new Set<{ dueMs: number; run: () => void }>();
-
-  nowMs(): number {
-    return this.now;
-  }
-
-  after(delayMs: number, run: () => void): () => void {
-    const timer = { dueMs: this.now + delayMs, run };
-    this.timers.add(timer);
-    return () => void this.timers.delete(timer);
-  }
-
-  /** Runs everything that falls due, in its order, each at its time. */
-  pass(ms: number): void {
-    const endMs = this.now + ms;
-    for (;;) {
-      const due = [...this.timers].filter(({ dueMs }) => dueMs <= endMs).sort((a, b) => a.dueMs - b.dueMs)[0];
-      if (due === undefined) break;
-      this.timers.delete(due);
-      this.now = Math.max(this.now, due.dueMs);
-      due.run();
-    }
-    this.now = endMs;
-  }
-
-  /** As if this process had been stopped: time has gone by, and all timers fire late. */
-  freeze(ms: number): void {
-    this.now += ms;
-    this.pass(0);
-  }
-}
 
 class FakeProcess {
   readonly sent: ToChild[] = [];
