@@ -27,9 +27,7 @@ export function isEqual(memory: Memory, server: ChunkHeader): boolean {
   return (
     client !== undefined &&
     client.timestamp === server.timestamp &&
-    client.field === server.field &&
-    client.isDifference === server.isDifference &&
-    client.isExtended === server.isExtended &&
+    isSameField(client, server) &&
     client.length === server.length &&
     client.type === server.type &&
     client.streamId === server.streamId &&
@@ -78,11 +76,15 @@ function shortestForm(client: ChunkHeader | undefined, header: ChunkHeader, fmt:
   if (fmt === 0 || client === undefined || client.streamId !== header.streamId) return 0;
   if ((client.timestamp + header.field) >>> 0 !== header.timestamp) return 0;
   const isSameShape = client.length === header.length && client.type === header.type;
-  const { field, isDifference, isExtended } = header;
-  const isSameTime = client.field === field && client.isDifference === isDifference && client.isExtended === isExtended;
-  if (fmt === 3 && isSameShape && isSameTime) return 3;
-  if (!isDifference) return 0; // fmt 3 behind fmt 0: readers do not agree on what it means
+  if (fmt === 3 && isSameShape && isSameField(client, header)) return 3;
+  if (!header.isDifference) return 0; // fmt 3 behind fmt 0: readers do not agree on what it means
   return fmt === 2 && isSameShape ? 2 : 1;
+}
+
+/** Whether a fmt 3 behind either header moves the time by the same. 0 is 0, as a time and as a difference. */
+function isSameField(one: ChunkHeader, other: ChunkHeader): boolean {
+  const isSameKind = one.isDifference === other.isDifference || one.field === 0;
+  return one.field === other.field && isSameKind && one.isExtended === other.isExtended;
 }
 
 function messageHeader(form: number, time: number, { length, type, streamId }: ChunkHeader): Buffer {

@@ -1,0 +1,291 @@
+// One RTMP connection through a proxy that routes by stream, from its first byte to its closed line.
+//
+//   naming ──publish, play──▶ placing ──server chosen, greeted──▶ crossing ──seam raw──▶ joined ──▶ closed
+//      │ client talks with      │ the client's bytes wait;           │ rtmp-crossing.ts     │ the pump's
+//      │ the proxy (front)      │ the next server on failure         │                      │
+//      └────────────────────────┴──── error, time-out, end ──────────┴──────────────────────┘
+//
+// A connection stays with its server: if it leaves its stream and asks for another, that is asked of the same one.
+import type { Socket } from "node:net";
+import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../base/errors.js";
+import type { Log } from "../base/log.js";
+import type { Endpoint } from "../conf/config.js";
+import { formatEndpoint } from "../conf/endpoint.js";
+import { streamKey, type Accounts, type Choice, type Chooser, type LiveBytes, type Target } from "./rtmp-chooser.js";
+import { Crossing } from "./rtmp-crossing.js";
+import { maxDialogueBytes, RtmpFront, type Wish } from "./rtmp-front.js";
+import { greet } from "./rtmp-greet.js";
+import { Seam } from "./rtmp-seam.js";
+
+/** How a pump tells of an end; `bytesIn` came from the client. */
+interface MoveEnd {
+  readonly endedBy: "client" | "server" | "proxy";
+  readonly reason: string;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** What moves the bytes once they are raw. */
+export interface Mover {
+  join(
+    client: Socket,
+    server: Socket,
+    options: { readonly idleMs: number | null; readonly totalMs: number | null; readonly onEnd: (end: MoveEnd) => void },
+  ): LiveBytes & { close(): void };
+}
+
+export interface RouteOptions {
+  /** From the first byte to `publish` or `play`, in total: dripping bytes buys no time. Default 10 s. */
+  readonly nameTimeoutMs: number;
+  /** Connecting and shaking hands with one server. Default 2 s. */
+  readonly greetTimeoutMs: number;
+  /** Servers that are asked for one connection. Default 3. */
+  readonly maxTries: number;
+  /** How long a player may wait for a publisher. Default 15 s. */
+  readonly playWaitMs: number;
+  /** Silence in both directions after which the connection is ended; null: never. */
+  readonly idleMs: number | null;
+  /** Longest life of a connection from its stream's beginning on; null: no limit. */
+  readonly totalMs: number | null;
+  /** The vhosts that the servers know, where that is known: see `streamKey`. */
+  readonly vhosts: ReadonlySet<string> | null;
+  /** What goes to a server before the handshake, to tell who the client is. */
+  readonly preface: (client: Endpoint, local: Endpoint) => Buffer | null;
+}
+
+export interface RouteParts {
+  readonly chooser: Chooser;
+  readonly accounts: Accounts;
+  readonly pump: Mover;
+  readonly log: Log;
+  readonly options: RouteOptions;
+}
+
+export interface RouteClient {
+  /** Accepted, paused, with `allowHalfOpen` and `noDelay`. */
+  readonly socket: Socket;
+  readonly conn: number;
+  readonly client: Endpoint;
+  readonly local: Endpoint;
+  /** Called once, when the connection is over. */
+  readonly onEnd: () => void;
+}
+
+/** How long the last words to a client may take before its socket is destroyed. */
+const farewellMs = 1000;
+
+const codes: Readonly<Record<string, ErrorCode>> = { idle: "PROXY_IDLE", limit: "PROXY_LIMIT", failed: "PROXY_PUMP" };
+
+/** One connection. `close` ends it with a reason. */
+export class RtmpRoute implements LiveBytes {
+  private readonly parts: RouteParts;
+  private readonly who: RouteClient;
+  private readonly front: RtmpFront;
+  private readonly abort = new AbortController();
+  private readonly deadline: NodeJS.Timeout;
+  private readonly startedMs = performance.now();
+  private readonly tried = new Set<string>();
+  private choice: Choice | null = null;
+  private crossing: Crossing | null = null;
+  private joined: (LiveBytes & { close(): void }) | null = null;
+  private doing = "choosing a server";
+  private isClosed = false;
+  /** What went by before the present stage. */
+  private earlierIn = 0;
+  private earlierOut = 0;
+
+  constructor(who: RouteClient, parts: RouteParts) {
+    this.who = who;
+    this.parts = parts;
+    const { socket, local } = who;
+    this.front = new RtmpFront(local.host, (bytes) => {
+      this.earlierOut += bytes.length;
+      socket.write(bytes);
+    });
+    const { nameTimeoutMs } = parts.options;
+    this.deadline = setTimeout(() => {
+      this.fail(new DolphinError("RTMP_TIMEOUT", `${this.stage}: neither publish nor play came within ${nameTimeoutMs} ms`));
+    }, nameTimeoutMs);
+    socket.on("data", (bytes: Buffer) => this.read(bytes));
+    for (const event of ["end", "close"]) socket.on(event, () => this.finish("client", "the client left"));
+    socket.on("error", (error) => this.finish("client", messageOf(error)));
+    socket.resume();
+  }
+
+  get bytesIn(): number {
+    return this.earlierIn + (this.crossing?.bytesIn ?? 0) + (this.joined?.bytesIn ?? 0);
+  }
+
+  get bytesOut(): number {
+    return this.earlierOut + (this.crossing?.bytesOut ?? 0) + (this.joined?.bytesOut ?? 0);
+  }
+
+  /** Ends the connection. Again does nothing. */
+  close(reason: string): void {
+    if (this.joined !== null) this.joined.close();
+    else if (this.crossing !== null) this.crossing.close(reason);
+    else this.finish("proxy", reason);
+  }
+
+  private get stage(): string {
+    return this.front.named === null ? this.front.doing : this.doing;
+  }
+
+  private read(bytes: Buffer): void {
+    this.earlierIn += bytes.length;
+    const wasNamed = this.front.named !== null;
+    try {
+      this.front.take(bytes);
+    } catch (thrown) {
+      this.fail(asDolphinError(thrown));
+      return;
+    }
+    const { named, transcript } = this.front;
+    if (named === null || this.isClosed) return;
+    if (transcript.length > maxDialogueBytes) this.who.socket.pause(); // the rest waits until a server takes it
+    if (wasNamed) return;
+    clearTimeout(this.deadline);
+    void this.place(named);
+  }
+
+  /** Finds the server and begins to cross; the one place where errors of this end. */
+  private async place(wish: Wish): Promise<void> {
+    try {
+      const server = await this.findServer(wish);
+      if (server !== null) this.cross(server);
+    } catch (thrown) {
+      this.fail(asDolphinError(thrown));
+    }
+  }
+
+  /** A server that has shaken hands; null when the client has left meanwhile. */
+  private async findServer({ what, request }: Wish): Promise<Socket | null> {
+    const { chooser, accounts, options } = this.parts;
+    const { signal } = this.abort;
+    const key = streamKey(request, options.vhosts);
+    let last: unknown;
+    while (this.tried.size < options.maxTries) {
+      const choice = await chooser.choose({ what, key, tried: this.tried, waitMs: options.playWaitMs, signal });
+      if (choice === null) break;
+      const { target } = choice;
+      if (this.isClosed) {
+        choice.release();
+        return null;
+      }
+      this.tried.add(target.name);
+      this.choice = choice;
+      accounts.opened(target.name);
+      accounts.follow(target.name, this);
+      try {
+        const server = await this.greet(target);
+        if (!this.isClosed) return server;
+        server.destroy();
+        return null;
+      } catch (thrown) {
+        if (this.isClosed) return null;
+        last = thrown;
+        this.letGo(0, 0);
+      }
+    }
+    if (this.isClosed) return null;
+    if (last === undefined) throw new DolphinError("PROXY_NO_SERVER", "no server can take the stream");
+    throw new DolphinError("PROXY_CONNECT", `no server took the stream: ${this.tried.size} asked, the last: ${messageOf(last)}`);
+  }
+
+  private greet(target: Target): Promise<Socket> {
+    const { client, local } = this.who;
+    const { preface, greetTimeoutMs } = this.parts.options;
+    this.doing = `connecting to ${target.name}`;
+    return greet({
+      endpoint: target.rtmp,
+      preface: preface(client, local),
+      timeoutMs: greetTimeoutMs,
+      signal: this.abort.signal,
+    });
+  }
+
+  private cross(server: Socket): void {
+    const { socket } = this.who;
+    const { idleMs } = this.parts.options;
+    this.doing = "handing over";
+    for (const event of ["data", "end", "close", "error"]) socket.removeAllListeners(event);
+    socket.on("error", () => undefined); // the crossing hears of it by `close`, and the pump by its own means
+    const crossing = new Crossing(socket, server, new Seam(this.front.seen), this.front.transcript, {
+      onRaw: () => this.join(socket, server),
+      onEnd: (endedBy, reason, error) => this.finish(endedBy, reason, error?.code, error?.cause),
+    });
+    this.crossing = crossing;
+    if (idleMs === null) return;
+    socket.setTimeout(idleMs, () => {
+      const reason = `no bytes for ${idleMs} ms`;
+      crossing.close(reason, new DolphinError("PROXY_IDLE", reason));
+    });
+  }
+
+  private join(client: Socket, server: Socket): void {
+    const { idleMs, totalMs } = this.parts.options;
+    this.earlierIn += this.crossing?.bytesIn ?? 0;
+    this.earlierOut += this.crossing?.bytesOut ?? 0;
+    this.crossing = null;
+    this.doing = "moving bytes";
+    client.removeAllListeners("timeout").setTimeout(0);
+    this.joined = this.parts.pump.join(client, server, {
+      idleMs,
+      totalMs,
+      onEnd: ({ endedBy, reason, bytesIn, bytesOut }) => {
+        this.earlierIn += bytesIn;
+        this.earlierOut += bytesOut;
+        this.joined = null;
+        this.finish(endedBy, reason, codes[reason]);
+      },
+    });
+  }
+
+  private fail({ message, code, cause }: DolphinError): void {
+    if (this.isClosed) return;
+    this.front.refuse(message);
+    this.finish("proxy", message, code, cause);
+  }
+
+  /** Ends what was begun with a chosen server. */
+  private letGo(bytesIn: number, bytesOut: number): void {
+    if (this.choice === null) return;
+    this.parts.accounts.closed(this.choice.target.name, bytesIn, bytesOut, this);
+    this.choice.release();
+    this.choice = null;
+  }
+
+  private finish(endedBy: "client" | "server" | "proxy", reason: string, code?: ErrorCode, cause?: unknown): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    clearTimeout(this.deadline);
+    this.abort.abort();
+    const { socket, conn, client, onEnd } = this.who;
+    if (!socket.destroyed) {
+      socket.destroySoon();
+      setTimeout(() => socket.destroy(), farewellMs).unref();
+    }
+    const { bytesIn, bytesOut } = this;
+    const request = this.front.named?.request;
+    const line = {
+      event: "proxy.closed",
+      conn,
+      peer: formatEndpoint(client),
+      ...(request === undefined ? {} : { vhost: request.vhost, app: request.app, stream: request.stream }),
+      backend: this.choice?.target.name,
+      tried: [...this.tried],
+      doing: this.stage,
+      reason,
+      code,
+      endedBy,
+      durMs: Math.round(performance.now() - this.startedMs),
+      bytesIn,
+      bytesOut,
+    };
+    this.letGo(bytesIn, bytesOut);
+    if (code === undefined) this.parts.log.info(line);
+    else if (code === "INTERNAL") this.parts.log.error({ ...line, err: cause });
+    else this.parts.log.warn(line);
+    onEnd();
+  }
+}
