@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { DolphinError } from "../../../src/base/errors.js";
-import { fetchStatus, findRunning } from "../../../src/master/control-client.js";
+import { drain, fetchExplanation, fetchStatus, findRunning } from "../../../src/master/control-client.js";
 import { controlFolder, controlPath, listControlSockets } from "../../../src/master/control-path.js";
 import { Control, type ControlAnswers } from "../../../src/master/control.js";
 import { PidFile } from "../../../src/master/pid-file.js";
-import type { BoxStatus } from "../../../src/master/status.js";
+import type { BoxStatus, Explanation } from "../../../src/master/status.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,6 +54,36 @@ describe("the control socket", () => {
     const control = await Control.open(join(folder, "b.sock"), answer);
     assert.equal(await statusCodeOf(control.path, "GET", "/other"), 404);
     assert.equal(await statusCodeOf(control.path, "POST", "/status"), 405);
+    control.close();
+  });
+
+  it("explains streams, drains servers, and says what there is not", async () => {
+    const drained: string[] = [];
+    const explanation: Explanation = {
+      key: "v/a b/s?",
+      policy: "least",
+      routing: "stream",
+      lease: null,
+      servers: [],
+      candidates: [],
+      decision: null,
+      why: "",
+    };
+    const control = await Control.open(join(folder, "e.sock"), {
+      ...answer,
+      explain: (key) => (key === explanation.key ? explanation : null),
+      drain: (server, isDraining) => server === "server-1" && drained.push(`${server} ${isDraining}`) > 0,
+    });
+    const { path } = control;
+    assert.deepEqual(await fetchExplanation(path, explanation.key), explanation);
+    await assert.rejects(fetchExplanation(path, "other"), /only plan b/);
+    await drain(path, "server-1", true);
+    await drain(path, "server-1", false);
+    assert.deepEqual(drained, ["server-1 true", "server-1 false"]);
+    await assert.rejects(drain(path, "server-2", true), /no server server-2/);
+    assert.equal(await statusCodeOf(path, "GET", "/drain/server-1"), 405);
+    assert.equal(await statusCodeOf(path, "POST", "/drain/"), 404);
+    assert.equal(await statusCodeOf(path, "GET", "/explain/%"), 404);
     control.close();
   });
 

@@ -42,15 +42,16 @@ test("probe: a server that answers the handshake serves, in one piece or in many
 });
 
 test("probe: it hangs up politely, so that the server sees an end and no reset", async () => {
-  let ending = "";
-  const endpoint = await serve((socket) => {
-    rtmpServer(1)(socket);
-    socket.once("error", () => (ending = "reset"));
-    socket.once("end", () => (ending = "end"));
+  let endpoint: Promise<Endpoint> | null = null;
+  const ending = new Promise((resolve) => {
+    endpoint = serve((socket) => {
+      rtmpServer(1)(socket);
+      socket.once("error", () => resolve("reset"));
+      socket.once("end", () => resolve("end"));
+    });
   });
-  assert.equal(await probeRtmp(endpoint, 1000), null);
-  while (ending === "") await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(ending, "end");
+  assert.equal(await probeRtmp(await endpoint!, 1000), null);
+  assert.equal(await ending, "end");
 });
 
 for (const [what, onConnection, why] of [

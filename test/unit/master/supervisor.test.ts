@@ -311,6 +311,56 @@ describe("a hung child", () => {
   });
 });
 
+describe("a child that cannot speak", () => {
+  const foreign = (name: string): ProcessSpec => ({
+    ...spec(name),
+    duty: "server",
+    backend: { rtmp: { host: "127.0.0.1", port: 1 }, http: null, weight: 1, program: null },
+  });
+
+  it("is ready and alive when somebody says so for it, and is asked to leave by a signal", () => {
+    const supervisor = supervise([foreign("server-1")]);
+    supervisor.tell("server-1", { type: "ready", endpoints: [] });
+    assert.equal(stateOf(supervisor, "server-1"), "up");
+    for (let second = 0; second < 30; second++) {
+      timers.pass(1000);
+      supervisor.tell("server-1", heartbeat);
+    }
+    assert.deepEqual(latest("server-1").signals, []);
+    supervisor.stop("test");
+    assert.deepEqual(latest("server-1").signals, ["SIGTERM"]);
+    assert.deepEqual(latest("server-1").sent, []);
+  });
+
+  it("is told nothing of when it is not there", () => {
+    forkFails = true;
+    const supervisor = supervise([foreign("server-1")]);
+    supervisor.tell("server-1", { type: "ready", endpoints: [] });
+    supervisor.tell("nobody", { type: "ready", endpoints: [] });
+    assert.equal(stateOf(supervisor, "server-1"), "waiting");
+  });
+
+  it("is ended and replaced when it is condemned, and that counts as a death with its cause", () => {
+    const supervisor = supervise([foreign("server-1")]);
+    supervisor.tell("server-1", { type: "ready", endpoints: [] });
+    supervisor.condemn("server-1", "hung: it did not answer");
+    assert.equal(stateOf(supervisor, "server-1"), "stopping");
+    timers.pass(1000);
+    timers.pass(500);
+    assert.deepEqual(latest("server-1").signals, ["SIGTERM", "SIGABRT", "SIGKILL"]);
+    latest("server-1").die();
+    timers.pass(0);
+    assert.equal(started.length, 2);
+    assert.equal(supervisor.children()[0]?.child.deaths.at(-1)?.cause, "hung: it did not answer");
+  });
+
+  it("is condemned only while it serves", () => {
+    const supervisor = supervise([foreign("server-1")]);
+    supervisor.condemn("server-1", "hung");
+    assert.equal(stateOf(supervisor, "server-1"), "starting");
+  });
+});
+
 describe("stopping", () => {
   it("asks every child and ends when the last has left", () => {
     const supervisor = supervise([spec("edge-1"), spec("edge-2")]);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { BackendState } from "../../../src/ipc/balance.js";
 import type { BoxStatus, ProcessStatus } from "../../../src/master/status.js";
-import { printable, statusText, welcome } from "../../../src/master/text.js";
+import { explanationText, printable, statusText, welcome } from "../../../src/master/text.js";
 
 const edge: ProcessStatus = {
   name: "edge-1",
@@ -85,5 +86,59 @@ describe("text for a terminal", () => {
     assert.match(text, /ffmpeg -re -i FILE -c copy -f flv rtmp:\/\/127\.0\.0\.1\/live\/livestream\n/);
     assert.match(text, /http:\/\/\[::1\]:8080\/live\/livestream\.flv\n/);
     assert.match(text, /1 edge around one origin/);
+  });
+});
+
+const state: BackendState = {
+  name: "server-1",
+  rtmp: { host: "127.0.0.1", port: 1936 },
+  http: null,
+  isUp: true,
+  isDraining: false,
+  upSinceMs: 0,
+  weight: 1,
+  maxConnections: null,
+  connections: 3,
+  bytesPerSecond: 125_000,
+};
+
+describe("text of plan b", () => {
+  it("shows the servers, and which stream is published where", () => {
+    const lease = { key: "v/live/s\u001b", backend: "server-1", proxy: "proxy-2", sinceMs: Date.now() - 65_000 };
+    const second = { ...state, name: "server-2", isUp: false, isDraining: true, maxConnections: 100 };
+    const text = statusText({
+      ...box,
+      balance: { policy: "least", routing: "stream", software: "srs 7.0.18", servers: [state, second], leases: [lease] },
+    });
+    assert.match(text, /2 servers \(srs 7\.0\.18\), least, routing by stream/);
+    assert.match(text, /server-1 +127\.0\.0\.1:1936 +- +up +1 +3 +1\.00/);
+    assert.match(text, /server-2 .* down, draining +1 +3\/100/);
+    assert.match(text, /v\/live\/s\\u\{1b\} +server-1 +proxy-2 +1m5s/);
+  });
+
+  it("says so when nobody publishes", () => {
+    const balance = { policy: "fill", routing: "connection", software: "builtin", servers: [state], leases: [] } as const;
+    assert.match(statusText({ ...box, balance }), /no publishers/);
+  });
+
+  it("explains with the decision, its reason and every server", () => {
+    const text = explanationText({
+      key: "v/live/s",
+      policy: "least",
+      routing: "stream",
+      lease: null,
+      servers: [state, { ...state, name: "server-2" }, { ...state, name: "server-3", isUp: false }],
+      candidates: ["server-1", "server-2"],
+      decision: "server-2",
+      why: "because",
+    });
+    assert.match(text, /^v\/live\/s → server-2: because \(least, routing by stream\)$/m);
+    assert.match(text, /^candidate +server-1/m);
+    assert.match(text, /^\* +server-2/m);
+    assert.match(text, /^- +server-3/m);
+  });
+
+  it("welcomes with the proxies", () => {
+    assert.match(welcome({ ...box, plan: "b", workers: 2 }), /is live: 2 proxies before the servers/);
   });
 });
