@@ -7,12 +7,15 @@ import { createServer, type Server, type Socket } from "node:net";
 import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import { formatEndpoint } from "../conf/endpoint.js";
-import type { Endpoint } from "../conf/config.js";
+import type { BalanceBlock, Endpoint } from "../conf/config.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
 import type { FromChild, Listener, ServerStats, ToChild } from "../ipc/messages.js";
 import { Backends } from "../proxy/backends.js";
-import { trustedNetworks, type TrustedNetworks } from "../proxy/proxy-protocol.js";
+import { trustedNetworks, writeProxyHeader, type TrustedNetworks } from "../proxy/proxy-protocol.js";
 import { createPump, type Pump } from "../proxy/pump.js";
+import { srsPreface } from "../proxy/rtmp-greet.js";
+import { RtmpPlaces } from "../proxy/rtmp-places.js";
+import { RtmpRouter, routeDefaults } from "../proxy/rtmp-router.js";
 import { acceptOptions, TcpProxy } from "../proxy/tcp-proxy.js";
 
 /** What takes accepted sockets over. */
@@ -37,18 +40,20 @@ export class Balancer {
   private readonly setup: ProxySetup;
   private readonly log: Log;
   private readonly backends: Backends;
+  private readonly places: RtmpPlaces;
   private readonly pump: Pump;
   private readonly acceptors: Readonly<Record<Listener["protocol"], Acceptor>>;
   private readonly listeners: Server[] = [];
 
-  private constructor(setup: ProxySetup, log: Log, pump: Pump, _send: (message: FromChild) => void) {
+  private constructor(setup: ProxySetup, log: Log, pump: Pump, send: (message: FromChild) => void) {
     this.setup = setup;
     this.log = log;
     this.pump = pump;
     this.backends = new Backends({ policy: setup.config.dolphin.balance.policy });
     this.backends.update(setup.backends);
     for (const lease of setup.leases) this.backends.setLease(lease);
-    this.acceptors = { rtmp: this.tcpProxy("rtmp"), http: this.tcpProxy("http") };
+    this.places = new RtmpPlaces(this.backends, send);
+    this.acceptors = { rtmp: setup.routing === "stream" ? this.rtmpRouter() : this.tcpProxy("rtmp"), http: this.tcpProxy("http") };
   }
 
   /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
@@ -65,10 +70,19 @@ export class Balancer {
 
   /** Takes what the master says of servers and streams. */
   hear(message: News): void {
-    if (message.type === "backends") this.backends.update(message.backends);
-    if (message.type !== "leases") return;
-    for (const { key, proxy } of message.ended) this.backends.endLease(key, proxy);
-    for (const lease of message.begun) this.backends.setLease(lease);
+    switch (message.type) {
+      case "backends":
+        this.backends.update(message.backends);
+        return;
+      case "taken":
+        this.places.taken(message.id, message.backend);
+        return;
+      case "leases":
+        for (const { key, proxy } of message.ended) this.backends.endLease(key, proxy);
+        for (const lease of message.begun) this.backends.setLease(lease);
+        this.places.begun(message.begun.map(({ key }) => key));
+        return;
+    }
   }
 
   /** Looks at what it carries; the event-loop lag is the process's own and is added by the role. */
@@ -82,12 +96,26 @@ export class Balancer {
   async close(_reason: string): Promise<void> {
     const closed = this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
     for (const acceptor of Object.values(this.acceptors)) acceptor.close();
+    this.places.close();
     this.pump.close();
     await Promise.all(closed);
   }
 
   private get connections(): number {
     return this.acceptors.rtmp.connections + this.acceptors.http.connections;
+  }
+
+  private rtmpRouter(): Acceptor {
+    const { dolphin, vhosts } = this.setup.config;
+    const { sendProxy, playWaitMs } = dolphin.balance;
+    const options = {
+      ...routeDefaults,
+      playWaitMs,
+      idleMs,
+      vhosts: new Set(vhosts.filter(({ enabled }) => enabled).map(({ name }) => name)),
+      preface: (client: Endpoint, local: Endpoint): Buffer | null => prefaceOf(sendProxy, client, local),
+    };
+    return new RtmpRouter({ chooser: this.places, accounts: this.backends, pump: this.pump, log: this.log, options }, this.trusted());
   }
 
   private tcpProxy(service: Listener["protocol"]): Acceptor {
@@ -126,4 +154,10 @@ export class Balancer {
     socket.destroy();
     return undefined;
   }
+}
+
+/** What tells a server who the client is, before the client's own bytes. */
+function prefaceOf(header: BalanceBlock["sendProxy"], client: Endpoint, local: Endpoint): Buffer | null {
+  if (header === "srs") return srsPreface(client);
+  return header === "off" ? null : writeProxyHeader(header === "v1" ? 1 : 2, client, local);
 }
