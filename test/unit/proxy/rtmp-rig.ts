@@ -42,11 +42,11 @@ export class ListChooser implements Chooser {
     this.questions.push(question);
     const { what, key, tried } = question;
     const free = this.targets.filter(({ name }) => !tried.has(name));
-    const target = free.find(({ name }) => name === this.leases.get(key)) ?? free[0];
-    if (target === undefined) return null;
+    const chosen = free.find(({ name }) => name === this.leases.get(key)) ?? free[0];
+    if (chosen === undefined) return null;
     const takes = what === "publish" && !this.leases.has(key);
-    if (takes) this.leases.set(key, target.name);
-    return { target, release: () => void (takes && this.leases.delete(key)) };
+    if (takes) this.leases.set(key, chosen.name);
+    return { target: chosen, release: () => void (takes && this.leases.delete(key)) };
   }
 }
 

@@ -220,6 +220,6 @@ test("router: a stop ends every connection, each with its line", async (t) => {
   rig.router.close("the box stops");
   await Promise.all([viewer.connection.ended, silent.ended]);
   const lines = await rig.closedLines(2);
-  assert.deepEqual(lines.map(({ reason }) => reason).toSorted(), ["stopped", "the box stops"]);
+  assert.deepEqual(new Set(lines.map(({ reason }) => reason)), new Set(["stopped", "the box stops"]));
   assert.equal(rig.router.connections, 0);
 });

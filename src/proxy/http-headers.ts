@@ -1,0 +1,49 @@
+// What becomes of HTTP headers on their way through a proxy: all pass as they were written, in their order, but those that
+// are about one connection only (RFC 9110, section 7.6.1). Lists are flat, as node has them: name, value, name, value.
+
+const hopByHop: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** The headers that pass, without those in `dropped` (lower case). */
+export function passedHeaders(raw: readonly string[], dropped: readonly string[] = []): string[] {
+  const gone = new Set([...hopByHop, ...dropped]);
+  for (const [name, value] of pairs(raw)) {
+    if (name.toLowerCase() === "connection") for (const word of value.split(",")) gone.add(word.trim().toLowerCase());
+  }
+  gone.delete("content-length"); // no connection option: without it a body has no end
+  gone.delete("host");
+  return pairs(raw).flatMap(([name, value]) => (gone.has(name.toLowerCase()) ? [] : [name, value]));
+}
+
+export interface Forwarded {
+  /** The client's address. */
+  readonly client: string;
+  /** What Host says where the client left it out. */
+  readonly host: string;
+  /** Whether a body of unknown length follows. */
+  readonly isChunked: boolean;
+}
+
+/** The headers of a request for a server: X-Forwarded-For gets the client at its end, X-Forwarded-Proto stays if it is there. */
+export function requestHeaders(raw: readonly string[], { client, host, isChunked }: Forwarded): string[] {
+  const valuesOf = (wanted: string): string[] => pairs(raw).flatMap(([name, value]) => (name.toLowerCase() === wanted ? [value] : []));
+  const headers = passedHeaders(raw, ["x-forwarded-for", "expect"]);
+  headers.push("X-Forwarded-For", [...valuesOf("x-forwarded-for"), client].join(", "));
+  if (valuesOf("x-forwarded-proto").length === 0) headers.push("X-Forwarded-Proto", "http");
+  if (valuesOf("host").length === 0) headers.push("Host", host);
+  if (isChunked) headers.push("Transfer-Encoding", "chunked");
+  return headers;
+}
+
+function pairs(raw: readonly string[]): [name: string, value: string][] {
+  return Array.from({ length: raw.length >> 1 }, (_, i) => [raw[2 * i]!, raw[2 * i + 1]!]);
+}
