@@ -1,4 +1,4 @@
-// The two load tools, compiled on first use, as programs that can be awaited. They count what they got; what the
+// The load tools, compiled on first use, as programs that can be awaited. They count what they got; what the
 // load itself cost is measured too, because a load tool that is out of breath makes any server look good.
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -74,13 +74,13 @@ async function ended(child: Child): Promise<void> {
 }
 
 /** The tool's binary in .cache, made again when its source is newer. */
-async function compiled(name: "rtmpload" | "rtmppub"): Promise<string> {
+export async function compiled(name: "rtmpload" | "rtmppub" | "tcpstorm"): Promise<string> {
   const folder = join(projectRoot, ".cache", "bench");
   const binary = join(folder, name);
   const sources = [`${name}.c`, "rtmpwire.h"].map((file) => join(projectRoot, "bench", file));
   const isFresh = existsSync(binary) && sources.every((file) => statSync(file).mtimeMs < statSync(binary).mtimeMs);
   if (isFresh) return binary;
   mkdirSync(folder, { recursive: true });
-  await run(process.env["CC"] ?? "cc", ["-O2", "-o", binary, join(projectRoot, "bench", `${name}.c`)], 60_000);
+  await run(process.env["CC"] ?? "cc", ["-O2", "-pthread", "-o", binary, join(projectRoot, "bench", `${name}.c`)], 60_000);
   return binary;
 }

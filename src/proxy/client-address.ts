@@ -10,25 +10,23 @@ const headerTimeoutMs = 5000;
 
 export interface ClientAddress {
   readonly client: Endpoint;
-  /** The address that the client connected to. */
-  readonly local: Endpoint;
+  /** The address that the client connected to, where a header told; null: the socket's own. */
+  readonly local: Endpoint | null;
 }
 
 /**
  * Tells who is behind an accepted, paused socket, and leaves it paused with all bytes behind the header in it. A peer that is
- * not trusted, or sends no header, speaks for itself. Throws PROXY_HEADER for a broken or late header and a peer that left.
+ * not trusted, or sends no header, speaks for itself. Null: the peer left without a word, as checks of a balancer do.
+ * Throws PROXY_HEADER for a broken or late header.
  */
-export async function clientAddress(socket: Socket, trusted: TrustedNetworks | null): Promise<ClientAddress> {
-  const own = {
-    client: { host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 },
-    local: { host: socket.localAddress ?? "", port: socket.localPort ?? 0 },
-  };
-  if (trusted === null || !trusted.has(own.client.host)) return own;
-  const { header } = await takeHeader(socket);
-  return { client: header?.source ?? own.client, local: header?.destination ?? own.local };
+export async function clientAddress(socket: Socket, trusted: TrustedNetworks | null): Promise<ClientAddress | null> {
+  const client = { host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
+  if (trusted === null || !trusted.has(client.host)) return { client, local: null };
+  const found = await takeHeader(socket);
+  return found === null ? null : { client: found.header?.source ?? client, local: found.header?.destination ?? null };
 }
 
-function takeHeader(socket: Socket): Promise<ReadHeader> {
+function takeHeader(socket: Socket): Promise<ReadHeader | null> {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0);
     const settle = (finish: () => void): void => {
@@ -37,7 +35,7 @@ function takeHeader(socket: Socket): Promise<ReadHeader> {
       finish();
     };
     const fail = (error: unknown): void => settle(() => reject(error));
-    const left = (): void => fail(new DolphinError("PROXY_HEADER", "the peer left before its first bytes"));
+    const left = (): void => settle(() => resolve(null));
     const read = (): void => {
       for (let bytes = socket.read() as Buffer | null; bytes !== null; bytes = socket.read() as Buffer | null) {
         received = Buffer.concat([received, bytes]);

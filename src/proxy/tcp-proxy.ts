@@ -40,6 +40,9 @@ const codes: Readonly<Record<PumpEnd["reason"], ErrorCode | null>> = {
   failed: "PROXY_PUMP",
 };
 
+const left = { reason: "closed", endedBy: "client" } as const;
+const stopped = { reason: "stopped", endedBy: "proxy" } as const;
+
 /** Gives each accepted connection to a server. `close` ends those that it has; the listener, backends and pump are the caller's. */
 export class TcpProxy {
   private readonly options: TcpProxyOptions;
@@ -85,20 +88,28 @@ export class TcpProxy {
       this.sessions.delete(session);
       this.log[level]({ event: "proxy.closed", conn, peer, ...fields, durMs: Math.round(performance.now() - startedMs) });
     };
-    const leave = (): void => undefined; // the pump, or the next write, finds it gone
-    socket.on("error", leave);
+    socket.on("error", () => undefined); // the pump finds it broken
     this.sessions.add(session);
     let server: Connected | null = null;
     try {
       const { trusted, service, sendProxy, connectTimeoutMs } = this.options;
-      const { client, local } = await clientAddress(socket, trusted);
+      const address = await clientAddress(socket, trusted);
+      if (address === null || this.isClosed) {
+        socket.destroy();
+        closed({ ...(this.isClosed ? stopped : left), bytesIn: 0, bytesOut: 0, tried: [] });
+        return;
+      }
+      const { client } = address;
       peer = formatEndpoint(client);
       server = await connectBackend(this.backends, {
         service,
         key: null,
         ...(connectTimeoutMs === undefined ? {} : { timeoutMs: connectTimeoutMs }),
       });
-      if (sendProxy !== null) server.socket.write(writeProxyHeader(sendProxy, client, local));
+      if (sendProxy !== null) {
+        const local = address.local ?? { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
+        server.socket.write(writeProxyHeader(sendProxy, client, local));
+      }
       this.join(socket, server, session, closed);
     } catch (thrown) {
       const { code, message } = asDolphinError(thrown);
