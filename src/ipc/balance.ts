@@ -5,7 +5,7 @@ import type { Listener } from "./messages.js";
 
 export type { PolicyName } from "../conf/config.js";
 
-/** Everything that a proxy process needs to know: it reads no file and no flag of its own. */
+/** What a proxy process is to be: it reads no file and no flag of its own. Servers and leases are told right behind it. */
 export interface ProxySetup {
   /** `proxy-1`. */
   readonly name: string;
@@ -16,8 +16,6 @@ export interface ProxySetup {
   readonly routing: "stream" | "connection";
   /** Connections that this process accepts; null: no limit of its own. */
   readonly maxConnections: number | null;
-  readonly backends: readonly BackendState[];
-  readonly leases: readonly Lease[];
 }
 
 /** A local server behind the proxies, as the master last knew it. */

@@ -59,10 +59,6 @@ export class LeaseBook {
     return gone.map(({ lease }) => lease);
   }
 
-  find(key: string): Lease | null {
-    return this.entries.get(key)?.lease ?? null;
-  }
-
   list(): Lease[] {
     return Array.from(this.entries.values(), ({ lease }) => lease);
   }

@@ -8,7 +8,7 @@
 // A foreign server is probed. Our own has a heartbeat: when that is late it gets no connections, and when it stays away the
 // supervisor ends it as it ends every child.
 import type { Log } from "../base/log.js";
-import type { BackendState, Lease, ProxySetup } from "../ipc/balance.js";
+import type { BackendState, Lease } from "../ipc/balance.js";
 import type { FromChild, ToChild } from "../ipc/messages.js";
 import { LeaseBook } from "./lease-book.js";
 import { Loads } from "./loads.js";
@@ -87,11 +87,6 @@ export class Pool {
     this.prober.close();
   }
 
-  /** What a proxy has to know when it starts. */
-  snapshot(): Pick<ProxySetup, "backends" | "leases"> {
-    return { backends: this.backends(), leases: this.leases.list() };
-  }
-
   backends(): BackendState[] {
     return Array.from(this.servers.values(), ({ name, backend, isUp, isDraining, upSinceMs }) => {
       const { connections, bytesPerSecond } = this.loads.of(name);
@@ -101,8 +96,8 @@ export class Pool {
     });
   }
 
-  leaseOf(key: string): Lease | null {
-    return this.leases.find(key);
+  listLeases(): Lease[] {
+    return this.leases.list();
   }
 
   /** Gives a server no more connections, or again. False: there is no such server. */
@@ -130,11 +125,18 @@ export class Pool {
   heard({ name, duty, backend }: ProcessSpec, message: FromChild): void {
     if (message.type === "heartbeat" && backend?.program === null) this.setUp(name, true);
     if (duty !== "proxy") return;
+    if (message.type === "hello") this.greet(name);
     if (message.type === "heartbeat" && message.carried !== undefined) {
       this.loads.heard(name, message.carried, this.options.timers.nowMs());
     }
     if (message.type === "take") this.take(name, message.id, message.key, message.backend);
     if (message.type === "release") this.tellLeases([], this.leases.release(name, message.id));
+  }
+
+  /** What a proxy hears before it serves anybody; what was said before it spoke is lost. */
+  private greet(proxy: string): void {
+    this.options.send(proxy, { type: "backends", backends: this.backends() });
+    this.options.send(proxy, { type: "leases", begun: this.leases.list(), ended: [] });
   }
 
   private take(proxy: string, id: number, key: string, wanted: string): void {

@@ -281,7 +281,7 @@ function isAnythingServed(slots: readonly Slot[]): boolean {
 }
 
 function configure(setup: Setup): ToChild {
-  return "backends" in setup ? { type: "configure-proxy", setup } : { type: "configure", setup };
+  return "routing" in setup ? { type: "configure-proxy", setup } : { type: "configure", setup };
 }
 
 function view({ spec, process, child }: Slot): ChildView {

@@ -50,22 +50,18 @@ export class Balancer {
     this.log = log;
     this.pump = pump;
     this.backends = new Backends({ policy: setup.config.dolphin.balance.policy });
-    this.backends.update(setup.backends);
-    for (const lease of setup.leases) this.backends.setLease(lease);
     this.places = new RtmpPlaces(this.backends, send);
     this.acceptors = { rtmp: setup.routing === "stream" ? this.rtmpRouter() : this.tcpProxy("rtmp"), http: this.tcpProxy("http") };
   }
 
+  /** Makes it ready to serve; it hears of servers before it listens. */
+  static async create(setup: ProxySetup, log: Log, send: (message: FromChild) => void): Promise<Balancer> {
+    return new Balancer(setup, log, await createPump(log), send);
+  }
+
   /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
-  static async start(setup: ProxySetup, log: Log, send: (message: FromChild) => void): Promise<Balancer> {
-    const balancer = new Balancer(setup, log, await createPump(log), send);
-    try {
-      for (const listener of setup.listeners) balancer.endpoints.push(await balancer.listen(listener));
-    } catch (error) {
-      await balancer.close("it could not start");
-      throw error;
-    }
-    return balancer;
+  async listen(): Promise<void> {
+    for (const listener of this.setup.listeners) this.endpoints.push(await this.open(listener));
   }
 
   /** Takes what the master says of servers and streams. */
@@ -130,7 +126,7 @@ export class Balancer {
     return trustedProxies.length === 0 ? null : trustedNetworks(trustedProxies);
   }
 
-  private listen({ endpoint, fd, protocol }: Listener): Promise<{ protocol: Listener["protocol"]; endpoint: Endpoint }> {
+  private open({ endpoint, fd, protocol }: Listener): Promise<{ protocol: Listener["protocol"]; endpoint: Endpoint }> {
     const listener = createServer(acceptOptions, (socket) => this.accept(socket, protocol));
     this.listeners.push(listener);
     return new Promise((resolve, reject) => {

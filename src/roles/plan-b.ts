@@ -85,7 +85,7 @@ export class PlanB {
 
   proxySetup(spec: ProcessSpec, listeners: readonly Listener[]): ProxySetup {
     const { name, config, maxConnections } = spec;
-    return { name, config, listeners, maxConnections, routing: routingOf(config), ...this.pool.snapshot() };
+    return { name, config, listeners, maxConnections, routing: routingOf(config) };
   }
 
   changed(change: Change): void {
@@ -106,15 +106,14 @@ export class PlanB {
 
   explain(key: string): Explanation {
     const { policy } = this.config.dolphin.balance;
-    const { backends, leases } = this.pool.snapshot();
-    const lease = leases.find((one) => one.key === key) ?? null;
-    return explainStream({ key, policy, routing: routingOf(this.config), lease, servers: backends, nowMs: Date.now() });
+    const lease = this.pool.listLeases().find((one) => one.key === key) ?? null;
+    return explainStream({ key, policy, routing: routingOf(this.config), lease, servers: this.pool.backends(), nowMs: Date.now() });
   }
 
   status(): BalanceStatus {
-    const { backends, leases } = this.pool.snapshot();
-    const routing = routingOf(this.config);
-    return { policy: this.config.dolphin.balance.policy, routing, software: nameOf(this.software), servers: backends, leases };
+    const { policy } = this.config.dolphin.balance;
+    const [servers, leases] = [this.pool.backends(), this.pool.listLeases()];
+    return { policy, routing: routingOf(this.config), software: nameOf(this.software), servers, leases };
   }
 
   /** Stops asking; the guard kills what should be gone by now, and the scratch folders go. */

@@ -70,9 +70,11 @@ function hear(message: ToChild): void {
 
 async function serve(setup: ProxySetup): Promise<void> {
   log = createLog({ role: "proxy", child: setup.name, level: setup.config.log.level, file: setup.config.log.file });
-  let started: RunningBalancer;
+  const started = await Balancer.create(setup, log, (message) => void master.send(message));
+  balancer = started;
+  for (const message of early.splice(0)) started.hear(message);
   try {
-    started = await Balancer.start(setup, log, (message) => void master.send(message));
+    await started.listen();
   } catch (thrown) {
     const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "CHILD_START";
     log.error({ event: "proxy.refused", code }, messageOf(thrown));
@@ -80,8 +82,6 @@ async function serve(setup: ProxySetup): Promise<void> {
     master.send(refused, () => process.exit(exitCodeOf(thrown)));
     return;
   }
-  balancer = started;
-  for (const message of early.splice(0)) started.hear(message);
   leave = stop;
   heart = new Heart(
     () => started.stats(),

@@ -49,6 +49,18 @@ export interface Status {
     readonly video: string;
     readonly audio: string;
   }[];
+  /** Plan b. */
+  readonly balance?: {
+    readonly software: string;
+    readonly routing: string;
+    readonly servers: readonly {
+      readonly name: string;
+      readonly rtmp: { readonly port: number };
+      readonly isUp: boolean;
+      readonly bytesPerSecond: number;
+    }[];
+    readonly leases: readonly { readonly key: string; readonly backend: string; readonly proxy: string }[];
+  };
 }
 
 export interface DolphinOptions {
@@ -58,6 +70,10 @@ export interface DolphinOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly readyTimeoutMs?: number;
+  /** What to wait for, where not everything will ever serve. */
+  readonly readyWhen?: (line: LogLine) => boolean;
+  /** The whole command line from the first word on, in place of `--cores --listen --http` and `args`. */
+  readonly words?: (rtmpPort: number, httpPort: number) => readonly string[];
 }
 
 /** What `t.after` of node:test is to a helper. */
@@ -93,10 +109,11 @@ export class Dolphin {
 
   /** Starts it and waits for its `dolphin.ready`. It is stopped and its folder removed after the test at the latest. */
   static async start(t: Cleanup, options: DolphinOptions = {}): Promise<Dolphin> {
-    const { cores = 2, conf, args = [], env = {}, readyTimeoutMs = 15_000 } = options;
+    const { cores = 2, conf, args = [], env = {}, readyTimeoutMs = 15_000, readyWhen } = options;
     const [rtmpPort, httpPort] = [await freePort(), await freePort()];
     const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
-    const words = ["--cores", String(cores), "--listen", `127.0.0.1:${rtmpPort}`, "--http", `127.0.0.1:${httpPort}`, ...args];
+    const usual = ["--cores", String(cores), "--listen", `127.0.0.1:${rtmpPort}`, "--http", `127.0.0.1:${httpPort}`, ...args];
+    const words = [...(options.words?.(rtmpPort, httpPort) ?? usual)];
     if (conf !== undefined) {
       writeFileSync(join(folder, "dolphin.conf"), conf);
       words.push("-c", join(folder, "dolphin.conf"));
@@ -114,6 +131,10 @@ export class Dolphin {
       rmSync(folder, { recursive: true, force: true });
     });
     void child.ended.then(() => dolphin.wake());
+    if (readyWhen !== undefined) {
+      await dolphin.waitFor("child.ready", { where: readyWhen, timeoutMs: readyTimeoutMs });
+      return dolphin;
+    }
     const ready = await dolphin.waitFor("dolphin.ready", { timeoutMs: readyTimeoutMs });
     dolphin.pids = ready["pids"] as Record<string, number>;
     return dolphin;
@@ -149,9 +170,13 @@ export class Dolphin {
 
   /** What the command's own `status --json` tells. */
   async status(): Promise<Status> {
+    return JSON.parse(await this.ask("status", "--json")) as Status;
+  }
+
+  /** What one of the command's verbs prints, asked of this box. */
+  ask(...words: readonly string[]): Promise<string> {
     const socket = this.entries.find((line) => line.event === "dolphin.ready")?.["controlSocket"];
-    const args = ["status", "--json", "--socket", String(socket)];
-    return JSON.parse(await run(process.execPath, [join(projectRoot, "bin/dolphin.js"), ...args], 10_000)) as Status;
+    return run(process.execPath, [join(projectRoot, "bin/dolphin.js"), ...words, "--socket", String(socket)], 10_000);
   }
 
   /** The number of log lines so far, to wait for later ones only. */

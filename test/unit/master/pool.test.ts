@@ -20,7 +20,7 @@ const server = (number: number, made: Program | null): ProcessSpec => ({
   isPublic: false,
   backend: { rtmp: { host: "127.0.0.1", port: 1935 + number }, http: null, weight: number, program: made },
 });
-const proxy = (number: number): ProcessSpec => ({ ...base, name: `proxy-${number}`, duty: "proxy", isPublic: true });
+const proxySpec = (number: number): ProcessSpec => ({ ...base, name: `proxy-${number}`, duty: "proxy", isPublic: true });
 const stats = { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0, lagMs: 0 };
 
 let timers: FakeTimers;
@@ -37,7 +37,7 @@ beforeEach(() => {
   told = [];
   condemned = [];
   probed = null;
-  specs = [server(1, null), server(2, program), proxy(1), proxy(2)];
+  specs = [server(1, null), server(2, program), proxySpec(1), proxySpec(2)];
   pool = new Pool({
     specs,
     maxServerConnections: 9,
@@ -195,11 +195,24 @@ describe("the pool, of leases", () => {
       ["proxy-2", 8, "server-1"],
     ]);
     assert.deepEqual(leaseNews(), [[["v/a/s"], []]]);
-    assert.equal(pool.leaseOf("v/a/s")?.proxy, "proxy-1");
     assert.deepEqual(
-      pool.snapshot().leases.map(({ backend }) => backend),
-      ["server-1"],
+      pool.listLeases().map(({ proxy, backend }) => [proxy, backend]),
+      [["proxy-1", "server-1"]],
     );
+  });
+
+  it("tells a proxy that starts of all servers and leases as soon as it can hear", () => {
+    take("proxy-1", 1, "server-1");
+    sent = [];
+    pool.heard(specOf("proxy-2"), { type: "hello" });
+    assert.deepEqual(
+      sent.map(({ name, message }) => [name, message.type]),
+      [
+        ["proxy-2", "backends"],
+        ["proxy-2", "leases"],
+      ],
+    );
+    assert.deepEqual(leaseNews(), [[["v/a/s"], []]]);
   });
 
   it("ends one with its publisher, its proxy, or its server", () => {
