@@ -113,6 +113,9 @@ export class FakeSession {
         this.say(4, { type: messageType.data, streamId: 1, timestamp: 0, payload: encodeAmf("|RtmpSampleAccess", true, true) });
         this.play(media);
         return;
+      case "getStreamLength":
+        if (isSrs) this.say(3, acknowledged(transaction, 0));
+        return;
       default:
         if (name === "releaseStream") this.isFmle = true;
         if (isSrs && transaction > 0) this.say(3, acknowledged(transaction));

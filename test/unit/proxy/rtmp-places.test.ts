@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import type { BackendState, Lease } from "../../../src/ipc/balance.js";
+import { streamKey, type Question } from "../../../src/proxy/rtmp-chooser.js";
+import { RtmpPlaces, type LeaseWord } from "../../../src/proxy/rtmp-places.js";
+
+const key = "__defaultVhost__/live/s";
+
+function state(name: string): BackendState {
+  return {
+    name,
+    rtmp: { host: "127.0.0.1", port: 1936 },
+    http: null,
+    isUp: true,
+    isDraining: false,
+    upSinceMs: 0,
+    weight: 1,
+    maxConnections: null,
+    connections: 0,
+    bytesPerSecond: 0,
+  };
+}
+
+interface World {
+  readonly places: RtmpPlaces;
+  readonly words: LeaseWord[];
+  readonly leases: Map<string, Lease>;
+  readonly names: string[];
+}
+
+/** Two servers, of which the first free one is picked, and a master that only listens. */
+function world(): World {
+  const names = ["one", "two"];
+  const leases = new Map<string, Lease>();
+  const words: LeaseWord[] = [];
+  const servers = {
+    lease: (wanted: string) => leases.get(wanted) ?? null,
+    get: (name: string) => (names.includes(name) ? state(name) : null),
+    pick: (_ask: object, tried: ReadonlySet<string>) => names.filter((name) => !tried.has(name)).map(state)[0] ?? null,
+  };
+  return { places: new RtmpPlaces(servers, (word) => void words.push(word)), words, leases, names };
+}
+
+function question(what: Question["what"], more: Partial<Question> = {}): Question {
+  return { what, key, tried: new Set(), waitMs: 15_000, signal: new AbortController().signal, ...more };
+}
+
+function lease(backend: string): Lease {
+  return { key, backend, proxy: "proxy-1", sinceMs: 0 };
+}
+
+function useFakeTime(t: TestContext): void {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+}
+
+test("places: a publisher proposes a server, and the master's word decides", async () => {
+  const { places, words } = world();
+  const choice = places.choose(question("publish"));
+  assert.deepEqual(words, [{ type: "take", id: 1, key, backend: "one" }]);
+  places.taken(1, "two");
+  assert.equal((await choice)?.target.name, "two");
+  (await choice)?.release();
+  assert.deepEqual(words[1], { type: "release", id: 1 });
+});
+
+test("places: a publisher of a stream that is published proposes the server that has it", async () => {
+  const { places, words, leases } = world();
+  leases.set(key, lease("two"));
+  const choice = places.choose(question("publish"));
+  places.taken(1, "two");
+  assert.equal((await choice)?.target.name, "two");
+  assert.deepEqual(words[0], { type: "take", id: 1, key, backend: "two" });
+});
+
+test("places: a stream that is held on a server that was tried or is gone has no other place, and its lease is let go", async () => {
+  for (const held of ["one", "gone"]) {
+    const { places, words } = world();
+    const choice = places.choose(question("publish", { tried: new Set(["one"]) }));
+    places.taken(1, held);
+    assert.equal(await choice, null);
+    assert.deepEqual(words[1], { type: "release", id: 1 });
+  }
+});
+
+test("places: without servers nothing is asked of the master", async () => {
+  const { places, words, names } = world();
+  names.length = 0;
+  assert.equal(await places.choose(question("publish")), null);
+  assert.equal(await places.choose(question("play", { waitMs: 0 })), null);
+  assert.deepEqual(words, []);
+});
+
+test("places: a master that does not answer in a second leaves the choice to the proxy", async (t) => {
+  useFakeTime(t);
+  const { places } = world();
+  const choice = places.choose(question("publish"));
+  t.mock.timers.tick(1000);
+  assert.equal((await choice)?.target.name, "one");
+  places.taken(1, "two"); // too late, and nobody's
+});
+
+test("places: a player goes at once where its stream is", async () => {
+  const { places, leases, words } = world();
+  leases.set(key, lease("two"));
+  const choice = await places.choose(question("play"));
+  assert.equal(choice?.target.name, "two");
+  choice?.release();
+  assert.deepEqual([words, places.isPublished(key), places.isPublished("other")], [[], true, false]);
+});
+
+test("places: a player waits for its publisher, and for no other", async () => {
+  const { places, leases } = world();
+  let name: string | undefined;
+  const choice = Promise.resolve(places.choose(question("play"))).then((one) => (name = one?.target.name));
+  places.begun(["__defaultVhost__/live/other"]);
+  await new Promise(setImmediate);
+  assert.equal(name, undefined);
+  leases.set(key, lease("two"));
+  places.begun([key]);
+  await choice;
+  assert.equal(name, "two");
+});
+
+test("places: a player that waited in vain goes to any server", async (t) => {
+  useFakeTime(t);
+  const { places } = world();
+  const choice = places.choose(question("play", { waitMs: 500 }));
+  t.mock.timers.tick(500);
+  assert.equal((await choice)?.target.name, "one");
+});
+
+test("places: a player that leaves, and a proxy that stops, end the waiting", async () => {
+  const { places } = world();
+  const abort = new AbortController();
+  const left = places.choose(question("play", { signal: abort.signal }));
+  abort.abort();
+  assert.notEqual(await left, null);
+  const [stopped, publishing] = [places.choose(question("play")), places.choose(question("publish"))];
+  places.close();
+  assert.equal((await stopped)?.target.name, "one");
+  assert.equal((await publishing)?.target.name, "one");
+});
+
+test("places: a player whose server failed is not kept waiting again", async () => {
+  const { places, leases } = world();
+  leases.set(key, lease("one"));
+  const choice = await places.choose(question("play", { tried: new Set(["one"]) }));
+  assert.equal(choice?.target.name, "two");
+});
+
+test("places: hosts that cannot be vhosts are the default one, others count as they are written", () => {
+  const of = (vhost: string, vhosts: ReadonlySet<string> | null = null): string =>
+    streamKey({ vhost, app: "live", stream: "S", params: "?token=1" }, vhosts);
+  for (const vhost of ["127.0.0.1", "::1", "localhost", "__defaultVhost__"]) assert.equal(of(vhost), "__defaultVhost__/live/S");
+  assert.equal(of("a.example.com"), "a.example.com/live/S");
+  const known = new Set(["a.example.com", "plain"]);
+  assert.deepEqual(
+    [of("a.example.com", known), of("b.example.com", known), of("plain", known)],
+    ["a.example.com/live/S", "__defaultVhost__/live/S", "plain/live/S"],
+  );
+});
