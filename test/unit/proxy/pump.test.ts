@@ -2,14 +2,15 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import { createPump, type Pump } from "../../../src/proxy/pump.js";
 import { run, projectRoot } from "../../helpers/child.js";
-import { eventually, sleep } from "../../helpers/wait.js";
+import { eventually } from "../../helpers/wait.js";
 import { closing, joinPair, keptLog, pattern, received, Rig, type Pair } from "./pump-rig.js";
 
 const { log, lines } = keptLog();
-const hasSplice = process.platform === "linux" && (await createPump(log).then((pump) => (pump.close(), pump.kind))) === "splice";
+const hasSplice = process.platform === "linux" && (await createPump(log).then(async (pump) => (await pump.close(), pump.kind))) === "splice";
 
 test("pump: on Linux with koffi the kernel moves the bytes", { skip: process.platform !== "linux" }, () => {
   assert.ok(hasSplice);
@@ -23,8 +24,8 @@ for (const kind of ["auto", "plain"] as const) {
       pump = await createPump(log, kind);
       rig = await new Rig().start();
     });
-    after(() => {
-      pump.close();
+    after(async () => {
+      await pump.close();
       rig.stop();
     });
 
@@ -129,7 +130,7 @@ for (const kind of ["auto", "plain"] as const) {
       const timer = setInterval(() => moving.client.write("x"), 200);
       const { endedBy, reason } = await still.ended;
       assert.deepEqual([endedBy, reason], ["proxy", "idle"]);
-      await sleep(1500);
+      await pause(1500);
       clearInterval(timer);
       const seen = moving.joined.bytesIn;
       assert.ok(seen >= 8, `${seen} bytes`);
@@ -167,7 +168,7 @@ for (const kind of ["auto", "plain"] as const) {
       first.client.destroy();
       first.server.destroy();
       await first.ended;
-      await sleep(50);
+      await pause(50);
       const before = descriptors();
       const one = async ({ client, server, ended }: Pair, i: number): Promise<void> => {
         const bytes = pattern(1000 + 997 * i, i);
@@ -184,7 +185,12 @@ for (const kind of ["auto", "plain"] as const) {
         while (pairs.length < 60) pairs.push(await rig.join(pump));
         await Promise.all(pairs.map((pair, i) => one(pair, i)));
       }
-      pump.close();
+      const last = await rig.join(pump);
+      let isTold = false;
+      void last.ended.then(() => (isTold = true));
+      await pump.close();
+      assert.ok(isTold, "closing waits for the ends of all pairs");
+      for (const socket of [last.client, last.server]) socket.destroy();
       await eventually(() => descriptors() <= before, { what: `${before} descriptors again` });
       const after = await rig.join(pump);
       assert.equal((await after.ended).reason, "stopped");
@@ -206,7 +212,7 @@ describe("splice pump alone", { skip: !hasSplice }, () => {
     assert.equal((await ended).endedBy, "server");
     assert.equal(Buffer.concat(parts).toString(), "too much");
     rig.stop();
-    pump.close();
+    await pump.close();
   });
 
   test("when its loop fails, its pairs are told of, nothing stays open, and others go on with plain sockets", async () => {
@@ -228,7 +234,7 @@ describe("splice pump alone", { skip: !hasSplice }, () => {
     next.client.end("still works");
     assert.equal((await got).toString(), "still works");
     rig.stop();
-    pump.close();
+    await pump.close();
   });
 
   for (const [how, ending] of [
