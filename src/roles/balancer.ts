@@ -11,6 +11,7 @@ import type { BalanceBlock, Endpoint } from "../conf/config.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
 import type { FromChild, Listener, ServerStats, ToChild } from "../ipc/messages.js";
 import { Backends } from "../proxy/backends.js";
+import { httpDefaults, HttpProxy } from "../proxy/http-proxy.js";
 import { trustedNetworks, writeProxyHeader, type TrustedNetworks } from "../proxy/proxy-protocol.js";
 import { createPump, type Pump } from "../proxy/pump.js";
 import { srsPreface } from "../proxy/rtmp-greet.js";
@@ -51,7 +52,11 @@ export class Balancer {
     this.pump = pump;
     this.backends = new Backends({ policy: setup.config.dolphin.balance.policy });
     this.places = new RtmpPlaces(this.backends, send);
-    this.acceptors = { rtmp: setup.routing === "stream" ? this.rtmpRouter() : this.tcpProxy("rtmp"), http: this.tcpProxy("http") };
+    const byStream = setup.routing === "stream";
+    this.acceptors = {
+      rtmp: byStream ? this.rtmpRouter() : this.tcpProxy("rtmp"),
+      http: byStream ? this.httpProxy() : this.tcpProxy("http"),
+    };
   }
 
   /** Makes it ready to serve; it hears of servers before it listens. */
@@ -93,22 +98,26 @@ export class Balancer {
     const closed = this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
     for (const acceptor of Object.values(this.acceptors)) acceptor.close();
     this.places.close();
-    this.pump.close();
-    await Promise.all(closed);
+    await Promise.all([...closed, this.pump.close()]);
   }
 
   private get connections(): number {
     return this.acceptors.rtmp.connections + this.acceptors.http.connections;
   }
 
+  private httpProxy(): Acceptor {
+    const { playWaitMs } = this.setup.config.dolphin.balance;
+    const options = { ...httpDefaults, playWaitMs, vhosts: this.vhosts() };
+    return new HttpProxy({ chooser: this.places, servers: this.backends, log: this.log, options, trusted: this.trusted() });
+  }
+
   private rtmpRouter(): Acceptor {
-    const { dolphin, vhosts } = this.setup.config;
-    const { sendProxy, playWaitMs } = dolphin.balance;
+    const { sendProxy, playWaitMs } = this.setup.config.dolphin.balance;
     const options = {
       ...routeDefaults,
       playWaitMs,
       idleMs,
-      vhosts: new Set(vhosts.filter(({ enabled }) => enabled).map(({ name }) => name)),
+      vhosts: this.vhosts(),
       preface: (client: Endpoint, local: Endpoint): Buffer | null => prefaceOf(sendProxy, client, local),
     };
     return new RtmpRouter({ chooser: this.places, accounts: this.backends, pump: this.pump, log: this.log, options }, this.trusted());
@@ -119,6 +128,12 @@ export class Balancer {
     const version = sendProxy === "v1" ? 1 : sendProxy === "v2" ? 2 : null;
     const options = { service, sendProxy: version, trusted: this.trusted(), idleMs, totalMs: null } as const;
     return new TcpProxy(options, this.backends, this.pump, this.log);
+  }
+
+  /** The vhosts of the file, which are those of the servers; every other name is the default one. */
+  private vhosts(): ReadonlySet<string> {
+    const served = this.setup.config.vhosts.filter(({ enabled }) => enabled);
+    return new Set(served.map(({ name }) => name));
   }
 
   private trusted(): TrustedNetworks | null {

@@ -79,6 +79,7 @@ void test("our own servers serve one port, and an srs that is told its slot by t
     const dolphin = await start(t, { args, conf: srsConf });
     const { source, viewer } = await publishAndPlay(t, dolphin, "s");
     await viewer.waitForMedia(10);
+    await receivesFlv(dolphin.flvUrl("s"));
     const { balance, processes } = await dolphin.status();
     assert.equal(balance?.software, args[1] === "b" ? "builtin" : "srs 7.0.18");
     assert.equal(balance.routing, "stream");
@@ -281,6 +282,15 @@ async function publishAndPlay(t: TestContext, dolphin: Dolphin, name: string): P
   const viewer = await player(dolphin.rtmpUrl(name));
   t.after(() => viewer.close());
   return { source, viewer };
+}
+
+/** Reads the beginning of a stream over HTTP, wherever it is published. */
+async function receivesFlv(url: string): Promise<void> {
+  const ending = new AbortController();
+  const response = await fetch(url, { signal: ending.signal });
+  const { value } = await response.body!.getReader().read();
+  assert.equal(Buffer.from(value ?? []).toString("latin1", 0, 3), "FLV");
+  ending.abort();
 }
 
 async function ownerOf(dolphin: Dolphin, name: string): Promise<string> {
