@@ -18,11 +18,14 @@ export class PlainPump implements Pump {
   private readonly pairs = new Set<PlainPair>();
   private timer: NodeJS.Timeout | null = null;
   private isClosed = false;
+  private allOver = (): void => undefined;
 
   join(client: Socket, server: Socket, options: PumpOptions): Joined {
     const pair = new PlainPair(client, server, options, () => {
       this.pairs.delete(pair);
-      if (this.pairs.size === 0) this.stopTimer();
+      if (this.pairs.size > 0) return;
+      this.stopTimer();
+      setImmediate(this.allOver); // after the pair has told
     });
     this.pairs.add(pair);
     this.timer ??= setInterval(() => this.checkLimits(), tickMs);
@@ -30,9 +33,12 @@ export class PlainPump implements Pump {
     return pair;
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.isClosed = true;
+    if (this.pairs.size === 0) return;
+    const over = new Promise<void>((resolve) => (this.allOver = resolve));
     for (const pair of this.pairs) pair.close();
+    await over;
   }
 
   private checkLimits(): void {

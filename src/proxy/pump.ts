@@ -47,8 +47,8 @@ export interface Pump {
    * yet go out first, behind those that wait to be written.
    */
   join(client: Socket, server: Socket, options: PumpOptions): Joined;
-  /** Ends all pairs as `stopped`. A `join` after that ends at once. */
-  close(): void;
+  /** Ends all pairs as `stopped`; resolves when each has told. A `join` after that ends at once. */
+  close(): Promise<void>;
 }
 
 /** Makes the best pump that works here, or the one that is named. Never fails: the plain one works everywhere. */

@@ -63,7 +63,7 @@ export async function loadSpliceCalls(): Promise<SpliceCalls | null> {
       fcntl: libc.func("int fcntl(int, int, ...)"),
       close: libc.func("int close(int)"),
       errno: () => koffi.errno(),
-    } as unknown as SpliceCalls;
+    };
   } catch {
     return null; // an optional dependency that did not install or does not fit this system
   }

@@ -10,7 +10,7 @@ import { F_DUPFD_CLOEXEC, loadSpliceCalls, NONBLOCK_CLOEXEC, type SpliceCalls } 
 import {
   createTableMemory,
   endCommand,
-  endedBy,
+  endedBySides,
   endNumbers,
   maxSlots,
   reasons,
@@ -36,6 +36,7 @@ export class SplicePump implements Pump {
   private readonly pairs: (SplicePair | undefined)[] = [];
   private readonly freeSlots: number[] = [];
   private readonly atExit = (): void => this.askToStop();
+  private readonly isOver: Promise<void>;
   private wakeFd: number;
   private open = 0;
   private commands: number[] = [];
@@ -82,7 +83,12 @@ export class SplicePump implements Pump {
     for (const event of ["error", "exit"]) worker.removeAllListeners(event); // those of the start
     worker.on("message", (ends: readonly number[]) => this.hear(ends));
     worker.on("error", (error) => log.error({ event: "pump.failed", code: "PROXY_PUMP", err: error.stack }, messageOf(error)));
-    worker.on("exit", () => this.over());
+    this.isOver = new Promise((resolve) => {
+      worker.on("exit", () => {
+        this.over();
+        resolve();
+      });
+    });
     worker.unref();
     process.once("exit", this.atExit);
   }
@@ -93,12 +99,14 @@ export class SplicePump implements Pump {
       : this.spare.join(client, server, options);
   }
 
-  close(): void {
-    this.spare.close();
-    if (this.state !== "running") return;
-    this.send();
-    this.askToStop();
-    this.state = "closing";
+  async close(): Promise<void> {
+    if (this.state === "running") {
+      this.send();
+      this.askToStop();
+      this.state = "closing";
+      this.worker.ref(); // the process waits for the ends to be told
+    }
+    await Promise.all([this.spare.close(), this.isOver]);
   }
 
   /** Takes both descriptors, or null: there is no room, or the loop is over. */
@@ -140,7 +148,7 @@ export class SplicePump implements Pump {
 
   private send(): void {
     if (this.commands.length === 0 || this.state !== "running") return;
-    this.worker.postMessage(this.commands);
+    this.worker.postMessage(this.commands, []);
     this.commands = [];
     this.wake();
   }
@@ -156,7 +164,7 @@ export class SplicePump implements Pump {
 
   private hear(ends: readonly number[]): void {
     for (let at = 0; at < ends.length; at += endNumbers) {
-      const by = endedBy[ends[at + 1] ?? -1] ?? "proxy";
+      const by = endedBySides[ends[at + 1] ?? -1] ?? "proxy";
       this.ended(ends[at] ?? -1, by, reasons[ends[at + 2] ?? -1] ?? "failed");
     }
   }

@@ -43,9 +43,9 @@ export function tableOver(memory: SharedArrayBuffer): SpliceTable {
 export type Command = readonly [slot: number, idleS: number, totalS: number];
 export const endCommand = -1;
 
-/** In a message from the loop, each end takes three numbers: slot, index into {@link endedBy}, index into {@link reasons}. */
+/** In a message from the loop, each end takes three numbers: slot, index into {@link endedBySides}, index into {@link reasons}. */
 export const endNumbers = 3;
-export const endedBy = ["client", "server", "proxy"] as const;
+export const endedBySides = ["client", "server", "proxy"] as const;
 export const reasons = ["closed", "reset", "idle", "limit", "stopped", "failed"] as const;
 
 export const byProxy = 2;

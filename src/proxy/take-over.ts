@@ -19,9 +19,9 @@ export interface TakeOver {
 
 export interface TakeOverEvents {
   /** Both sockets are quiet and still open. May be called from within `takeOver`. */
-  ready(): void;
+  readonly ready: () => void;
   /** One of them is gone. Never called from within `takeOver`. */
-  broken(by: "client" | "server"): void;
+  readonly broken: (by: "client" | "server") => void;
 }
 
 const nothing = Buffer.alloc(0);

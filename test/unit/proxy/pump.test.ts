@@ -10,7 +10,8 @@ import { eventually } from "../../helpers/wait.js";
 import { closing, joinPair, keptLog, pattern, received, Rig, type Pair } from "./pump-rig.js";
 
 const { log, lines } = keptLog();
-const hasSplice = process.platform === "linux" && (await createPump(log).then(async (pump) => (await pump.close(), pump.kind))) === "splice";
+const hasSplice =
+  process.platform === "linux" && (await createPump(log).then(async (pump) => (await pump.close(), pump.kind))) === "splice";
 
 test("pump: on Linux with koffi the kernel moves the bytes", { skip: process.platform !== "linux" }, () => {
   assert.ok(hasSplice);
@@ -70,10 +71,10 @@ for (const kind of ["auto", "plain"] as const) {
       const sent = pattern(24 << 20, 7);
       client.pause();
       server.end(sent);
-      let before = -1;
+      let last = -1;
       const isStill = (): boolean => {
-        const isSame = joined.bytesOut === before;
-        before = joined.bytesOut;
+        const isSame = joined.bytesOut === last;
+        last = joined.bytesOut;
         return isSame;
       };
       await eventually(isStill, { everyMs: 200, what: "the pair to be full" });
@@ -169,7 +170,7 @@ for (const kind of ["auto", "plain"] as const) {
       first.server.destroy();
       await first.ended;
       await pause(50);
-      const before = descriptors();
+      const least = descriptors();
       const one = async ({ client, server, ended }: Pair, i: number): Promise<void> => {
         const bytes = pattern(1000 + 997 * i, i);
         const atServer = received(server);
@@ -191,9 +192,9 @@ for (const kind of ["auto", "plain"] as const) {
       await pump.close();
       assert.ok(isTold, "closing waits for the ends of all pairs");
       for (const socket of [last.client, last.server]) socket.destroy();
-      await eventually(() => descriptors() <= before, { what: `${before} descriptors again` });
-      const after = await rig.join(pump);
-      assert.equal((await after.ended).reason, "stopped");
+      await eventually(() => descriptors() <= least, { what: `${least} descriptors again` });
+      const late = await rig.join(pump);
+      assert.equal((await late.ended).reason, "stopped");
     });
   });
 }
