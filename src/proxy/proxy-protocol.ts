@@ -147,12 +147,13 @@ function withoutMapping(host: string): string {
 /** The text of 4 or 16 bytes, with the longest run of zeros left out as RFC 5952 has it. */
 function textOf(bytes: Buffer): string {
   if (bytes.length === 4) return bytes.join(".");
-  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16));
-  const runs = groups.join(":").match(/\b0(?::0)+\b/g) ?? [];
-  const longest = runs.toSorted((a, b) => b.length - a.length)[0];
-  if (longest === undefined) return groups.join(":");
-  const at = groups.join(":").indexOf(longest);
-  const text = groups.join(":");
+  const text = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16)).join(":");
+  let at = 0;
+  let longest = "";
+  for (const { index, 0: zeros } of text.matchAll(/\b0(?::0)+\b/g)) {
+    if (zeros.length > longest.length) [at, longest] = [index, zeros];
+  }
+  if (longest === "") return text;
   return `${text.slice(0, at).replace(/:$/, "")}::${text.slice(at + longest.length).replace(/^:/, "")}`;
 }
 
