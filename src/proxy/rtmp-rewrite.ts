@@ -13,12 +13,18 @@
 import { extendedFrom } from "../codec/rtmp/chunk-writer.js";
 import type { ChunkHeader } from "../codec/rtmp/chunk-reader.js";
 
+/** What a client's chunk reader remembers of one chunk stream. */
+interface Remembered extends ChunkHeader {
+  /** Whether it was ever given a difference other than 0: some readers still go by the last one behind a fmt 0. */
+  readonly hasMoved: boolean;
+}
+
 /** What a client's chunk reader remembers, by chunk stream. */
-export type Memory = Map<number, ChunkHeader>;
+export type Memory = Map<number, Remembered>;
 
 /** A client's memory from the headers that its reader has seen. */
 export function memoryOf(headers: readonly ChunkHeader[]): Memory {
-  return new Map(headers.map((header) => [header.csid, { ...header }]));
+  return new Map(headers.map((header) => [header.csid, { ...header, hasMoved: header.isDifference && header.field !== 0 }]));
 }
 
 /** Whether a client takes any next chunk of this chunk stream as the server means it. */
@@ -66,13 +72,14 @@ export function rewrite(memory: Memory, payload: Buffer, header: ChunkHeader, fm
     field,
     isExtended,
     isDifference: form === 0 ? false : header.isDifference,
+    hasMoved: (client?.hasMoved ?? false) || (form !== 0 && header.isDifference && field !== 0),
     repeatsExtended: showsHabit ? repeats : (client?.repeatsExtended ?? null),
   });
   return Buffer.concat(parts);
 }
 
 /** The fmt that says the message to this client, at most as short as the server's own. */
-function shortestForm(client: ChunkHeader | undefined, header: ChunkHeader, fmt: number): number {
+function shortestForm(client: Remembered | undefined, header: ChunkHeader, fmt: number): number {
   if (fmt === 0 || client === undefined || client.streamId !== header.streamId) return 0;
   if ((client.timestamp + header.field) >>> 0 !== header.timestamp) return 0;
   const isSameShape = client.length === header.length && client.type === header.type;
@@ -82,9 +89,9 @@ function shortestForm(client: ChunkHeader | undefined, header: ChunkHeader, fmt:
 }
 
 /** Whether a fmt 3 behind either header moves the time by the same. 0 is 0, as a time and as a difference. */
-function isSameField(one: ChunkHeader, other: ChunkHeader): boolean {
-  const isSameKind = one.isDifference === other.isDifference || one.field === 0;
-  return one.field === other.field && isSameKind && one.isExtended === other.isExtended;
+function isSameField(client: Remembered, server: ChunkHeader): boolean {
+  const isSameKind = client.isDifference === server.isDifference || (client.field === 0 && !client.hasMoved);
+  return client.field === server.field && isSameKind && client.isExtended === server.isExtended;
 }
 
 function messageHeader(form: number, time: number, { length, type, streamId }: ChunkHeader): Buffer {

@@ -1,7 +1,7 @@
 // A server's chunk writer with every habit that the specification allows, written for tests without the code under test: any
 // fmt where it is valid, any order of chunks of different chunk streams, chunk sizes that change within messages, extended
 // timestamps repeated or not.
-import { messageType, type Message } from "../../../src/codec/rtmp/message.js";
+import { controlMessage, messageType, type Message } from "../../../src/codec/rtmp/message.js";
 import { chunk } from "../codec/rtmp/chunks.js";
 
 interface Last {
@@ -24,10 +24,13 @@ export class HabitWriter {
   private readonly last = new Map<number, Last>();
   private readonly open = new Map<number, Open>();
   private readonly repeats: boolean;
+  private readonly isCareful: boolean;
   private chunkSize = 128;
 
-  constructor(habit: "repeated" | "once") {
+  /** `isCareful`: it never writes fmt 3 behind fmt 0, which readers understand in three ways. */
+  constructor(habit: "repeated" | "once", isCareful = false) {
     this.repeats = habit === "repeated";
+    this.isCareful = isCareful;
   }
 
   /** Whether a message of this chunk stream is under way. */
@@ -78,6 +81,12 @@ export class HabitWriter {
     return chunk({ csid, fmt: 3, ...(open.extended !== undefined && this.repeats ? { extended: open.extended } : {}), payload });
   }
 
+  /** Takes back the message under way on a chunk stream. */
+  abort(csid: number): Buffer {
+    this.open.delete(csid);
+    return this.write(2, controlMessage(messageType.abort, csid), 3);
+  }
+
   /** A whole message. */
   write(csid: number, message: Message, wanted: number): Buffer {
     const parts = [this.begin(csid, message, wanted)];
@@ -88,8 +97,8 @@ export class HabitWriter {
   private formFor(last: Last | undefined, message: Message, difference: number, wanted: number): 0 | 1 | 2 | 3 {
     if (last === undefined || last.message.streamId !== message.streamId || wanted === 0) return 0;
     const isSameShape = last.message.type === message.type && last.message.payload.length === message.payload.length;
-    // fmt 3 behind fmt 0: readers differ unless the time is 0
-    const isSameTime = last.field === difference && (last.isDifference || last.field === 0);
+    // fmt 3 behind fmt 0: most readers differ unless the time is 0
+    const isSameTime = last.field === difference && (last.isDifference || (last.field === 0 && !this.isCareful));
     if (wanted === 3 && isSameShape && isSameTime) return 3;
     return wanted >= 2 && isSameShape ? 2 : 1;
   }

@@ -98,7 +98,7 @@ export async function startRouter(t: Cleanup, targets: readonly Target[], option
   t.after(() => {
     listener.close();
     router.close();
-    pump.close();
+    return pump.close();
   });
   const closed = (): LogLine[] => lines.filter(({ event }) => event === "proxy.closed");
   return {
