@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { DolphinError } from "../../../src/base/errors.js";
 import { maxHeaderBytes, readProxyHeader, trustedNetworks, writeProxyHeader } from "../../../src/proxy/proxy-protocol.js";
 
