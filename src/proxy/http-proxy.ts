@@ -13,7 +13,7 @@ import type { TrustedNetworks } from "./proxy-protocol.js";
 import type { Accounts, Chooser, LiveBytes, Target } from "./rtmp-chooser.js";
 
 /** Where requests may go: the accounts, and the policy's pick for those that are no stream's. */
-export interface HttpServers extends Accounts {
+interface HttpServers extends Accounts {
   pick(ask: { readonly key: string | null }, tried: ReadonlySet<string>): Target | null;
 }
 

@@ -26,7 +26,7 @@ interface MoveEnd {
 }
 
 /** What moves the bytes once they are raw. */
-export interface Mover {
+interface Mover {
   join(
     client: Socket,
     server: Socket,

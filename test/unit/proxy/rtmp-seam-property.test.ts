@@ -175,7 +175,7 @@ test("seam: a reader of the specification's letter agrees", () => {
   fc.assert(
     fc.property(steps, sizes, (some, pieceSizes) => {
       const known = some.filter((one) => one.kind !== "abort"); // it does not read those
-      const mild = known.map((one) => ({ ...one, streamId: 1, stepMs: one.stepMs % 1000 }));
+      const mild = known.map((one) => Object.assign({}, one, { streamId: 1, stepMs: one.stepMs % 1000 }));
       const script = play(mild, "repeated", true);
       const out = throughSeam(Buffer.concat(script.pieces), pieceSizes);
       const direct = decodeStrictly(...script.pieces);
