@@ -1,4 +1,5 @@
-// `make bench`: compares dolphin with nginx-rtmp on this machine, both in the same run, and prints a Markdown table.
+// `make bench`: compares dolphin with nginx-rtmp, and its proxies with HAProxy and nginx's stream module, on this machine
+// and in the same run, and prints a Markdown table.
 // BENCH_RUNS is how often each row is run (3; medians are shown), BENCH_ROWS a word that the names of the rows must hold.
 import { loadavg } from "node:os";
 import { findNginx } from "../test/helpers/nginx.js";
@@ -30,22 +31,25 @@ print(
   `${machineName()}; node ${process.version}, ${peer}; ${new Date().toISOString().slice(0, 10)}; median of ${runs}; load average before ${loadBefore.toFixed(2)}`,
 );
 print("");
-print("| what | dolphin | nginx-rtmp | figure | bar | aim | |");
+print("| what | dolphin | peer | figure | bar | aim | |");
 print("|---|---|---|---|---|---|---|");
 for (const result of results) {
   const { limit } = result;
-  const order = limit.isMoreBetter === true ? "≥" : "≤";
+  const order = limit?.isMoreBetter === true ? "≥" : "≤";
+  const limits = limit === null ? "– | –" : `${order} ${limit.bar} | ${order} ${limit.aim}`;
   print(
-    `| ${result.name} | ${result.dolphin} | ${result.peer} | ${result.value === null ? "–" : result.value.toFixed(result.digits)} | ${order} ${limit.bar} | ${order} ${limit.aim} | ${verdict(result)} |`,
+    `| ${result.name} | ${result.dolphin} | ${result.peer} | ${result.value === null ? "–" : result.value.toFixed(result.digits)} | ${limits} | ${verdict(result)} |`,
   );
 }
 const remarks = results.flatMap(({ name, remarks: said }) => said.map((remark) => `- ${name}: ${remark}`));
 print("");
-print("CPU is that of the serving process in percent of one core; the figure of a comparison is dolphin's CPU over nginx-rtmp's.");
+print("CPU is that of the serving process in percent of one core; the figure of a comparison is dolphin's CPU over the peer's.");
+print("The peer is nginx-rtmp where no other is named.");
 for (const line of [...remarks, ...failures.map((failure) => `- failed: ${failure}`)]) print(line);
 process.exit(failures.length === 0 ? 0 : 1);
 
 function verdict({ value, limit }: Result): string {
+  if (limit === null) return "";
   if (value === null) return "no peer";
   const reaches = (goal: number): boolean => (limit.isMoreBetter === true ? value >= goal : value <= goal);
   return reaches(limit.aim) ? "ok, aim" : reaches(limit.bar) ? "ok" : "miss";

@@ -11,7 +11,7 @@ import { eventually } from "../test/helpers/wait.js";
 import { portIsOpen } from "./port.js";
 
 /** A proxy that is running. */
-export interface Relay {
+interface Relay {
   readonly port: number;
   readonly pid: number;
   stop(): Promise<void>;

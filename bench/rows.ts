@@ -6,11 +6,12 @@ import type { NginxProgram } from "../test/helpers/nginx.js";
 import { handshakeAnswered } from "../test/helpers/rtmp-connection.js";
 import { startPlayers } from "./load.js";
 import { median } from "./measure.js";
+import { relayRows } from "./relay-rows.js";
 import { measurePlayers, measurePublishers, medianCpu, percent, remarksOn, type PlayersLoad, type Sample } from "./runs.js";
 import { serveEdge, serveNginx, serveSingle, type Serving } from "./servers.js";
 
 /** What a figure must reach and what it should. */
-interface Limit {
+export interface Limit {
   readonly bar: number;
   readonly aim: number;
   readonly isMoreBetter?: boolean;
@@ -23,11 +24,12 @@ export interface Result {
   readonly peer: string;
   readonly value: number | null;
   readonly digits: number;
-  readonly limit: Limit;
+  /** Null for a figure that is only told. */
+  readonly limit: Limit | null;
   readonly remarks: readonly string[];
 }
 
-interface Context {
+export interface Context {
   /** The peer, or why there is none. */
   readonly nginx: NginxProgram | string;
   readonly runs: number;
@@ -47,6 +49,7 @@ export const rows: readonly Row[] = [
   { name: "ingest, 300 publishers × 1 Mbps", run: ingest },
   { name: "spread of 400 long connections over 4 workers", run: spread },
   { name: "recovery of a killed edge", run: recovery },
+  ...relayRows,
 ];
 
 function fanout(name: string, load: PlayersLoad, limit: Limit): Row {

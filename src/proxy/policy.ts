@@ -18,7 +18,7 @@ export interface Candidate {
   readonly bytesPerSecond: number;
 }
 
-export interface PolicyRequest {
+interface PolicyRequest {
   /** `vhost/app/stream`, or null where it is not known. */
   readonly key: string | null;
   /** Counts the choices of this proxy. */

@@ -7,7 +7,7 @@ import type { Endpoint } from "../conf/config.js";
 import { shorten } from "../conf/lexer.js";
 
 /** Whom a header names; null for `LOCAL` and `UNKNOWN`, where the connection speaks for itself. */
-export interface ProxyHeader {
+interface ProxyHeader {
   readonly source: Endpoint | null;
   readonly destination: Endpoint | null;
 }

@@ -39,8 +39,10 @@ export function tableOver(memory: SharedArrayBuffer): SpliceTable {
   };
 }
 
-/** `[slot, idleSeconds, totalSeconds]` joins a pair whose descriptors stand in the table (0: no limit); `[slot, -1, -1]` ends it. */
-export type Command = readonly [slot: number, idleS: number, totalS: number];
+/**
+ * A command takes three numbers: slot, idle seconds and total seconds (0: no limit) join the pair whose descriptors stand in
+ * the table; slot, -1 and -1 end it.
+ */
 export const endCommand = -1;
 
 /** In a message from the loop, each end takes three numbers: slot, index into {@link endedBySides}, index into {@link reasons}. */
