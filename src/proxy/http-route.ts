@@ -34,7 +34,7 @@ function keyOf(host: string, name: string, query: string, vhosts: ReadonlySet<st
     const at = path.lastIndexOf("/");
     return [streamKey(resolveStream(`rtmp://${host}${path.slice(0, at)}`, "", `${path.slice(at + 1)}${query}`), vhosts)];
   } catch (thrown) {
-    if (thrown instanceof DolphinError || thrown instanceof URIError) return []; // no name of a stream: any server may say so
+    if (thrown instanceof DolphinError || thrown instanceof URIError) return []; // no name of a stream, which every server can say
     throw thrown;
   }
 }

@@ -14,9 +14,9 @@ export interface Connected {
   readonly chunkSize: number;
   /** The acknowledgement window that we ask for in bytes; 0 asks for none. */
   readonly windowBytes: number;
-  /** The connection's id, by which tools find it in logs and see which process serves. */
+  /** The connection's id, by which tools find it in logs. */
   readonly conn: string;
-  /** The process that serves. */
+  /** Who serves, as the system knows it. */
   readonly pid: number;
   readonly localAddress: string;
 }

@@ -250,17 +250,8 @@ export class RtmpSession {
     this.chunkSize = vhost?.chunkSize ?? unknownVhostChunkSize;
     if (vhost !== null && vhost.inAckSizeBytes > 0) this.engine.setAckWindow(vhost.inAckSizeBytes);
     const windowBytes = vhost?.outAckSizeBytes ?? 0;
-    this.engine.write(
-      connected({
-        transaction,
-        objectEncoding,
-        chunkSize: this.chunkSize,
-        windowBytes,
-        conn: this.conn,
-        pid: process.pid,
-        localAddress: this.socket.localAddress ?? "",
-      }),
-    );
+    const identity = { conn: this.conn, pid: process.pid, localAddress: this.socket.localAddress ?? "" };
+    this.engine.write(connected({ transaction, objectEncoding, chunkSize: this.chunkSize, windowBytes, ...identity }));
     this.state = { at: "idle" };
     this.doing = "waiting for publish or play";
     this.expect(firstUseTimeoutMs, "neither publish nor play came");
