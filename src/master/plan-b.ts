@@ -15,10 +15,19 @@ export interface PlanBFacts extends Pick<PlanFacts, "cores" | "maxOpenFiles"> {
   programFor(slot: ServerSlot): Program | null;
 }
 
-/** Throws CONF_VALUE for a foreign server that nothing stands before. */
-export function checkPlan({ dolphin }: Config): void {
-  if (dolphin.plan === "b" || !isForeign(dolphin)) return;
-  throw new DolphinError("CONF_VALUE", `plan ${dolphin.plan} runs our own server: ${dolphin.balance.server[0] ?? ""} needs plan b`);
+/** Throws CONF_VALUE for a foreign server that nothing stands before, and for headers that nobody reads or writes. */
+export function checkPlan(config: Config): void {
+  const { plan, balance } = config.dolphin;
+  const refuse = (why: string): never => {
+    throw new DolphinError("CONF_VALUE", why);
+  };
+  if (plan !== "b") {
+    if (isForeign(config.dolphin)) refuse(`plan ${plan} runs our own server: ${balance.server[0] ?? ""} needs plan b`);
+    return;
+  }
+  const { sendProxy } = balance;
+  if (sendProxy !== "off" && !isForeign(config.dolphin)) refuse(`send_proxy ${sendProxy}: our own server reads no such header`);
+  if (sendProxy === "srs" && routingOf(config) === "connection") refuse("send_proxy srs needs routing stream: write v1 or v2");
 }
 
 /** How many servers a configuration asks for. */

@@ -83,10 +83,7 @@ function srsProgram({ path, major }: { path: string; major: number }, slot: Serv
  * What an srs is told by its environment. Everything that listens is either private or off: two of them would share a
  * port without an error, and what does not come through the proxies (TLS, UDP) would reach any of them.
  */
-export function srsEnvironment(
-  slot: ServerSlot,
-  { wantsHttp, isInit }: Pick<ProgramFacts, "wantsHttp" | "isInit">,
-): Record<string, string> {
+function srsEnvironment(slot: ServerSlot, { wantsHttp, isInit }: Pick<ProgramFacts, "wantsHttp" | "isInit">): Record<string, string> {
   const at = (port: number): string => formatEndpoint({ host: loopback, port });
   return {
     SRS_LISTEN: at(slot.rtmpPort),
@@ -104,6 +101,8 @@ export function srsEnvironment(
     SRS_PID: join(slot.folder, "srs.pid"),
     SRS_LOG_TANK: "console",
     SRS_SRS_LOG_TANK: "console",
+    // Would replace the file that it is told to read.
+    SRS_CONFIG_FILE: "",
     // Its own reload would come without ours.
     SRS_INOTIFY_AUTO_RELOAD: "off",
   };

@@ -5,6 +5,7 @@ import { rm, rmdir } from "node:fs/promises";
 import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Config } from "../conf/config.js";
+import { defaultConf } from "../conf/default-conf.js";
 import { parse, type Directive } from "../conf/parser.js";
 import type { ProxySetup } from "../ipc/balance.js";
 import type { FromChild, Listener, ToChild } from "../ipc/messages.js";
@@ -132,11 +133,13 @@ function programFacts(config: Config, software: Software): ProgramFacts {
   const { serverConf } = config.dolphin.balance;
   const confPath = software.kind === "srs" ? (serverConf ?? config.file) : serverConf;
   const text = confPath === null ? null : readText(confPath);
+  // Without any file an srs serves what a bare dolphin serves.
+  const srsFile = software.kind === "srs" ? parseSrs(text ?? defaultConf, confPath ?? "dolphin.conf") : [];
   return {
     wantsHttp: config.http !== null,
     confPath,
     template: text,
-    srsFile: software.kind === "srs" && text !== null && confPath !== null ? parseSrs(text, confPath) : [],
+    srsFile,
     isInit: process.pid === 1,
   };
 }

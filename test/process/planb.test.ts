@@ -1,7 +1,7 @@
 // Plan b with real processes: four nginx, our own servers, and a stand-in for srs, each behind proxies that share the public
 // port; then what happens to streams when a server or a proxy dies, hangs or never serves, and what is left when dolphin ends.
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -124,6 +124,7 @@ void test("when the server of a stream is killed, its publisher is on another wi
     const { source, viewer } = await publishAndPlay(t, dolphin, "s");
     await viewer.waitForMedia(5);
     const owner = await ownerOf(dolphin, "s");
+    const ports = await portsOf(dolphin);
     const from = dolphin.logLength;
     process.kill(dolphin.pids[owner] ?? 0, "SIGKILL");
     await Promise.all([source.connection.ended, viewer.connection.ended]);
@@ -131,6 +132,7 @@ void test("when the server of a stream is killed, its publisher is on another wi
     await again.viewer.waitForMedia(5);
     await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === owner });
     await eventually(async () => (await serverOf(dolphin, owner))?.isUp, { what: `${owner} back in the balance` });
+    assert.deepEqual(await portsOf(dolphin), ports, "each slot keeps its port");
     again.source.close();
     again.viewer.close();
     await dolphin.stop({ allow: provoked });
@@ -238,13 +240,25 @@ void test("servers that end at once make dolphin give up with 75, and their word
 });
 
 void test("nothing is left of servers and what they started, whichever way dolphin ends", async (t) => {
-  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+  for (const [signal, losesGuard] of [
+    ["SIGTERM", false],
+    ["SIGKILL", false],
+    ["SIGKILL", true],
+  ] as const) {
     const dolphin = await Dolphin.start(t, { args: ["--server", `${process.execPath} ${oddServer} {rtmp_port} serve`, "--http", "off"] });
     const lines = dolphin.logLines(({ event, msg }) => event === "server.output" && msg?.startsWith("grandchild") === true);
     const grandchildren = lines.map(({ msg }) => Number(msg?.split(" ")[1]));
     assert.equal(grandchildren.length, 2);
     const pids = [...grandchildren, ...Object.values(dolphin.pids)];
     assert.ok(pids.every(isRunning));
+    const guards = shellsOf(dolphin.pid);
+    assert.equal(guards.length, 1);
+    if (losesGuard) {
+      process.kill(guards[0] ?? 0, "SIGKILL");
+      await dolphin.waitFor("guard.lost");
+      await eventually(() => shellsOf(dolphin.pid).some((pid) => !guards.includes(pid)), { what: "another guard" });
+    }
+    pids.push(...shellsOf(dolphin.pid));
     dolphin.signal(signal);
     await dolphin.ended;
     await eventually(() => !pids.some(isRunning), { timeoutMs: 3000, what: `all of ${pids.join(", ")} to be gone after ${signal}` });
@@ -257,7 +271,6 @@ void test("a port of its own that somebody else has is passed over, and a server
     conf: srsConf,
     words: (rtmp, http) => ["--plan", "b", "--cores", "1", "--listen", `127.0.0.1:${rtmp}`, "--http", `127.0.0.1:${http}`],
   });
-  const portsOf = async (box: Dolphin): Promise<number[]> => (await box.status()).balance?.servers.map(({ rtmp }) => rtmp.port) ?? [];
   const ports = [...(await portsOf(dolphin)), ...(await portsOf(other))];
   assert.equal(new Set(ports).size, 3, ports.join(" "));
   await other.stop();
@@ -298,8 +311,27 @@ async function ownerOf(dolphin: Dolphin, name: string): Promise<string> {
   return balance?.leases.find(({ key }) => key.endsWith(`/${name}`))?.backend ?? "nowhere";
 }
 
+async function portsOf(dolphin: Dolphin): Promise<number[]> {
+  return (await dolphin.status()).balance?.servers.map(({ rtmp }) => rtmp.port) ?? [];
+}
+
 async function serverOf(dolphin: Dolphin, name: string): Promise<{ readonly isUp: boolean } | undefined> {
   return (await dolphin.status()).balance?.servers.find((server) => server.name === name);
+}
+
+/** The shells that a process has started. */
+function shellsOf(parent: number): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const [, name, ppid] = /^\d+ \((.*)\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+        return name === "sh" && Number(ppid) === parent;
+      } catch {
+        return false; // gone while we looked
+      }
+    });
 }
 
 function temporary(t: TestContext): string {

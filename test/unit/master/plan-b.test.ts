@@ -114,6 +114,15 @@ describe("a foreign server", () => {
   });
 });
 
+describe("send_proxy", () => {
+  it("is refused where nobody would read the header, or nobody writes it", () => {
+    assert.throws(() => checkPlan(b("send_proxy v1;")), isConfError);
+    assert.throws(() => checkPlan(b("send_proxy srs; server srs; routing connection;")), isConfError);
+    checkPlan(b("send_proxy v2; server srs; routing connection;"));
+    checkPlan(b("send_proxy srs; server srs;"));
+  });
+});
+
 function isConfError(thrown: unknown): boolean {
   return thrown instanceof DolphinError && thrown.code === "CONF_VALUE";
 }
