@@ -167,6 +167,16 @@ void test("players stay when the publisher leaves and go on with the next one", 
   for (const one of players) await one.waitForMedia(2 * (2 + 90));
 });
 
+void test("a publisher that lost its connection and is back at once finds its stream free", async (t) => {
+  for (let i = 0; i < 10; i++) {
+    const source = await publisher(dolphin.rtmpUrl("back-at-once"));
+    for (const media of headers("avc", "aac")) source.send(media);
+    source.close();
+  }
+  const last = await publisher(dolphin.rtmpUrl("back-at-once"));
+  t.after(() => last.close());
+});
+
 void test("a publisher may stop and publish again on the same connection", async (t) => {
   const viewer = await player(dolphin.rtmpUrl("again"));
   t.after(() => viewer.close());

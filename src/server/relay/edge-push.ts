@@ -8,6 +8,8 @@ import type { StreamRequest } from "../../codec/rtmp/url.js";
 import { formatEndpoint } from "../../conf/endpoint.js";
 import type { Publication, Publisher } from "../publication.js";
 import { RtmpClient } from "../rtmp/client.js";
+import { Deadline } from "../rtmp/deadline.js";
+import { busyRetryMs } from "../rtmp/publishing.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
 import { candidate, failed, isExhausted, succeeded, type Pass } from "./upstreams.js";
 
@@ -30,6 +32,8 @@ export class EdgePush implements Publication {
   private isClosed = false;
   private isPaused = false;
   private hasSent = false;
+  private readonly retry = new Deadline();
+  private wasBusy = false;
 
   constructor(options: EdgePushOptions) {
     this.options = options;
@@ -51,6 +55,7 @@ export class EdgePush implements Publication {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.retry.clear();
     this.outlet.close();
     this.client.close(new DolphinError("RELAY_CLOSED", "the publisher left"));
     this.options.onEnd();
@@ -87,6 +92,11 @@ export class EdgePush implements Publication {
     if (this.isClosed) return;
     const { pass, log } = this.options;
     this.outlet.connect(null);
+    if (reason.code === "RTMP_BUSY" && !this.wasBusy) {
+      this.wasBusy = true; // its publisher may have left a moment ago, at another edge
+      this.retry.set(busyRetryMs, () => (this.client = this.connect()));
+      return;
+    }
     failed(pass, reason.code);
     if (this.hasSent || reason.code === "RTMP_BUSY" || isExhausted(pass)) {
       this.end(reason);

@@ -14,12 +14,11 @@ import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/config.js";
 import type { Hub } from "../hub.js";
 import { peerOf } from "../peer.js";
-import type { Publication, Publisher } from "../publication.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
 import { Deadline } from "./deadline.js";
 import { acknowledged, connected, fmleNotice, liveNotice, playPaused, playStarted, publishEnded } from "./dialogue.js";
 import { RtmpPlayer } from "./player.js";
-import { PublisherWatch } from "./publisher-watch.js";
+import { Publishing } from "./publishing.js";
 
 /** From the first byte to `connect`. A total, so that dripping bytes buys no time. */
 export const loginTimeoutMs = 10_000;
@@ -43,7 +42,7 @@ type State =
   | { readonly at: "new" }
   | { readonly at: "idle" }
   | { readonly at: "playing"; readonly player: RtmpPlayer }
-  | { readonly at: "publishing"; readonly publication: Publication; readonly watch: PublisherWatch; readonly isMerged: boolean };
+  | { readonly at: "publishing"; readonly publishing: Publishing };
 
 export interface SessionOptions {
   readonly socket: Socket;
@@ -105,9 +104,7 @@ export class RtmpSession {
     if (this.isClosed) return true;
     this.hub.traffic.bytesIn += bytes.length;
     this.guard(() => this.engine.receive(bytes));
-    if (this.state.at !== "publishing" || !this.state.isMerged || this.socket.isPaused()) return true;
-    this.hub.mergedReads.add(this.socket);
-    return false;
+    return this.state.at !== "publishing" || this.state.publishing.readsOn(bytes.length);
   }
 
   /** Ends the connection: with a code it is a failure and a warning, without one ordinary life. Again does nothing. */
@@ -190,9 +187,7 @@ export class RtmpSession {
 
   /** Media outside of publishing is what was under way when the publisher stopped: it goes nowhere. */
   private media(message: Message): void {
-    if (this.state.at !== "publishing") return;
-    this.state.watch.heard();
-    this.state.publication.push(message);
+    if (this.state.at === "publishing") this.state.publishing.push(message);
   }
 
   private command(command: Command): void {
@@ -281,31 +276,20 @@ export class RtmpSession {
 
   private publish({ args }: Command): void {
     const { request, vhost } = this.ask("publish", args[1]);
-    const { hub } = this;
-    const publisher: Publisher = {
+    const publishing = new Publishing({
+      hub: this.hub,
+      vhost,
+      request,
+      socket: this.socket,
       peer: this.edgeName ?? this.peer,
+      isOwnEdge: this.edgeName !== null,
       onStarted: () => this.publishStarted(),
-      onEnded: (reason) => this.publishRefused(reason),
-      pause: () => {
-        hub.mergedReads.remove(this.socket);
-        this.socket.pause();
-      },
-      resume: () => {
-        if (this.state.at === "publishing") this.state.watch.heard();
-        this.socket.resume();
-      },
-    };
-    const publication = hub.publish(vhost, request, publisher);
-    this.deadline.clear();
-    const watch = new PublisherWatch({
-      timeouts: vhost.publish,
-      isPaused: () => this.socket.isPaused(),
+      onRefused: (reason) => this.publishRefused(reason),
       onSilent: (reason, code) => this.close(reason, code),
     });
-    const isMerged = this.edgeName === null && !vhost.minLatency; // an edge of ours has gathered what it passes on
-    this.state = { at: "publishing", publication, watch, isMerged };
+    this.deadline.clear();
+    this.state = { at: "publishing", publishing };
     this.doing = "publishing";
-    if (this.edgeName === null) hub.traffic.publishers += 1;
   }
 
   private play({ args }: Command): void {
@@ -375,9 +359,7 @@ export class RtmpSession {
       if (this.edgeName === null) traffic.players -= 1;
       state.player.close();
     } else if (state.at === "publishing") {
-      if (this.edgeName === null) traffic.publishers -= 1;
-      state.watch.close();
-      state.publication.close();
+      state.publishing.close();
       this.tell({ event: "publish.ended" });
     }
     this.state = { at: "idle" };
