@@ -177,6 +177,14 @@ void test("a publisher that lost its connection and is back at once finds its st
   t.after(() => last.close());
 });
 
+void test("what a publisher sends last arrives, though it stops at once", async (t) => {
+  const viewers = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("to-the-last"));
+  const source = await publishSteps(dolphin.rtmpUrl("to-the-last"), 20);
+  t.after(() => source.close());
+  source.unpublish();
+  for (const viewer of viewers) await viewer.waitForMedia(2 + 60);
+});
+
 void test("a publisher may stop and publish again on the same connection", async (t) => {
   const viewer = await player(dolphin.rtmpUrl("again"));
   t.after(() => viewer.close());

@@ -52,6 +52,7 @@ export class Forward {
         onDrain: () => {},
         onClosed: (reason) => {
           if (this.client !== client) return;
+          this.outlet.connect(null);
           this.stop();
           log.warn({ event: "forward.lost", code: reason.code, upstream: this.upstream, pauseMs: retryMs }, reason.message);
           this.retry = setTimeout(() => this.connect(), retryMs);

@@ -9,7 +9,7 @@ export const maxOutletBytes = 4 << 20;
 /** What a waiting message takes beside its payload, so that many small ones count. */
 const messageOverhead = 128;
 
-/** The queue before one upstream. `close` forgets what it holds. */
+/** The queue before one upstream. `close` ends it. */
 export class Outlet {
   private client: RtmpClient | null = null;
   private pending: Message[] = [];
@@ -33,8 +33,10 @@ export class Outlet {
     if (client !== null && this.pending.length > 0) this.immediate ??= setImmediate(this.flush);
   }
 
+  /** Writes what waits to the connection, if there is one, and forgets the rest. */
   close(): void {
     if (this.immediate !== null) clearImmediate(this.immediate);
+    this.flush();
     this.client = null;
     this.immediate = null;
     this.pending = [];
@@ -43,7 +45,7 @@ export class Outlet {
 
   private readonly flush = (): void => {
     this.immediate = null;
-    if (this.client === null) return;
+    if (this.client === null || this.pending.length === 0) return;
     const messages = this.pending;
     this.pending = [];
     this.pendingBytes = 0;

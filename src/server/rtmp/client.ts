@@ -17,6 +17,7 @@ import { sharedRead } from "../shared-read.js";
 
 /** How long an upstream may take from the first packet of the connection to the start of the stream. */
 export const startTimeoutMs = 5_000;
+const farewellMs = 1_000;
 const outChunkSize = 60_000;
 const ackWindowBytes = 2_500_000;
 
@@ -97,7 +98,8 @@ export class RtmpClient {
     if (this.phase === "closed") return;
     this.phase = "closed";
     clearTimeout(this.deadline);
-    this.socket.destroy();
+    this.socket.destroySoon(); // what a publisher sent last still goes out …
+    setTimeout(() => this.socket.destroy(), farewellMs).unref(); // … unless the upstream does not take it
     this.handler.onClosed(reason);
   }
 
