@@ -6,10 +6,10 @@ import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import { formatEndpoint } from "../../conf/endpoint.js";
-import type { Publication, Publisher } from "../publication.js";
+import { busyRetryMs, type Publication, type Publisher } from "../publication.js";
 import { RtmpClient } from "../rtmp/client.js";
 import { Deadline } from "../rtmp/deadline.js";
-import { busyRetryMs } from "../rtmp/publishing.js";
+import type { Traffic } from "../traffic.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
 import { candidate, failed, isExhausted, succeeded, type Pass } from "./upstreams.js";
 
@@ -18,6 +18,7 @@ export interface EdgePushOptions {
   readonly request: StreamRequest;
   readonly args: AmfObject | null;
   readonly publisher: Publisher;
+  readonly traffic: Traffic;
   /** Called once, when the push is over for whatever reason. */
   readonly onEnd: () => void;
   readonly log: Log;
@@ -26,7 +27,7 @@ export interface EdgePushOptions {
 /** One publisher's way to the origin. */
 export class EdgePush implements Publication {
   private readonly options: EdgePushOptions;
-  private readonly outlet = new Outlet();
+  private readonly outlet: Outlet;
   private client: RtmpClient;
   private isStarted = false;
   private isClosed = false;
@@ -37,6 +38,7 @@ export class EdgePush implements Publication {
 
   constructor(options: EdgePushOptions) {
     this.options = options;
+    this.outlet = new Outlet(options.traffic);
     this.client = this.connect();
   }
 
@@ -76,6 +78,7 @@ export class EdgePush implements Publication {
 
   private started(): void {
     succeeded(this.options.pass);
+    this.hasSent ||= this.outlet.backlogBytes > 0;
     this.outlet.connect(this.client);
     if (this.isStarted) return;
     this.isStarted = true;

@@ -2,6 +2,7 @@
 // brought leaves in one write, without a delay of its own.
 import type { Message } from "../../codec/rtmp/message.js";
 import type { RtmpClient } from "../rtmp/client.js";
+import type { Traffic } from "../traffic.js";
 
 /** Bytes that may wait for an upstream: before it has accepted, or while its socket is full. */
 export const maxOutletBytes = 4 << 20;
@@ -11,10 +12,15 @@ const messageOverhead = 128;
 
 /** The queue before one upstream. `close` ends it. */
 export class Outlet {
+  private readonly traffic: Traffic;
   private client: RtmpClient | null = null;
   private pending: Message[] = [];
   private pendingBytes = 0;
   private immediate: NodeJS.Immediate | null = null;
+
+  constructor(traffic: Traffic) {
+    this.traffic = traffic;
+  }
 
   /** Bytes that wait here and in the socket. */
   get backlogBytes(): number {
@@ -49,6 +55,7 @@ export class Outlet {
     const messages = this.pending;
     this.pending = [];
     this.pendingBytes = 0;
+    for (const { payload } of messages) this.traffic.bytesOut += payload.length;
     this.client.write(messages);
   };
 }

@@ -13,11 +13,11 @@ import { controlEvent, controlMessage, mediaStreamId, messageType, userControl, 
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint } from "../../conf/config.js";
 import { formatEndpoint } from "../../conf/endpoint.js";
+import { endSoon } from "../farewell.js";
 import { sharedRead } from "../shared-read.js";
 
 /** How long an upstream may take from the first packet of the connection to the start of the stream. */
 export const startTimeoutMs = 5_000;
-const farewellMs = 1_000;
 const outChunkSize = 60_000;
 const ackWindowBytes = 2_500_000;
 
@@ -98,8 +98,7 @@ export class RtmpClient {
     if (this.phase === "closed") return;
     this.phase = "closed";
     clearTimeout(this.deadline);
-    this.socket.destroySoon(); // what a publisher sent last still goes out …
-    setTimeout(() => this.socket.destroy(), farewellMs).unref(); // … unless the upstream does not take it
+    endSoon(this.socket);
     this.handler.onClosed(reason);
   }
 

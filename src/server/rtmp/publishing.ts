@@ -6,14 +6,10 @@ import type { Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/config.js";
 import type { Hub } from "../hub.js";
-import { mergeMs } from "../merged-read.js";
-import type { Publication, Publisher } from "../publication.js";
+import { busyRetryMs, type Publication, type Publisher } from "../publication.js";
 import { readBufferBytes } from "../shared-read.js";
 import { Deadline } from "./deadline.js";
 import { PublisherWatch } from "./publisher-watch.js";
-
-/** An encoder that reconnects at once may be faster than the news of its old connection's end: a busy stream is asked twice. */
-export const busyRetryMs = 2 * mergeMs;
 
 export interface PublishingOptions {
   readonly hub: Hub;
@@ -37,6 +33,8 @@ export class Publishing {
   private readonly watch: PublisherWatch;
   private readonly retry = new Deadline();
   private publication: Publication | null = null;
+  /** What one read brought beside the request, while a busy stream is asked again. */
+  private early: Message[] = [];
 
   /** Throws what refuses a publisher, but for a busy stream, which is asked again before `onRefused` is called. */
   constructor(options: PublishingOptions) {
@@ -45,17 +43,24 @@ export class Publishing {
     try {
       this.begin();
     } catch (error) {
-      if (!(error instanceof DolphinError) || error.code !== "RTMP_BUSY") throw error;
+      // an own edge asks again by itself, for it has the encoder's connection
+      if (!(error instanceof DolphinError) || error.code !== "RTMP_BUSY" || isOwnEdge) throw error;
+      socket.pause();
       this.retry.set(busyRetryMs, () => this.beginAgain());
     }
     if (!isOwnEdge) hub.traffic.publishers += 1;
     this.watch = new PublisherWatch({ timeouts: vhost.publish, isPaused: () => socket.isPaused(), onSilent: options.onSilent });
   }
 
-  /** Takes media; what comes before it was allowed goes nowhere. */
+  /** Whether the stream has taken it, now or before. */
+  get hasBegun(): boolean {
+    return this.publication !== null;
+  }
+
   push(message: Message): void {
     this.watch.heard();
-    this.publication?.push(message);
+    if (this.publication === null) this.early.push(message);
+    else this.publication.push(message);
   }
 
   /** After a read of so many bytes: whether to read on at once. Otherwise the socket is read again with the others. */
@@ -93,9 +98,12 @@ export class Publishing {
       },
     };
     this.publication = hub.publish(vhost, request, publisher);
+    for (const message of this.early) this.publication.push(message);
+    this.early = [];
   }
 
   private beginAgain(): void {
+    this.options.socket.resume();
     try {
       this.begin();
     } catch (error) {

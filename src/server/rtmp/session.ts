@@ -12,6 +12,7 @@ import { Engine } from "../../codec/rtmp/engine.js";
 import { controlMessage, messageType, type Message } from "../../codec/rtmp/message.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/config.js";
+import { endSoon } from "../farewell.js";
 import type { Hub } from "../hub.js";
 import { peerOf } from "../peer.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
@@ -20,7 +21,7 @@ import { acknowledged, connected, fmleNotice, liveNotice, playPaused, playStarte
 import { RtmpPlayer } from "./player.js";
 import { Publishing } from "./publishing.js";
 
-/** From the first byte to `connect`. A total, so that dripping bytes buys no time. */
+/** From the connection to `connect`. A total, so that dripping bytes buys no time. */
 export const loginTimeoutMs = 10_000;
 /** From `connect` to the first `publish` or `play`. */
 export const firstUseTimeoutMs = 30_000;
@@ -28,15 +29,7 @@ export const firstUseTimeoutMs = 30_000;
 export const nextUseTimeoutMs = 180_000;
 /** Bytes of answers that may wait for a peer that asks and does not read. */
 export const maxUnreadAnswerBytes = 64 << 10;
-/** How long the last words to a peer may take before its socket is destroyed. */
-const farewellMs = 1_000;
 const unknownVhostChunkSize = 60_000;
-
-/** The status that a client shows when what it asked for is refused. */
-const refusals: ReadonlyMap<string, string> = new Map([
-  ["asking to play", "NetStream.Play.Failed"],
-  ["asking to publish", "NetStream.Publish.BadName"],
-]);
 
 type State =
   | { readonly at: "new" }
@@ -103,7 +96,10 @@ export class RtmpSession {
   read(bytes: Buffer): boolean {
     if (this.isClosed) return true;
     this.hub.traffic.bytesIn += bytes.length;
-    this.guard(() => this.engine.receive(bytes));
+    this.guard(() => {
+      this.engine.receive(bytes);
+      if (this.unreadAnswerBytes > maxUnreadAnswerBytes) throw new DolphinError("RTMP_SLOW", "it asks and does not read the answers");
+    });
     return this.state.at !== "publishing" || this.state.publishing.readsOn(bytes.length);
   }
 
@@ -113,8 +109,7 @@ export class RtmpSession {
     this.isClosed = true;
     this.deadline.clear();
     this.leave();
-    this.socket.destroySoon(); // what was said last still goes out …
-    setTimeout(() => this.socket.destroy(), farewellMs).unref(); // … unless the peer does not take it
+    endSoon(this.socket);
     const { bytesWritten: bytesOut } = this.socket;
     const line = {
       event: "rtmp.closed",
@@ -134,21 +129,24 @@ export class RtmpSession {
   private publishStarted(): void {
     if (this.isFmle) this.engine.write([fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.")]);
     this.engine.write([makeStatus("status", "NetStream.Publish.Start", "Started publishing stream.")]);
+    this.doing = "publishing";
     this.tell({ event: "publish.started" });
   }
 
   private publishRefused(reason: DolphinError): void {
-    this.engine.write([makeStatus("error", "NetStream.Publish.BadName", reason.message)]);
+    this.sayRefused(reason);
     this.close(reason.message, reason.code);
   }
 
-  /** Sends what the dialogue says. A peer that asks on and on and reads nothing is let go. */
+  /** Only a busy stream is a bad name: an edge asks another origin after any other refusal. */
+  private sayRefused({ code, message }: DolphinError): void {
+    const status = code === "RTMP_BUSY" ? "NetStream.Publish.BadName" : "NetStream.Publish.Denied";
+    this.engine.write([makeStatus("error", status, message)]);
+  }
+
+  /** Sends what the dialogue says. It never closes: those who call it are in the middle of something. */
   private answer(bytes: Buffer): void {
     if (this.isClosed) return;
-    if (this.unreadAnswerBytes > maxUnreadAnswerBytes) {
-      this.close("it asks and does not read the answers", "RTMP_SLOW");
-      return;
-    }
     this.hub.traffic.bytesOut += bytes.length;
     this.unreadAnswerBytes += bytes.length;
     this.socket.write(bytes, () => (this.unreadAnswerBytes -= bytes.length));
@@ -160,8 +158,10 @@ export class RtmpSession {
       run();
     } catch (thrown) {
       const error = asDolphinError(thrown);
-      const refusal = this.state.at === "idle" ? refusals.get(this.doing) : undefined;
-      if (refusal !== undefined) this.engine.write([makeStatus("error", refusal, error.message)]);
+      if (this.state.at === "idle" && this.doing === "asking to play") {
+        this.engine.write([makeStatus("error", "NetStream.Play.Failed", error.message)]);
+      }
+      if (this.state.at === "idle" && this.doing === "asking to publish") this.sayRefused(error);
       this.close(error.message, error.code, error.cause);
     }
   }
@@ -289,7 +289,6 @@ export class RtmpSession {
     });
     this.deadline.clear();
     this.state = { at: "publishing", publishing };
-    this.doing = "publishing";
   }
 
   private play({ args }: Command): void {
@@ -347,6 +346,7 @@ export class RtmpSession {
   private toIdle(): void {
     if (this.state.at === "idle") return;
     this.leave();
+    this.log = this.connectionLog;
     this.doing = "waiting for the next publish or play";
     this.expect(nextUseTimeoutMs, "neither publish nor play came again");
   }
@@ -360,7 +360,7 @@ export class RtmpSession {
       state.player.close();
     } else if (state.at === "publishing") {
       state.publishing.close();
-      this.tell({ event: "publish.ended" });
+      if (state.publishing.hasBegun) this.tell({ event: "publish.ended" });
     }
     this.state = { at: "idle" };
   }
