@@ -12,6 +12,7 @@ import { silenceTimeoutMs } from "../src/server/relay/edge-pull.js";
 import { maxOutletBytes } from "../src/server/relay/outlet.js";
 import { startTimeoutMs } from "../src/server/rtmp/client.js";
 import { maxCommandsPerSecond } from "../src/server/rtmp/command-rate.js";
+import { busyRetryMs } from "../src/server/publication.js";
 import * as session from "../src/server/rtmp/session.js";
 import { maxBacklogBytes } from "../src/stream/fanout.js";
 import { maxMetadataBytes } from "../src/stream/source.js";
@@ -33,6 +34,7 @@ const limits: Readonly<Record<string, unknown>> = {
   ...url,
   ...httpServer,
   ...session,
+  busyRetryMs,
   maxBacklogBytes,
   maxCommandsPerSecond,
   maxGopBytes,

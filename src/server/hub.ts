@@ -181,7 +181,7 @@ export class Hub {
     const { name } = this.setup;
     if (enabled)
       stream.forwards = destinations.map(
-        (endpoint) => new Forward({ source, endpoint, request: upstreamRequest(vhost, request), name, log }),
+        (endpoint) => new Forward({ source, endpoint, request: upstreamRequest(vhost, request), name, traffic: this.traffic, log }),
       );
     publisher.onStarted();
     return {
@@ -203,6 +203,7 @@ export class Hub {
       request: upstreamRequest(vhost, request),
       args: this.args(vhost),
       publisher,
+      traffic: this.traffic,
       onEnd: () => void this.pushes.delete(key),
       log: this.logOf(vhost, request),
     });

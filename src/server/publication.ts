@@ -1,6 +1,10 @@
 // The seam between who publishes (an RTMP session) and where it goes: into a source of this process, or on to an origin.
 import type { DolphinError } from "../base/errors.js";
+import { mergeMs } from "./merged-read.js";
 import type { Message } from "../codec/rtmp/message.js";
+
+/** An encoder that reconnects at once may be faster than the news of its old connection's end: a busy stream is asked twice. */
+export const busyRetryMs = 2 * mergeMs;
 
 /** Whoever publishes. Its calls are direct and must not throw. */
 export interface Publisher {

@@ -1,4 +1,4 @@
-// PROGRAM 3 as a whole: listeners and connections of one server process, whether it is the origin, an edge or
+// PROGRAM 2 as a whole: listeners and connections of one server process, whether it is the origin, an edge or
 // stand-alone. The one file that knows all parts of `server/`; streams and relays are the hub's.
 import { randomBytes } from "node:crypto";
 import { createServer as createNetServer, type Server as NetServer, type Socket } from "node:net";
@@ -8,6 +8,7 @@ import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 import type { Listener, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
 import { createHttpServer, keepAliveMs } from "./http/http-server.js";
+import { endSoon } from "./farewell.js";
 import { Hub } from "./hub.js";
 import { peerOf } from "./peer.js";
 import { RtmpSession } from "./rtmp/session.js";
@@ -64,7 +65,7 @@ export class Server {
     const closed = this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
     for (const session of this.sessions) session.close(reason);
     this.hub.close();
-    for (const socket of this.sockets) socket.destroySoon();
+    for (const socket of this.sockets) endSoon(socket);
     await Promise.all(closed);
   }
 

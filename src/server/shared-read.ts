@@ -3,7 +3,9 @@
 // reads can land in the same memory. Measured: docs/decisions/0004-reading.md.
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from "node:net";
 
-const readBuffer = Buffer.allocUnsafe(64 << 10);
+/** The most that one read brings: a read of this size means that there is more. */
+export const readBufferBytes = 64 << 10;
+const readBuffer = Buffer.allocUnsafe(readBufferBytes);
 
 /** Takes what a read brought, valid until it returns, and tells whether to go on reading; `resume` does so later. */
 export type Take = (bytes: Buffer) => boolean;

@@ -77,6 +77,20 @@ for (const [sentence, codes, bytes] of refused) {
   });
 }
 
+void test("a flood of pings before a publish or a play leaves neither a busy stream nor a player behind", async (t) => {
+  const ping = message(4, Buffer.of(0, 6, 0, 0, 0, 1), { csid: 2 });
+  const asks = [onStream("publish", 3, null, "after-pings", "live"), onStream("play", 3, null, "after-pings")];
+  for (const ask of asks) {
+    const peer = await RawPeer.open(dolphin.rtmpPort);
+    t.after(() => peer.close());
+    peer.send(Buffer.concat([login(), ...Array.from({ length: 20_000 }, () => ping), ask]));
+    await peer.assertClosedWith(dolphin, ["RTMP_SLOW"]);
+  }
+  const source = await publisher(dolphin.rtmpUrl("after-pings"));
+  t.after(() => source.close());
+  await bystanders.assertUndisturbed();
+});
+
 void test("names in any language and vhosts that nobody has are served", async (t) => {
   for (const name of ["événement", "直播", "🐬", "a b", "s?vhost=unknown.example"]) {
     const source = await publisher(dolphin.rtmpUrl(name));

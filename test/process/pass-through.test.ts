@@ -167,6 +167,24 @@ void test("players stay when the publisher leaves and go on with the next one", 
   for (const one of players) await one.waitForMedia(2 * (2 + 90));
 });
 
+void test("a publisher that lost its connection and is back at once finds its stream free", async (t) => {
+  for (let i = 0; i < 10; i++) {
+    const source = await publisher(dolphin.rtmpUrl("back-at-once"));
+    for (const media of headers("avc", "aac")) source.send(media);
+    source.close();
+  }
+  const last = await publisher(dolphin.rtmpUrl("back-at-once"));
+  t.after(() => last.close());
+});
+
+void test("what a publisher sends last arrives, though it stops at once", async (t) => {
+  const viewers = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("to-the-last"));
+  const source = await publishSteps(dolphin.rtmpUrl("to-the-last"), 20);
+  t.after(() => source.close());
+  source.unpublish();
+  for (const viewer of viewers) await viewer.waitForMedia(2 + 60);
+});
+
 void test("a publisher may stop and publish again on the same connection", async (t) => {
   const viewer = await player(dolphin.rtmpUrl("again"));
   t.after(() => viewer.close());

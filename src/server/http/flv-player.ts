@@ -9,6 +9,7 @@ import type { ErrorCode } from "../../base/errors.js";
 import { flvStart, withoutFraming } from "../../stream/container.js";
 import type { Consumer, Seat } from "../../stream/fanout.js";
 import type { Source } from "../../stream/source.js";
+import { endSoon } from "../farewell.js";
 import type { Traffic } from "../traffic.js";
 
 const lastChunk = Buffer.from("0\r\n\r\n");
@@ -87,8 +88,10 @@ class FlvPlayer implements Consumer {
     const { seat } = this;
     this.seat = null;
     if (seat !== null) this.options.source.remove("flv", seat);
-    if (this.hasHead) this.socket.end(this.isChunked ? lastChunk : "");
-    else if (!this.socket.destroyed) notFound(this.options.response, this.options.headers);
+    if (this.hasHead) {
+      if (this.isChunked && this.socket.writable) this.socket.write(lastChunk);
+      endSoon(this.socket);
+    } else if (!this.socket.destroyed) notFound(this.options.response, this.options.headers);
     this.options.onEnd(reason, code);
   }
 

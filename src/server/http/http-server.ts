@@ -84,7 +84,7 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
     onEnd: (reason, code) => {
       hub.traffic.players -= 1;
       const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: socket.bytesWritten };
-      if (code === undefined) streamLog.info(line);
+      if (code === undefined || code === "FLV_NOT_FOUND") streamLog.info(line);
       else streamLog.warn(line);
     },
   });

@@ -43,6 +43,7 @@ export class EdgePull {
   private linger: NodeJS.Timeout | null = null;
   private isPublishing = false;
   private hasHeard = false;
+  private isClosed = false;
   private countedBytes = 0;
 
   constructor(options: EdgePullOptions) {
@@ -64,6 +65,7 @@ export class EdgePull {
 
   /** Nobody watches any more: it goes on for a moment, for viewers come back and reload. */
   release(): void {
+    if (this.isClosed) return;
     this.linger ??= setTimeout(() => {
       this.close();
       this.options.onEnd();
@@ -71,6 +73,7 @@ export class EdgePull {
   }
 
   close(): void {
+    this.isClosed = true;
     this.keep();
     this.stopTimer();
     const { client } = this;

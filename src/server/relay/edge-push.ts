@@ -6,8 +6,10 @@ import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import { formatEndpoint } from "../../conf/endpoint.js";
-import type { Publication, Publisher } from "../publication.js";
+import { busyRetryMs, type Publication, type Publisher } from "../publication.js";
 import { RtmpClient } from "../rtmp/client.js";
+import { Deadline } from "../rtmp/deadline.js";
+import type { Traffic } from "../traffic.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
 import { candidate, failed, isExhausted, succeeded, type Pass } from "./upstreams.js";
 
@@ -16,6 +18,7 @@ export interface EdgePushOptions {
   readonly request: StreamRequest;
   readonly args: AmfObject | null;
   readonly publisher: Publisher;
+  readonly traffic: Traffic;
   /** Called once, when the push is over for whatever reason. */
   readonly onEnd: () => void;
   readonly log: Log;
@@ -24,15 +27,18 @@ export interface EdgePushOptions {
 /** One publisher's way to the origin. */
 export class EdgePush implements Publication {
   private readonly options: EdgePushOptions;
-  private readonly outlet = new Outlet();
+  private readonly outlet: Outlet;
   private client: RtmpClient;
   private isStarted = false;
   private isClosed = false;
   private isPaused = false;
   private hasSent = false;
+  private readonly retry = new Deadline();
+  private wasBusy = false;
 
   constructor(options: EdgePushOptions) {
     this.options = options;
+    this.outlet = new Outlet(options.traffic);
     this.client = this.connect();
   }
 
@@ -51,6 +57,7 @@ export class EdgePush implements Publication {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.retry.clear();
     this.outlet.close();
     this.client.close(new DolphinError("RELAY_CLOSED", "the publisher left"));
     this.options.onEnd();
@@ -71,6 +78,7 @@ export class EdgePush implements Publication {
 
   private started(): void {
     succeeded(this.options.pass);
+    this.hasSent ||= this.outlet.backlogBytes > 0;
     this.outlet.connect(this.client);
     if (this.isStarted) return;
     this.isStarted = true;
@@ -87,6 +95,11 @@ export class EdgePush implements Publication {
     if (this.isClosed) return;
     const { pass, log } = this.options;
     this.outlet.connect(null);
+    if (reason.code === "RTMP_BUSY" && !this.wasBusy) {
+      this.wasBusy = true; // its publisher may have left a moment ago, at another edge
+      this.retry.set(busyRetryMs, () => (this.client = this.connect()));
+      return;
+    }
     failed(pass, reason.code);
     if (this.hasSent || reason.code === "RTMP_BUSY" || isExhausted(pass)) {
       this.end(reason);

@@ -9,6 +9,7 @@ import { formatEndpoint } from "../../conf/endpoint.js";
 import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import { RtmpClient, upnodeArgs } from "../rtmp/client.js";
+import type { Traffic } from "../traffic.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
 
 const retryMs = 3_000;
@@ -18,19 +19,22 @@ export interface ForwardOptions {
   readonly endpoint: Endpoint;
   readonly request: StreamRequest;
   readonly name: string;
+  readonly traffic: Traffic;
   readonly log: Log;
 }
 
 /** One destination of one stream. `close` ends it when the publisher leaves. */
 export class Forward {
   private readonly options: ForwardOptions;
-  private readonly outlet = new Outlet();
+  private readonly outlet: Outlet;
   private client: RtmpClient | null = null;
   private retry: NodeJS.Timeout | null = null;
   private untap: (() => void) | null = null;
+  private limitBytes = maxOutletBytes;
 
   constructor(options: ForwardOptions) {
     this.options = options;
+    this.outlet = new Outlet(options.traffic);
     this.connect();
   }
 
@@ -52,6 +56,7 @@ export class Forward {
         onDrain: () => {},
         onClosed: (reason) => {
           if (this.client !== client) return;
+          this.outlet.connect(null);
           this.stop();
           log.warn({ event: "forward.lost", code: reason.code, upstream: this.upstream, pauseMs: retryMs }, reason.message);
           this.retry = setTimeout(() => this.connect(), retryMs);
@@ -66,14 +71,16 @@ export class Forward {
     const { source, log } = this.options;
     log.info({ event: "forward.started", upstream: this.upstream });
     this.outlet.connect(client);
+    this.limitBytes = Infinity; // what it starts with is as large as the cache; the limit is for what piles up later
     this.untap = source.tap((packet) => this.push(packet));
+    this.limitBytes = maxOutletBytes + this.outlet.backlogBytes;
   }
 
   private push(packet: Packet): void {
     const { type, timestamp, payload } = packet;
     const body = type === messageType.data ? withSetDataFrame(payload) : payload;
     this.outlet.push({ type, timestamp, payload: body, streamId: mediaStreamId });
-    if (this.outlet.backlogBytes <= maxOutletBytes) return;
+    if (this.outlet.backlogBytes <= this.limitBytes) return;
     this.client?.close(new DolphinError("RTMP_SLOW", `${this.upstream} takes the stream slower than it comes`));
   }
 

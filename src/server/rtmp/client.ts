@@ -13,6 +13,7 @@ import { controlEvent, controlMessage, mediaStreamId, messageType, userControl, 
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint } from "../../conf/config.js";
 import { formatEndpoint } from "../../conf/endpoint.js";
+import { endSoon } from "../farewell.js";
 import { sharedRead } from "../shared-read.js";
 
 /** How long an upstream may take from the first packet of the connection to the start of the stream. */
@@ -97,7 +98,7 @@ export class RtmpClient {
     if (this.phase === "closed") return;
     this.phase = "closed";
     clearTimeout(this.deadline);
-    this.socket.destroy();
+    endSoon(this.socket);
     this.handler.onClosed(reason);
   }
 

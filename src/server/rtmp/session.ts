@@ -13,15 +13,15 @@ import { Engine } from "../../codec/rtmp/engine.js";
 import { controlMessage, messageType, type Message } from "../../codec/rtmp/message.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/config.js";
+import { endSoon } from "../farewell.js";
 import type { Hub } from "../hub.js";
 import { peerOf } from "../peer.js";
-import type { Publication, Publisher } from "../publication.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
 import { Deadline } from "./deadline.js";
 import { RtmpPlayer } from "./player.js";
-import { PublisherWatch } from "./publisher-watch.js";
+import { Publishing } from "./publishing.js";
 
-/** From the first byte to `connect`. A total, so that dripping bytes buys no time. */
+/** From the connection to `connect`. A total, so that dripping bytes buys no time. */
 export const loginTimeoutMs = 10_000;
 /** From `connect` to the first `publish` or `play`. */
 export const firstUseTimeoutMs = 30_000;
@@ -29,21 +29,13 @@ export const firstUseTimeoutMs = 30_000;
 export const nextUseTimeoutMs = 180_000;
 /** Bytes of answers that may wait for a peer that asks and does not read. */
 export const maxUnreadAnswerBytes = 64 << 10;
-/** How long the last words to a peer may take before its socket is destroyed. */
-const farewellMs = 1_000;
 const unknownVhostChunkSize = 60_000;
-
-/** The status that a client shows when what it asked for is refused. */
-const refusals: ReadonlyMap<string, string> = new Map([
-  ["asking to play", "NetStream.Play.Failed"],
-  ["asking to publish", "NetStream.Publish.BadName"],
-]);
 
 type State =
   | { readonly at: "new" }
   | { readonly at: "idle" }
   | { readonly at: "playing"; readonly player: RtmpPlayer }
-  | { readonly at: "publishing"; readonly publication: Publication; readonly watch: PublisherWatch; readonly isMerged: boolean };
+  | { readonly at: "publishing"; readonly publishing: Publishing };
 
 export interface SessionOptions {
   readonly socket: Socket;
@@ -104,10 +96,11 @@ export class RtmpSession {
   read(bytes: Buffer): boolean {
     if (this.isClosed) return true;
     this.hub.traffic.bytesIn += bytes.length;
-    this.guard(() => this.engine.receive(bytes));
-    if (this.state.at !== "publishing" || !this.state.isMerged || this.socket.isPaused()) return true;
-    this.hub.mergedReads.add(this.socket);
-    return false;
+    this.guard(() => {
+      this.engine.receive(bytes);
+      if (this.unreadAnswerBytes > maxUnreadAnswerBytes) throw new DolphinError("RTMP_SLOW", "it asks and does not read the answers");
+    });
+    return this.state.at !== "publishing" || this.state.publishing.readsOn(bytes.length);
   }
 
   /** Ends the connection: with a code it is a failure and a warning, without one ordinary life. Again does nothing. */
@@ -116,8 +109,7 @@ export class RtmpSession {
     this.isClosed = true;
     this.deadline.clear();
     this.leave();
-    this.socket.destroySoon(); // what was said last still goes out …
-    setTimeout(() => this.socket.destroy(), farewellMs).unref(); // … unless the peer does not take it
+    endSoon(this.socket);
     const { bytesWritten: bytesOut } = this.socket;
     const line = {
       event: "rtmp.closed",
@@ -137,21 +129,24 @@ export class RtmpSession {
   private publishStarted(): void {
     if (this.isFmle) this.engine.write([fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.")]);
     this.engine.write([makeStatus("status", "NetStream.Publish.Start", "Started publishing stream.")]);
+    this.doing = "publishing";
     this.tell({ event: "publish.started" });
   }
 
   private publishRefused(reason: DolphinError): void {
-    this.engine.write([makeStatus("error", "NetStream.Publish.BadName", reason.message)]);
+    this.sayRefused(reason);
     this.close(reason.message, reason.code);
   }
 
-  /** Sends what the dialogue says. A peer that asks on and on and reads nothing is let go. */
+  /** Only a busy stream is a bad name: an edge asks another origin after any other refusal. */
+  private sayRefused({ code, message }: DolphinError): void {
+    const status = code === "RTMP_BUSY" ? "NetStream.Publish.BadName" : "NetStream.Publish.Denied";
+    this.engine.write([makeStatus("error", status, message)]);
+  }
+
+  /** Sends what the dialogue says. It never closes: those who call it are in the middle of something. */
   private answer(bytes: Buffer): void {
     if (this.isClosed) return;
-    if (this.unreadAnswerBytes > maxUnreadAnswerBytes) {
-      this.close("it asks and does not read the answers", "RTMP_SLOW");
-      return;
-    }
     this.hub.traffic.bytesOut += bytes.length;
     this.unreadAnswerBytes += bytes.length;
     this.socket.write(bytes, () => (this.unreadAnswerBytes -= bytes.length));
@@ -163,8 +158,10 @@ export class RtmpSession {
       run();
     } catch (thrown) {
       const error = asDolphinError(thrown);
-      const refusal = this.state.at === "idle" ? refusals.get(this.doing) : undefined;
-      if (refusal !== undefined) this.engine.write([makeStatus("error", refusal, error.message)]);
+      if (this.state.at === "idle" && this.doing === "asking to play") {
+        this.engine.write([makeStatus("error", "NetStream.Play.Failed", error.message)]);
+      }
+      if (this.state.at === "idle" && this.doing === "asking to publish") this.sayRefused(error);
       this.close(error.message, error.code, error.cause);
     }
   }
@@ -190,9 +187,7 @@ export class RtmpSession {
 
   /** Media outside of publishing is what was under way when the publisher stopped: it goes nowhere. */
   private media(message: Message): void {
-    if (this.state.at !== "publishing") return;
-    this.state.watch.heard();
-    this.state.publication.push(message);
+    if (this.state.at === "publishing") this.state.publishing.push(message);
   }
 
   private command(command: Command): void {
@@ -273,31 +268,19 @@ export class RtmpSession {
 
   private publish({ args }: Command): void {
     const { request, vhost } = this.ask("publish", args[1]);
-    const { hub } = this;
-    const publisher: Publisher = {
+    const publishing = new Publishing({
+      hub: this.hub,
+      vhost,
+      request,
+      socket: this.socket,
       peer: this.edgeName ?? this.peer,
+      isOwnEdge: this.edgeName !== null,
       onStarted: () => this.publishStarted(),
-      onEnded: (reason) => this.publishRefused(reason),
-      pause: () => {
-        hub.mergedReads.remove(this.socket);
-        this.socket.pause();
-      },
-      resume: () => {
-        if (this.state.at === "publishing") this.state.watch.heard();
-        this.socket.resume();
-      },
-    };
-    const publication = hub.publish(vhost, request, publisher);
-    this.deadline.clear();
-    const watch = new PublisherWatch({
-      timeouts: vhost.publish,
-      isPaused: () => this.socket.isPaused(),
+      onRefused: (reason) => this.publishRefused(reason),
       onSilent: (reason, code) => this.close(reason, code),
     });
-    const isMerged = this.edgeName === null && !vhost.minLatency; // an edge of ours has gathered what it passes on
-    this.state = { at: "publishing", publication, watch, isMerged };
-    this.doing = "publishing";
-    if (this.edgeName === null) hub.traffic.publishers += 1;
+    this.deadline.clear();
+    this.state = { at: "publishing", publishing };
   }
 
   private play({ args }: Command): void {
@@ -355,6 +338,7 @@ export class RtmpSession {
   private toIdle(): void {
     if (this.state.at === "idle") return;
     this.leave();
+    this.log = this.connectionLog;
     this.doing = "waiting for the next publish or play";
     this.expect(nextUseTimeoutMs, "neither publish nor play came again");
   }
@@ -367,10 +351,8 @@ export class RtmpSession {
       if (this.edgeName === null) traffic.players -= 1;
       state.player.close();
     } else if (state.at === "publishing") {
-      if (this.edgeName === null) traffic.publishers -= 1;
-      state.watch.close();
-      state.publication.close();
-      this.tell({ event: "publish.ended" });
+      state.publishing.close();
+      if (state.publishing.hasBegun) this.tell({ event: "publish.ended" });
     }
     this.state = { at: "idle" };
   }

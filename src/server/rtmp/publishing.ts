@@ -1,0 +1,114 @@
+// What an incoming connection is while it publishes: the publication that its media goes to, the watch over its silence, and
+// how its socket is read meanwhile. The session keeps the dialogue; it is told when media may come and when all is over.
+import type { Socket } from "node:net";
+import { DolphinError, type ErrorCode } from "../../base/errors.js";
+import type { Message } from "../../codec/rtmp/message.js";
+import type { StreamRequest } from "../../codec/rtmp/url.js";
+import type { Vhost } from "../../conf/config.js";
+import type { Hub } from "../hub.js";
+import { busyRetryMs, type Publication, type Publisher } from "../publication.js";
+import { readBufferBytes } from "../shared-read.js";
+import { Deadline } from "./deadline.js";
+import { PublisherWatch } from "./publisher-watch.js";
+
+export interface PublishingOptions {
+  readonly hub: Hub;
+  readonly vhost: Vhost;
+  readonly request: StreamRequest;
+  readonly socket: Socket;
+  /** Who publishes, for `dolphin status`: an address, or the name of an own edge. */
+  readonly peer: string;
+  readonly isOwnEdge: boolean;
+  /** Media may come. */
+  readonly onStarted: () => void;
+  /** The stream does not take it, or no longer: with the sentence for its encoder. */
+  readonly onRefused: (reason: DolphinError) => void;
+  /** It has been silent for too long. */
+  readonly onSilent: (reason: string, code: ErrorCode) => void;
+}
+
+/** One publishing of one connection. `close` ends it. */
+export class Publishing {
+  private readonly options: PublishingOptions;
+  private readonly watch: PublisherWatch;
+  private readonly retry = new Deadline();
+  private publication: Publication | null = null;
+  /** What one read brought beside the request, while a busy stream is asked again. */
+  private early: Message[] = [];
+
+  /** Throws what refuses a publisher, but for a busy stream, which is asked again before `onRefused` is called. */
+  constructor(options: PublishingOptions) {
+    this.options = options;
+    const { socket, hub, isOwnEdge, vhost } = options;
+    try {
+      this.begin();
+    } catch (error) {
+      // an own edge asks again by itself, for it has the encoder's connection
+      if (!(error instanceof DolphinError) || error.code !== "RTMP_BUSY" || isOwnEdge) throw error;
+      socket.pause();
+      this.retry.set(busyRetryMs, () => this.beginAgain());
+    }
+    if (!isOwnEdge) hub.traffic.publishers += 1;
+    this.watch = new PublisherWatch({ timeouts: vhost.publish, isPaused: () => socket.isPaused(), onSilent: options.onSilent });
+  }
+
+  /** Whether the stream has taken it, now or before. */
+  get hasBegun(): boolean {
+    return this.publication !== null;
+  }
+
+  push(message: Message): void {
+    this.watch.heard();
+    if (this.publication === null) this.early.push(message);
+    else this.publication.push(message);
+  }
+
+  /** After a read of so many bytes: whether to read on at once. Otherwise the socket is read again with the others. */
+  readsOn(bytes: number): boolean {
+    const { socket, hub, isOwnEdge, vhost } = this.options;
+    if (bytes === readBufferBytes) return true; // there is more: the pause is for those who send little
+    if (isOwnEdge || vhost.minLatency || socket.isPaused()) return true; // an edge of ours has gathered what it passes on
+    hub.mergedReads.add(socket);
+    return false;
+  }
+
+  close(): void {
+    const { socket, hub, isOwnEdge } = this.options;
+    if (!isOwnEdge) hub.traffic.publishers -= 1;
+    this.retry.clear();
+    this.watch.close();
+    this.publication?.close();
+    hub.mergedReads.remove(socket);
+    socket.resume();
+  }
+
+  private begin(): void {
+    const { socket, hub, vhost, request, peer, onStarted, onRefused } = this.options;
+    const publisher: Publisher = {
+      peer,
+      onStarted,
+      onEnded: onRefused,
+      pause: () => {
+        hub.mergedReads.remove(socket);
+        socket.pause();
+      },
+      resume: () => {
+        this.watch.heard();
+        socket.resume();
+      },
+    };
+    this.publication = hub.publish(vhost, request, publisher);
+    for (const message of this.early) this.publication.push(message);
+    this.early = [];
+  }
+
+  private beginAgain(): void {
+    this.options.socket.resume();
+    try {
+      this.begin();
+    } catch (error) {
+      if (!(error instanceof DolphinError)) throw error;
+      this.options.onRefused(error);
+    }
+  }
+}
