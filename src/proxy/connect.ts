@@ -8,14 +8,12 @@ import type { BackendState } from "../ipc/balance.js";
 import type { Backends } from "./backends.js";
 
 /** How long one server may take to accept. */
-export const connectTimeoutMs = 1000;
+const connectTimeoutMs = 1000;
 
 export interface ConnectOptions {
   /** Which of a server's ports. */
   readonly service: "rtmp" | "http";
   readonly key: string | null;
-  /** The server that must be asked first, such as that of a lease; null: the policy's choice. */
-  readonly first?: string | null;
   readonly timeoutMs?: number;
 }
 
@@ -40,12 +38,11 @@ export class ConnectError extends DolphinError {
 
 /** Connects to a server. Throws a {@link ConnectError}: PROXY_NO_SERVER when none may be asked, PROXY_CONNECT when all failed. */
 export async function connectBackend(backends: Backends, options: ConnectOptions): Promise<Connected> {
-  const { service, key, first = null, timeoutMs = connectTimeoutMs } = options;
+  const { service, key, timeoutMs = connectTimeoutMs } = options;
   const tried = new Set<string>();
   const failures: unknown[] = [];
   for (;;) {
-    const leased = tried.size === 0 && first !== null ? backends.get(first) : null;
-    const backend = leased ?? backends.pick({ key }, tried);
+    const backend = backends.pick({ key }, tried);
     if (backend === null) break;
     tried.add(backend.name);
     const endpoint = backend[service];
