@@ -65,9 +65,11 @@ function connected({ host, port }: Endpoint, timeoutMs: number): Promise<Socket>
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
     socket.pause(); // else node begins to read at once
-    const timer = setTimeout(() => {
-      socket.destroy(new Error(`${formatEndpoint({ host, port })} did not answer within ${timeoutMs} ms`));
-    }, timeoutMs);
+    const late = (): void => {
+      if (socket.connecting) socket.destroy(new Error(`${formatEndpoint({ host, port })} did not answer within ${timeoutMs} ms`));
+    };
+    // Timers come first in a turn: where it is we who are late, the answer is heard in the rest of the turn.
+    const timer = setTimeout(() => setImmediate(late), timeoutMs);
     socket.once("error", (error) => {
       clearTimeout(timer);
       reject(error);

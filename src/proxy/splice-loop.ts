@@ -24,13 +24,13 @@ import {
   EPOLLIN,
   EPOLLOUT,
   eventWords,
-  NONBLOCK_CLOEXEC,
   SHUT_WR,
   SO_LINGER,
   SOL_SOCKET,
   SPLICE_FLAGS,
   type SpliceCalls,
 } from "./splice-calls.js";
+import { PipePool, pipeBytes, type Pipe } from "./splice-pipes.js";
 import { byProxy, closed, failed, idle, limit, reset, stopped, type SpliceTable } from "./splice-table.js";
 
 /** What the loop needs from its thread. */
@@ -44,8 +44,6 @@ export interface LoopHost {
   turned(): boolean;
 }
 
-type Pipe = readonly [read: number, write: number];
-
 const flowing = 0;
 const full = 1;
 const done = 2;
@@ -54,10 +52,7 @@ const unwatched = -1;
 /** In the data of the wake descriptor's events. */
 const wakeIndex = 0xffff_ffff;
 const maxEvents = 1024;
-/** What a pipe of the usual size takes. */
-const roundBytes = 64 << 10;
 const tickMs = 1000;
-const keptPipes = 64;
 
 /** One thread's pairs. `run` blocks the thread until the host says that it is over, then closes everything. */
 export class SpliceLoop {
@@ -67,7 +62,7 @@ export class SpliceLoop {
   private readonly epoll: number;
   private readonly events = new Uint32Array(maxEvents * eventWords);
   private readonly event = new Uint32Array(eventWords);
-  private readonly scratch = new Uint8Array(roundBytes);
+  private readonly counter = new Uint8Array(8);
   /** By side: what its direction does, and what epoll waits for on its socket. */
   private readonly states: Uint8Array;
   private readonly watched: Int32Array;
@@ -79,7 +74,7 @@ export class SpliceLoop {
   private readonly movedAt: Uint32Array;
   private readonly idleS: Uint32Array;
   private readonly endsAt: Float64Array;
-  private readonly freePipes: Pipe[] = [];
+  private readonly pipes: PipePool;
   private shared: Pipe;
   private topSlot = 0;
   private limited = 0;
@@ -101,7 +96,8 @@ export class SpliceLoop {
     this.idleS = new Uint32Array(sides / 2);
     this.endsAt = new Float64Array(sides / 2);
     this.epoll = calls.epoll_create1(CLOEXEC);
-    const pipe = this.newPipe();
+    this.pipes = new PipePool(calls);
+    const pipe = this.pipes.take();
     if (this.epoll < 0 || pipe === null) throw new Error(`no epoll or no pipe: errno ${calls.errno()}`);
     this.shared = pipe;
     if (!this.watch(EPOLL_CTL_ADD, host.wakeFd, EPOLLIN, wakeIndex)) throw new Error(`cannot wait: errno ${calls.errno()}`);
@@ -121,7 +117,7 @@ export class SpliceLoop {
         else this.serve(index, events[at]!);
       }
       if (isWoken) {
-        calls.read(host.wakeFd, this.scratch, 8);
+        calls.read(host.wakeFd, this.counter, this.counter.length);
         host.commands(); // after the events: they are about the slots as they were
       }
       if (this.limited > 0 && this.nowS !== this.sweptS) this.sweep();
@@ -145,8 +141,7 @@ export class SpliceLoop {
       this.waiting[side] = 0;
       this.watched[side] = unwatched;
     }
-    this.watchSide(client);
-    this.watchSide(client + 1);
+    if (!this.watchSide(client) || !this.watchSide(client + 1)) this.finish(slot, byProxy, failed);
   }
 
   /** Ends a pair from here; one that has ended already is left alone. */
@@ -170,7 +165,7 @@ export class SpliceLoop {
   /** Moves what a side has sent. */
   private take(side: number): void {
     const { calls } = this;
-    const count = calls.splice(this.table.fds[side]!, 0, this.shared[1], 0, roundBytes, SPLICE_FLAGS);
+    const count = calls.splice(this.table.fds[side]!, 0, this.shared[1], 0, pipeBytes, SPLICE_FLAGS);
     if (count > 0) this.give(side, this.shared[0], count);
     else if (count === 0) this.endDirection(side, closed, side & 1);
     else {
@@ -210,9 +205,9 @@ export class SpliceLoop {
 
   /** The shared pipe, with the rest in it, becomes the direction's own. */
   private becomeFull(side: number): void {
-    const next = this.freePipes.pop() ?? this.newPipe();
+    const next = this.pipes.take();
     if (next === null) {
-      this.emptyShared(this.waiting[side]!);
+      this.pipes.empty(this.shared, this.waiting[side]!);
       this.finish(side >> 1, byProxy, failed);
       return;
     }
@@ -227,7 +222,7 @@ export class SpliceLoop {
   /** The far side takes no more, ever. What it sent before may still be on its way, so the other direction goes on to its end. */
   private refused(side: number, count: number): void {
     if (this.states[side] === full) this.freePipe(side, false);
-    else this.emptyShared(count);
+    else this.pipes.empty(this.shared, count);
     this.waiting[side] = 0;
     this.endDirection(side, reset, (side ^ 1) & 1);
   }
@@ -288,12 +283,12 @@ export class SpliceLoop {
   }
 
   /** Waits for what a side's state and its far side's make of interest. Errors are always told. */
-  private watchSide(side: number): void {
+  private watchSide(side: number): boolean {
     const wanted = (this.states[side] === flowing ? EPOLLIN : 0) | (this.states[side ^ 1] === full ? EPOLLOUT : 0);
     const before = this.watched[side]!;
-    if (wanted === before) return;
-    this.watch(before === unwatched ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, this.table.fds[side]!, wanted, side);
+    if (wanted === before) return true;
     this.watched[side] = wanted;
+    return this.watch(before === unwatched ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, this.table.fds[side]!, wanted, side);
   }
 
   private unwatch(side: number): void {
@@ -307,11 +302,6 @@ export class SpliceLoop {
     return this.calls.epoll_ctl(this.epoll, operation, fd, this.event) === 0;
   }
 
-  private newPipe(): Pipe | null {
-    const ends = new Int32Array(2);
-    return this.calls.pipe2(ends, NONBLOCK_CLOEXEC) < 0 ? null : [ends[0]!, ends[1]!];
-  }
-
   /** Takes a direction's own pipe from it, where it has one. */
   private freePipe(side: number, isEmpty: boolean): void {
     const { pipes } = this.table;
@@ -320,27 +310,15 @@ export class SpliceLoop {
     const pipe: Pipe = [read, pipes[2 * side + 1]!];
     pipes[2 * side] = 0;
     pipes[2 * side + 1] = 0;
-    if (isEmpty && this.freePipes.length < keptPipes) this.freePipes.push(pipe);
-    else this.closePipe(pipe);
-  }
-
-  private emptyShared(count: number): void {
-    for (let left = count; left > 0;) {
-      const got = this.calls.read(this.shared[0], this.scratch, Math.min(left, roundBytes));
-      if (got <= 0) return;
-      left -= got;
-    }
-  }
-
-  private closePipe(pipe: Pipe): void {
-    for (const fd of pipe) this.calls.close(fd);
+    if (isEmpty) this.pipes.giveBack(pipe);
+    else this.pipes.close(pipe);
   }
 
   private close(): void {
     for (let slot = 0; slot < this.topSlot; slot++) this.end(slot, stopped);
     this.host.turned(); // tells of them
-    for (const pipe of this.freePipes) this.closePipe(pipe);
-    this.closePipe(this.shared);
+    this.pipes.close(this.shared);
+    this.pipes.closeAll();
     this.calls.close(this.epoll);
   }
 }

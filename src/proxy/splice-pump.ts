@@ -6,6 +6,7 @@ import { Worker } from "node:worker_threads";
 import { messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Joined, Pump, PumpEnd, PumpOptions } from "./pump.js";
+import { SplicePair, type PairHost } from "./splice-pair.js";
 import { F_DUPFD_CLOEXEC, loadSpliceCalls, NONBLOCK_CLOEXEC, type SpliceCalls } from "./splice-calls.js";
 import {
   createTableMemory,
@@ -18,14 +19,13 @@ import {
   type SpliceTable,
   type WorkerSetup,
 } from "./splice-table.js";
-import { handleOf, takeOver, type TakeOver } from "./take-over.js";
 
 const one = new Uint8Array(BigUint64Array.of(1n).buffer);
 /** Descriptors below are the process's standard streams, and 0 means none in the table. */
 const lowestFd = 3;
 
 /** Pairs that the kernel moves. */
-export class SplicePump implements Pump {
+export class SplicePump implements Pump, PairHost {
   readonly kind = "splice";
   private readonly calls: SpliceCalls;
   private readonly table: SpliceTable;
@@ -109,7 +109,6 @@ export class SplicePump implements Pump {
     await Promise.all([this.spare.close(), this.isOver]);
   }
 
-  /** Takes both descriptors, or null: there is no room, or the loop is over. */
   adopt(pair: SplicePair, client: number, server: number): number | null {
     if (this.state !== "running") return null;
     const slot = this.freeSlots.pop() ?? this.pairs.length;
@@ -136,7 +135,6 @@ export class SplicePump implements Pump {
     if (this.state === "running") this.command(slot, endCommand, endCommand);
   }
 
-  /** What a side of a slot has sent. */
   moved(slot: number, side: 0 | 1): number {
     return this.table.bytes[2 * slot + side] ?? 0;
   }
@@ -196,89 +194,6 @@ export class SplicePump implements Pump {
     const { fds, pipes } = this.table;
     for (const fd of [fds[side], pipes[2 * side], pipes[2 * side + 1]]) if (fd !== undefined && fd !== 0) this.calls.close(fd);
     fds[side] = pipes[2 * side] = pipes[2 * side + 1] = 0;
-  }
-}
-
-/** One pair, before, while and after the loop has it. */
-class SplicePair implements Joined {
-  readonly options: PumpOptions;
-  private readonly pump: SplicePump;
-  private readonly step: TakeOver;
-  private sockets: readonly [client: Socket, server: Socket] | null;
-  private slot: number | null = null;
-  private isOver = false;
-  private countedIn: number;
-  private countedOut: number;
-  private timer: NodeJS.Timeout | null = null;
-
-  constructor(pump: SplicePump, client: Socket, server: Socket, options: PumpOptions) {
-    this.pump = pump;
-    this.options = options;
-    this.sockets = [client, server];
-    this.step = takeOver(client, server, {
-      ready: () => this.handOver(),
-      broken: (by) => this.drop(by, "reset"),
-    });
-    this.countedIn = this.step.earlyIn;
-    this.countedOut = this.step.earlyOut;
-    // What is still to be written may never be taken.
-    const { idleMs } = options;
-    if (this.sockets !== null && idleMs !== null) this.timer = setTimeout(() => this.drop("proxy", "idle"), idleMs);
-  }
-
-  get bytesIn(): number {
-    return this.countedIn + (this.slot === null ? 0 : this.pump.moved(this.slot, 0));
-  }
-
-  get bytesOut(): number {
-    return this.countedOut + (this.slot === null ? 0 : this.pump.moved(this.slot, 1));
-  }
-
-  close(): void {
-    if (this.slot !== null) this.pump.end(this.slot);
-    else setImmediate(() => (this.slot === null ? this.drop("proxy", "stopped") : this.pump.end(this.slot)));
-  }
-
-  /** From the pump: the loop has let it go. */
-  ended(endedBy: PumpEnd["endedBy"], reason: PumpEnd["reason"]): void {
-    this.countedIn = this.bytesIn;
-    this.countedOut = this.bytesOut;
-    this.slot = null;
-    this.tell(endedBy, reason);
-  }
-
-  private handOver(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    const [client, server] = this.sockets ?? [];
-    const clientFd = client === undefined ? undefined : handleOf(client)?.fd;
-    const serverFd = server === undefined ? undefined : handleOf(server)?.fd;
-    if (clientFd !== undefined && serverFd !== undefined) this.slot = this.pump.adopt(this, clientFd, serverFd);
-    if (this.slot === null) {
-      setImmediate(() => this.drop("proxy", "failed"));
-      return;
-    }
-    this.sockets = null;
-    client?.destroy(); // node's descriptor only: the connection lives on in the copy
-    server?.destroy();
-  }
-
-  /** Ends a pair that the loop never had. */
-  private drop(endedBy: PumpEnd["endedBy"], reason: PumpEnd["reason"]): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.step.cancel();
-    for (const socket of this.sockets ?? []) {
-      if (socket.destroyed) continue;
-      if (reason === "reset") socket.resetAndDestroy();
-      else socket.destroy();
-    }
-    this.sockets = null;
-    this.tell(endedBy, reason);
-  }
-
-  private tell(endedBy: PumpEnd["endedBy"], reason: PumpEnd["reason"]): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.options.onEnd({ endedBy, reason, bytesIn: this.countedIn, bytesOut: this.countedOut });
   }
 }
 
