@@ -1,7 +1,16 @@
 // A checked tree → Config: names become fields, absent values their defaults. Values that could not be read were replaced
 // (and reported by check.ts) as values.ts says. What takes more than a row of the table is decided here.
 import { parseNetwork, parseWeight } from "./balance-values.js";
-import { type BalanceBlock, builtin, type Config, type DolphinBlock, policyNames, proxyHeaders, type Vhost } from "./config.js";
+import {
+  type BalanceBlock,
+  builtin,
+  type Config,
+  type DolphinBlock,
+  type LogSettings,
+  policyNames,
+  proxyHeaders,
+  type Vhost,
+} from "./config.js";
 import { isEdgeWithoutOrigin } from "./rules.js";
 import {
   type Block,
@@ -30,10 +39,38 @@ export function build(root: Block, file: string | null): Config {
     maxConnections: optionalNumberOf(root, "max_connections"),
     daemon: isOn(root, "daemon"),
     pidFile: optionalTextOf(root, "pid"),
-    log: { file: logFile(root), level: logLevel(root) },
+    workDir: textOf(root, "work_dir"),
+    asProcess: isOn(root, "asprocess"),
+    serverId: optionalTextOf(root, "server_id"),
+    log: buildLog(root),
+    grace: {
+      startWaitMs: numberOf(root, "grace_start_wait"),
+      finalWaitMs: numberOf(root, "grace_final_wait"),
+      isForced: isOn(root, "force_grace_quit"),
+    },
+    isWatched: isOn(root, "inotify_auto_reload"),
+    container: {
+      isGiven: isOn(root, "in_docker"),
+      staysInForeground: isOn(root, "disable_daemon_for_docker"),
+      isWatched: isOn(root, "auto_reload_for_docker"),
+    },
     http: isOn(http, "enabled") ? { listen: endpointsOf(http, "listen"), crossdomain: isOn(http, "crossdomain") } : null,
     vhosts: buildVhosts(root),
     dolphin: buildDolphin(blockIn(root, "dolphin")),
+  };
+}
+
+function buildLog(root: Block): LogSettings {
+  const block = blockIn(root, "dolphin");
+  const maxSizeMib = optionalNumberOf(block, "log_max_size");
+  return {
+    file: logFile(root),
+    level: logLevel(root),
+    format: wordOf(root, "srs_log_format", ["json", "srs"]),
+    maxSizeBytes: maxSizeMib === null ? null : maxSizeMib * 1024 * 1024,
+    maxAgeMs: optionalNumberOf(block, "log_max_age"),
+    maxFiles: numberOf(block, "log_max_files"),
+    isCompressed: isOn(block, "log_compress"),
   };
 }
 
@@ -47,7 +84,7 @@ const levelOfOldWord = { verbose: "trace", info: "debug", trace: "info", warn: "
 const oldWords = ["verbose", "info", "trace", "warn", "error", "silent"] as const;
 const levels = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 
-function logLevel(root: Block): Config["log"]["level"] {
+function logLevel(root: Block): LogSettings["level"] {
   if (isGiven(root, "srs_log_level_v2")) return wordOf(root, "srs_log_level_v2", levels);
   return levelOfOldWord[wordOf(root, "srs_log_level", oldWords)];
 }
@@ -62,6 +99,7 @@ function buildDolphin(block: Block): DolphinBlock {
     controlSocket: optionalTextOf(block, "control_socket"),
     heartbeatTimeoutMs: numberOf(block, "heartbeat_timeout"),
     stopTimeoutMs: numberOf(block, "stop_timeout"),
+    drainTimeoutMs: optionalNumberOf(block, "drain_timeout"),
     flvWaitMs: numberOf(block, "http_flv_wait"),
     pullLingerMs: numberOf(block, "pull_linger"),
     balance,

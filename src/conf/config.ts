@@ -17,14 +17,57 @@ export interface Config {
   readonly listen: readonly Endpoint[];
   /** Connections of the whole box, RTMP and HTTP together; null: as many as the open-file limit allows. */
   readonly maxConnections: number | null;
+  /** Detach from the terminal; a container may overrule it. */
   readonly daemon: boolean;
   readonly pidFile: string | null;
-  /** The log: `file` null writes to the console. */
-  readonly log: { readonly file: string | null; readonly level: "trace" | "debug" | "info" | "warn" | "error" | "silent" };
+  /** The folder to change to before any file but the configuration is opened. */
+  readonly workDir: string;
+  /** End when the parent process ends. */
+  readonly asProcess: boolean;
+  /** The name of this server; null: one that is made up once and kept beside the pid file. */
+  readonly serverId: string | null;
+  readonly log: LogSettings;
+  readonly grace: GraceSettings;
+  /** Reload when the configuration file changes. */
+  readonly isWatched: boolean;
+  readonly container: ContainerSettings;
   /** HTTP streaming, or null when it is off. */
   readonly http: { readonly listen: readonly Endpoint[]; readonly crossdomain: boolean } | null;
   readonly vhosts: readonly Vhost[];
   readonly dolphin: DolphinBlock;
+}
+
+/** Where the log goes and how its lines look. */
+export interface LogSettings {
+  /** Null writes to the console. */
+  readonly file: string | null;
+  readonly level: "trace" | "debug" | "info" | "warn" | "error" | "silent";
+  /** `json`, or SRS's text line. */
+  readonly format: "json" | "srs";
+  /** The master rotates a file that is larger; null: never for its size. */
+  readonly maxSizeBytes: number | null;
+  /** The master rotates a file that is older; null: never for its age. */
+  readonly maxAgeMs: number | null;
+  /** Rotated files that are kept; older ones are deleted. */
+  readonly maxFiles: number;
+  /** Rotated files are compressed by gzip. */
+  readonly isCompressed: boolean;
+}
+
+/** A graceful stop: how long connections are still taken at its beginning, and what is waited at its end. */
+export interface GraceSettings {
+  readonly startWaitMs: number;
+  readonly finalWaitMs: number;
+  /** SIGTERM is a graceful stop too. */
+  readonly isForced: boolean;
+}
+
+/** What a container changes. */
+export interface ContainerSettings {
+  /** Said by the file; otherwise the process finds out. */
+  readonly isGiven: boolean;
+  readonly staysInForeground: boolean;
+  readonly isWatched: boolean;
 }
 
 /** What SRS has no words for: the root block `dolphin { … }`. Flags of the command line win over it. */
@@ -40,6 +83,8 @@ export interface DolphinBlock {
   readonly heartbeatTimeoutMs: number;
   /** How long a stop may take before what is left is killed. */
   readonly stopTimeoutMs: number;
+  /** How long a worker that was replaced may still serve the connections that it has; null: until the last one has left. */
+  readonly drainTimeoutMs: number | null;
   /** How long HTTP-FLV waits for a stream that is not (or no longer) published. */
   readonly flvWaitMs: number;
   /** How long an edge keeps pulling after its last player left. */

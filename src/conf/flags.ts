@@ -36,7 +36,7 @@ export function applyFlags(config: Config, flags: Flags): Config {
     maxConnections: flags.maxConnections ?? config.maxConnections,
     daemon: flags.daemon ?? config.daemon,
     pidFile: flags.pidFile ?? config.pidFile,
-    log: { file: flags.logFile === undefined ? log.file : flags.logFile, level: flags.logLevel ?? log.level },
+    log: { ...log, file: flags.logFile === undefined ? log.file : flags.logFile, level: flags.logLevel ?? log.level },
     http: httpOf(config, flags.http),
     vhosts: typeof flags.http === "object" ? config.vhosts.map(withHttpRemux) : config.vhosts,
     dolphin: {

@@ -42,7 +42,7 @@ const rows: [sentence: string, flags: Flags, changed: Partial<Config>][] = [
   ["--daemon wins", { daemon: true }, { daemon: true }],
   ["--pid wins", { pidFile: "/p" }, { pidFile: "/p" }],
   ["--max-connections wins", { maxConnections: 9 }, { maxConnections: 9 }],
-  ["the log's file and level win", { logFile: "/l", logLevel: "warn" }, { log: { file: "/l", level: "warn" } }],
+  ["the log's file and level win", { logFile: "/l", logLevel: "warn" }, { log: { ...base.log, file: "/l", level: "warn" } }],
 ];
 
 for (const [sentence, flags, changed] of rows) {
@@ -73,7 +73,7 @@ test("flags: --http keeps the file's crossdomain", () => {
 });
 
 test("flags: --log-file null goes back to the console", () => {
-  const config: Config = { ...base, log: { file: "a.log", level: "info" } };
+  const config: Config = { ...base, log: { ...base.log, file: "a.log" } };
   assert.equal(applyFlags(config, { logFile: null }).log.file, null);
 });
 

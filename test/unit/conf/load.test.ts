@@ -22,6 +22,17 @@ function vhost(text: string): Vhost {
   return first;
 }
 
+/** What a file gets that says nothing of processes and logs. */
+const quiet = {
+  workDir: "./",
+  asProcess: false,
+  serverId: null,
+  log: { file: null, level: "info", format: "json", maxSizeBytes: null, maxAgeMs: null, maxFiles: 10, isCompressed: true },
+  grace: { startWaitMs: 2300, finalWaitMs: 3200, isForced: false },
+  isWatched: false,
+  container: { isGiven: false, staysInForeground: true, isWatched: true },
+} as const;
+
 test("load: the built-in configuration serves RTMP and HTTP-FLV with the defaults of SRS", () => {
   assert.deepEqual(defaultConfig(), {
     file: null,
@@ -29,7 +40,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
     maxConnections: null,
     daemon: false,
     pidFile: null,
-    log: { file: null, level: "info" },
+    ...quiet,
     http: { listen: [{ host: "0.0.0.0", port: 8080 }], crossdomain: true },
     vhosts: [
       {
@@ -61,6 +72,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
       originProcess: "master",
       controlSocket: null,
       heartbeatTimeoutMs: 10_000,
+      drainTimeoutMs: null,
       stopTimeoutMs: 5000,
       flvWaitMs: 10_000,
       pullLingerMs: 3000,
@@ -122,7 +134,7 @@ test("load: every directive that is served reaches its field", () => {
     maxConnections: 500,
     daemon: false,
     pidFile: "./a.pid",
-    log: { file: null, level: "info" },
+    ...quiet,
     http: {
       listen: [
         { host: "0.0.0.0", port: 80 },
@@ -176,6 +188,7 @@ test("load: every directive that is served reaches its field", () => {
       originProcess: "child",
       controlSocket: "/run/d.sock",
       heartbeatTimeoutMs: 500,
+      drainTimeoutMs: null,
       stopTimeoutMs: 1000,
       flvWaitMs: 0,
       pullLingerMs: 2500,
@@ -223,7 +236,7 @@ const logs: [text: string, file: string | null, level: string][] = [
 
 for (const [text, file, level] of logs) {
   test(`load: ${text || "nothing"} logs ${level} to ${file ?? "the console"}`, () => {
-    assert.deepEqual(config(`listen 1935; vhost a { } ${text}`).log, { file, level });
+    assert.deepEqual(config(`listen 1935; vhost a { } ${text}`).log, { ...quiet.log, file, level });
   });
 }
 
