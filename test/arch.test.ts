@@ -15,7 +15,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   server: ["base", "codec", "conf", "ipc", "stream"],
   api: ["base", "codec", "conf", "ipc", "stream"],
   roles: ["base", "codec", "conf", "ipc", "stream", "master", "proxy", "server", "api"],
-  main: ["base", "codec", "conf", "ipc", "stream", "master", "proxy", "server", "api", "roles"],
+  verbs: ["base", "codec", "conf", "ipc", "stream", "master", "roles"],
+  main: ["base", "conf", "roles", "verbs"],
 };
 
 /** What some folders may use of Node.js and of packages; the others may use what they need. */

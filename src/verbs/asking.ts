@@ -1,0 +1,41 @@
+// What the verbs that ask a running box have in common: which box is asked, and what stands there when none answers.
+import type { Command } from "commander";
+import { messageOf } from "../base/errors.js";
+import { findRunning } from "../master/control-client.js";
+import { listControlSockets } from "../master/control-path.js";
+import type { BoxStatus } from "../master/status.js";
+import { exitCodes } from "../roles/exit-codes.js";
+import { complain } from "./verb.js";
+
+/** The option that `addSocket` adds. */
+export interface SocketFlag {
+  readonly socket?: string;
+}
+
+/** The option that names a box by its control socket. */
+export function addSocket(command: Command): Command {
+  return command.option("--socket <path>", "its control socket, where several run");
+}
+
+/** Prints what a running box answered, or why there is no answer. Gives the exit code. */
+export async function ask(question: () => Promise<string>): Promise<number> {
+  try {
+    process.stdout.write(await question());
+    return exitCodes.ok;
+  } catch (thrown) {
+    complain(messageOf(thrown));
+    return exitCodes.unavailable;
+  }
+}
+
+/** The box of this user that runs here. Throws a sentence for people when there is not exactly one. */
+export async function onlyRunning(): Promise<{ readonly path: string; readonly status: BoxStatus }> {
+  const running = await findRunning(listControlSockets(process.env));
+  const [first, ...others] = running;
+  if (first === undefined) {
+    throw new Error("no dolphin of this user runs here. Start one with `dolphin`, or name its control socket with --socket.");
+  }
+  if (others.length === 0) return first;
+  const list = running.map(({ path, status }) => `  dolphin status --socket ${path}    pid ${status.pid}, plan ${status.plan}`);
+  throw new Error(`several run here; name one:\n${list.join("\n")}`);
+}

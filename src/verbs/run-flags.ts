@@ -1,0 +1,76 @@
+// The flags of a start, for the verbs that read a configuration as a start would: their names for commander, and the way from
+// them and a file to one Config.
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { messageOf } from "../base/errors.js";
+import { policyNames, type Config, type Endpoint, type PolicyName } from "../conf/config.js";
+import { parseListen } from "../conf/endpoint.js";
+import { applyFlags, type Flags } from "../conf/flags.js";
+import { defaultConfig, loadConfig } from "../conf/load.js";
+import { formatProblem } from "../conf/problem.js";
+import { printable } from "../master/text.js";
+
+export interface RunFlags {
+  readonly config?: string;
+  readonly cores?: number | "auto";
+  readonly listen?: readonly Endpoint[];
+  readonly http?: Endpoint | "off";
+  readonly plan?: "a" | "b" | "single";
+  readonly originProcess?: "master" | "child";
+  readonly server?: string;
+  readonly serverConf?: string;
+  readonly balance?: PolicyName;
+  readonly logLevel?: Config["log"]["level"];
+}
+
+const plans = ["a", "b", "single"];
+const levels = ["trace", "debug", "info", "warn", "error", "silent"];
+
+export function addRunFlags(command: Command): Command {
+  return command
+    .option("-c, --config <file>", "configuration file, in SRS's grammar (default: what `dolphin conf` prints)")
+    .option("--cores <n>", "worker processes: a number, or auto for what the CPU set and the cgroup allow", parseCores)
+    .option("--listen <[ip:]port...>", "RTMP addresses", collectListen)
+    .option("--http <[ip:]port>", "HTTP-FLV address, or off", parseHttp)
+    .addOption(new Option("--plan <plan>", "a: an origin and edges; b: proxies before servers; single: one server process").choices(plans))
+    .addOption(new Option("--origin-process <where>", "where the origin of plan a runs").choices(["master", "child"]))
+    .option(
+      "--server <what>",
+      "plan b's server: builtin, the path of an srs, or a command with {rtmp_port} {http_port} {slot} {dir} {conf}",
+    )
+    .option("--server-conf <file>", "its configuration: a template with the same names, or the file of an srs")
+    .addOption(new Option("--balance <policy>", "how plan b chooses a server").choices([...policyNames]))
+    .addOption(new Option("--log-level <level>", "least level of log lines").choices(levels));
+}
+
+/** The configuration of a start; null when the file has errors. Its problems have been printed then, warnings too. */
+export function readConfig(file: string | undefined, flags: Flags): Config | null {
+  if (file === undefined) return applyFlags(defaultConfig(), flags);
+  const { config, problems } = loadConfig({ file });
+  for (const problem of problems) process.stderr.write(`${printable(formatProblem(problem))}\n`);
+  return config === null ? null : applyFlags(config, flags);
+}
+
+const maxCores = 1024;
+
+function parseCores(text: string): number | "auto" {
+  if (text === "auto") return text;
+  const cores = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (cores < 1 || cores > maxCores) throw new InvalidArgumentError(`write auto, or a number from 1 to ${maxCores}.`);
+  return cores;
+}
+
+function parseAddress(text: string): Endpoint {
+  try {
+    return parseListen(text);
+  } catch (thrown) {
+    throw new InvalidArgumentError(`${messageOf(thrown)}.`);
+  }
+}
+
+function collectListen(text: string, before: readonly Endpoint[] | undefined): Endpoint[] {
+  return [...(before ?? []), parseAddress(text)];
+}
+
+function parseHttp(text: string): Endpoint | "off" {
+  return text === "off" ? text : parseAddress(text);
+}
