@@ -1,7 +1,7 @@
 // Where every log line is made. A process makes one log and hands children of it (`log.child({conn})`) down.
 // Lines are JSON with the fields of docs/ARCHITECTURE.md; on a terminal the same lines are printed for people.
 // pino writes synchronously and without transports: a line is out before a crash, and no worker thread is paid for.
-import { mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import pino, { type Logger } from "pino";
 
@@ -21,6 +21,9 @@ export interface LogOptions {
   readonly file: string | null;
 }
 
+/** The files that logs of this process are written to. */
+const destinations: { readonly file: string; readonly destination: ReturnType<typeof pino.destination> }[] = [];
+
 /** Makes the process's log. The caller owns it for the life of the process; file errors throw at once (ENOENT, EACCES). */
 export function createLog(options: LogOptions): Log {
   const { role, child, level, file } = options;
@@ -33,10 +36,24 @@ export function createLog(options: LogOptions): Log {
   };
   if (file !== null) {
     mkdirSync(dirname(file), { recursive: true });
-    return pino(settings, pino.destination({ dest: file, append: true, sync: true }));
+    const destination = pino.destination({ dest: file, append: true, sync: true });
+    destinations.push({ file, destination });
+    return pino(settings, destination);
   }
   if (process.stdout.isTTY) return pino(settings, { write: (line) => void process.stdout.write(forPeople(line)) });
   return pino(settings, pino.destination({ dest: 1, sync: true }));
+}
+
+/**
+ * Goes on in a new file where the log file of this process was moved or removed; nothing that was logged is lost.
+ * Throws when a file cannot be opened (ENOENT, EACCES); what is logged then goes where it went before.
+ */
+export function reopenLog(): void {
+  for (const { file, destination } of destinations) {
+    closeSync(openSync(file, "a")); // a destination that cannot be reopened would end the process
+    destination.flushSync();
+    destination.reopen();
+  }
 }
 
 const plainFields = new Set(["level", "time", "role", "child", "pid", "event", "msg"]);

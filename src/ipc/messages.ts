@@ -8,6 +8,8 @@
 //     │ heartbeat, every second ────────────▶│
 //     │◀───────────────────────────── report │  somebody asked for `dolphin status`
 //     │ reported ───────────────────────────▶│
+//     │◀───────────────────────── reopen-log │  its log file was moved away
+//     │ done ───────────────────────────────▶│
 //     │◀─────────────────────────────── stop │  then the child leaves by itself
 //
 // Between the master and a proxy of PlanB, besides:
@@ -53,6 +55,9 @@ export interface ServerStats {
   readonly lagMs: number;
 }
 
+/** The totals of a process that does nothing, or of which nothing is known. */
+export const noStats: ServerStats = { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0, lagMs: 0 };
+
 /** One live or awaited stream as one server process sees it. */
 export interface StreamReport {
   readonly vhost: string;
@@ -76,6 +81,8 @@ export type FromChild =
   | { readonly type: "refused"; readonly code: string; readonly message: string }
   | { readonly type: "heartbeat"; readonly stats: ServerStats; readonly carried?: readonly Carried[] }
   | { readonly type: "reported"; readonly id: number; readonly streams: readonly StreamReport[] }
+  /** What was asked for under this number is done, or could not be done because of `problem`, a sentence. */
+  | { readonly type: "done"; readonly id: number; readonly problem: string | null }
   /** `id` is the proxy's own, one for each publisher; `backend` is where it would go. */
   | { readonly type: "take"; readonly id: number; readonly key: string; readonly backend: string }
   | { readonly type: "release"; readonly id: number };
@@ -88,6 +95,7 @@ export type ToChild =
   | { readonly type: "leases"; readonly begun: readonly Lease[]; readonly ended: readonly Lease[] }
   | { readonly type: "taken"; readonly id: number; readonly backend: string }
   | { readonly type: "report"; readonly id: number }
+  | { readonly type: "reopen-log"; readonly id: number }
   | { readonly type: "stop"; readonly reason: string };
 
 const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
@@ -96,6 +104,7 @@ const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
   "refused",
   "heartbeat",
   "reported",
+  "done",
   "take",
   "release",
 ]);
@@ -106,6 +115,7 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "leases",
   "taken",
   "report",
+  "reopen-log",
   "stop",
 ]);
 

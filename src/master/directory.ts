@@ -1,7 +1,7 @@
 // What is known of every process: what it told in its heartbeats and reports, and what the system tells of it. The numbers
 // come by themselves each second; streams and the system's view are asked for only when somebody wants to see them.
 import pidusage from "pidusage";
-import type { ServerStats, StreamReport } from "../ipc/messages.js";
+import { noStats, type ServerStats, type StreamReport } from "../ipc/messages.js";
 import { lastCause } from "./child.js";
 import { mergeStreams, type ProcessStatus, type ProcessStreams, type StreamStatus } from "./status.js";
 import type { ChildView } from "./supervisor.js";
@@ -36,8 +36,6 @@ interface Entry {
 
 /** Rates are taken over so many heartbeats. */
 const rateSamples = 4;
-
-const noStats: ServerStats = { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0, lagMs: 0 };
 
 /** The knowledge itself, by process name. */
 export class Directory {

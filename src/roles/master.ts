@@ -9,7 +9,7 @@ import { messageOf } from "../base/errors.js";
 import { createLog, type Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/config.js";
 import type { ProxySetup } from "../ipc/balance.js";
-import type { Listener, ServerSetup } from "../ipc/messages.js";
+import { noStats, type Listener, type ServerSetup } from "../ipc/messages.js";
 import type { ChildLimits } from "../master/child.js";
 import { clusterSpawner } from "../master/cluster-spawner.js";
 import { controlPath } from "../master/control-path.js";
@@ -29,6 +29,7 @@ import { loopback } from "../master/slots.js";
 import type { BoxStatus } from "../master/status.js";
 import { Supervisor, type Change, type ChildView, type Timers } from "../master/supervisor.js";
 import { Server } from "../server/server.js";
+import { logCrashes } from "./crash.js";
 import { exitCodeOf, exitCodes } from "./exit-codes.js";
 import { Heart } from "./heart.js";
 import { PlanB } from "./plan-b.js";
@@ -63,15 +64,7 @@ export async function runMaster(config: Config, options: MasterOptions): Promise
     process.stderr.write(`dolphin: cannot write the log ${config.log.file ?? ""}: ${messageOf(thrown)}\n`);
     return exitCodes.cannotCreate;
   }
-  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
-    process.on(event, (thrown: unknown) => {
-      log.fatal(
-        { event: "process.crashed", err: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) },
-        messageOf(thrown),
-      );
-      process.exit(exitCodes.internal);
-    });
-  }
+  logCrashes(() => log);
   const master = new Master(config, options, log);
   try {
     await master.start();
@@ -213,9 +206,8 @@ class Master {
       const log = this.log.child({ child: spec.name });
       this.origin = await Server.start(this.setupFor(spec, [{ protocol: "rtmp", endpoint, fd: null }]), log);
     }
-    const idle = { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0 };
     this.heart = new Heart(
-      () => this.origin?.stats() ?? idle,
+      () => this.origin?.stats() ?? noStats,
       (stats) => this.overview.beat("master", stats),
     );
   }

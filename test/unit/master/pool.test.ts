@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import pino from "pino";
 import { defaultConfig } from "../../../src/conf/load.js";
-import type { FromChild, ToChild } from "../../../src/ipc/messages.js";
+import { noStats, type FromChild, type ToChild } from "../../../src/ipc/messages.js";
 import { newborn, type ChildState } from "../../../src/master/child.js";
 import type { ProcessSpec } from "../../../src/master/plan.js";
 import { Pool } from "../../../src/master/pool.js";
@@ -21,7 +21,6 @@ const server = (number: number, made: Program | null): ProcessSpec => ({
   backend: { rtmp: { host: "127.0.0.1", port: 1935 + number }, http: null, weight: number, program: made },
 });
 const proxySpec = (number: number): ProcessSpec => ({ ...base, name: `proxy-${number}`, duty: "proxy", isPublic: true });
-const stats = { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0, lagMs: 0 };
 
 let timers: FakeTimers;
 let sent: { name: string; message: ToChild }[];
@@ -94,7 +93,7 @@ describe("the pool, of our own servers", () => {
 
   it("takes one whose heart is late out of the balance, and back with its next beat", async () => {
     change("server-1", "starting", "up");
-    const beat: FromChild = { type: "heartbeat", stats };
+    const beat: FromChild = { type: "heartbeat", stats: noStats };
     for (let second = 0; second < 3; second++) {
       await pass(1000);
       pool.heard(specOf("server-1"), beat);
@@ -153,8 +152,8 @@ describe("the pool, of foreign servers", () => {
 describe("the pool, of loads and drains", () => {
   it("gives every proxy the sum of what all carry, with weight and cap", () => {
     const carried = [{ backend: "server-1", connections: 3, total: 5, bytesIn: 1, bytesOut: 2 }];
-    pool.heard(specOf("proxy-1"), { type: "heartbeat", stats, carried });
-    pool.heard(specOf("proxy-2"), { type: "heartbeat", stats, carried });
+    pool.heard(specOf("proxy-1"), { type: "heartbeat", stats: noStats, carried });
+    pool.heard(specOf("proxy-2"), { type: "heartbeat", stats: noStats, carried });
     assert.equal(pool.backends()[0]?.connections, 6);
     assert.deepEqual(
       pool.backends().map(({ weight, maxConnections }) => [weight, maxConnections]),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { defaultConfig } from "../../../src/conf/load.js";
-import type { FromChild, ToChild } from "../../../src/ipc/messages.js";
+import { noStats, type FromChild, type ToChild } from "../../../src/ipc/messages.js";
 import type { ChildLimits } from "../../../src/master/child.js";
 import type { ProcessSpec } from "../../../src/master/plan.js";
 import { Supervisor, type Change, type RunningEvents } from "../../../src/master/supervisor.js";
@@ -56,10 +56,7 @@ class FakeProcess {
 }
 
 const config = defaultConfig();
-const heartbeat: FromChild = {
-  type: "heartbeat",
-  stats: { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0, lagMs: 0 },
-};
+const heartbeat: FromChild = { type: "heartbeat", stats: noStats };
 
 function spec(name: string, startsAfter: string | null = null): ProcessSpec {
   const isOrigin = name === "origin";

@@ -1,0 +1,144 @@
+// What every child of the master does alike, whatever it serves: it says hello, is told what to be, serves, tells once a
+// second how it fares, does what it is asked, and leaves when asked, on SIGTERM, or when the master is gone. The entries,
+// server.ts and proxy.ts, say only what differs; they have taken the signals before this is loaded.
+import { messageOf } from "../base/errors.js";
+import { createLog, reopenLog, type Log } from "../base/log.js";
+import type { Carried, ProxySetup } from "../ipc/balance.js";
+import { channelToMaster, type Channel } from "../ipc/channel.js";
+import type { FromChild, Listener, ServerSetup, ServerStats, StreamReport, ToChild } from "../ipc/messages.js";
+import type { News } from "./balancer.js";
+import { logCrashes } from "./crash.js";
+import { exitCodeOf, exitCodes } from "./exit-codes.js";
+import { Heart } from "./heart.js";
+import { dieWithParent } from "./parent-death.js";
+
+/** What a child runs: a server or a balancer. */
+interface Service {
+  readonly endpoints: readonly Pick<Listener, "protocol" | "endpoint">[];
+  /** What a proxy carried at the last look at `stats`. */
+  readonly carried?: readonly Carried[];
+  stats(): Omit<ServerStats, "lagMs">;
+  streams?(): readonly StreamReport[];
+  close(reason: string): Promise<void>;
+}
+
+/** One kind of child. */
+export interface Role<Setup extends ServerSetup | ProxySetup> {
+  readonly role: "server" | "proxy";
+  /** Of child-signals.ts, which has to be loaded before this is. */
+  readonly onTerminate: (run: () => void) => void;
+  /** The setup in a message that says what to be; null in one that is for the other kind. */
+  setupIn(message: Extract<ToChild, { setup: unknown }>): Setup | null;
+  /** Resolves when it serves; throws what keeps it from serving. */
+  start(setup: Setup, log: Log, send: (message: FromChild) => void): Promise<Service>;
+  /** What of its load the process list shows. */
+  load(stats: ServerStats): readonly (readonly [count: number, noun: string])[];
+  /** Takes what is said to this kind alone; it may come before `start` is done. */
+  hear?(message: News): void;
+}
+
+/** Makes this process a child of the master for the rest of its life. Resolves when the master has been told of it. */
+export async function runChild<Setup extends ServerSetup | ProxySetup>(role: Role<Setup>): Promise<void> {
+  const child = new ChildProcess(role);
+  await dieWithParent();
+  child.greet();
+}
+
+class ChildProcess<Setup extends ServerSetup | ProxySetup> {
+  private readonly role: Role<Setup>;
+  private readonly name: string;
+  private readonly master: Channel<ToChild, FromChild>;
+  private log: Log;
+  private service: Service | null = null;
+  private heart: Heart | null = null;
+  private isLeaving = false;
+
+  constructor(role: Role<Setup>) {
+    this.role = role;
+    this.name = process.env["DOLPHIN_CHILD"] ?? role.role;
+    process.title = `dolphin: ${this.name}`;
+    this.log = createLog({ role: role.role, child: this.name, level: "info", file: null });
+    logCrashes(() => this.log);
+    role.onTerminate(() => this.leave("SIGTERM"));
+    this.master = channelToMaster(process, {
+      message: (message) => this.hear(message),
+      invalid: (error) => this.log.warn({ event: "message.dropped", code: error.code, err: error.message }),
+    });
+  }
+
+  greet(): void {
+    this.master.send({ type: "hello" });
+  }
+
+  private hear(message: ToChild): void {
+    switch (message.type) {
+      case "configure":
+      case "configure-proxy": {
+        const setup = this.role.setupIn(message);
+        if (setup !== null) void this.serve(setup);
+        return;
+      }
+      case "backends":
+      case "leases":
+      case "taken":
+        this.role.hear?.(message);
+        return;
+      case "report":
+        this.master.send({ type: "reported", id: message.id, streams: this.service?.streams?.() ?? [] });
+        return;
+      case "reopen-log":
+        void this.carryOut(message.id, reopenLog);
+        return;
+      case "stop":
+        this.leave(message.reason);
+        return;
+    }
+  }
+
+  /** Does what the master asked for under a number, and answers under that number how it went. */
+  private async carryOut(id: number, work: () => void | Promise<void>): Promise<void> {
+    let problem: string | null = null;
+    try {
+      await work();
+    } catch (thrown) {
+      problem = messageOf(thrown);
+    }
+    this.master.send({ type: "done", id, problem });
+  }
+
+  private async serve(setup: Setup): Promise<void> {
+    const { role } = this.role;
+    this.log = createLog({ role, child: setup.name, level: setup.config.log.level, file: setup.config.log.file });
+    let service: Service;
+    try {
+      service = await this.role.start(setup, this.log, (message) => void this.master.send(message));
+    } catch (thrown) {
+      const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "CHILD_START";
+      this.log.error({ event: `${role}.refused`, code }, messageOf(thrown));
+      this.master.send({ type: "refused", code, message: messageOf(thrown) }, () => process.exit(exitCodeOf(thrown)));
+      return;
+    }
+    this.service = service;
+    this.heart = new Heart(
+      () => service.stats(),
+      (stats) => this.beat(service, stats),
+    );
+    this.master.send({ type: "ready", endpoints: service.endpoints });
+  }
+
+  private beat({ carried }: Service, stats: ServerStats): void {
+    const load = this.role.load(stats).filter(([count]) => count > 0);
+    const words = load.map(([count, noun]) => `${count} ${noun}${count === 1 ? "" : "s"}`);
+    process.title = `dolphin: ${this.name}${words.length === 0 ? "" : ` (${words.join(", ")})`}`;
+    this.master.send(carried === undefined ? { type: "heartbeat", stats } : { type: "heartbeat", stats, carried });
+  }
+
+  /** Once is enough; what takes too long is ended by the master. */
+  private leave(reason: string): void {
+    if (this.isLeaving) return;
+    if (this.service === null) process.exit(exitCodes.ok); // it has nothing to finish
+    this.isLeaving = true;
+    this.heart?.close();
+    void this.service.close(reason).finally(() => process.exit(exitCodes.ok));
+  }
+}
