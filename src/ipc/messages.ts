@@ -10,7 +10,10 @@
 //     │ reported ───────────────────────────▶│
 //     │◀───────────────────────── reopen-log │  its log file was moved away
 //     │ done ───────────────────────────────▶│
-//     │◀─────────────────────────────── stop │  then the child leaves by itself
+//     │◀──────────────────────── reconfigure │  the configuration has changed while it serves
+//     │ done ───────────────────────────────▶│
+//     │◀────────────────────────────── drain │  it takes nothing new, serves what it has, then leaves by itself
+//     │◀─────────────────────────────── stop │  it ends what it has, then leaves by itself
 //
 // Between the master and a proxy of PlanB, besides:
 //
@@ -43,6 +46,9 @@ export interface ServerSetup {
   /** Connections that this process accepts; null: no limit of its own. */
   readonly maxConnections: number | null;
 }
+
+/** What a running child can be told to go by from now on. */
+export type Reconfiguration = Pick<ServerSetup, "config" | "maxConnections">;
 
 /** Running totals of one server process; bytes count since its start, the rest is now. */
 export interface ServerStats {
@@ -96,6 +102,8 @@ export type ToChild =
   | { readonly type: "taken"; readonly id: number; readonly backend: string }
   | { readonly type: "report"; readonly id: number }
   | { readonly type: "reopen-log"; readonly id: number }
+  | { readonly type: "reconfigure"; readonly id: number; readonly change: Reconfiguration }
+  | { readonly type: "drain"; readonly reason: string }
   | { readonly type: "stop"; readonly reason: string };
 
 const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
@@ -116,6 +124,8 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "taken",
   "report",
   "reopen-log",
+  "reconfigure",
+  "drain",
   "stop",
 ]);
 

@@ -5,7 +5,7 @@ import { messageOf } from "../base/errors.js";
 import { createLog, reopenLog, type Log } from "../base/log.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
 import { channelToMaster, type Channel } from "../ipc/channel.js";
-import type { FromChild, Listener, ServerSetup, ServerStats, StreamReport, ToChild } from "../ipc/messages.js";
+import type { FromChild, Listener, Reconfiguration, ServerSetup, ServerStats, StreamReport, ToChild } from "../ipc/messages.js";
 import type { News } from "./balancer.js";
 import { logCrashes } from "./crash.js";
 import { exitCodeOf, exitCodes } from "./exit-codes.js";
@@ -19,6 +19,10 @@ interface Service {
   readonly carried?: readonly Carried[];
   stats(): Omit<ServerStats, "lagMs">;
   streams?(): readonly StreamReport[];
+  /** Goes by another configuration while it serves. Throws, and changes nothing, where it cannot. */
+  reconfigure?(change: Reconfiguration): void;
+  /** Takes nothing new, and resolves when the last connection that it has is over. */
+  drain?(reason: string): Promise<void>;
   close(reason: string): Promise<void>;
 }
 
@@ -89,6 +93,12 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
       case "reopen-log":
         void this.carryOut(message.id, reopenLog);
         return;
+      case "reconfigure":
+        void this.carryOut(message.id, () => this.reconfigure(message.change));
+        return;
+      case "drain":
+        this.drain(message.reason);
+        return;
       case "stop":
         this.leave(message.reason);
         return;
@@ -131,6 +141,18 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
     const words = load.map(([count, noun]) => `${count} ${noun}${count === 1 ? "" : "s"}`);
     process.title = `dolphin: ${this.name}${words.length === 0 ? "" : ` (${words.join(", ")})`}`;
     this.master.send(carried === undefined ? { type: "heartbeat", stats } : { type: "heartbeat", stats, carried });
+  }
+
+  private reconfigure(change: Reconfiguration): void {
+    if (this.service?.reconfigure === undefined) throw new Error("it does not serve yet, or cannot change while it serves");
+    this.service.reconfigure(change);
+    this.log.level = change.config.log.level;
+  }
+
+  /** The heart goes on beating: a child that drains is watched like any other. */
+  private drain(reason: string): void {
+    if (this.service?.drain === undefined) this.leave(reason);
+    else void this.service.drain(reason).finally(() => this.leave(reason));
   }
 
   /** Once is enough; what takes too long is ended by the master. */
