@@ -1,14 +1,15 @@
 // The command line: from words to a verb, and from what a verb returns to an exit code. Each verb has a file in verbs/.
 import { Command, CommanderError } from "commander";
 import { messageOf } from "./base/errors.js";
-import { version } from "./base/version.js";
-import { readOldCommandLine } from "./conf/old-command-line.js";
+import { signature, version } from "./base/version.js";
+import { readShortFlags, type ShortLine } from "./conf/short-flags.js";
 import { exitCodes } from "./roles/exit-codes.js";
 import { addConf } from "./verbs/conf.js";
 import { addDrain, addUndrain } from "./verbs/drain.js";
 import { addExplain } from "./verbs/explain.js";
 import { addStart, start } from "./verbs/start.js";
 import { addStatus } from "./verbs/status.js";
+import { refuse, testConf } from "./verbs/test-conf.js";
 import { complain, type AddVerb } from "./verbs/verb.js";
 
 /** In the order of the help. */
@@ -31,6 +32,8 @@ Publish and watch:
   ffplay rtmp://HOST/live/livestream
   ffplay http://HOST:8080/live/livestream.flv
 
+Flags of SRS: -c FILE, -t, -v, -g, -h, -p and -x, alone or clustered (-tc FILE), with SRS's answers.
+
 Signals: TERM, INT and QUIT stop within a bound, the second one at once.
 Exit codes: 0 stopped, 64 usage, 69 nobody to ask, 70 internal, 71 cannot fork, 73 cannot make the pid file or control
 socket, 75 gave up (try again), 77 no permission for the port, 78 configuration, 98 address in use.`;
@@ -42,12 +45,6 @@ export async function main(words: readonly string[]): Promise<void> {
 
 async function run(words: readonly string[]): Promise<number> {
   let code: number = exitCodes.ok;
-  const old = readOldCommandLine(words);
-  if (old !== null) {
-    if (!("complaint" in old)) return start(old.file, old.flags);
-    complain(`${old.complaint}\n(dolphin --help tells more)`);
-    return exitCodes.usage;
-  }
   const program = new Command("dolphin")
     .description("A live-streaming server that uses every core: publish by RTMP, watch by RTMP and HTTP-FLV.")
     .exitOverride()
@@ -57,6 +54,8 @@ async function run(words: readonly string[]): Promise<number> {
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", examples);
   for (const add of [addStart, ...verbs]) add(program, (ended) => (code = ended));
+  const short = readShortFlags(words);
+  if (short !== null) return runShort(short, program);
   try {
     await program.parseAsync([...words], { from: "user" });
     return code;
@@ -65,4 +64,14 @@ async function run(words: readonly string[]): Promise<number> {
     complain(messageOf(thrown));
     return exitCodes.internal;
   }
+}
+
+/** A line as SRS knows it gets SRS's answer, on standard output. */
+async function runShort(line: ShortLine, program: Command): Promise<number> {
+  if (line.ask === "start") return start(line);
+  if (line.ask === "test") return testConf(line);
+  if (line.ask === "nothing") return refuse(line.complaint);
+  if (line.ask === "help") program.outputHelp();
+  else process.stdout.write(line.ask === "version" ? `${version}\n` : `${signature}(srs-dolphin)\n`);
+  return exitCodes.ok;
 }

@@ -19,7 +19,7 @@ export type Ask = (path: string, flag: string) => Promise<string>;
 
 /**
  * Finds out what `server` names: several words, or a word with a placeholder, are a command; a single one is asked who it is.
- * Throws CHILD_START when it cannot be run or is no srs.
+ * Throws CHILD_START when it cannot be run, is no srs, or is dolphin.
  */
 export async function recognise(server: readonly string[], ask: Ask = askProgram): Promise<Software> {
   const [path = builtin, ...rest] = server;
@@ -32,12 +32,18 @@ export async function recognise(server: readonly string[], ask: Ask = askProgram
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     throw new DolphinError("CHILD_START", `cannot run the server ${path}: ${reason}`, { cause: thrown });
   }
+  if (isDolphin(said)) throw new DolphinError("CHILD_START", `${path} is dolphin itself: write builtin for our own server`);
   const version = srsVersion(said);
   if (version === null) {
     const hint = 'write any other server as a command, such as "nginx -p {dir} -c {conf}", with its template as server_conf';
     throw new DolphinError("CHILD_START", `${path} is no srs, by what it prints for -v and -g; ${hint}`);
   }
   return { kind: "srs", path, version, major: Number(version.split(".")[0]) };
+}
+
+/** Our own command answers in the same shape, so that scripts made for srs can ask it. */
+function isDolphin(said: string): boolean {
+  return /^\s*dolphin\/\d+\.\d+\.\d+\b/m.test(said);
 }
 
 /** The version in what an srs prints for `-v` (the number alone) and `-g` (`SRS/7.0.18(Hang)`); null for other programs. */

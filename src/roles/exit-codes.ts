@@ -16,6 +16,8 @@ export const exitCodes = {
   config: 78,
   /** The number of EADDRINUSE. */
   addressInUse: 98,
+  /** What SRS answers to a wrong flag and to `-t` with a wrong file: its error 1023, of which the system keeps 8 bits. */
+  srsConfig: 255,
 } as const;
 
 /** The exit code of a start that failed with this error. */

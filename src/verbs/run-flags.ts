@@ -5,12 +5,20 @@ import { messageOf } from "../base/errors.js";
 import { policyNames, type Config, type Endpoint, type PolicyName } from "../conf/config.js";
 import { parseListen } from "../conf/endpoint.js";
 import { applyFlags, type Flags } from "../conf/flags.js";
-import { defaultConfig, loadConfig } from "../conf/load.js";
-import { formatProblem } from "../conf/problem.js";
-import { printable } from "../master/text.js";
+import { defaultConfig, loadConfig, type Loaded } from "../conf/load.js";
 
+/** What a start is asked for, whichever way the command line is written. */
+export interface RunRequest {
+  readonly file: string | undefined;
+  /** The environment is the configuration. */
+  readonly isEnvOnly: boolean;
+  readonly flags: Flags;
+}
+
+/** The flags as commander gives them. */
 export interface RunFlags {
   readonly config?: string;
+  readonly daemon?: boolean;
   readonly cores?: number | "auto";
   readonly listen?: readonly Endpoint[];
   readonly http?: Endpoint | "off";
@@ -28,6 +36,8 @@ const levels = ["trace", "debug", "info", "warn", "error", "silent"];
 export function addRunFlags(command: Command): Command {
   return command
     .option("-c, --config <file>", "configuration file, in SRS's grammar (default: what `dolphin conf` prints)")
+    .option("--daemon", "detach from the terminal once everything serves, whatever the file says")
+    .option("--no-daemon", "stay in the foreground, whatever the file says")
     .option("--cores <n>", "worker processes: a number, or auto for what the CPU set and the cgroup allow", parseCores)
     .option("--listen <[ip:]port...>", "RTMP addresses", collectListen)
     .option("--http <[ip:]port>", "HTTP-FLV address, or off", parseHttp)
@@ -42,12 +52,21 @@ export function addRunFlags(command: Command): Command {
     .addOption(new Option("--log-level <level>", "least level of log lines").choices(levels));
 }
 
-/** The configuration of a start; null when the file has errors. Its problems have been printed then, warnings too. */
-export function readConfig(file: string | undefined, flags: Flags): Config | null {
-  if (file === undefined) return applyFlags(defaultConfig(), flags);
-  const { config, problems } = loadConfig({ file });
-  for (const problem of problems) process.stderr.write(`${printable(formatProblem(problem))}\n`);
-  return config === null ? null : applyFlags(config, flags);
+/** The request that the flags stand for. */
+export function requestOf({ config, ...flags }: RunFlags): RunRequest {
+  return { file: config, isEnvOnly: false, flags };
+}
+
+/** The file of a start. `SRS_CONFIG_FILE` replaces what `-c` names. */
+export function configFile({ file }: RunRequest, env: NodeJS.ProcessEnv): string | undefined {
+  return env["SRS_CONFIG_FILE"] || file;
+}
+
+/** The configuration of a start, and everything that is wrong with it; null if that holds an error. */
+export function readConfig(request: RunRequest): Loaded {
+  const file = configFile(request, process.env);
+  const { config, problems } = file === undefined ? { config: defaultConfig(), problems: [] } : loadConfig({ file });
+  return { config: config === null ? null : applyFlags(config, request.flags), problems };
 }
 
 const maxCores = 1024;

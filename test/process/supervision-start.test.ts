@@ -1,20 +1,20 @@
 // How a box starts, and how it says that it cannot: the order of its processes, the exit codes, the pid file, the limit of
 // connections, and every file of conf/ as it stands.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, test, type TestContext } from "node:test";
+import { describe, test } from "node:test";
 import { promptConf } from "../helpers/bystanders.js";
-import { projectRoot, start, type Child } from "../helpers/child.js";
+import { projectRoot, type Child } from "../helpers/child.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
 import { steadyPublisherAt } from "../helpers/edges.js";
 import { watchFlv } from "../helpers/flv-reader.js";
+import { launch, runToItsEnd, temporaryFolder } from "../helpers/launch.js";
 import { freePort } from "../helpers/ports.js";
 import { RawPeer } from "../helpers/raw-peer.js";
 import { player } from "../helpers/rtmp-client.js";
-import { eventually, within } from "../helpers/wait.js";
+import { eventually } from "../helpers/wait.js";
 
 void test("no edge starts before the origin serves, and a box is ready once, after all of its processes", async (t) => {
   const dolphin = await Dolphin.start(t, { cores: 3, args: ["--origin-process", "child"] });
@@ -139,7 +139,7 @@ void describe("a file of conf/ starts and stops:", { concurrency: 2 }, () => {
     void test(name, async (t) => {
       const folder = temporaryFolder(t);
       const ports = ["--listen", `127.0.0.1:${await freePort()}`, "--http", `127.0.0.1:${await freePort()}`];
-      const child = startIn(t, folder, ["-c", join(projectRoot, "conf", name), "--cores", "1", ...ports]);
+      const child = launch(t, ["--no-daemon", "-c", join(projectRoot, "conf", name), "--cores", "1", ...ports], { folder });
       const events = (): (string | undefined)[] => linesOf(child, folder).map(({ event }) => event);
       await eventually(() => child.ending !== null || events().includes("dolphin.ready"), { what: `${name} to be ready`, everyMs: 20 });
       const ending = await child.stop("SIGTERM", 6000);
@@ -155,33 +155,6 @@ void describe("a file of conf/ starts and stops:", { concurrency: 2 }, () => {
     });
   }
 });
-
-function temporaryFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-interface Run {
-  readonly code: number | null;
-  readonly output: string;
-  readonly stderr: string;
-}
-
-/** Runs the command in a folder of its own until it ends by itself. */
-async function runToItsEnd(t: TestContext, args: readonly string[]): Promise<Run> {
-  const stderr: string[] = [];
-  const child = startIn(t, temporaryFolder(t), args, (line, from) => void (from === "stderr" && stderr.push(line)));
-  const { code } = await within(child.ended, 10_000, () => `dolphin ${args.join(" ")} to end:\n${child.output()}`);
-  return { code, output: child.output(), stderr: stderr.join("\n") };
-}
-
-function startIn(t: TestContext, folder: string, args: readonly string[], onLine?: (line: string, from: string) => void): Child {
-  const options = { cwd: folder, env: { XDG_RUNTIME_DIR: folder }, ...(onLine === undefined ? {} : { onLine }) };
-  const child = start(process.execPath, [join(projectRoot, "bin/dolphin.js"), ...args], options);
-  t.after(async () => void (await child.stop("SIGTERM", 6000)));
-  return child;
-}
 
 /** The log, wherever the configuration has it: on the standard output or in a file below the folder. */
 function linesOf(child: Child, folder: string): LogLine[] {

@@ -47,6 +47,11 @@ test("software: what is no srs, or cannot be run, is refused with a sentence", a
   );
 });
 
+test("software: dolphin itself, which answers in the same shape, is told from an srs", async () => {
+  const ask = (_path: string, flag: string): Promise<string> => Promise.resolve(flag === "-v" ? "0.1.0" : "dolphin/0.1.0(srs-dolphin)");
+  await assert.rejects(recognise(["bin/dolphin.js"], ask), /bin\/dolphin\.js is dolphin itself: write builtin/);
+});
+
 test("software: a program is really run, and one that is not there is told", async () => {
   await assert.rejects(recognise([process.execPath]), /is no srs/);
   await assert.rejects(recognise(["/does/not/exist"]), /cannot run the server .*ENOENT/);

@@ -1,0 +1,34 @@
+// -t: is this configuration right? The answer is SRS's, on standard output: what is wrong first, then the two lines (or the one)
+// that scripts look for, and SRS's exit codes. `dolphin check` looks at the machine as well.
+import { printable } from "../master/text.js";
+import { formatProblem } from "../conf/problem.js";
+import { exitCodes } from "../roles/exit-codes.js";
+import { configFile, readConfig, type RunRequest } from "./run-flags.js";
+
+/** Tests a configuration without opening anything. Gives 0 or 255. */
+export function testConf(request: RunRequest): number {
+  const file = configFile(request, process.env);
+  if (file === undefined && !request.isEnvOnly) return refuse("no config file: name one with -c");
+  const name = file ?? "of the environment";
+  const { config, problems } = readConfig(request);
+  for (const problem of problems) say(formatProblem(problem));
+  const errors = problems.filter(({ severity }) => severity === "error").length;
+  if (config === null) {
+    refuse(`invalid config: ${errors === 1 ? "the error is" : `${errors} errors are`} told above`);
+    say(`the config file ${name} test is failed`);
+    return exitCodes.srsConfig;
+  }
+  say(`the config file ${name} syntax is ok`);
+  say(`the config file ${name} test is successful`);
+  return exitCodes.ok;
+}
+
+/** Says no in SRS's words. Gives its exit code. */
+export function refuse(sentence: string): number {
+  say(`${sentence} code=1023(ConfigInvalid)`);
+  return exitCodes.srsConfig;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${printable(line)}\n`);
+}

@@ -1,0 +1,119 @@
+// The flags that scripts made for srs use: what each prints, on which output, and how it ends.
+import assert from "node:assert/strict";
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { Dolphin } from "../helpers/dolphin.js";
+import { projectRoot } from "../helpers/child.js";
+import { runToItsEnd, temporaryFolder } from "../helpers/launch.js";
+import { freePort } from "../helpers/ports.js";
+
+const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as { version: string };
+const good = "listen 1935; pid ./objs/x.pid; vhost __defaultVhost__ { }\n";
+
+void describe("flags of srs", { concurrency: 2 }, () => {
+  for (const flag of ["-v", "-V", "--version"]) {
+    void test(`${flag} prints the version and nothing else`, async (t) => {
+      assert.deepEqual(await runToItsEnd(t, [flag]), { code: 0, output: version, stdout: [version], stderr: "" });
+    });
+  }
+
+  for (const flag of ["-g", "-G"]) {
+    void test(`${flag} prints a signature of srs's shape, with our own name`, async (t) => {
+      const { code, stdout, stderr } = await runToItsEnd(t, [flag]);
+      assert.deepEqual([code, stdout, stderr], [0, [`dolphin/${version}(srs-dolphin)`], ""]);
+    });
+  }
+
+  for (const line of ["-h", "-?", "--help", "-t some.conf"]) {
+    void test(`"${line}" prints the help`, async (t) => {
+      const { code, output, stderr } = await runToItsEnd(t, line.split(" "));
+      assert.deepEqual([code, stderr], [0, ""]);
+      assert.match(output, /^Usage: dolphin/);
+      assert.match(output, /Exit codes:/);
+    });
+  }
+
+  for (const [line, complaint] of [
+    ["-z", "invalid option -z code=1023(ConfigInvalid)"],
+    ["-tz x.conf", "invalid option -z code=1023(ConfigInvalid)"],
+    ["-c", "invalid option -c: it needs a value code=1023(ConfigInvalid)"],
+    ["-t", "no config file: name one with -c code=1023(ConfigInvalid)"],
+  ] as const) {
+    void test(`"${line}" is refused with srs's code on standard output`, async (t) => {
+      assert.deepEqual(await runToItsEnd(t, line.split(" ")), { code: 255, output: complaint, stdout: [complaint], stderr: "" });
+    });
+  }
+
+  for (const words of [
+    ["-t", "-c", "x.conf"],
+    ["-tc", "x.conf"],
+    ["-cx.conf", "-t"],
+    ["-t", "-c", "x.conf", "--http", "off"],
+  ]) {
+    void test(`"${words.join(" ")}" says that a right file is right, and leaves nothing`, async (t) => {
+      const folder = temporaryFolder(t);
+      writeFileSync(join(folder, "x.conf"), good);
+      const { code, stdout, stderr } = await runToItsEnd(t, words, { folder });
+      assert.deepEqual([code, stderr], [0, ""]);
+      assert.deepEqual(stdout, ["the config file x.conf syntax is ok", "the config file x.conf test is successful"]);
+      assert.deepEqual(readdirSync(folder), ["x.conf"]);
+    });
+  }
+
+  void test("-t tells everything that is wrong with a file before its last two lines", async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, "x.conf"), "listen 1935;\nmax_conections 10;\nvhost a { play { gop_cash on; } }\nvhost a { }\n");
+    const { code, stdout, stderr } = await runToItsEnd(t, ["-tc", "x.conf"], { folder });
+    assert.deepEqual([code, stderr], [255, ""]);
+    assert.deepEqual(
+      stdout.slice(0, -2).map((line) => line.split(" ")[0]),
+      ["x.conf:2:1:", "x.conf:3:18:", "x.conf:4:1:"],
+    );
+    assert.deepEqual(stdout.slice(-2), [
+      "invalid config: 2 errors are told above code=1023(ConfigInvalid)",
+      "the config file x.conf test is failed",
+    ]);
+  });
+
+  void test("-t of a file that is not there fails in the same way", async (t) => {
+    const { code, stdout } = await runToItsEnd(t, ["-t", "-c", "gone.conf"]);
+    assert.equal(code, 255);
+    assert.match(stdout[0] ?? "", /^gone\.conf:.*CONF_FILE.*ENOENT/);
+    assert.equal(stdout.at(-1), "the config file gone.conf test is failed");
+  });
+
+  void test("SRS_CONFIG_FILE replaces the file of -c, and may stand alone", async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, "x.conf"), good);
+    for (const words of [["-t", "-c", "gone.conf"], ["-t"]]) {
+      const { code, stdout } = await runToItsEnd(t, words, { folder, env: { SRS_CONFIG_FILE: "x.conf" } });
+      assert.deepEqual([code, stdout.at(-1)], [0, "the config file x.conf test is successful"]);
+    }
+  });
+});
+
+void test("-p and -x of srs 2 to 4 replace the ports of the file, stay in the foreground and log to the console", async (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, "x.conf");
+  writeFileSync(
+    file,
+    `listen 1; pid ${folder}/x.pid; srs_log_tank file; srs_log_file ${folder}/x.log; dolphin { cores 1; } vhost __defaultVhost__ { }`,
+  );
+  const dolphin = await Dolphin.start(t, { words: (rtmp, http) => ["-p", String(rtmp), "-x", String(http), "-c", file] });
+  const { processes } = await dolphin.status();
+  assert.deepEqual(
+    processes.map(({ name }) => name),
+    ["master", "edge-1"],
+  );
+  await dolphin.stop();
+});
+
+void test("our own command is not taken for an srs", async (t) => {
+  const command = join(temporaryFolder(t), "srs");
+  writeFileSync(command, `#!/bin/sh\nexec ${process.execPath} ${join(projectRoot, "bin/dolphin.js")} "$@"\n`);
+  chmodSync(command, 0o755);
+  const { code, output } = await runToItsEnd(t, ["--server", command, "--listen", `127.0.0.1:${await freePort()}`, "--http", "off"]);
+  assert.equal(code, 73, output);
+  assert.match(output, /is dolphin itself: write builtin/);
+});
