@@ -7,7 +7,7 @@ import { createPump } from "../src/proxy/pump.js";
 import { acceptOptions, TcpProxy } from "../src/proxy/tcp-proxy.js";
 
 const [port, serverPort, kind] = process.argv.slice(2);
-const log = createLog({ role: "proxy", child: null, level: "warn", file: null });
+const log = createLog({ role: "proxy", child: null, level: "warn", format: "json", file: null });
 const backends = new Backends({ policy: "least" });
 backends.update([
   {

@@ -1,9 +1,10 @@
 // Where every log line is made. A process makes one log and hands children of it (`log.child({conn})`) down.
-// Lines are JSON with the fields of docs/ARCHITECTURE.md; on a terminal the same lines are printed for people.
-// pino writes synchronously and without transports: a line is out before a crash, and no worker thread is paid for.
-import { closeSync, mkdirSync, openSync } from "node:fs";
-import { dirname } from "node:path";
+// Lines are JSON with the fields of docs/ARCHITECTURE.md, or SRS's text line made of the same fields; a terminal gets lines
+// for people. All is written synchronously and without pino's transports: a line is out before a crash, and no worker thread is paid for.
+import { randomBytes } from "node:crypto";
 import pino, { type Logger } from "pino";
+import { LogFile } from "./log-file.js";
+import { forPeople, forSrs, restyle, type LineStyle } from "./log-lines.js";
 
 /** The logger that is handed through the layers. */
 export type Log = Logger;
@@ -17,16 +18,22 @@ export interface LogOptions {
   /** The name of the child (`edge-1`), or null for the master. */
   readonly child: string | null;
   readonly level: LogLevel;
+  readonly format: "json" | "srs";
   /** The file to append to, made with its folders when missing; null writes to standard output. */
   readonly file: string | null;
 }
 
-/** The files that logs of this process are written to. */
-const destinations: { readonly file: string; readonly destination: ReturnType<typeof pino.destination> }[] = [];
+/** What waits in memory for a standard output that takes nothing, a file on a full disk; lines beyond it are lost. */
+const maxWaitingBytes = 256 * 1024;
 
-/** Makes the process's log. The caller owns it for the life of the process; file errors throw at once (ENOENT, EACCES). */
+let logFile: LogFile | null = null;
+
+/**
+ * Makes the process's log. The caller owns it for the life of the process; file errors throw at once (ENOENT, EACCES).
+ * A terminal gets colours, unless `NO_COLOR` is set.
+ */
 export function createLog(options: LogOptions): Log {
-  const { role, child, level, file } = options;
+  const { role, child, level, format, file } = options;
   const base = child === null ? { role, pid: process.pid } : { role, child, pid: process.pid };
   const settings = {
     level,
@@ -34,43 +41,39 @@ export function createLog(options: LogOptions): Log {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  if (file !== null) {
-    mkdirSync(dirname(file), { recursive: true });
-    const destination = pino.destination({ dest: file, append: true, sync: true });
-    destinations.push({ file, destination });
-    return pino(settings, destination);
+  const isTerminal = file === null && process.stdout.isTTY;
+  const hasColours = isTerminal && (process.env["NO_COLOR"] ?? "") === "";
+  const style = format === "srs" ? srsStyle() : isTerminal ? forPeople : null;
+  const output = file === null ? (isTerminal ? process.stdout : standardOutput()) : openFile(file);
+  const log = pino(settings, style === null ? output : { write: (line) => void output.write(restyle(line, style, hasColours)) });
+  return log;
+
+  function openFile(path: string): LogFile {
+    logFile = new LogFile(path, (lines, reason) => {
+      log.warn(
+        { event: "log.recovered", code: "LOG_WRITE", reason, lines },
+        `the log could not be written; ${lines} lines of this process are lost`,
+      );
+    });
+    return logFile;
   }
-  if (process.stdout.isTTY) return pino(settings, { write: (line) => void process.stdout.write(forPeople(line)) });
-  return pino(settings, pino.destination({ dest: 1, sync: true }));
 }
 
 /**
  * Goes on in a new file where the log file of this process was moved or removed; nothing that was logged is lost.
- * Throws when a file cannot be opened (ENOENT, EACCES); what is logged then goes where it went before.
+ * Throws when it cannot be opened (ENOENT, EACCES); what is logged then goes where it went before.
  */
 export function reopenLog(): void {
-  for (const { file, destination } of destinations) {
-    closeSync(openSync(file, "a")); // a destination that cannot be reopened would end the process
-    destination.flushSync();
-    destination.reopen();
-  }
+  logFile?.reopen();
 }
 
-const plainFields = new Set(["level", "time", "role", "child", "pid", "event", "msg"]);
+function srsStyle(): LineStyle {
+  const processId = randomBytes(6).toString("base64url");
+  return (entry) => forSrs(entry, processId);
+}
 
-/** Turns one JSON log line into one for a terminal: time, level, process, event, sentence, remaining fields. */
-export function forPeople(line: string): string {
-  let entry: Record<string, unknown>;
-  try {
-    entry = JSON.parse(line) as Record<string, unknown>;
-  } catch {
-    return line; // not ours: print it as it is rather than lose it
-  }
-  const time = String(entry["time"]).slice(11, 19);
-  const who = String(entry["child"] ?? entry["role"] ?? "");
-  const rest = Object.entries(entry)
-    .filter(([name]) => !plainFields.has(name))
-    .map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : String(value)}`);
-  const words = [time, String(entry["level"]).padEnd(5), who.padEnd(8), String(entry["event"] ?? ""), String(entry["msg"] ?? ""), ...rest];
-  return `${words.filter((word) => word !== "").join(" ")}\n`;
+function standardOutput(): { write(line: string): unknown } {
+  const output = pino.destination({ dest: 1, sync: true, maxLength: maxWaitingBytes });
+  output.on("error", () => undefined); // it keeps the line and tries again with the next one
+  return output;
 }

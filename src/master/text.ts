@@ -1,16 +1,11 @@
 // What people read on a terminal: which address serves what, and the tables of `dolphin status`. Names come from the network,
 // so nothing but printable characters leaves here.
 import { networkInterfaces } from "node:os";
+import { printable } from "../base/printable.js";
 import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 import type { BackendState, Lease } from "../ipc/balance.js";
 import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, StreamStatus } from "./status.js";
-
-/** Escapes every character that a terminal could take as a command, or that turns the reading direction. */
-export function printable(text: string): string {
-  // Cc: controls, Cf: invisible format marks, Cs: lone surrogates, Zl and Zp: line separators.
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (found) => `\\u{${(found.codePointAt(0) ?? 0).toString(16)}}`);
-}
 
 /** What a started box tells: where to publish, where to watch, how to look at it and how to stop it. */
 export function welcome(box: Pick<BoxStatus, "version" | "pid" | "plan" | "workers" | "endpoints">): string {

@@ -61,7 +61,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
     this.role = role;
     this.name = process.env["DOLPHIN_CHILD"] ?? role.role;
     process.title = `dolphin: ${this.name}`;
-    this.log = createLog({ role: role.role, child: this.name, level: "info", file: null });
+    this.log = createLog({ role: role.role, child: this.name, level: "info", format: "json", file: null });
     logCrashes(() => this.log);
     role.onTerminate(() => this.leave("SIGTERM"));
     this.master = channelToMaster(process, {
@@ -118,7 +118,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
 
   private async serve(setup: Setup): Promise<void> {
     const { role } = this.role;
-    this.log = createLog({ role, child: setup.name, level: setup.config.log.level, file: setup.config.log.file });
+    this.log = createLog({ role, child: setup.name, ...setup.config.log });
     let service: Service;
     try {
       service = await this.role.start(setup, this.log, (message) => void this.master.send(message));

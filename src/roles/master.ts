@@ -59,7 +59,7 @@ export interface MasterOptions {
 export async function runMaster(config: Config, options: MasterOptions): Promise<number> {
   let log: Log;
   try {
-    log = createLog({ role: "master", child: null, level: config.log.level, file: config.log.file });
+    log = createLog({ role: "master", child: null, ...config.log });
   } catch (thrown) {
     process.stderr.write(`dolphin: cannot write the log ${config.log.file ?? ""}: ${messageOf(thrown)}\n`);
     return exitCodes.cannotCreate;

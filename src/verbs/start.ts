@@ -1,8 +1,9 @@
 // No verb at all: start a box from a file and flags. The box itself is roles/master.ts.
+import { printable } from "../base/printable.js";
 import { version } from "../base/version.js";
 import { formatProblem } from "../conf/problem.js";
 import { Signals } from "../master/signals.js";
-import { printable, welcome } from "../master/text.js";
+import { welcome } from "../master/text.js";
 import { exitCodes } from "../roles/exit-codes.js";
 import { addRunFlags, readConfig, requestOf, type RunFlags, type RunRequest } from "./run-flags.js";
 import { testConf } from "./test-conf.js";

@@ -1,6 +1,6 @@
 // -t: is this configuration right? The answer is SRS's, on standard output: what is wrong first, then the two lines (or the one)
 // that scripts look for, and SRS's exit codes. `dolphin check` looks at the machine as well.
-import { printable } from "../master/text.js";
+import { printable } from "../base/printable.js";
 import { formatProblem } from "../conf/problem.js";
 import { exitCodes } from "../roles/exit-codes.js";
 import { configFile, readConfig, type RunRequest } from "./run-flags.js";

@@ -1,23 +1,34 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createLog, forPeople, type LogOptions } from "../../../src/base/log.js";
+import { createLog, reopenLog, type LogOptions } from "../../../src/base/log.js";
 
-/** The lines of a log file that `write` was given a log of. */
-function written(options: Omit<LogOptions, "file">, write: (log: ReturnType<typeof createLog>) => void): Record<string, unknown>[] {
+/** The text of a log file that `write` was given a log of. */
+function text(options: Omit<LogOptions, "file">, write: (log: ReturnType<typeof createLog>) => void): string {
   const folder = mkdtempSync(join(tmpdir(), "dolphin-log-"));
   try {
     const file = join(folder, "new", "folders", "dolphin.log");
     write(createLog({ ...options, file }));
-    return readFileSync(file, "utf8")
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    return readFileSync(file, "utf8");
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+function linesOf(content: string): Record<string, unknown>[] {
+  return content
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+function written(
+  options: Omit<LogOptions, "file" | "format">,
+  write: (log: ReturnType<typeof createLog>) => void,
+): Record<string, unknown>[] {
+  return linesOf(text({ ...options, format: "json" }, write));
 }
 
 test("log: a line is JSON with its process, its level as a word and an ISO time", () => {
@@ -53,24 +64,55 @@ test("log: names from outside cannot make lines of their own", () => {
   assert.equal(lines.length, 1);
 });
 
-test("log: people read time, level, process, event, sentence, and the other fields", () => {
-  const entry = {
-    level: "info",
-    time: "2026-01-02T03:04:05.678Z",
-    role: "server",
-    child: "edge-1",
-    pid: 7,
-    event: "rtmp.closed",
-    msg: "bye",
-    app: "live",
-    at: { port: 1 },
-  };
-  assert.equal(forPeople(`${JSON.stringify(entry)}\n`), '03:04:05 info  edge-1   rtmp.closed bye app=live at={"port":1}\n');
+test("log: SRS's line is made of the same fields, and all lines about no connection have one id", () => {
+  const [first, second, third] = text({ role: "server", child: "edge-1", level: "debug", format: "srs" }, (log) => {
+    log.info({ event: "server.ready" }, "hello");
+    log.child({ conn: "Ab3_-9xz" }).debug({ event: "play.started" });
+    log.warn({ event: "server.slow", err: Object.assign(new Error("full"), { errno: -28 }) });
+  }).split("\n");
+  const [, id] = /^\[[\d-]{10} [\d:.]{12}\]\[INFO\]\[\d+\]\[([\w-]{8})\] hello child=edge-1 event=server.ready$/.exec(first ?? "") ?? [];
+  assert.ok(id !== undefined, first);
+  assert.match(second ?? "", /\]\[DEBUG\]\[\d+\]\[Ab3_-9xz\] child=edge-1 event=play.started$/);
+  assert.ok(third?.includes(`][WARN][${process.pid}][${id}][28] full child=edge-1 event=server.slow err="Error: full\\n`), third);
 });
 
-test("log: people read the role where there is no child, and no gaps where there is no event", () => {
-  const entry = { level: "error", time: "2026-01-02T03:04:05.678Z", role: "master", pid: 7, msg: "bye" };
-  assert.equal(forPeople(JSON.stringify(entry)), "03:04:05 error master   bye\n");
+test("log: a file gets no colours", () => {
+  const line = text({ role: "master", child: null, level: "info", format: "srs" }, (log) => log.error("x"));
+  assert.ok(line.startsWith("[") && line.endsWith("x role=master\n"), line);
 });
 
-test("log: what is no JSON is printed as it is", () => assert.equal(forPeople("Segmentation fault\n"), "Segmentation fault\n"));
+test("log: on request it goes on in a new file", () => {
+  const folder = mkdtempSync(join(tmpdir(), "dolphin-log-"));
+  try {
+    const file = join(folder, "a.log");
+    const log = createLog({ role: "master", child: null, level: "info", format: "json", file });
+    log.info("before");
+    renameSync(file, `${file}.1`);
+    reopenLog();
+    log.child({ conn: "x" }).info("after");
+    assert.match(readFileSync(`${file}.1`, "utf8"), /^\{.*"before"\}\n$/);
+    assert.match(readFileSync(file, "utf8"), /^\{.*"after"\}\n$/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("log: a full disk ends nothing, and is told with a code when lines can be written again", () => {
+  const folder = mkdtempSync(join(tmpdir(), "dolphin-log-"));
+  try {
+    const file = join(folder, "a.log");
+    symlinkSync("/dev/full", file);
+    const log = createLog({ role: "master", child: null, level: "info", format: "json", file });
+    log.info("before");
+    rmSync(file);
+    reopenLog();
+    const [first, second] = linesOf(readFileSync(file, "utf8"));
+    assert.equal(first?.["msg"], "before");
+    assert.deepEqual(
+      [second?.["level"], second?.["event"], second?.["code"], second?.["reason"], second?.["lines"]],
+      ["warn", "log.recovered", "LOG_WRITE", "ENOSPC", 0],
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
