@@ -1,143 +1,110 @@
 // A checked tree → Config: names become fields, absent values their defaults. Values that could not be read were replaced
 // (and reported by check.ts) as values.ts says. What takes more than a row of the table is decided here.
 import { parseNetwork, parseWeight } from "./balance-values.js";
-import {
-  type BalanceBlock,
-  builtin,
-  type Config,
-  type DolphinBlock,
-  type LogSettings,
-  policyNames,
-  proxyHeaders,
-  type Vhost,
-} from "./config.js";
+import { type BalanceBlock, builtin, type Config, type DolphinBlock, type LogSettings, type Vhost } from "./config.js";
 import { isEdgeWithoutOrigin } from "./rules.js";
-import {
-  type Block,
-  blockIn,
-  endpointsOf,
-  find,
-  findAll,
-  inside,
-  isGiven,
-  isOn,
-  numberOf,
-  optionalNumberOf,
-  optionalTextOf,
-  textOf,
-  textsOf,
-  valueOf,
-  wordOf,
-} from "./tree.js";
+import { type Block, blockIn, find, isGiven, valueOf, vhostsIn } from "./tree.js";
 
 /** Makes the configuration of a file in which check.ts found no error. */
-export function build(root: Block, file: string | null): Config {
+export function build(root: Block<"root">, file: string | null): Config {
   const http = blockIn(root, "http_server");
   return {
     file,
-    listen: endpointsOf(root, "listen"),
-    maxConnections: optionalNumberOf(root, "max_connections"),
-    daemon: isOn(root, "daemon"),
-    pidFile: optionalTextOf(root, "pid"),
-    workDir: textOf(root, "work_dir"),
-    asProcess: isOn(root, "asprocess"),
-    serverId: optionalTextOf(root, "server_id"),
+    listen: valueOf(root, "listen"),
+    maxConnections: valueOf(root, "max_connections"),
+    daemon: valueOf(root, "daemon"),
+    pidFile: valueOf(root, "pid"),
+    workDir: valueOf(root, "work_dir"),
+    asProcess: valueOf(root, "asprocess"),
+    serverId: valueOf(root, "server_id"),
     log: buildLog(root),
     grace: {
-      startWaitMs: numberOf(root, "grace_start_wait"),
-      finalWaitMs: numberOf(root, "grace_final_wait"),
-      isForced: isOn(root, "force_grace_quit"),
+      startWaitMs: valueOf(root, "grace_start_wait"),
+      finalWaitMs: valueOf(root, "grace_final_wait"),
+      isForced: valueOf(root, "force_grace_quit"),
     },
-    isWatched: isOn(root, "inotify_auto_reload"),
+    isWatched: valueOf(root, "inotify_auto_reload"),
     container: {
-      isGiven: isOn(root, "in_docker"),
-      staysInForeground: isOn(root, "disable_daemon_for_docker"),
-      isWatched: isOn(root, "auto_reload_for_docker"),
+      isGiven: valueOf(root, "in_docker"),
+      staysInForeground: valueOf(root, "disable_daemon_for_docker"),
+      isWatched: valueOf(root, "auto_reload_for_docker"),
     },
-    http: isOn(http, "enabled") ? { listen: endpointsOf(http, "listen"), crossdomain: isOn(http, "crossdomain") } : null,
+    http: valueOf(http, "enabled") ? { listen: valueOf(http, "listen"), crossdomain: valueOf(http, "crossdomain") } : null,
     vhosts: buildVhosts(root),
     dolphin: buildDolphin(blockIn(root, "dolphin")),
   };
 }
 
-function buildLog(root: Block): LogSettings {
+function buildLog(root: Block<"root">): LogSettings {
   const block = blockIn(root, "dolphin");
-  const maxSizeMib = optionalNumberOf(block, "log_max_size");
+  const maxSizeMib = valueOf(block, "log_max_size");
   return {
     file: logFile(root),
     level: logLevel(root),
-    format: wordOf(root, "srs_log_format", ["json", "srs"]),
+    format: valueOf(root, "srs_log_format"),
     maxSizeBytes: maxSizeMib === null ? null : maxSizeMib * 1024 * 1024,
-    maxAgeMs: optionalNumberOf(block, "log_max_age"),
-    maxFiles: numberOf(block, "log_max_files"),
-    isCompressed: isOn(block, "log_compress"),
+    maxAgeMs: valueOf(block, "log_max_age"),
+    maxFiles: valueOf(block, "log_max_files"),
+    isCompressed: valueOf(block, "log_compress"),
   };
 }
 
 /** SRS logs to a file when nothing is said; here only when one is asked for, so that nothing is written by surprise. */
-function logFile(root: Block): string | null {
-  const tank = optionalTextOf(root, "srs_log_tank") ?? (isGiven(root, "srs_log_file") ? "file" : "console");
-  return tank === "file" ? textOf(root, "srs_log_file") : null;
+function logFile(root: Block<"root">): string | null {
+  const tank = valueOf(root, "srs_log_tank") ?? (isGiven(root, "srs_log_file") ? "file" : "console");
+  return tank === "file" ? valueOf(root, "srs_log_file") : null;
 }
 
 const levelOfOldWord = { verbose: "trace", info: "debug", trace: "info", warn: "warn", error: "error", silent: "silent" } as const;
-const oldWords = ["verbose", "info", "trace", "warn", "error", "silent"] as const;
-const levels = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 
-function logLevel(root: Block): LogSettings["level"] {
-  if (isGiven(root, "srs_log_level_v2")) return wordOf(root, "srs_log_level_v2", levels);
-  return levelOfOldWord[wordOf(root, "srs_log_level", oldWords)];
+function logLevel(root: Block<"root">): LogSettings["level"] {
+  return valueOf(root, "srs_log_level_v2") ?? levelOfOldWord[valueOf(root, "srs_log_level")];
 }
 
-function buildDolphin(block: Block): DolphinBlock {
+function buildDolphin(block: Block<"dolphin">): DolphinBlock {
   const balance = buildBalance(block);
   const isForeignAlone = balance.server[0] !== builtin && !isGiven(block, "plan");
   return {
-    plan: isForeignAlone ? "b" : wordOf(block, "plan", ["a", "b", "single"]),
-    cores: countOf(block, "cores"),
-    originProcess: wordOf(block, "origin_process", ["master", "child"]),
-    controlSocket: optionalTextOf(block, "control_socket"),
-    heartbeatTimeoutMs: numberOf(block, "heartbeat_timeout"),
-    stopTimeoutMs: numberOf(block, "stop_timeout"),
-    drainTimeoutMs: optionalNumberOf(block, "drain_timeout"),
-    flvWaitMs: numberOf(block, "http_flv_wait"),
-    pullLingerMs: numberOf(block, "pull_linger"),
+    plan: isForeignAlone ? "b" : valueOf(block, "plan"),
+    cores: valueOf(block, "cores"),
+    originProcess: valueOf(block, "origin_process"),
+    controlSocket: valueOf(block, "control_socket"),
+    heartbeatTimeoutMs: valueOf(block, "heartbeat_timeout"),
+    stopTimeoutMs: valueOf(block, "stop_timeout"),
+    drainTimeoutMs: valueOf(block, "drain_timeout"),
+    flvWaitMs: valueOf(block, "http_flv_wait"),
+    pullLingerMs: valueOf(block, "pull_linger"),
     balance,
   };
 }
 
-function buildBalance(block: Block): BalanceBlock {
+function buildBalance(block: Block<"dolphin">): BalanceBlock {
   return {
-    server: textsOf(block, "server"),
-    serverConf: optionalTextOf(block, "server_conf"),
-    servers: countOf(block, "servers"),
+    server: valueOf(block, "server"),
+    serverConf: valueOf(block, "server_conf"),
+    servers: valueOf(block, "servers"),
     serverPorts: null,
-    policy: wordOf(block, "balance", policyNames),
-    routing: wordOf(block, "routing", ["auto", "stream", "connection"]),
-    weights: textsOf(block, "server_weight").flatMap((text) => parseWeight(text) ?? []),
-    maxServerConnections: optionalNumberOf(block, "server_max_connections"),
-    playWaitMs: numberOf(block, "play_wait"),
-    trustedProxies: textsOf(block, "trusted_proxies").flatMap((text) => parseNetwork(text) ?? []),
-    sendProxy: wordOf(block, "send_proxy", proxyHeaders),
+    policy: valueOf(block, "balance"),
+    routing: valueOf(block, "routing"),
+    weights: valueOf(block, "server_weight").flatMap((text) => parseWeight(text) ?? []),
+    maxServerConnections: valueOf(block, "server_max_connections"),
+    playWaitMs: valueOf(block, "play_wait"),
+    trustedProxies: valueOf(block, "trusted_proxies").flatMap((text) => parseNetwork(text) ?? []),
+    sendProxy: valueOf(block, "send_proxy"),
   };
 }
 
-function countOf(block: Block, name: string): number | "auto" {
-  const value = valueOf(block, name);
-  return typeof value === "number" ? value : "auto";
-}
-
 /** Of vhosts of one name the first counts. */
-function buildVhosts(root: Block): Vhost[] {
+function buildVhosts(root: Block<"root">): Vhost[] {
   const vhosts = new Map<string, Vhost>();
-  for (const directive of findAll(root, "vhost")) {
-    const name = directive.args[0] ?? "";
-    if (!vhosts.has(name)) vhosts.set(name, buildVhost(name, inside(root, directive), numberOf(root, "chunk_size")));
+  for (const { at, vhost } of vhostsIn(root)) {
+    const name = at.args[0] ?? "";
+    if (!vhosts.has(name)) vhosts.set(name, buildVhost(name, vhost, valueOf(root, "chunk_size")));
   }
   return [...vhosts.values()];
 }
 
-function buildVhost(name: string, vhost: Block, chunkSize: number): Vhost {
+function buildVhost(name: string, vhost: Block<"vhost">, chunkSize: number): Vhost {
   const cluster = blockIn(vhost, "cluster");
   const play = blockIn(vhost, "play");
   const publish = blockIn(vhost, "publish");
@@ -145,36 +112,36 @@ function buildVhost(name: string, vhost: Block, chunkSize: number): Vhost {
   const forward = blockIn(vhost, "forward");
   return {
     name,
-    enabled: isOn(vhost, "enabled") && !isEdgeWithoutOrigin(vhost),
-    chunkSize: optionalNumberOf(vhost, "chunk_size") ?? chunkSize,
-    inAckSizeBytes: numberOf(vhost, "in_ack_size"),
-    outAckSizeBytes: numberOf(vhost, "out_ack_size"),
-    minLatency: isOn(vhost, "min_latency"),
-    tcpNodelay: isOn(vhost, "tcp_nodelay"),
+    enabled: valueOf(vhost, "enabled") && !isEdgeWithoutOrigin(vhost),
+    chunkSize: valueOf(vhost, "chunk_size") ?? chunkSize,
+    inAckSizeBytes: valueOf(vhost, "in_ack_size"),
+    outAckSizeBytes: valueOf(vhost, "out_ack_size"),
+    minLatency: valueOf(vhost, "min_latency"),
+    tcpNodelay: valueOf(vhost, "tcp_nodelay"),
     cluster: {
-      mode: wordOf(cluster, "mode", ["local", "remote"]),
-      origins: endpointsOf(cluster, "origin"),
-      vhost: textOf(cluster, "vhost"),
-      debugSrsUpnode: isOn(cluster, "debug_srs_upnode"),
+      mode: valueOf(cluster, "mode"),
+      origins: valueOf(cluster, "origin"),
+      vhost: valueOf(cluster, "vhost"),
+      debugSrsUpnode: valueOf(cluster, "debug_srs_upnode"),
     },
     play: {
-      gopCache: isOn(play, "gop_cache"),
-      gopCacheMaxFrames: numberOf(play, "gop_cache_max_frames"),
-      queueLengthMs: numberOf(play, "queue_length"),
-      mwLatencyMs: numberOf(play, "mw_latency"),
-      timeJitter: wordOf(play, "time_jitter", ["full", "zero", "off"]),
-      atc: isOn(play, "atc"),
-      reduceSequenceHeader: isOn(play, "reduce_sequence_header"),
+      gopCache: valueOf(play, "gop_cache"),
+      gopCacheMaxFrames: valueOf(play, "gop_cache_max_frames"),
+      queueLengthMs: valueOf(play, "queue_length"),
+      mwLatencyMs: valueOf(play, "mw_latency"),
+      timeJitter: valueOf(play, "time_jitter"),
+      atc: valueOf(play, "atc"),
+      reduceSequenceHeader: valueOf(play, "reduce_sequence_header"),
     },
-    publish: { firstPacketTimeoutMs: numberOf(publish, "firstpkt_timeout"), normalTimeoutMs: numberOf(publish, "normal_timeout") },
+    publish: { firstPacketTimeoutMs: valueOf(publish, "firstpkt_timeout"), normalTimeoutMs: valueOf(publish, "normal_timeout") },
     httpRemux: {
-      enabled: isOn(remux, "enabled"),
-      mount: textOf(remux, "mount"),
-      hasAudio: isOn(remux, "has_audio"),
-      hasVideo: isOn(remux, "has_video"),
-      guessHasAv: isOn(remux, "guess_has_av"),
+      enabled: valueOf(remux, "enabled"),
+      mount: valueOf(remux, "mount"),
+      hasAudio: valueOf(remux, "has_audio"),
+      hasVideo: valueOf(remux, "has_video"),
+      guessHasAv: valueOf(remux, "guess_has_av"),
       ...(find(vhost, "http_remux") === undefined ? { isAbsent: true as const } : {}),
     },
-    forward: { enabled: isOn(forward, "enabled"), destinations: endpointsOf(forward, "destination") },
+    forward: { enabled: valueOf(forward, "enabled"), destinations: valueOf(forward, "destination") },
   };
 }

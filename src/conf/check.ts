@@ -7,7 +7,7 @@ import type { Directive } from "./parser.js";
 import { errorAt, type Problem, warningAt } from "./problem.js";
 import { checkRules } from "./rules.js";
 import { nearest } from "./suggest.js";
-import { type Block, inside, isOn, rootBlock } from "./tree.js";
+import { type Block, inside, isEnabled, rootBlock } from "./tree.js";
 import { readValue } from "./values.js";
 
 const allNames = [...new Set(directiveRows.map((row) => row.name))];
@@ -91,11 +91,6 @@ function isMissed(block: Block, directive: Directive, row: DirectiveRow): boolea
   if (row.serving !== "not yet") return false;
   if (row.type.kind === "block") return isEnabled(inside(block, directive));
   return JSON.stringify(readValue(row, directive).value) !== JSON.stringify(readValue(row, undefined).value);
-}
-
-/** A block without the directive `enabled` is always on. */
-function isEnabled(block: Block): boolean {
-  return findRow(block.place, "enabled") === undefined || isOn(block, "enabled");
 }
 
 /** A second block of a strict row refuses the file, as SRS does with `http_remux`. */

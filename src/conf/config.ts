@@ -55,7 +55,7 @@ export interface LogSettings {
 }
 
 /** A graceful stop: how long connections are still taken at its beginning, and what is waited at its end. */
-export interface GraceSettings {
+interface GraceSettings {
   readonly startWaitMs: number;
   readonly finalWaitMs: number;
   /** SIGTERM is a graceful stop too. */
@@ -63,7 +63,7 @@ export interface GraceSettings {
 }
 
 /** What a container changes. */
-export interface ContainerSettings {
+interface ContainerSettings {
   /** Said by the file; otherwise the process finds out. */
   readonly isGiven: boolean;
   readonly staysInForeground: boolean;

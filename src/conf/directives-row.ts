@@ -1,4 +1,5 @@
-// What a row of the table of directives is, and the words that rows are written in.
+// What a row of the table of directives is, and the words that rows are written in. Rows are constants, so that the compiler
+// knows each of them: tree.ts takes the type of a directive's value from its row.
 
 /** How the arguments of a directive are read, and what is taken when they are not readable (see values.ts). */
 export type ValueType =
@@ -24,8 +25,34 @@ export type ValueType =
 export type Unit = "count" | "bytes" | "frames" | "ms" | "s";
 
 /** What the built-in server makes of a directive: `not yet` warns when it would do something, `harmless` has no meaning here. */
-type Serving = "served" | "not yet" | "harmless";
+export type Serving = "served" | "not yet" | "harmless";
 
+/**
+ * How a changed value comes into force. `live`: running processes take it, and no connection notices but those that it is about.
+ * `replace`: worker processes are replaced one by one, the new one before the old. `restart`: dolphin itself must be started anew.
+ */
+export type Reload = "live" | "replace" | "restart";
+
+/**
+ * `repeatable`: may be given several times. `strict`: a value that cannot be used, or a second block, refuses the file.
+ * `noVariable`: no environment variable overrides it, nor anything in it. `secret`: its value is told to nobody.
+ */
+type Mark = "repeatable" | "strict" | "noVariable" | "secret";
+
+/** A row as it is written in the table, under its name. */
+type WrittenRow = readonly [
+  type: ValueType,
+  defaultText: string | null,
+  serving: Serving,
+  reload: Reload,
+  about: string,
+  ...marks: readonly Mark[],
+];
+
+/** A part of the table: places, and the rows that may stand there by their names. */
+export type WrittenPlaces = Readonly<Record<string, Readonly<Record<string, WrittenRow>>>>;
+
+/** A row as it is read. */
 export interface DirectiveRow {
   /** Where it may stand: `root`, `http_server`, `vhost`, `vhost.play` … */
   readonly place: string;
@@ -34,70 +61,53 @@ export interface DirectiveRow {
   /** As it would be written in a file; null: none. */
   readonly default: string | null;
   readonly serving: Serving;
+  readonly reload: Reload;
   /** One sentence for the reader of a full configuration. */
   readonly about: string;
+  /** Environment variables that override it, the first one that is set; none where SRS has none. */
+  readonly variables: readonly string[];
   /** May be given several times; of other directives the first counts. */
   readonly isRepeatable: boolean;
   /** A value that cannot be used, or a second block, refuses the file. Elsewhere it is replaced or ignored, with a warning. */
   readonly isStrict: boolean;
-}
-
-type Mark = "repeatable" | "strict";
-
-/** A row as it is written in the table: name, type, default, serving, about, marks. */
-export type WrittenRow = readonly [
-  name: string,
-  type: ValueType,
-  defaultText: string | null,
-  serving: Serving,
-  about: string,
-  ...marks: readonly Mark[],
-];
-
-/** The rows of one place. */
-export function rowsAt(place: string, rows: readonly WrittenRow[]): DirectiveRow[] {
-  return rows.map(([name, type, defaultText, serving, about, ...marks]) => ({
-    place,
-    name,
-    type,
-    default: defaultText,
-    serving,
-    about,
-    isRepeatable: marks.includes("repeatable"),
-    isStrict: marks.includes("strict"),
-  }));
+  /** Its value stands in no message and no log. */
+  readonly isSecret: boolean;
 }
 
 export const served = "served";
 export const notYet = "not yet";
 export const harmless = "harmless";
 
-export const block: ValueType = { kind: "block", takesName: false, isOpen: false };
-export const namedBlock: ValueType = { kind: "block", takesName: true, isOpen: false };
-export const openBlock: ValueType = { kind: "block", takesName: true, isOpen: true };
-export const onOff: ValueType = { kind: "onOff" };
-export const text: ValueType = { kind: "text" };
-export const texts: ValueType = { kind: "texts" };
-export const listen: ValueType = { kind: "listen" };
-export const servers: ValueType = { kind: "servers" };
+export const live = "live";
+export const replace = "replace";
+export const restart = "restart";
+
+export const block = { kind: "block", takesName: false, isOpen: false } as const;
+export const namedBlock = { kind: "block", takesName: true, isOpen: false } as const;
+export const openBlock = { kind: "block", takesName: true, isOpen: true } as const;
+export const onOff = { kind: "onOff" } as const;
+export const text = { kind: "text" } as const;
+export const texts = { kind: "texts" } as const;
+export const listen = { kind: "listen" } as const;
+export const servers = { kind: "servers" } as const;
 
 /** The largest number that C's `int` holds, as an upper bound: none but SRS's own. */
 export const anyNumber = 2_147_483_647;
 
 /** A whole number. */
-export function whole(unit: Unit, min = 0, max = anyNumber): ValueType {
+export function whole(unit: Unit, min = 0, max = anyNumber): ValueType & { kind: "number" } {
   return { kind: "number", unit, min, max, isWhole: true };
 }
 
 /** A number with decimals. */
-export function decimal(unit: Unit, min = 0, max = anyNumber): ValueType {
+export function decimal(unit: Unit, min = 0, max = anyNumber): ValueType & { kind: "number" } {
   return { kind: "number", unit, min, max, isWhole: false };
 }
 
-export function word(words: readonly string[], otherwise: string): ValueType {
-  return { kind: "word", words, otherwise };
+export function word<const Words extends readonly string[]>(words: Words, otherwise: Words[number]) {
+  return { kind: "word", words, otherwise } as const;
 }
 
-export function wholeOr(instead: string, min: number, max: number): ValueType {
-  return { kind: "numberOr", word: instead, min, max };
+export function wholeOr<const Word extends string>(instead: Word, min: number, max: number) {
+  return { kind: "numberOr", word: instead, min, max } as const;
 }

@@ -50,8 +50,37 @@ export function applyFlags(config: Config, flags: Flags): Config {
   });
 }
 
+/**
+ * The directives that flags decide, as paths of changes.ts: what the file says of them changes nothing. `implied http_remux` says
+ * that vhosts without an http_remux have one that is on.
+ */
+export function flaggedPaths(flags: Flags): Set<string> {
+  const isForeign = planOf({ plan: "a" }, flags.server) !== "a";
+  const rows: readonly (readonly [isGiven: boolean, ...paths: string[]])[] = [
+    [flags.listen !== undefined && flags.listen.length > 0, "listen"],
+    [flags.http !== undefined, "http_server.enabled", "http_server.listen"],
+    [flags.http === "off", "http_server.crossdomain"],
+    [typeof flags.http === "object", "implied http_remux"],
+    [flags.plan !== undefined || isForeign, "dolphin.plan"],
+    [flags.cores !== undefined, "dolphin.cores"],
+    [flags.originProcess !== undefined, "dolphin.origin_process"],
+    [flags.controlSocket !== undefined, "dolphin.control_socket"],
+    [flags.daemon !== undefined, "daemon"],
+    [flags.pidFile !== undefined, "pid"],
+    [flags.maxConnections !== undefined, "max_connections"],
+    [flags.logFile !== undefined, "srs_log_tank", "srs_log_file"],
+    [flags.logLevel !== undefined, "srs_log_level", "srs_log_level_v2"],
+    [flags.server !== undefined, "dolphin.server"],
+    [flags.serverConf !== undefined, "dolphin.server_conf"],
+    [flags.servers !== undefined, "dolphin.servers"],
+    [flags.balance !== undefined, "dolphin.balance"],
+    [flags.routing !== undefined, "dolphin.routing"],
+  ];
+  return new Set(rows.flatMap(([isGiven, ...paths]) => (isGiven ? paths : [])));
+}
+
 /** What is started behind proxies cannot be anything but plan b; our own server can be all of them. */
-function planOf({ plan }: DolphinBlock, server: string | undefined): DolphinBlock["plan"] {
+function planOf({ plan }: Pick<DolphinBlock, "plan">, server: string | undefined): DolphinBlock["plan"] {
   return server === undefined || server === builtin ? plan : "b";
 }
 

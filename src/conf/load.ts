@@ -7,7 +7,7 @@ import { check } from "./check.js";
 import type { Config } from "./config.js";
 import { defaultConf } from "./default-conf.js";
 import { deepFreeze } from "./freeze.js";
-import { parse, type ReadFile } from "./parser.js";
+import { type Directive, parse, type ReadFile } from "./parser.js";
 import { errorAt, type Problem, sortProblems } from "./problem.js";
 import { rewrite } from "./rewrites.js";
 import { rootBlock } from "./tree.js";
@@ -24,6 +24,8 @@ export interface ConfSource {
 export interface Loaded {
   /** Deeply frozen; null if and only if one of the problems is an error. */
   readonly config: Config | null;
+  /** The tree in today's spelling, for {@link changesBetween}; empty where the text could not be parsed. */
+  readonly directives: readonly Directive[];
   /** In the order of the text. */
   readonly problems: readonly Problem[];
 }
@@ -55,14 +57,14 @@ function load(source: ConfSource, configFile: string | null): Loaded {
   const parsed = parse(text, source.file, read);
   if (parsed.problems.length > 0) return refused(parsed.problems);
   if (parsed.directives.length === 0) return refused([errorAt(start, "CONF_SYNTAX", "the file is empty")]);
-  const rewritten = rewrite(parsed.directives);
-  const problems = sortProblems([...rewritten.problems, ...check(rewritten.directives, source.file)]);
-  if (problems.some((problem) => problem.severity === "error")) return { config: null, problems };
-  return { config: deepFreeze(build(rootBlock(rewritten.directives), configFile)), problems };
+  const { directives, problems: renamed } = rewrite(parsed.directives);
+  const problems = sortProblems([...renamed, ...check(directives, source.file)]);
+  if (problems.some((problem) => problem.severity === "error")) return { config: null, directives, problems };
+  return { config: deepFreeze(build(rootBlock(directives), configFile)), directives, problems };
 }
 
 function refused(problems: readonly Problem[]): Loaded {
-  return { config: null, problems: sortProblems(problems) };
+  return { config: null, directives: [], problems: sortProblems(problems) };
 }
 
 function readText(path: string): string {

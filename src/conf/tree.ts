@@ -1,28 +1,55 @@
 // Questions to a tree of directives: which block stands where, which value a directive has. A lookup finds the first
-// directive of a name, as SRS does, and a value that is not given is the default of the table.
+// directive of a name, as SRS does, and a value that is not given is the default of the table. Blocks know their place, so the
+// compiler holds every name against the table, and the type of a value is that of its row.
 import type { Endpoint } from "./config.js";
-import { findRow, placeInside } from "./directives.js";
+import { findRow, placeInside, type Places } from "./directives.js";
+import type { ValueType } from "./directives-row.js";
 import type { Directive } from "./parser.js";
-import { readValue, type Value } from "./values.js";
+import { readValue } from "./values.js";
 
 /** The inside of a block, with its place in the table. */
-export interface Block {
-  readonly place: string;
+export interface Block<Place extends string = string> {
+  readonly place: Place;
   readonly directives: readonly Directive[];
 }
 
+type KnownPlace = keyof Places;
+type NameAt<Place extends KnownPlace> = keyof Places[Place] & string;
+type Inside<Place extends string, Name extends string> = Place extends "root" ? Name : `${Place}.${Name}`;
+
+/** What a row's directive is read as: null only where there is no default. A list that is not given is empty. */
+type ValueIn<Row> = Row extends readonly [infer Type extends ValueType, infer Default, ...unknown[]]
+  ? ReadAs<Type> | (Default extends null ? (Type["kind"] extends "texts" | "listen" | "servers" ? never : null) : never)
+  : never;
+
+type ReadAs<Type extends ValueType> = Type extends { kind: "onOff" }
+  ? boolean
+  : Type extends { kind: "number" }
+    ? number
+    : Type extends { kind: "numberOr"; word: infer Word }
+      ? number | Word
+      : Type extends { kind: "word"; words: readonly (infer Word)[] }
+        ? Word
+        : Type extends { kind: "text" }
+          ? string
+          : Type extends { kind: "texts" }
+            ? readonly string[]
+            : Type extends { kind: "listen" | "servers" }
+              ? readonly Endpoint[]
+              : never;
+
 /** The file as a block. */
-export function rootBlock(directives: readonly Directive[]): Block {
+export function rootBlock(directives: readonly Directive[]): Block<"root"> {
   return { place: "root", directives };
 }
 
 /** The first directive of a name. */
-export function find(block: Block, name: string): Directive | undefined {
+export function find<Place extends KnownPlace>(block: Block<Place>, name: NameAt<Place>): Directive | undefined {
   return block.directives.find((directive) => directive.name === name);
 }
 
 /** All directives of a name. */
-export function findAll(block: Block, name: string): Directive[] {
+export function findAll<Place extends KnownPlace>(block: Block<Place>, name: NameAt<Place>): Directive[] {
   return block.directives.filter((directive) => directive.name === name);
 }
 
@@ -31,76 +58,34 @@ export function inside(block: Block, directive: Directive): Block {
   return { place: placeInside(block.place, directive.name), directives: directive.children ?? [] };
 }
 
+/** The insides of all vhosts, in the order of the text. */
+export function vhostsIn(root: Block<"root">): { readonly at: Directive; readonly vhost: Block<"vhost"> }[] {
+  return findAll(root, "vhost").map((at) => ({ at, vhost: { place: "vhost", directives: at.children ?? [] } }));
+}
+
 /** The inside of the first block of a name; empty when there is none, so that its values are the defaults. */
-export function blockIn(block: Block, name: string): Block {
-  return { place: placeInside(block.place, name), directives: find(block, name)?.children ?? [] };
+export function blockIn<Place extends KnownPlace, Name extends NameAt<Place>>(block: Block<Place>, name: Name): Block<Inside<Place, Name>> {
+  return { place: placeInside(block.place, name) as Inside<Place, Name>, directives: find(block, name)?.children ?? [] };
+}
+
+/** Whether a block does anything. One that knows no directive `enabled` is always on. */
+export function isEnabled(block: Block): boolean {
+  const row = findRow(block.place, "enabled");
+  const directive = block.directives.find(({ name }) => name === "enabled");
+  return row === undefined || readValue(row, directive).value === true;
 }
 
 /** Whether the directive is there and has an argument. */
-export function isGiven(block: Block, name: string): boolean {
+export function isGiven<Place extends KnownPlace>(block: Block<Place>, name: NameAt<Place>): boolean {
   return (find(block, name)?.args.length ?? 0) > 0;
 }
 
-export function isOn(block: Block, name: string): boolean {
-  const value = valueOf(block, name);
-  return typeof value === "boolean" ? value : mismatch(block, name);
-}
-
-/** Times are in ms. */
-export function numberOf(block: Block, name: string): number {
-  return optionalNumberOf(block, name) ?? mismatch(block, name);
-}
-
-export function optionalNumberOf(block: Block, name: string): number | null {
-  const value = valueOf(block, name);
-  return typeof value === "number" || value === null ? value : mismatch(block, name);
-}
-
-/** The text of a directive that has a default. */
-export function textOf(block: Block, name: string): string {
-  return optionalTextOf(block, name) ?? mismatch(block, name);
-}
-
-export function optionalTextOf(block: Block, name: string): string | null {
-  const value = valueOf(block, name);
-  return typeof value === "string" || value === null ? value : mismatch(block, name);
-}
-
-/** The words of a directive; none when it is not given and has no default. */
-export function textsOf(block: Block, name: string): string[] {
-  const value = valueOf(block, name);
-  if (value === null) return [];
-  if (!Array.isArray(value)) return mismatch(block, name);
-  return value.map((entry: unknown) => (typeof entry === "string" ? entry : mismatch(block, name)));
-}
-
-/** A directive of words: one of those that the caller names, which must be those of the table. */
-export function wordOf<Word extends string>(block: Block, name: string, words: readonly Word[]): Word {
-  const value = valueOf(block, name);
-  return words.find((word) => word === value) ?? mismatch(block, name);
-}
-
-/** The addresses of a directive; empty when it is not given and has no default. */
-export function endpointsOf(block: Block, name: string): Endpoint[] {
-  const endpoints: Endpoint[] = [];
-  const value = valueOf(block, name);
-  for (const entry of Array.isArray(value) ? value : []) {
-    if (isEndpoint(entry)) endpoints.push(entry);
-  }
-  return endpoints;
-}
-
-/** The value of a directive, of the type that its row says. */
-export function valueOf(block: Block, name: string): Value {
+/** The value of a directive; times are in ms. */
+export function valueOf<Place extends KnownPlace, Name extends NameAt<Place>>(
+  block: Block<Place>,
+  name: Name,
+): ValueIn<Places[Place][Name]> {
   const row = findRow(block.place, name);
-  return row === undefined ? mismatch(block, name) : readValue(row, find(block, name)).value;
-}
-
-function isEndpoint(value: unknown): value is Endpoint {
-  return typeof value === "object" && value !== null && "host" in value;
-}
-
-/** The table and its reader disagree: a fault of the program, which no file can cause. */
-function mismatch(block: Block, name: string): never {
-  throw new TypeError(`${name} in ${block.place} is not in the table with this type`);
+  const value = row === undefined ? null : readValue(row, find(block, name)).value;
+  return value as ValueIn<Places[Place][Name]>; // the row that readValue went by is the one that the type was made of
 }

@@ -9,8 +9,8 @@ import { shorten } from "./lexer.js";
 import type { Directive } from "./parser.js";
 import { errorAt, type Problem, warningAt } from "./problem.js";
 
-/** Times are in ms whatever the unit in the file; null: not given, and there is no default. */
-export type Value = boolean | number | string | readonly string[] | readonly Endpoint[] | null;
+/** Times are in ms whatever the unit in the file; null: not given, and there is no default. A list is empty then. */
+type Value = boolean | number | string | readonly string[] | readonly Endpoint[] | null;
 
 export interface Reading {
   readonly value: Value;
@@ -32,7 +32,11 @@ export function readValue(row: DirectiveRow, directive: Directive | undefined): 
     if (row.isStrict && !isUsable) problems.push(errorAt(directive, "CONF_VALUE", sentence));
     else problems.push(warningAt(directive, "CONF_VALUE", `${sentence}; ${replacement}`));
   };
-  return { value: args === null ? null : readArgs(row, args, report), problems };
+  return { value: args === null ? absent(row.type) : readArgs(row, args, report), problems };
+}
+
+function absent(type: ValueType): null | readonly [] {
+  return type.kind === "texts" || type.kind === "listen" || type.kind === "servers" ? [] : null;
 }
 
 function readArgs(row: DirectiveRow, args: readonly string[], report: Report): Value {

@@ -11,11 +11,16 @@ export interface Replacement {
 export function formatDirectives(directives: readonly Directive[], depth = 0): string {
   const indent = "    ".repeat(depth);
   const lines = directives.map(({ name, args, children }) => {
-    const words = [name, ...args].map(quote).join(" ");
+    const words = formatWords([name, ...args]);
     if (children === null) return `${indent}${words};\n`;
     return `${indent}${words} {\n${formatDirectives(children, depth + 1)}${indent}}\n`;
   });
   return lines.join("");
+}
+
+/** Words in one line; those that hold what ends a word are quoted. */
+export function formatWords(words: readonly string[]): string {
+  return words.map(quote).join(" ");
 }
 
 /** The same tree with some values replaced; of several directives of a name the first is left. */

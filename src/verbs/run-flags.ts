@@ -65,8 +65,8 @@ export function configFile({ file }: RunRequest, env: NodeJS.ProcessEnv): string
 /** The configuration of a start, and everything that is wrong with it; null if that holds an error. */
 export function readConfig(request: RunRequest): Loaded {
   const file = configFile(request, process.env);
-  const { config, problems } = file === undefined ? { config: defaultConfig(), problems: [] } : loadConfig({ file });
-  return { config: config === null ? null : applyFlags(config, request.flags), problems };
+  const loaded = file === undefined ? { config: defaultConfig(), directives: [], problems: [] } : loadConfig({ file });
+  return { ...loaded, config: loaded.config === null ? null : applyFlags(loaded.config, request.flags) };
 }
 
 const maxCores = 1024;
