@@ -2,6 +2,7 @@
 // through the seam to the client, until the seam is raw and a pump can take both. Back-pressure holds in both directions,
 // and each end of stream is passed on; an abort is passed on as one.
 import type { Socket } from "node:net";
+import { Deadline } from "../base/deadline.js";
 import { asDolphinError, type DolphinError } from "../base/errors.js";
 import type { Seam } from "./rtmp-seam.js";
 
@@ -22,7 +23,7 @@ export class Crossing {
   private readonly seam: Seam;
   private readonly handler: CrossingHandler;
   private readonly listeners: (() => void)[] = [];
-  private lingering: NodeJS.Timeout | null = null;
+  private readonly lingering = new Deadline();
   private firstEnd: "client" | "server" | null = null;
   private isOver = false;
   /** From the client to the server, the replayed bytes not among them. */
@@ -98,7 +99,7 @@ export class Crossing {
   private ended(who: "client" | "server"): void {
     if (this.firstEnd !== null) return;
     this.firstEnd = who;
-    this.lingering = setTimeout(() => this.end(who, `the ${who} left`, null), halfOpenMs);
+    this.lingering.set(halfOpenMs, () => this.end(who, `the ${who} left`, null));
   }
 
   private end(endedBy: "client" | "server" | "proxy", reason: string, error: DolphinError | null): void {
@@ -112,7 +113,7 @@ export class Crossing {
 
   private stop(): void {
     this.isOver = true;
-    if (this.lingering !== null) clearTimeout(this.lingering);
+    this.lingering.clear();
     for (const unlisten of this.listeners) unlisten();
   }
 }

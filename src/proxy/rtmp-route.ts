@@ -7,6 +7,7 @@
 //
 // A connection stays with its server: if it leaves its stream and asks for another, that is asked of the same one.
 import type { Socket } from "node:net";
+import { Deadline } from "../base/deadline.js";
 import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Endpoint } from "../conf/config.js";
@@ -82,7 +83,7 @@ export class RtmpRoute implements LiveBytes {
   private readonly who: RouteClient;
   private readonly front: RtmpFront;
   private readonly abort = new AbortController();
-  private readonly deadline: NodeJS.Timeout;
+  private readonly deadline = new Deadline();
   private readonly startedMs = performance.now();
   private readonly tried = new Set<string>();
   private choice: Choice | null = null;
@@ -103,9 +104,9 @@ export class RtmpRoute implements LiveBytes {
       socket.write(bytes);
     });
     const { nameTimeoutMs } = parts.options;
-    this.deadline = setTimeout(() => {
+    this.deadline.set(nameTimeoutMs, () => {
       this.fail(new DolphinError("RTMP_TIMEOUT", `${this.stage}: neither publish nor play came within ${nameTimeoutMs} ms`));
-    }, nameTimeoutMs);
+    });
     socket.on("data", (bytes: Buffer) => this.read(bytes));
     for (const event of ["end", "close"]) socket.on(event, () => this.finish("client", "the client left"));
     socket.on("error", (error) => this.finish("client", messageOf(error)));
@@ -144,7 +145,7 @@ export class RtmpRoute implements LiveBytes {
     if (named === null || this.isClosed) return;
     if (transcript.length > maxDialogueBytes) this.who.socket.pause(); // the rest waits until a server takes it
     if (wasNamed) return;
-    clearTimeout(this.deadline);
+    this.deadline.clear();
     void this.place(named);
   }
 
@@ -258,7 +259,7 @@ export class RtmpRoute implements LiveBytes {
   private finish(endedBy: "client" | "server" | "proxy", reason: string, code?: ErrorCode, cause?: unknown): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    clearTimeout(this.deadline);
+    this.deadline.clear();
     this.abort.abort();
     const { socket, conn, client, onEnd } = this.who;
     if (!socket.destroyed) {

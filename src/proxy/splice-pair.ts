@@ -1,6 +1,7 @@
 // One joined pair as the main thread sees it: while its sockets are still node's, while the loop has its descriptors, and
 // when it is over. It tells its end once, whoever ends it and when.
 import type { Socket } from "node:net";
+import { Deadline } from "../base/deadline.js";
 import type { Joined, PumpEnd, PumpOptions } from "./pump.js";
 import { handleOf, takeOver, type TakeOver } from "./take-over.js";
 
@@ -24,7 +25,7 @@ export class SplicePair implements Joined {
   private isOver = false;
   private countedIn: number;
   private countedOut: number;
-  private timer: NodeJS.Timeout | null = null;
+  private readonly patience = new Deadline();
 
   constructor(pump: PairHost, client: Socket, server: Socket, options: PumpOptions) {
     this.pump = pump;
@@ -38,7 +39,7 @@ export class SplicePair implements Joined {
     this.countedOut = this.step.earlyOut;
     // What is still to be written may never be taken.
     const { idleMs } = options;
-    if (this.sockets !== null && idleMs !== null) this.timer = setTimeout(() => this.drop("proxy", "idle"), idleMs);
+    if (this.sockets !== null && idleMs !== null) this.patience.set(idleMs, () => this.drop("proxy", "idle"));
   }
 
   get bytesIn(): number {
@@ -63,7 +64,7 @@ export class SplicePair implements Joined {
   }
 
   private handOver(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.patience.clear();
     const [client, server] = this.sockets ?? [];
     const clientFd = client === undefined ? undefined : handleOf(client)?.fd;
     const serverFd = server === undefined ? undefined : handleOf(server)?.fd;
@@ -79,7 +80,7 @@ export class SplicePair implements Joined {
 
   /** Ends a pair that the loop never had. */
   private drop(endedBy: PumpEnd["endedBy"], reason: PumpEnd["reason"]): void {
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.patience.clear();
     this.step.cancel();
     for (const socket of this.sockets ?? []) {
       if (socket.destroyed) continue;

@@ -5,6 +5,7 @@
 //      └──(too long)─▶ 404
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { Deadline } from "../../base/deadline.js";
 import type { ErrorCode } from "../../base/errors.js";
 import { flvStart, withoutFraming } from "../../stream/container.js";
 import type { Consumer, Seat } from "../../stream/fanout.js";
@@ -41,7 +42,7 @@ class FlvPlayer implements Consumer {
   private readonly socket: Socket;
   private readonly isChunked: boolean;
   private seat: Seat | null = null;
-  private timer: NodeJS.Timeout | null = null;
+  private readonly patience = new Deadline();
   private isClosed = false;
   private hasHead = false;
 
@@ -75,8 +76,7 @@ class FlvPlayer implements Consumer {
       this.awaitStream();
       return;
     }
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
+    this.patience.clear();
     if (!this.hasHead && this.options.announces !== null) this.sendHead();
   }
 
@@ -84,7 +84,7 @@ class FlvPlayer implements Consumer {
   close(reason: string, code?: ErrorCode): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.patience.clear();
     const { seat } = this;
     this.seat = null;
     if (seat !== null) this.options.source.remove("flv", seat);
@@ -97,10 +97,10 @@ class FlvPlayer implements Consumer {
 
   private awaitStream(): void {
     const { waitMs } = this.options;
-    this.timer ??= setTimeout(() => {
+    this.patience.ensure(waitMs, () => {
       if (this.hasHead) this.close(`the stream ended ${waitMs} ms ago`);
       else this.close(`nobody published the stream within ${waitMs} ms`, "FLV_NOT_FOUND");
-    }, waitMs);
+    });
   }
 
   private sendHead(): void {

@@ -4,6 +4,7 @@
 //   idle ─(wanted)─▶ connecting ─▶ pulling ─(unwanted)─▶ lingering ─▶ closed
 //                     ▲    │ failed: next origin at once, a pause after a whole pass
 //                     └────┘
+import { Deadline } from "../../base/deadline.js";
 import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { AmfObject } from "../../codec/rtmp/amf0.js";
@@ -38,9 +39,9 @@ export class EdgePull {
   private readonly options: EdgePullOptions;
   private readonly pass: Pass;
   private client: RtmpClient | null = null;
-  /** The one timer: a pause before the next try, or the watch over a silent origin. */
-  private timer: NodeJS.Timeout | null = null;
-  private linger: NodeJS.Timeout | null = null;
+  /** A pause before the next try, or the watch over a silent origin. */
+  private readonly deadline = new Deadline();
+  private readonly linger = new Deadline();
   private isPublishing = false;
   private hasHeard = false;
   private isClosed = false;
@@ -59,23 +60,22 @@ export class EdgePull {
 
   /** Somebody watches (again). */
   keep(): void {
-    if (this.linger !== null) clearTimeout(this.linger);
-    this.linger = null;
+    this.linger.clear();
   }
 
   /** Nobody watches any more: it goes on for a moment, for viewers come back and reload. */
   release(): void {
     if (this.isClosed) return;
-    this.linger ??= setTimeout(() => {
+    this.linger.ensure(this.options.lingerMs, () => {
       this.close();
       this.options.onEnd();
-    }, this.options.lingerMs);
+    });
   }
 
   close(): void {
     this.isClosed = true;
     this.keep();
-    this.stopTimer();
+    this.deadline.clear();
     const { client } = this;
     this.client = null;
     client?.close(new DolphinError("RELAY_CLOSED", "nobody watches"));
@@ -138,30 +138,24 @@ export class EdgePull {
     const { log } = this.options;
     const upstream = this.from;
     this.client = null;
-    this.stopTimer();
+    this.deadline.clear();
     this.unpublish();
     const pauseMs = failed(this.pass, reason.code);
     log.warn({ event: "pull.lost", code: reason.code, upstream, next: this.from, pauseMs }, reason.message);
     if (pauseMs === 0) this.connect();
-    else this.timer = setTimeout(() => this.connect(), pauseMs);
+    else this.deadline.set(pauseMs, () => this.connect());
   }
 
   /** Looks once a while whether a foreign origin still speaks; the box's own is looked after by the master. */
   private watch(): void {
     if (this.options.isOwnOrigin) return;
-    this.stopTimer();
-    this.timer = setTimeout(() => {
+    this.deadline.set(silenceTimeoutMs, () => {
       if (!this.hasHeard) this.client?.close(new DolphinError("RELAY_SILENT", `${this.from} sent no media for ${silenceTimeoutMs} ms`));
       else {
         this.hasHeard = false;
         this.watch();
       }
-    }, silenceTimeoutMs);
-  }
-
-  private stopTimer(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
+    });
   }
 
   private countBytes(): void {

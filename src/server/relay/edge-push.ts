@@ -1,5 +1,6 @@
 // A publisher on an edge: every message goes on to the origin unchanged, and nothing is kept. The publisher is told to
 // start when an origin has accepted; until media has flowed another origin is tried in the same session.
+import { Deadline } from "../../base/deadline.js";
 import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { AmfObject } from "../../codec/rtmp/amf0.js";
@@ -8,7 +9,6 @@ import type { StreamRequest } from "../../codec/rtmp/url.js";
 import { formatEndpoint } from "../../conf/endpoint.js";
 import { busyRetryMs, type Publication, type Publisher } from "../publication.js";
 import { RtmpClient } from "../rtmp/client.js";
-import { Deadline } from "../rtmp/deadline.js";
 import type { Traffic } from "../traffic.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
 import { candidate, failed, isExhausted, succeeded, type Pass } from "./upstreams.js";

@@ -1,4 +1,5 @@
 // A copy of a stream to another server, from its publish to its end, whatever becomes of that server meanwhile.
+import { Deadline } from "../../base/deadline.js";
 import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import { withSetDataFrame } from "../../codec/rtmp/metadata.js";
@@ -28,7 +29,7 @@ export class Forward {
   private readonly options: ForwardOptions;
   private readonly outlet: Outlet;
   private client: RtmpClient | null = null;
-  private retry: NodeJS.Timeout | null = null;
+  private readonly retry = new Deadline();
   private untap: (() => void) | null = null;
   private limitBytes = maxOutletBytes;
 
@@ -39,7 +40,7 @@ export class Forward {
   }
 
   close(): void {
-    if (this.retry !== null) clearTimeout(this.retry);
+    this.retry.clear();
     const { client } = this;
     this.client = null;
     this.stop();
@@ -59,7 +60,7 @@ export class Forward {
           this.outlet.connect(null);
           this.stop();
           log.warn({ event: "forward.lost", code: reason.code, upstream: this.upstream, pauseMs: retryMs }, reason.message);
-          this.retry = setTimeout(() => this.connect(), retryMs);
+          this.retry.set(retryMs, () => this.connect());
         },
       },
     );

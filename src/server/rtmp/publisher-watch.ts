@@ -1,8 +1,8 @@
 // Watches whether a publisher still sends, and whether what it sends still goes on: a stream whose publisher has vanished
 // would otherwise be busy for ever.
+import { Deadline } from "../../base/deadline.js";
 import type { ErrorCode } from "../../base/errors.js";
 import type { Vhost } from "../../conf/config.js";
-import { Deadline } from "./deadline.js";
 
 export interface PublisherWatchOptions {
   readonly timeouts: Vhost["publish"];

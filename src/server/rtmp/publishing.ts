@@ -1,6 +1,7 @@
 // What an incoming connection is while it publishes: the publication that its media goes to, the watch over its silence, and
 // how its socket is read meanwhile. The session keeps the dialogue; it is told when media may come and when all is over.
 import type { Socket } from "node:net";
+import { Deadline } from "../../base/deadline.js";
 import { DolphinError, type ErrorCode } from "../../base/errors.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
@@ -8,7 +9,6 @@ import type { Vhost } from "../../conf/config.js";
 import type { Hub } from "../hub.js";
 import { busyRetryMs, type Publication, type Publisher } from "../publication.js";
 import { readBufferBytes } from "../shared-read.js";
-import { Deadline } from "./deadline.js";
 import { PublisherWatch } from "./publisher-watch.js";
 
 export interface PublishingOptions {

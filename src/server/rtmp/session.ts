@@ -4,6 +4,7 @@
 //   new ─connect─▶ idle ─publish─▶ publishing ─FCUnpublish, closeStream─▶ idle …
 //                       ─play────▶ playing ─────closeStream────────────▶ idle …
 import type { Socket } from "node:net";
+import { Deadline } from "../../base/deadline.js";
 import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
@@ -17,7 +18,6 @@ import { endSoon } from "../farewell.js";
 import type { Hub } from "../hub.js";
 import { peerOf } from "../peer.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
-import { Deadline } from "./deadline.js";
 import { RtmpPlayer } from "./player.js";
 import { Publishing } from "./publishing.js";
 
