@@ -48,6 +48,7 @@ export const errorCodes = [
   "PROXY_NO_SERVER",
   "PROXY_PUMP",
   "IPC_MESSAGE",
+  "LOG_ROTATE",
   "LOG_WRITE",
   "CHILD_EXITED",
   "CHILD_GAVE_UP",
