@@ -27,6 +27,7 @@ export const errorCodes = [
   "RTMP_MEMORY",
   "RTMP_MESSAGE_SIZE",
   "RTMP_NAME",
+  "RTMP_RELOAD",
   "RTMP_SLOW",
   "RTMP_STATE",
   "RTMP_STREAMS",

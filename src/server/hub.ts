@@ -4,6 +4,7 @@
 //            mode local (origin)                    mode remote (edge)
 //   play     a seat in the source                   the same, and the first seat starts a pull
 //   publish  into the source, and forwards start    an edge push: on to the origin, nothing kept
+import { isDeepStrictEqual } from "node:util";
 import { DolphinError } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import { signature } from "../base/version.js";
@@ -11,13 +12,14 @@ import { forPlayers } from "../codec/rtmp/metadata.js";
 import { messageType, type Message } from "../codec/rtmp/message.js";
 import { resolveStream, type StreamRequest } from "../codec/rtmp/url.js";
 import type { Vhost } from "../conf/config.js";
-import type { ServerSetup, StreamReport } from "../ipc/messages.js";
-import { Source, type SourceOptions } from "../stream/source.js";
+import type { Reconfiguration, ServerSetup, StreamReport } from "../ipc/messages.js";
+import { Source, type SourceSettings } from "../stream/source.js";
+import { vhostFor, whyLeave, type Client } from "./clients.js";
 import { MergedReads } from "./merged-read.js";
 import type { Publication, Publisher } from "./publication.js";
 import { EdgePull } from "./relay/edge-pull.js";
 import { EdgePush } from "./relay/edge-push.js";
-import { Forward } from "./relay/forward.js";
+import { Forwards } from "./relay/forwards.js";
 import { makePass, makeUpstreams, type Upstreams } from "./relay/upstreams.js";
 import { upnodeArgs } from "./rtmp/client.js";
 import { noTraffic } from "./traffic.js";
@@ -25,42 +27,52 @@ import { noTraffic } from "./traffic.js";
 /** Streams that one process keeps at once: random names must not fill the memory. */
 export const maxStreams = 100_000;
 
-const defaultVhost = "__defaultVhost__";
-
 /** What the hub keeps beside a source. */
 interface Stream {
   readonly source: Source;
-  readonly vhost: Vhost;
+  vhost: Vhost;
   /** As it was asked for first; its parameters go upstream with the pull. */
   readonly request: StreamRequest;
   pull: EdgePull | null;
-  forwards: readonly Forward[];
-  /** The address of who publishes here; empty without a publisher. */
-  publisher: string;
+  readonly forwards: Forwards;
+  /** Who publishes here, and not from upstream. */
+  publisher: Publisher | null;
+}
+
+/** A publisher whose media goes on to an origin. */
+interface Passage {
+  readonly push: EdgePush;
+  readonly publisher: Publisher;
+  readonly vhost: string;
+  readonly request: StreamRequest;
 }
 
 /** The streams and relays of one process. `close` ends the relays. */
 export class Hub {
-  readonly setup: ServerSetup;
+  /** What it goes by; `reconfigure` replaces it. */
+  setup: ServerSetup;
+  /** Why the process takes nobody new and waits for its connections to leave; null: it serves. */
+  drainReason: string | null = null;
+  /** Those who play or publish here; each adds and removes itself. */
+  readonly clients = new Set<Client>();
   readonly traffic = noTraffic();
   /** The publishers of this process, read in step. */
   readonly mergedReads = new MergedReads();
   private readonly log: Log;
   private readonly streams = new Map<string, Stream>();
-  private readonly pushes = new Map<string, { readonly push: Publication; readonly peer: string; readonly request: StreamRequest }>();
-  private readonly upstreams = new Map<string, Upstreams>();
+  private readonly pushes = new Map<string, Passage>();
+  private upstreams: ReadonlyMap<string, Upstreams> = new Map();
 
   constructor(setup: ServerSetup, log: Log) {
     this.setup = setup;
     this.log = log;
-    for (const { name, cluster } of setup.config.vhosts) this.upstreams.set(name, makeUpstreams(cluster.origins));
+    this.renewUpstreams();
   }
 
   /** The vhost that serves this name: its own, or the default one. Throws RTMP_VHOST when there is none or it is disabled. */
   vhost(name: string): Vhost {
-    const { vhosts } = this.setup.config;
-    const vhost = vhosts.find((one) => one.name === name) ?? vhosts.find((one) => one.name === defaultVhost);
-    if (vhost === undefined || !vhost.enabled) throw new DolphinError("RTMP_VHOST", `no vhost serves the name ${name}`);
+    const vhost = vhostFor(name, this.setup.config.vhosts);
+    if (vhost === null) throw new DolphinError("RTMP_VHOST", `no vhost serves the name ${name}`);
     return vhost;
   }
 
@@ -84,12 +96,27 @@ export class Hub {
     return vhost.cluster.mode === "remote" ? this.push(vhost, request, publisher) : this.publishHere(vhost, request, publisher);
   }
 
+  /**
+   * Goes by another configuration from now on. Clients whom it leaves without their vhost, publishers of a vhost whose mode or
+   * origins have changed are dismissed (RTMP_RELOAD); everybody else stays, and running streams take over what they can.
+   */
+  reconfigure({ config, maxConnections }: Reconfiguration): void {
+    this.setup = { ...this.setup, config, maxConnections };
+    this.renewUpstreams();
+    for (const client of this.clients) {
+      const why = whyLeave(client, config.vhosts);
+      if (why !== null) client.dismiss(new DolphinError("RTMP_RELOAD", why));
+    }
+    for (const passage of this.pushes.values()) this.adoptPush(passage);
+    for (const stream of this.streams.values()) this.adopt(stream);
+  }
+
   /** Every stream that this process knows, for `dolphin status`. */
   report(): StreamReport[] {
     const reports = [...this.streams.values()].map(reportOf);
-    for (const { peer, request } of this.pushes.values()) {
-      const { vhost, app, stream } = request;
-      reports.push({ vhost, app, stream, state: "push", from: peer, players: 0, edges: 0, video: "", audio: "", bytesIn: 0 });
+    for (const { publisher, vhost, request } of this.pushes.values()) {
+      const { app, stream } = request;
+      reports.push({ vhost, app, stream, state: "push", from: publisher.peer, players: 0, edges: 0, video: "", audio: "", bytesIn: 0 });
     }
     return reports;
   }
@@ -99,7 +126,7 @@ export class Hub {
     for (const { push } of this.pushes.values()) push.close();
     for (const stream of this.streams.values()) {
       stream.pull?.close();
-      for (const forward of stream.forwards) forward.close();
+      stream.forwards.close();
       stream.source.close();
     }
     this.streams.clear();
@@ -109,31 +136,28 @@ export class Hub {
     const key = keyOf(vhost, request);
     const known = this.streams.get(key);
     if (known !== undefined) return known;
-    const { play } = vhost;
     if (this.streams.size >= maxStreams) throw new DolphinError("RTMP_STREAMS", `this process keeps ${maxStreams} streams already`);
     const source = new Source(
-      {
-        key,
-        timeline: this.timelineOf(vhost),
-        chunkSize: vhost.chunkSize,
-        delayMs: vhost.minLatency ? 0 : play.mwLatencyMs,
-        queueLengthMs: play.queueLengthMs,
-        reduceSequenceHeader: play.reduceSequenceHeader,
-        gopCache: play.gopCache,
-        gopCacheMaxFrames: play.gopCacheMaxFrames,
-      },
+      { key, chunkSize: vhost.chunkSize, ...this.settingsOf(vhost) },
       {
         onWanted: () => this.wanted(stream),
         onUnwanted: () => stream.pull?.release(),
         onIdle: () => this.idle(stream),
       },
     );
-    const stream: Stream = { source, vhost, request, pull: null, forwards: [], publisher: "" };
+    const forwards = new Forwards({ source, name: this.setup.name, traffic: this.traffic, log: this.logOf(vhost, request) });
+    const stream: Stream = { source, vhost, request, pull: null, forwards, publisher: null };
     this.streams.set(key, stream);
     return stream;
   }
 
-  private timelineOf({ play, cluster }: Vhost): SourceOptions["timeline"] {
+  private settingsOf(vhost: Vhost): SourceSettings {
+    const { queueLengthMs, reduceSequenceHeader, gopCache, gopCacheMaxFrames, mwLatencyMs } = vhost.play;
+    const delayMs = vhost.minLatency ? 0 : mwLatencyMs;
+    return { timeline: this.timelineOf(vhost), delayMs, queueLengthMs, reduceSequenceHeader, gopCache, gopCacheMaxFrames };
+  }
+
+  private timelineOf({ play, cluster }: Vhost): SourceSettings["timeline"] {
     if (play.atc || play.timeJitter === "off") return "off";
     if (cluster.mode === "local") return play.timeJitter;
     return this.setup.isEdge ? "follow" : "adopt";
@@ -171,25 +195,56 @@ export class Hub {
     this.streams.delete(source.key);
   }
 
+  /** A running stream under a new configuration: its clients are those that stay. */
+  private adopt(stream: Stream): void {
+    const { source } = stream;
+    const vhost = this.setup.config.vhosts.find(({ name, enabled }) => enabled && name === stream.vhost.name);
+    if (vhost !== undefined) {
+      stream.vhost = vhost;
+      source.adopt(this.settingsOf(vhost));
+      forward(stream);
+    }
+    if (vhost?.cluster.mode === "remote") {
+      const { pull, request } = stream;
+      if (pull !== null) pull.follow(this.upstreams.get(vhost.name)!, upstreamRequest(vhost, request), this.args(vhost));
+      else if (source.consumers > 0) this.wanted(stream);
+    } else {
+      stream.pull?.close();
+      stream.pull = null;
+    }
+    this.idle(stream);
+  }
+
+  /** A push cannot change its origin under way: the encoder comes again. */
+  private adoptPush({ push, publisher, vhost: name, request }: Passage): void {
+    const vhost = this.setup.config.vhosts.find((one) => one.name === name);
+    if (vhost === undefined || push.isFor(vhost.cluster.origins, upstreamRequest(vhost, request))) return;
+    publisher.onEnded(new DolphinError("RTMP_RELOAD", `the vhost ${name} has other origins now`));
+  }
+
+  /** One for each vhost; a list that is as it was keeps what was learned of its servers. */
+  private renewUpstreams(): void {
+    const before = this.upstreams;
+    this.upstreams = new Map(
+      this.setup.config.vhosts.map(({ name, cluster }) => {
+        const known = before.get(name);
+        return [name, isDeepStrictEqual(known?.endpoints, cluster.origins) ? known! : makeUpstreams(cluster.origins)];
+      }),
+    );
+  }
+
   private publishHere(vhost: Vhost, request: StreamRequest, publisher: Publisher): Publication {
     const stream = this.open(vhost, request);
     const { source } = stream;
     source.publish(publisher);
-    stream.publisher = publisher.peer;
-    const log = this.logOf(vhost, request);
-    const { enabled, destinations } = vhost.forward;
-    const { name } = this.setup;
-    if (enabled)
-      stream.forwards = destinations.map(
-        (endpoint) => new Forward({ source, endpoint, request: upstreamRequest(vhost, request), name, traffic: this.traffic, log }),
-      );
+    stream.publisher = publisher;
+    forward(stream);
     publisher.onStarted();
     return {
       push: (message) => pushInto(source, message),
       close: () => {
-        for (const forward of stream.forwards) forward.close();
-        stream.forwards = [];
-        stream.publisher = "";
+        stream.publisher = null;
+        forward(stream);
         source.unpublish(publisher);
       },
     };
@@ -207,7 +262,7 @@ export class Hub {
       onEnd: () => void this.pushes.delete(key),
       log: this.logOf(vhost, request),
     });
-    this.pushes.set(key, { push, peer: publisher.peer, request: { ...request, vhost: vhost.name } });
+    this.pushes.set(key, { push, publisher, vhost: vhost.name, request });
     return push;
   }
 
@@ -230,6 +285,12 @@ function upstreamRequest(vhost: Vhost, request: StreamRequest): StreamRequest {
   return { ...request, vhost: vhost.cluster.vhost.replaceAll("[vhost]", vhost.name) };
 }
 
+/** A stream is forwarded while it is published here. */
+function forward({ vhost, request, publisher, forwards }: Stream): void {
+  const { enabled, destinations } = vhost.forward;
+  forwards.aim(enabled && publisher !== null ? destinations : [], upstreamRequest(vhost, request));
+}
+
 function pushInto(source: Source, { type, timestamp, payload }: Message): void {
   if (type === messageType.audio || type === messageType.video) source.push(type, timestamp, payload);
   else if (type === messageType.data) source.push(type, timestamp, forPlayers(payload, signature));
@@ -241,8 +302,8 @@ function reportOf({ source, vhost, request, pull, publisher }: Stream): StreamRe
     vhost: vhost.name,
     app: request.app,
     stream: request.stream,
-    state: publisher !== "" ? "publish" : pull !== null ? "pull" : "wait",
-    from: publisher !== "" ? publisher : (pull?.from ?? ""),
+    state: publisher !== null ? "publish" : pull !== null ? "pull" : "wait",
+    from: publisher?.peer ?? pull?.from ?? "",
     players: source.consumers - edges,
     edges,
     video: source.video,

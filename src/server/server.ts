@@ -1,12 +1,15 @@
 // PROGRAM 2 as a whole: listeners and connections of one server process, whether it is the origin, an edge or
 // stand-alone. The one file that knows all parts of `server/`; streams and relays are the hub's.
 import { randomBytes } from "node:crypto";
-import { createServer as createNetServer, type Server as NetServer, type Socket } from "node:net";
+import { Server as HttpServer } from "node:http";
+import { createServer as createNetServer, Server as NetServer, type Socket } from "node:net";
+import { isDeepStrictEqual } from "node:util";
+import { Crowd } from "../base/crowd.js";
 import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
-import type { Endpoint } from "../conf/config.js";
+import type { Config, Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
-import type { Listener, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
+import type { Listener, Reconfiguration, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
 import { createHttpServer, keepAliveMs } from "./http/http-server.js";
 import { endSoon } from "./farewell.js";
 import { Hub } from "./hub.js";
@@ -31,7 +34,7 @@ export class Server {
   private readonly hub: Hub;
   private readonly listeners: NetServer[] = [];
   private readonly sessions = new Set<RtmpSession>();
-  private readonly sockets = new Set<Socket>();
+  private readonly sockets = new Crowd<Socket>();
 
   private constructor(setup: ServerSetup, log: Log) {
     this.log = log;
@@ -58,6 +61,30 @@ export class Server {
   /** The streams that this process knows. */
   streams(): StreamReport[] {
     return this.hub.report();
+  }
+
+  /**
+   * Goes by another configuration from now on; connections that the change does not concern go on as they are. Throws
+   * CHILD_LISTEN, and changes nothing, when the addresses to listen on are others.
+   */
+  reconfigure(change: Reconfiguration): void {
+    if (!isDeepStrictEqual(addressesOf(change.config), addressesOf(this.hub.setup.config))) {
+      throw new DolphinError("CHILD_LISTEN", "a running process cannot change the addresses that it listens on");
+    }
+    this.hub.reconfigure(change);
+  }
+
+  /**
+   * Takes nobody new and serves those who are here; resolves when the last one has left. Who has no stream is sent away after
+   * some seconds, with the reason. A listening socket that another process shares stays open there, with all that waits in it.
+   */
+  async drain(reason: string): Promise<void> {
+    this.hub.drainReason = reason;
+    // Not node:http's own `close`, which would no longer end requests that never come.
+    for (const listener of this.listeners) NetServer.prototype.close.call(listener);
+    for (const listener of this.listeners) if (listener instanceof HttpServer) listener.closeIdleConnections();
+    for (const session of this.sessions) session.drain(reason);
+    await this.sockets.gone();
   }
 
   /** Stops listening and ends every connection. Resolves when the listeners are closed. */
@@ -126,4 +153,8 @@ export class Server {
       this.sockets.delete(socket);
     });
   }
+}
+
+function addressesOf({ listen, http }: Config): unknown {
+  return { rtmp: listen, http: http?.listen ?? null };
 }

@@ -49,7 +49,7 @@ export interface FanoutOptions {
 export class Fanout {
   private readonly container: Container;
   private readonly cache: StartCache;
-  private readonly options: FanoutOptions;
+  private options: FanoutOptions;
   private readonly seats = new Set<Seat>();
   private pending: Packet[] = [];
   private timer: NodeJS.Timeout | null = null;
@@ -60,6 +60,11 @@ export class Fanout {
   constructor(container: Container, cache: StartCache, options: FanoutOptions) {
     this.container = container;
     this.cache = cache;
+    this.options = options;
+  }
+
+  /** Takes over changed options: a batch that has begun is sent when it was due. */
+  adopt(options: FanoutOptions): void {
     this.options = options;
   }
 

@@ -9,7 +9,7 @@ import { DolphinError } from "../base/errors.js";
 import { audioCodec, videoCodec } from "../codec/av.js";
 import { messageType } from "../codec/rtmp/message.js";
 import { flvContainer, rtmpContainer } from "./container.js";
-import { Fanout, type Consumer, type Seat } from "./fanout.js";
+import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
 import { makePacket, type Packet, type PacketType } from "./packet.js";
 import { StartCache, type StartCacheOptions } from "./start-cache.js";
 import { advance, makeTimeline, splice, type Timeline } from "./timeline.js";
@@ -17,20 +17,26 @@ import { advance, makeTimeline, splice, type Timeline } from "./timeline.js";
 /** Longest metadata that is kept and passed on. */
 export const maxMetadataBytes = 64 << 10;
 
-export interface SourceOptions extends StartCacheOptions {
-  /** `vhost/app/stream`. */
-  readonly key: string;
+/** What may change while a stream runs. */
+export interface SourceSettings extends StartCacheOptions {
+  /** A change holds from the next publisher on. */
   readonly timeline: Timeline["mode"];
-  /** What players have been told as our chunk size, in bytes. */
-  readonly chunkSize: number;
   /** How long packets are collected for players (ms); 0: to the end of the event loop's turn. */
   readonly delayMs: number;
   readonly queueLengthMs: number;
   readonly reduceSequenceHeader: boolean;
 }
 
+export interface SourceOptions extends SourceSettings {
+  /** `vhost/app/stream`. */
+  readonly key: string;
+  /** What players are told as our chunk size, in bytes; one for the whole life of the source. */
+  readonly chunkSize: number;
+}
+
+const taps = ["rtmp", "prompt", "flv"] as const;
 /** Which fan-out a consumer drinks from. */
-export type Tap = "rtmp" | "prompt" | "flv";
+export type Tap = (typeof taps)[number];
 
 /** What the owner of a source is told. */
 export interface SourceOwner {
@@ -45,7 +51,8 @@ export interface SourceOwner {
 /** One stream. Its owner closes it when it is idle. */
 export class Source {
   readonly key: string;
-  private readonly options: SourceOptions;
+  readonly chunkSize: number;
+  private settings: SourceSettings;
   private readonly owner: SourceOwner;
   private readonly timeline: Timeline;
   private readonly cache: StartCache;
@@ -62,18 +69,25 @@ export class Source {
   consumers = 0;
 
   constructor(options: SourceOptions, owner: SourceOwner) {
-    this.options = options;
     this.key = options.key;
+    this.chunkSize = options.chunkSize;
+    this.settings = options;
     this.owner = owner;
     this.timeline = makeTimeline(options.timeline);
     this.cache = new StartCache(options);
-    const { delayMs, queueLengthMs } = options;
     const rtmp = rtmpContainer(options.chunkSize);
     this.fanouts = {
-      rtmp: new Fanout(rtmp, this.cache, { delayMs, queueLengthMs, slowCode: "RTMP_SLOW" }),
-      prompt: new Fanout(rtmp, this.cache, { delayMs: 0, queueLengthMs, slowCode: "RTMP_SLOW" }),
-      flv: new Fanout(flvContainer, this.cache, { delayMs, queueLengthMs, slowCode: "FLV_SLOW" }),
+      rtmp: new Fanout(rtmp, this.cache, fanoutOptions("rtmp", options)),
+      prompt: new Fanout(rtmp, this.cache, fanoutOptions("prompt", options)),
+      flv: new Fanout(flvContainer, this.cache, fanoutOptions("flv", options)),
     };
+  }
+
+  /** Takes over changed settings; nobody misses a packet or gets one twice. */
+  adopt(settings: SourceSettings): void {
+    this.settings = settings;
+    this.cache.adopt(settings);
+    for (const tap of taps) this.fanouts[tap].adopt(fanoutOptions(tap, settings));
   }
 
   get hasPublisher(): boolean {
@@ -99,7 +113,7 @@ export class Source {
     this.publisher = publisher;
     this.video = "";
     this.audio = "";
-    splice(this.timeline);
+    splice(this.timeline, this.settings.timeline);
   }
 
   /** Ends the publishing of `publisher`; anything else is ignored. Consumers stay for the next one. */
@@ -119,7 +133,7 @@ export class Source {
     this.bytesIn += payload.length;
     const packet = makePacket(type, advance(this.timeline, type, timestamp), payload);
     this.name(packet);
-    if (this.options.reduceSequenceHeader && this.cache.repeatsHeader(packet)) return;
+    if (this.settings.reduceSequenceHeader && this.cache.repeatsHeader(packet)) return;
     this.cache.push(packet);
     if (this.consumers > 0) {
       this.fanouts.rtmp.push(packet);
@@ -187,4 +201,8 @@ export class Source {
       if (this.audio === "" || packet.isHeader) this.audio = audioCodec(packet.payload);
     }
   }
+}
+
+function fanoutOptions(tap: Tap, { delayMs, queueLengthMs }: SourceSettings): FanoutOptions {
+  return { delayMs: tap === "prompt" ? 0 : delayMs, queueLengthMs, slowCode: tap === "flv" ? "FLV_SLOW" : "RTMP_SLOW" };
 }

@@ -18,7 +18,7 @@ export interface StartCacheOptions {
 
 /** The cache of one source. `clear` empties it when the publisher leaves. */
 export class StartCache {
-  private readonly options: StartCacheOptions;
+  private options: StartCacheOptions;
   private metadata: Packet | null = null;
   private videoHeader: Packet | null = null;
   private audioHeader: Packet | null = null;
@@ -32,6 +32,12 @@ export class StartCache {
 
   constructor(options: StartCacheOptions) {
     this.options = options;
+  }
+
+  /** Takes over changed options: what is no longer cached is forgotten, and what is cached anew begins with the next key frame. */
+  adopt(options: StartCacheOptions): void {
+    this.options = options;
+    if (!options.gopCache) this.dropGop();
   }
 
   /** Takes the next packet of the stream. */

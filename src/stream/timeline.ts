@@ -19,7 +19,7 @@ export interface Timeline {
    * at the time that it is found at: `adopt` is `full` otherwise, for an origin whose clock we do not know; `follow` takes
    * every forward time of the box's own origin as it is, so that all edges agree whatever they missed.
    */
-  readonly mode: "full" | "zero" | "off" | "adopt" | "follow";
+  mode: "full" | "zero" | "off" | "adopt" | "follow";
   lastIn: number | null;
   lastOut: number;
   /** The last time given to each type, which never goes back within it. */
@@ -31,8 +31,9 @@ export function makeTimeline(mode: Timeline["mode"]): Timeline {
   return { mode, lastIn: null, lastOut: 0, lastOfType: Array.from({ length: types }, () => 0), isSplice: false };
 }
 
-/** Says that what comes next has a clock of its own: another publisher, or another origin. */
-export function splice(timeline: Timeline): void {
+/** Says that what comes next has a clock of its own, corrected by this mode from here on: another publisher, or another origin. */
+export function splice(timeline: Timeline, mode: Timeline["mode"]): void {
+  timeline.mode = mode;
   timeline.isSplice = timeline.lastIn !== null;
 }
 
@@ -41,11 +42,19 @@ export function splice(timeline: Timeline): void {
  * many encoders give it none. Results are not reduced modulo 2³².
  */
 export function advance(timeline: Timeline, type: number, timestamp: number): number {
-  if (timeline.mode === "off") return timestamp;
+  if (timeline.mode === "off") return pass(timeline, type, timestamp);
   if (type !== messageType.data) tick(timeline, timestamp);
   const out = Math.max(timeline.lastOut, timeline.lastOfType[type]!);
   timeline.lastOfType[type] = out;
   return out;
+}
+
+/** Leaves the time as it is, and remembers it for a mode that may follow. */
+function pass(timeline: Timeline, type: number, timestamp: number): number {
+  timeline.lastIn = timestamp;
+  timeline.lastOut = timestamp;
+  timeline.lastOfType[type] = timestamp;
+  return timestamp;
 }
 
 function tick(timeline: Timeline, timestamp: number): void {

@@ -31,13 +31,8 @@ export interface FlvPlayerOptions {
   readonly onEnd: (reason: string, code?: ErrorCode) => void;
 }
 
-/** Begins to answer with a stream. The player lives as long as its response. */
-export function startFlvPlayer(options: FlvPlayerOptions): void {
-  void new FlvPlayer(options);
-}
-
-/** One response. `close` ends it; the connection ends with it. */
-class FlvPlayer implements Consumer {
+/** An answer with a stream, which begins at once and lives as long as the response. `close` ends it; the connection ends with it. */
+export class FlvPlayer implements Consumer {
   private readonly options: FlvPlayerOptions;
   private readonly socket: Socket;
   private readonly isChunked: boolean;

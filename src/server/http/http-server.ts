@@ -5,9 +5,10 @@ import type { Socket } from "node:net";
 import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import { signature } from "../../base/version.js";
+import type { Client } from "../clients.js";
 import type { Hub } from "../hub.js";
 import { peerOf } from "../peer.js";
-import { notFound, startFlvPlayer } from "./flv-player.js";
+import { FlvPlayer, notFound } from "./flv-player.js";
 import { findRoute } from "./route.js";
 
 /** From the connection to the end of a request's headers. */
@@ -73,7 +74,7 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   const { hasAudio, hasVideo, guessHasAv } = vhost.httpRemux;
   hub.traffic.players += 1;
   streamLog.info({ event: "play.started", protocol: "flv" });
-  startFlvPlayer({
+  const player = new FlvPlayer({
     response,
     socket,
     source,
@@ -83,11 +84,15 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
     traffic: hub.traffic,
     onEnd: (reason, code) => {
       hub.traffic.players -= 1;
+      hub.clients.delete(client);
       const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: socket.bytesWritten };
       if (code === undefined || code === "FLV_NOT_FOUND") streamLog.info(line);
       else streamLog.warn(line);
     },
   });
+  const dismiss = ({ message, code }: DolphinError): void => player.close(message, code);
+  const client: Client = { does: "play", protocol: "flv", asked: stream.vhost, vhost, dismiss };
+  hub.clients.add(client);
 }
 
 function commonHeaders(hub: Hub, request: IncomingMessage): Record<string, string> {

@@ -36,8 +36,8 @@ export interface EdgePullOptions {
 
 /** The pull of one source. `close` ends it for good. */
 export class EdgePull {
-  private readonly options: EdgePullOptions;
-  private readonly pass: Pass;
+  private options: EdgePullOptions;
+  private pass: Pass;
   private client: RtmpClient | null = null;
   /** A pause before the next try, or the watch over a silent origin. */
   private readonly deadline = new Deadline();
@@ -72,13 +72,31 @@ export class EdgePull {
     });
   }
 
+  /** Goes by another list of origins: it stays at its own while that is listed and the stream has the same name there. */
+  follow(upstreams: Upstreams, request: StreamRequest, args: AmfObject | null): void {
+    const isSameName = request.vhost === this.options.request.vhost;
+    const index = upstreams.endpoints.findIndex((endpoint) => formatEndpoint(endpoint) === this.from);
+    this.options = { ...this.options, upstreams, request, args };
+    this.pass = makePass(upstreams);
+    if (isSameName && index >= 0) {
+      this.pass.index = index;
+      return;
+    }
+    this.disconnect("the configuration names other origins");
+    this.connect();
+  }
+
   close(): void {
     this.isClosed = true;
     this.keep();
+    this.disconnect("nobody watches");
+  }
+
+  private disconnect(why: string): void {
     this.deadline.clear();
     const { client } = this;
     this.client = null;
-    client?.close(new DolphinError("RELAY_CLOSED", "nobody watches"));
+    client?.close(new DolphinError("RELAY_CLOSED", why));
     this.unpublish();
   }
 

@@ -6,6 +6,7 @@ import type { Log } from "../../base/log.js";
 import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
+import type { Endpoint } from "../../conf/config.js";
 import { formatEndpoint } from "../../conf/endpoint.js";
 import { busyRetryMs, type Publication, type Publisher } from "../publication.js";
 import { RtmpClient } from "../rtmp/client.js";
@@ -40,6 +41,12 @@ export class EdgePush implements Publication {
     this.options = options;
     this.outlet = new Outlet(options.traffic);
     this.client = this.connect();
+  }
+
+  /** Whether it goes to one of these origins, under this name. */
+  isFor(origins: readonly Endpoint[], { vhost }: StreamRequest): boolean {
+    const at = formatEndpoint(candidate(this.options.pass));
+    return vhost === this.options.request.vhost && origins.some((origin) => formatEndpoint(origin) === at);
   }
 
   push(message: Message): void {

@@ -83,7 +83,7 @@ export class Publishing {
   }
 
   private begin(): void {
-    const { socket, hub, vhost, request, peer, onStarted, onRefused } = this.options;
+    const { socket, hub, request, peer, onStarted, onRefused } = this.options;
     const publisher: Publisher = {
       peer,
       onStarted,
@@ -97,7 +97,7 @@ export class Publishing {
         socket.resume();
       },
     };
-    this.publication = hub.publish(vhost, request, publisher);
+    this.publication = hub.publish(hub.vhost(request.vhost), request, publisher);
     for (const message of this.early) this.publication.push(message);
     this.early = [];
   }

@@ -15,6 +15,7 @@ import { controlMessage, messageType, type Message } from "../../codec/rtmp/mess
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/config.js";
 import { endSoon } from "../farewell.js";
+import type { Client } from "../clients.js";
 import type { Hub } from "../hub.js";
 import { peerOf } from "../peer.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
@@ -27,6 +28,8 @@ export const loginTimeoutMs = 10_000;
 export const firstUseTimeoutMs = 30_000;
 /** From the end of a stream to the next one on the same connection. */
 export const nextUseTimeoutMs = 180_000;
+/** The same two while the process drains: who has no stream comes back sooner to one that stays. */
+export const drainUseTimeoutMs = 5_000;
 /** Bytes of answers that may wait for a peer that asks and does not read. */
 export const maxUnreadAnswerBytes = 64 << 10;
 const unknownVhostChunkSize = 60_000;
@@ -34,8 +37,8 @@ const unknownVhostChunkSize = 60_000;
 type State =
   | { readonly at: "new" }
   | { readonly at: "idle" }
-  | { readonly at: "playing"; readonly player: RtmpPlayer }
-  | { readonly at: "publishing"; readonly publishing: Publishing };
+  | { readonly at: "playing"; readonly player: RtmpPlayer; readonly client: Client }
+  | { readonly at: "publishing"; readonly publishing: Publishing; readonly client: Client };
 
 export interface SessionOptions {
   readonly socket: Socket;
@@ -103,6 +106,11 @@ export class RtmpSession {
     return this.state.at !== "publishing" || this.state.publishing.readsOn(bytes.length);
   }
 
+  /** The process takes nobody new: a connection without a stream leaves soon, one with a stream when the stream is over. */
+  drain(reason: string): void {
+    if (this.state.at === "new" || this.state.at === "idle") this.deadline.set(drainUseTimeoutMs, () => this.close(reason));
+  }
+
   /** Ends the connection: with a code it is a failure and a warning, without one ordinary life. Again does nothing. */
   close(reason: string, code?: ErrorCode, cause?: unknown): void {
     if (this.isClosed) return;
@@ -136,6 +144,12 @@ export class RtmpSession {
   private publishRefused(reason: DolphinError): void {
     this.sayRefused(reason);
     this.close(reason.message, reason.code);
+  }
+
+  private dismiss(from: Client["does"], reason: DolphinError): void {
+    if (from === "publish") return this.publishRefused(reason);
+    this.engine.write([makeStatus("error", "NetStream.Play.Failed", reason.message)]);
+    return this.close(reason.message, reason.code);
   }
 
   /** Only a busy stream is a bad name: an edge asks another origin after any other refusal. */
@@ -267,7 +281,7 @@ export class RtmpSession {
   }
 
   private publish({ args }: Command): void {
-    const { request, vhost } = this.ask("publish", args[1]);
+    const { request, vhost, client } = this.ask("publish", args[1]);
     const publishing = new Publishing({
       hub: this.hub,
       vhost,
@@ -280,14 +294,15 @@ export class RtmpSession {
       onSilent: (reason, code) => this.close(reason, code),
     });
     this.deadline.clear();
-    this.state = { at: "publishing", publishing };
+    this.state = { at: "publishing", publishing, client };
+    this.hub.clients.add(client);
   }
 
   private play({ args }: Command): void {
-    const { request, vhost } = this.ask("play", args[1]);
+    const { request, vhost, client } = this.ask("play", args[1]);
     const { hub, socket } = this;
     const source = hub.source(vhost, request);
-    this.setChunkSize(vhost.chunkSize);
+    this.setChunkSize(source.chunkSize);
     this.engine.write(playStarted());
     this.tell({ event: "play.started" });
     const player = new RtmpPlayer({
@@ -298,21 +313,23 @@ export class RtmpSession {
       onDrop: (code, reason) => this.close(reason, code),
       onLive: (isLive) => this.engine.write([liveNotice(isLive)]),
     });
-    this.state = { at: "playing", player };
+    this.state = { at: "playing", player, client };
+    hub.clients.add(client);
     this.doing = "playing";
     if (this.edgeName === null) hub.traffic.players += 1;
     this.deadline.clear();
   }
 
   /** What publish and play have in common: allowed now, a name that is one, a vhost that serves it. */
-  private ask(what: "publish" | "play", name: AmfValue): { request: StreamRequest; vhost: Vhost } {
+  private ask(what: Client["does"], name: AmfValue): { request: StreamRequest; vhost: Vhost; client: Client } {
     if (this.state.at !== "idle") throw new DolphinError("RTMP_STATE", `${what} came while ${this.state.at}`);
     this.doing = `asking to ${what}`;
     if (typeof name !== "string") throw new DolphinError("RTMP_COMMAND", `${what} names no stream`);
     const request = resolveStream(this.tcUrl, this.app, name);
     const vhost = this.hub.vhost(request.vhost);
     this.log = this.connectionLog.child({ vhost: vhost.name, app: request.app, stream: request.stream });
-    return { request, vhost };
+    const dismiss = (reason: DolphinError): void => this.dismiss(what, reason);
+    return { request, vhost, client: { does: what, protocol: "rtmp", asked: request.vhost, vhost, dismiss } };
   }
 
   private setChunkSize(chunkSize: number): void {
@@ -346,7 +363,8 @@ export class RtmpSession {
   /** Ends what the connection does with a stream. */
   private leave(): void {
     const { state } = this;
-    const { traffic } = this.hub;
+    const { traffic, clients } = this.hub;
+    if (state.at === "playing" || state.at === "publishing") clients.delete(state.client);
     if (state.at === "playing") {
       if (this.edgeName === null) traffic.players -= 1;
       state.player.close();
@@ -359,7 +377,8 @@ export class RtmpSession {
 
   /** Closes the connection when `ms` go by before the next expectation. */
   private expect(ms: number, otherwise: string): void {
-    this.deadline.set(ms, () => this.close(`${otherwise} within ${ms} ms`, "RTMP_TIMEOUT"));
+    if (this.hub.drainReason !== null) this.drain(this.hub.drainReason);
+    else this.deadline.set(ms, () => this.close(`${otherwise} within ${ms} ms`, "RTMP_TIMEOUT"));
   }
 
   /** A line of ordinary life. What the box's own edges do is told by them, in the name of those whom they serve. */

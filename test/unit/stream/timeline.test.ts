@@ -13,7 +13,7 @@ function times(mode: Mode, inputs: readonly (number | "splice" | readonly [type:
   const timeline = makeTimeline(mode);
   const out: number[] = [];
   for (const input of inputs) {
-    if (input === "splice") splice(timeline);
+    if (input === "splice") splice(timeline, timeline.mode);
     else if (typeof input === "number") out.push(advance(timeline, video, input));
     else out.push(advance(timeline, input[0], input[1]));
   }
@@ -162,9 +162,9 @@ test("timeline: an edge of the box's own origin takes every forward time as it i
   const timeline = makeTimeline("follow");
   assert.equal(advance(timeline, 9, 5000), 5000);
   assert.equal(advance(timeline, 9, 9000), 9000, "what it missed is missing, not squeezed");
-  splice(timeline);
+  splice(timeline, timeline.mode);
   assert.equal(advance(timeline, 9, 9040), 9040, "a new connection to the same origin changes nothing");
-  splice(timeline);
+  splice(timeline, timeline.mode);
   assert.equal(advance(timeline, 9, 0), 9050, "an origin that began anew does not send viewers back");
   assert.equal(advance(timeline, 9, 40), 9090);
 });
