@@ -5,8 +5,14 @@ import { type BalanceBlock, builtin, type Config, type DolphinBlock, type LogSet
 import { isEdgeWithoutOrigin } from "./rules.js";
 import { type Block, blockIn, find, isGiven, valueOf, vhostsIn } from "./tree.js";
 
-/** Makes the configuration of a file in which check.ts found no error. */
-export function build(root: Block<"root">, file: string | null): Config {
+/** What a configuration is made from beside its text. */
+interface Circumstances {
+  readonly file: string | null;
+  readonly isContainer: boolean;
+}
+
+/** Makes the configuration of a tree in which check.ts found no error. */
+export function build(root: Block<"root">, { file }: Circumstances): Config {
   const http = blockIn(root, "http_server");
   return {
     file,

@@ -47,7 +47,7 @@ export function placeInside(place: string, block: string): string {
  * The variables that SRS's rule makes of a path: `vhost.play.gop_cache` is SRS_VHOST_PLAY_GOP_CACHE. Names that begin with
  * `srs_` have a second spelling, SRS_LOG_TANK beside SRS_SRS_LOG_TANK.
  */
-function variablesOf(place: string, name: string): string[] {
+export function variablesOf(place: string, name: string): string[] {
   const spell = (path: string): string => `SRS_${path.replaceAll(".", "_").toUpperCase()}`;
   const path = placeInside(place, name);
   return path.startsWith("srs_") ? [spell(path), path.toUpperCase()] : [spell(path)];

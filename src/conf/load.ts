@@ -1,11 +1,13 @@
-// The way from a file to a Config, and the only one: read → parse → rewrite old spellings → check → build → freeze.
+// The way from a file to a Config, and the only one: read → parse → rewrite old spellings → environment → check → build → freeze.
 // Whoever starts a process loads once, prints every problem with formatProblem, and hands the Config down.
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { DolphinError, messageOf } from "../base/errors.js";
 import { build } from "./build.js";
 import { check } from "./check.js";
 import type { Config } from "./config.js";
 import { defaultConf } from "./default-conf.js";
+import { applyEnvironment, emptyConf, type Environment } from "./environment.js";
 import { deepFreeze } from "./freeze.js";
 import { type Directive, parse, type ReadFile } from "./parser.js";
 import { errorAt, type Problem, sortProblems } from "./problem.js";
@@ -13,12 +15,20 @@ import { rewrite } from "./rewrites.js";
 import { rootBlock } from "./tree.js";
 
 export interface ConfSource {
-  /** The path, as it is shown in messages and as Config.file. */
-  readonly file: string;
-  /** The text, where the caller has it already. */
+  /** The path, as it is shown in messages and as Config.file; null: the built-in configuration. */
+  readonly file: string | null;
+  /** `-e`: no file is read, the environment alone is the configuration. */
+  readonly isEnvOnly?: boolean;
+  /** The variables that override the file; none when left out. */
+  readonly env?: Environment;
+  /** The text of the file, where the caller has it already. */
   readonly text?: string;
   /** Reads the file and what it includes; from the disk when left out. */
   readonly read?: ReadFile;
+  /** Where relative paths of the file and of what it includes begin, though the process may have gone elsewhere since. */
+  readonly cwd?: string;
+  /** Whether this is a container, where the log goes to the console unless the file says otherwise. */
+  readonly isContainer?: boolean;
 }
 
 export interface Loaded {
@@ -31,36 +41,37 @@ export interface Loaded {
 }
 
 /**
- * Loads a configuration file. Never throws: a file that cannot be read is the problem CONF_FILE. A text that cannot be
+ * Loads a configuration. Never throws: a file that cannot be read is the problem CONF_FILE. A text that cannot be
  * parsed is not checked any further, since one missing semicolon would bring up a dozen consequences.
  */
 export function loadConfig(source: ConfSource): Loaded {
-  return load(source, source.file);
-}
-
-/** The configuration of a bare `dolphin`, without a file. */
-export function defaultConfig(): Config {
-  const { config, problems } = load({ file: "dolphin.conf", text: defaultConf }, null);
-  if (config === null) throw new DolphinError("CONF_VALUE", `the built-in configuration is wrong: ${problems[0]?.message ?? ""}`);
-  return config;
-}
-
-function load(source: ConfSource, configFile: string | null): Loaded {
-  const read = source.read ?? readText;
-  const start = { file: source.file, line: 1, column: 1 };
+  const { cwd, env = {}, isContainer = false, isEnvOnly = false } = source;
+  const file = isEnvOnly ? null : source.file;
+  const name = file ?? (isEnvOnly ? "-e" : "dolphin.conf");
+  const start = { file: name, line: 1, column: 1 };
+  const readFile = source.read ?? readText;
+  const read: ReadFile = (path) => readFile(cwd === undefined ? path : resolve(cwd, path));
   let text: string;
   try {
-    text = source.text ?? read(source.file);
+    text = file === null ? (isEnvOnly ? emptyConf : defaultConf) : (source.text ?? read(file));
   } catch (error) {
     return refused([errorAt(start, "CONF_FILE", `cannot read the file: ${messageOf(error)}`)]);
   }
-  const parsed = parse(text, source.file, read);
+  const parsed = parse(text, name, read);
   if (parsed.problems.length > 0) return refused(parsed.problems);
   if (parsed.directives.length === 0) return refused([errorAt(start, "CONF_SYNTAX", "the file is empty")]);
-  const { directives, problems: renamed } = rewrite(parsed.directives);
-  const problems = sortProblems([...renamed, ...check(directives, source.file)]);
+  const rewritten = rewrite(parsed.directives);
+  const { directives, problems: ofVariables } = applyEnvironment(rewritten.directives, env);
+  const problems = sortProblems([...rewritten.problems, ...ofVariables, ...check(directives, name)]);
   if (problems.some((problem) => problem.severity === "error")) return { config: null, directives, problems };
-  return { config: deepFreeze(build(rootBlock(directives), configFile)), directives, problems };
+  return { config: deepFreeze(build(rootBlock(directives), { file, isContainer })), directives, problems };
+}
+
+/** The configuration of a bare `dolphin`, without a file and an environment. */
+export function defaultConfig(): Config {
+  const { config, problems } = loadConfig({ file: null });
+  if (config === null) throw new DolphinError("CONF_VALUE", `the built-in configuration is wrong: ${problems[0]?.message ?? ""}`);
+  return config;
 }
 
 function refused(problems: readonly Problem[]): Loaded {

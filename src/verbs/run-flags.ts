@@ -5,7 +5,7 @@ import { messageOf } from "../base/errors.js";
 import { policyNames, type Config, type Endpoint, type PolicyName } from "../conf/config.js";
 import { parseListen } from "../conf/endpoint.js";
 import { applyFlags, type Flags } from "../conf/flags.js";
-import { defaultConfig, loadConfig, type Loaded } from "../conf/load.js";
+import { loadConfig, type Loaded } from "../conf/load.js";
 
 /** What a start is asked for, whichever way the command line is written. */
 export interface RunRequest {
@@ -62,10 +62,15 @@ export function configFile({ file }: RunRequest, env: NodeJS.ProcessEnv): string
   return env["SRS_CONFIG_FILE"] || file;
 }
 
+/** Whether no file is read at all: `-e`, or `SRS_ENV_ONLY`. */
+export function isEnvOnly(request: RunRequest, env: NodeJS.ProcessEnv): boolean {
+  return request.isEnvOnly || (env["SRS_ENV_ONLY"] ?? "") !== "";
+}
+
 /** The configuration of a start, and everything that is wrong with it; null if that holds an error. */
 export function readConfig(request: RunRequest): Loaded {
-  const file = configFile(request, process.env);
-  const loaded = file === undefined ? { config: defaultConfig(), directives: [], problems: [] } : loadConfig({ file });
+  const file = configFile(request, process.env) ?? null;
+  const loaded = loadConfig({ file, isEnvOnly: isEnvOnly(request, process.env), env: process.env });
   return { ...loaded, config: loaded.config === null ? null : applyFlags(loaded.config, request.flags) };
 }
 

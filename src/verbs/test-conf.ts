@@ -3,12 +3,12 @@
 import { printable } from "../base/printable.js";
 import { formatProblem } from "../conf/problem.js";
 import { exitCodes } from "../roles/exit-codes.js";
-import { configFile, readConfig, type RunRequest } from "./run-flags.js";
+import { configFile, isEnvOnly, readConfig, type RunRequest } from "./run-flags.js";
 
 /** Tests a configuration without opening anything. Gives 0 or 255. */
 export function testConf(request: RunRequest): number {
-  const file = configFile(request, process.env);
-  if (file === undefined && !request.isEnvOnly) return refuse("no config file: name one with -c");
+  const file = isEnvOnly(request, process.env) ? null : configFile(request, process.env);
+  if (file === undefined) return refuse("no config file: name one with -c");
   const name = file ?? "of the environment";
   const { config, problems } = readConfig(request);
   for (const problem of problems) say(formatProblem(problem));

@@ -278,6 +278,20 @@ test("load: the file and what it includes come from the reader", () => {
   ]);
 });
 
+test("load: relative paths begin at the folder that is named", () => {
+  const texts: Record<string, string> = { "/old/a.conf": "listen 1935; include sub/b.conf /etc/c.conf;", "/old/sub/b.conf": "vhost b { }" };
+  const { config: read, problems } = loadConfig({
+    file: "a.conf",
+    cwd: "/old",
+    read: (path) => texts[path] ?? (path === "/etc/c.conf" ? "foo;" : ""),
+  });
+  assert.equal(read, null);
+  assert.deepEqual(
+    problems.map(({ file, code }) => [file, code]),
+    [["/etc/c.conf", "CONF_UNKNOWN"]],
+  );
+});
+
 test("load: a file that is not there is a problem", () => {
   const { config: none, problems } = loadConfig({ file: "/nonexistent/a.conf" });
   assert.equal(none, null);
