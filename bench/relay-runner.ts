@@ -24,7 +24,7 @@ backends.update([
   },
 ]);
 const pump = await createPump(log, kind === "plain" ? "plain" : "auto");
-const options = { service: "rtmp", sendProxy: null, trusted: null, idleMs: 60_000, totalMs: null } as const;
+const options = { service: "rtmp", preface: null, trusted: null, idleMs: 60_000, totalMs: null } as const;
 const proxy = new TcpProxy(options, backends, pump, log);
 const listener = createServer(acceptOptions, (socket) => proxy.accept(socket));
 listener.listen({ host: "127.0.0.1", port: Number(port), backlog: 1024 }, () => process.stdout.write(`${pump.kind} pump\n`));

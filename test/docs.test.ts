@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { errorCodes } from "../src/base/errors.js";
+import { maxPrefaceBytes } from "../src/codec/preface.js";
 import * as amf0 from "../src/codec/rtmp/amf0.js";
 import * as chunkReader from "../src/codec/rtmp/chunk-reader.js";
 import * as url from "../src/codec/rtmp/url.js";
@@ -40,6 +41,7 @@ const limits: Readonly<Record<string, unknown>> = {
   maxGopBytes,
   maxMetadataBytes,
   maxOutletBytes,
+  maxPrefaceBytes,
   maxStreams,
   mergeMs,
   silenceTimeoutMs,

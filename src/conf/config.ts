@@ -96,8 +96,8 @@ export interface DolphinBlock {
 export const policyNames = ["least", "round_robin", "fill", "hash", "random2"] as const;
 export type PolicyName = (typeof policyNames)[number];
 
-/** How a server is told who the client is, by what stands before the client's own bytes. */
-export const proxyHeaders = ["off", "v1", "v2", "srs"] as const;
+/** How a server is told who the client is, by what stands before the client's own bytes; `auto`: see {@link prefaceFor}. */
+export const proxyHeaders = ["auto", "off", "v1", "v2", "srs"] as const;
 
 /** PlanB: the servers behind the proxies, and how connections are spread over them. */
 export interface BalanceBlock {
@@ -118,13 +118,25 @@ export interface BalanceBlock {
   readonly maxServerConnections: number | null;
   /** How long players wait for the publisher of their stream before they are sent to any server. */
   readonly playWaitMs: number;
-  /** Networks (CIDR) from which the PROXY protocol is believed. */
+  /** Networks (CIDR) from which prefaces and headers that name the client are believed. */
   readonly trustedProxies: readonly string[];
   readonly sendProxy: (typeof proxyHeaders)[number];
 }
 
 /** The word for our own server. */
 export const builtin = "builtin";
+
+/**
+ * What PlanB's proxies write before a client's bytes; null: nothing. Our own servers are told by version 2 unless somebody says
+ * otherwise, others only when somebody asks. SRS's form is for RTMP: its HTTP reads none, and ours gets version 2.
+ */
+export function prefaceFor(dolphin: DolphinBlock, protocol: "rtmp" | "http"): "v1" | "v2" | "srs" | null {
+  const { sendProxy } = dolphin.balance;
+  if (sendProxy === "off") return null;
+  const isAsked = sendProxy !== "auto" && !(sendProxy === "srs" && protocol === "http");
+  if (isAsked) return sendProxy;
+  return isForeign(dolphin) ? null : "v2";
+}
 
 /** Whether the servers of PlanB are another program. */
 export function isForeign({ balance }: DolphinBlock): boolean {

@@ -25,6 +25,8 @@ import { policyNames, proxyHeaders } from "./config.js";
 const oldLevel = word(["verbose", "info", "trace", "warn", "error", "silent"], "silent");
 const level = word(["trace", "debug", "info", "warn", "error", "silent"], "silent");
 const aboutPlan = "`a`: one origin and edges; `b`: proxies before servers, the default before a foreign server; `single`: one process.";
+const aboutTrusted = "Networks (CIDR) that may say who the client is: by the PROXY protocol, SRS's `F3`, X-Forwarded-For.";
+const aboutSendProxy = "How plan b's servers are told who the client is; `auto`: ours by v2, others not.";
 const aboutRouting = "`stream`: all of a stream to one server; `auto`: so, unless every vhost is an edge.";
 
 export const rootPlaces = {
@@ -163,8 +165,8 @@ export const rootPlaces = {
     balance: [word(policyNames, "least"), "least", served, replace, "How plan b chooses a server for a connection.", "strict"],
     routing: [word(["auto", "stream", "connection"], "auto"), "auto", served, replace, aboutRouting, "strict"],
     play_wait: [decimal("s", 0, 86_400), "15", served, replace, "How long a player of plan b waits for its stream's publisher.", "strict"],
-    trusted_proxies: [texts, null, served, replace, "Networks (CIDR) whose PROXY protocol headers are believed.", "strict"],
-    send_proxy: [word(proxyHeaders, "off"), "off", served, replace, "The header that tells plan b's servers who the client is.", "strict"],
+    trusted_proxies: [texts, null, served, replace, aboutTrusted, "strict"],
+    send_proxy: [word(proxyHeaders, "auto"), "auto", served, replace, aboutSendProxy, "strict"],
   },
   http_api: {
     enabled: [onOff, "off", notYet, replace, "Serve the API."],

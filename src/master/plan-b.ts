@@ -3,7 +3,7 @@
 //   public ports ─ proxy-1..N ──► server-1..M on 127.0.0.1, each on the ports of its slot
 //
 // Servers stand first, and nobody waits for anybody: a proxy that has no server yet says so to its clients.
-import { type Config, isForeign } from "../conf/config.js";
+import { type Config, type DolphinBlock, isForeign, prefaceFor } from "../conf/config.js";
 import { DolphinError } from "../base/errors.js";
 import { connectionLimit, publicNames, type BackendPlace, type PlanFacts, type ProcessSpec } from "./plan.js";
 import type { Program } from "./program.js";
@@ -15,19 +15,11 @@ export interface PlanBFacts extends Pick<PlanFacts, "cores" | "maxOpenFiles"> {
   programFor(slot: ServerSlot): Program | null;
 }
 
-/** Throws CONF_VALUE for a foreign server that nothing stands before, and for headers that nobody reads or writes. */
-export function checkPlan(config: Config): void {
-  const { plan, balance } = config.dolphin;
-  const refuse = (why: string): never => {
-    throw new DolphinError("CONF_VALUE", why);
-  };
-  if (plan !== "b") {
-    if (isForeign(config.dolphin)) refuse(`plan ${plan} runs our own server: ${balance.server[0] ?? ""} needs plan b`);
-    return;
-  }
-  const { sendProxy } = balance;
-  if (sendProxy !== "off" && !isForeign(config.dolphin)) refuse(`send_proxy ${sendProxy}: our own server reads no such header`);
-  if (sendProxy === "srs" && routingOf(config) === "connection") refuse("send_proxy srs needs routing stream: write v1 or v2");
+/** Throws CONF_VALUE for a foreign server that nothing stands before. */
+export function checkPlan({ dolphin }: Config): void {
+  const { plan, balance } = dolphin;
+  if (plan === "b" || !isForeign(dolphin)) return;
+  throw new DolphinError("CONF_VALUE", `plan ${plan} runs our own server: ${balance.server[0] ?? ""} needs plan b`);
 }
 
 /** How many servers a configuration asks for. */
@@ -50,12 +42,22 @@ export function planB(config: Config, facts: PlanBFacts): ProcessSpec[] {
   const servers = facts.slots.map((slot) => {
     const backend = backendOf(config, slot, facts.programFor(slot));
     const http = config.http === null || backend.http === null ? null : { ...config.http, listen: [backend.http] };
-    const own = { ...config, listen: [backend.rtmp], http };
+    const own = { ...config, dolphin: behindProxies(config.dolphin), listen: [backend.rtmp], http };
     return child(slot.name, "server", own, null, backend);
   });
   const maxConnections = connectionLimit(config, names.length, { maxOpenFiles: halfOf(facts.maxOpenFiles) });
   const proxies = names.map((name) => child(name, "proxy", config, maxConnections));
   return [...servers, ...proxies];
+}
+
+/**
+ * Our own server believes the proxies before it, and what they pass on of trusted networks. Where they tell nothing it believes
+ * nobody: the first bytes would be a client's own.
+ */
+function behindProxies(dolphin: DolphinBlock): DolphinBlock {
+  const { balance } = dolphin;
+  const trustedProxies = prefaceFor(dolphin, "rtmp") === null ? [] : [...balance.trustedProxies, `${loopback}/32`];
+  return { ...dolphin, balance: { ...balance, trustedProxies } };
 }
 
 function child(name: string, duty: "server" | "proxy", config: Config, maxConnections: number | null, backend?: BackendPlace): ProcessSpec {

@@ -22,7 +22,7 @@ import type { LiveBytes, Target } from "./rtmp-chooser.js";
 export interface ExchangeParts {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** The client's address. */
+  /** The client's address, as X-Forwarded-For tells it. */
   readonly client: string;
   readonly connectTimeoutMs: number;
   readonly answerTimeoutMs: number;

@@ -25,7 +25,7 @@ export function passedHeaders(raw: readonly string[], dropped: readonly string[]
 }
 
 export interface Forwarded {
-  /** The client's address. */
+  /** The client's address, with its port where the server takes that. */
   readonly client: string;
   /** What Host says where the client left it out. */
   readonly host: string;

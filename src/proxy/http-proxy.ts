@@ -5,11 +5,12 @@ import { Agent, createServer, type IncomingMessage, type Server, type ServerResp
 import type { Socket } from "node:net";
 import { asDolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
+import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
+import type { TrustedNetworks } from "../conf/networks.js";
 import { clientAddress } from "./client-address.js";
 import { exchange, type ExchangeEnd, type Picked } from "./http-exchange.js";
 import { routeOf, type HttpRoute } from "./http-route.js";
-import type { TrustedNetworks } from "./proxy-protocol.js";
 import type { Accounts, Chooser, LiveBytes, Target } from "./rtmp-chooser.js";
 
 /** Where requests may go: the accounts, and the policy's pick for those that are no stream's. */
@@ -24,12 +25,16 @@ export interface HttpProxyOptions {
   readonly vhosts: ReadonlySet<string> | null;
   /** How long a request for a live stream may wait for its publisher. */
   readonly playWaitMs: number;
+  /** From a client's connection, or its last request, to the end of a request's headers. */
+  readonly headersTimeoutMs: number;
   /** How long one server may take to accept. */
   readonly connectTimeoutMs: number;
   /** From there to the head of its answer. */
   readonly answerTimeoutMs: number;
   /** Servers that are asked for one request. */
   readonly maxTries: number;
+  /** Whether X-Forwarded-For gets the client's port too: our own server reads it, others may not. */
+  readonly tellsPort: boolean;
 }
 
 /** The limits where nobody asks for others. */
@@ -37,14 +42,15 @@ export const httpDefaults: HttpProxyOptions = {
   byStream: true,
   vhosts: null,
   playWaitMs: 15_000,
+  headersTimeoutMs: 5_000,
   connectTimeoutMs: 1_000,
   answerTimeoutMs: 10_000,
   maxTries: 3,
+  tellsPort: false,
 };
 
 /** Longest request line and headers together. */
 const maxHeaderBytes = 16 << 10;
-const headersTimeoutMs = 5_000;
 /** The whole request with its body. */
 const requestTimeoutMs = 60_000;
 /** Idle connections that clients may keep, and that are kept to servers. */
@@ -56,7 +62,7 @@ export interface HttpProxyParts {
   readonly servers: HttpServers;
   readonly log: Log;
   readonly options: HttpProxyOptions;
-  /** Peers whose PROXY protocol header counts; null: nobody's. */
+  /** Peers whose word on the client's address counts; null: nobody's. */
   readonly trusted: TrustedNetworks | null;
 }
 
@@ -66,8 +72,8 @@ export class HttpProxy {
   private readonly server: Server;
   private readonly agents = new Map<string, Agent>();
   private readonly sockets = new Set<Socket>();
-  /** Who is behind a socket that a balancer in front of us has opened. */
-  private readonly clients = new WeakMap<Socket, string>();
+  /** Who is behind a socket, which a balancer in front of us may have opened. */
+  private readonly clients = new WeakMap<Socket, Endpoint>();
   private isClosed = false;
 
   constructor(parts: HttpProxyParts) {
@@ -75,7 +81,7 @@ export class HttpProxy {
     this.server = createServer(
       {
         maxHeaderSize: maxHeaderBytes,
-        headersTimeout: headersTimeoutMs,
+        headersTimeout: parts.options.headersTimeoutMs,
         requestTimeout: requestTimeoutMs,
         keepAliveTimeout: keepAliveMs,
         connectionsCheckingInterval: 1_000,
@@ -83,6 +89,7 @@ export class HttpProxy {
       (request, response) => void this.serve(request, response),
     );
     this.server.on("clientError", (error, socket) => this.refuse(error, socket as Socket));
+    this.server.emit("listening"); // node watches its deadlines from then on, also for connections that it is given
   }
 
   get connections(): number {
@@ -114,7 +121,7 @@ export class HttpProxy {
         socket.destroy();
         return;
       }
-      this.clients.set(socket, address.client.host);
+      this.clients.set(socket, address.client);
       socket.off("error", leave);
       this.server.emit("connection", socket);
       socket.resume();
@@ -127,14 +134,13 @@ export class HttpProxy {
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedMs = performance.now();
-    const { byStream, vhosts, connectTimeoutMs, answerTimeoutMs, maxTries } = this.parts.options;
-    const { socket } = request;
-    const client = this.clients.get(socket) ?? socket.remoteAddress ?? "?";
+    const { byStream, vhosts, connectTimeoutMs, answerTimeoutMs, maxTries, tellsPort } = this.parts.options;
+    const client = this.clientOf(request.socket);
     const route = byStream ? routeOf(request.url ?? "/", request.headers.host ?? "", vhosts) : null;
     const end = await exchange({
       request,
       response,
-      client,
+      client: tellsPort ? formatEndpoint(client) : client.host,
       connectTimeoutMs,
       answerTimeoutMs,
       maxTries,
@@ -174,6 +180,10 @@ export class HttpProxy {
     };
   }
 
+  private clientOf(socket: Socket): Endpoint {
+    return this.clients.get(socket) ?? { host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 };
+  }
+
   private agentOf({ name }: Target): Agent {
     const agent = this.agents.get(name) ?? new Agent({ keepAlive: true, maxFreeSockets: keptPerServer, timeout: keepAliveMs });
     this.agents.set(name, agent);
@@ -181,13 +191,13 @@ export class HttpProxy {
   }
 
   /** A line for each stream and each failure; ordinary requests are only told where everything is. */
-  private tell(request: IncomingMessage, client: string, route: HttpRoute | null, end: ExchangeEnd, durMs: number): void {
+  private tell(request: IncomingMessage, client: Endpoint, route: HttpRoute | null, end: ExchangeEnd, durMs: number): void {
     const { log } = this.parts;
     const { error, backend, ...ended } = end;
     const line = {
       event: "proxy.closed",
       protocol: "http",
-      peer: formatEndpoint({ host: client, port: request.socket.remotePort ?? 0 }),
+      peer: formatEndpoint(client),
       backend: backend ?? undefined,
       method: request.method,
       url: request.url?.slice(0, 200),
@@ -214,7 +224,7 @@ export class HttpProxy {
         : errno === "ERR_HTTP_REQUEST_TIMEOUT"
           ? "408 Request Timeout"
           : "400 Bad Request";
-    const peer = formatEndpoint({ host: this.clients.get(socket) ?? socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 });
+    const peer = formatEndpoint(this.clientOf(socket));
     this.parts.log.warn({ event: "proxy.closed", protocol: "http", peer, reason: status, endedBy: "proxy", err: messageOf(error) });
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }

@@ -1,7 +1,7 @@
 // The client's side of the handshake, towards the server that was chosen: connects, shakes hands, and leaves a quiet socket
 // whose next bytes are the first chunks of the dialogue. One deadline holds for all of it, so a server that accepts and says
 // nothing counts as one that refuses.
-import { connect, isIPv4, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { DolphinError, messageOf } from "../base/errors.js";
 import { answerBytes, answerServer, makeHello } from "../codec/rtmp/handshake.js";
 import type { Endpoint } from "../conf/config.js";
@@ -63,10 +63,4 @@ export function greet({ endpoint, preface, timeoutMs, signal }: GreetOptions): P
     signal.addEventListener("abort", left);
     if (signal.aborted) left();
   });
-}
-
-/** SRS's own way to tell a server the client's address: `F3`, a 16-bit length, the IPv4 address. Null for other addresses. */
-export function srsPreface({ host }: Endpoint): Buffer | null {
-  const plain = host.replace(/^::ffff:/i, "");
-  return isIPv4(plain) ? Buffer.from([0xf3, 0, 4, ...plain.split(".").map(Number)]) : null;
 }

@@ -10,6 +10,7 @@ import type { Socket } from "node:net";
 import { Deadline } from "../base/deadline.js";
 import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../base/errors.js";
 import type { Log } from "../base/log.js";
+import { writePreface, type PrefaceForm } from "../codec/preface.js";
 import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 import { streamKey, type Accounts, type Choice, type Chooser, type LiveBytes, type Target } from "./rtmp-chooser.js";
@@ -50,8 +51,8 @@ export interface RouteOptions {
   readonly totalMs: number | null;
   /** The vhosts that the servers know, where that is known: see `streamKey`. */
   readonly vhosts: ReadonlySet<string> | null;
-  /** What goes to a server before the handshake, to tell who the client is. */
-  readonly preface: (client: Endpoint, local: Endpoint) => Buffer | null;
+  /** How a server is told, before the handshake, who the client is; null: not at all. */
+  readonly preface: PrefaceForm | null;
 }
 
 export interface RouteParts {
@@ -199,7 +200,7 @@ export class RtmpRoute implements LiveBytes {
     this.doing = `connecting to ${target.name}`;
     return greet({
       endpoint: target.rtmp,
-      preface: preface(client, local),
+      preface: preface === null ? null : writePreface(preface, client, local),
       timeoutMs: greetTimeoutMs,
       signal: this.abort.signal,
     });

@@ -4,8 +4,8 @@
 import type { Socket } from "node:net";
 import { asDolphinError } from "../base/errors.js";
 import { formatEndpoint } from "../conf/endpoint.js";
+import type { TrustedNetworks } from "../conf/networks.js";
 import { clientAddress } from "./client-address.js";
-import type { TrustedNetworks } from "./proxy-protocol.js";
 import { RtmpRoute, type RouteOptions, type RouteParts } from "./rtmp-route.js";
 
 /** The limits of a route where nobody asks for others. */
@@ -17,7 +17,7 @@ export const routeDefaults: RouteOptions = {
   idleMs: null,
   totalMs: null,
   vhosts: null,
-  preface: () => null,
+  preface: null,
 };
 
 /** Routes each accepted connection. `close` ends those that it has. */
@@ -28,7 +28,7 @@ export class RtmpRouter {
   private lastConn = 0;
   private isClosed = false;
 
-  /** `trusted`: peers whose PROXY protocol header counts; null: nobody's. */
+  /** `trusted`: peers whose word on the client's address counts; null: nobody's. */
   constructor(parts: RouteParts, trusted: TrustedNetworks | null = null) {
     this.parts = parts;
     this.trusted = trusted;

@@ -1,21 +1,22 @@
-// Balancing of raw connections, where any server will do: accept → who is it → pick and connect → the header that the server
-// asked for → pump → one closed line. Nothing of the client's bytes is read, unless a trusted balancer in front tells who
+// Balancing of raw connections, where any server will do: accept → who is it → pick and connect → the preface that tells the
+// server → pump → one closed line. Nothing of the client's bytes is read, unless a trusted balancer in front tells who
 // the client is. Which stream a connection is about matters elsewhere (rtmp-router.ts).
 import type { Socket } from "node:net";
 import { asDolphinError, type ErrorCode } from "../base/errors.js";
 import type { Log } from "../base/log.js";
+import { writePreface, type PrefaceForm } from "../codec/preface.js";
 import { formatEndpoint } from "../conf/endpoint.js";
+import type { TrustedNetworks } from "../conf/networks.js";
 import type { Backends } from "./backends.js";
 import { clientAddress } from "./client-address.js";
 import { connectBackend, ConnectError, type Connected } from "./connect.js";
-import { writeProxyHeader, type TrustedNetworks } from "./proxy-protocol.js";
 import type { Pump, PumpEnd } from "./pump.js";
 
 export interface TcpProxyOptions {
   readonly service: "rtmp" | "http";
-  /** The PROXY protocol version that the servers are told with, or null for none. */
-  readonly sendProxy: 1 | 2 | null;
-  /** Peers whose PROXY protocol header counts; null: nobody's. */
+  /** How the servers are told who the client is; null: not at all. */
+  readonly preface: PrefaceForm | null;
+  /** Peers whose word on the client's address counts; null: nobody's. */
   readonly trusted: TrustedNetworks | null;
   readonly idleMs: number | null;
   readonly totalMs: number | null;
@@ -92,7 +93,7 @@ export class TcpProxy {
     this.sessions.add(session);
     let server: Connected | null = null;
     try {
-      const { trusted, service, sendProxy, connectTimeoutMs } = this.options;
+      const { trusted, service, preface, connectTimeoutMs } = this.options;
       const address = await clientAddress(socket, trusted);
       if (address === null || this.isClosed) {
         socket.destroy();
@@ -106,9 +107,9 @@ export class TcpProxy {
         key: null,
         ...(connectTimeoutMs === undefined ? {} : { timeoutMs: connectTimeoutMs }),
       });
-      if (sendProxy !== null) {
+      if (preface !== null) {
         const local = address.local ?? { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
-        server.socket.write(writeProxyHeader(sendProxy, client, local));
+        server.socket.write(writePreface(preface, client, local));
       }
       this.join(socket, server, session, closed);
     } catch (thrown) {

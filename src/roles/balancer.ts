@@ -7,14 +7,13 @@ import { createServer, type Server, type Socket } from "node:net";
 import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import { formatEndpoint } from "../conf/endpoint.js";
-import type { BalanceBlock, Endpoint } from "../conf/config.js";
+import { isForeign, prefaceFor, type Endpoint } from "../conf/config.js";
+import { trustedNetworks, type TrustedNetworks } from "../conf/networks.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
 import type { FromChild, Listener, ServerStats, ToChild } from "../ipc/messages.js";
 import { Backends } from "../proxy/backends.js";
 import { httpDefaults, HttpProxy } from "../proxy/http-proxy.js";
-import { trustedNetworks, writeProxyHeader, type TrustedNetworks } from "../proxy/proxy-protocol.js";
 import { createPump, type Pump } from "../proxy/pump.js";
-import { srsPreface } from "../proxy/rtmp-greet.js";
 import { RtmpPlaces } from "../proxy/rtmp-places.js";
 import { RtmpRouter, routeDefaults } from "../proxy/rtmp-router.js";
 import { acceptOptions, TcpProxy } from "../proxy/tcp-proxy.js";
@@ -106,27 +105,23 @@ export class Balancer {
   }
 
   private httpProxy(): Acceptor {
-    const { playWaitMs } = this.setup.config.dolphin.balance;
-    const options = { ...httpDefaults, playWaitMs, vhosts: this.vhosts() };
+    const { dolphin } = this.setup.config;
+    const { playWaitMs } = dolphin.balance;
+    const tellsPort = !isForeign(dolphin) && prefaceFor(dolphin, "http") !== null;
+    const options = { ...httpDefaults, playWaitMs, vhosts: this.vhosts(), tellsPort };
     return new HttpProxy({ chooser: this.places, servers: this.backends, log: this.log, options, trusted: this.trusted() });
   }
 
   private rtmpRouter(): Acceptor {
-    const { sendProxy, playWaitMs } = this.setup.config.dolphin.balance;
-    const options = {
-      ...routeDefaults,
-      playWaitMs,
-      idleMs,
-      vhosts: this.vhosts(),
-      preface: (client: Endpoint, local: Endpoint): Buffer | null => prefaceOf(sendProxy, client, local),
-    };
+    const { dolphin } = this.setup.config;
+    const { playWaitMs } = dolphin.balance;
+    const options = { ...routeDefaults, playWaitMs, idleMs, vhosts: this.vhosts(), preface: prefaceFor(dolphin, "rtmp") };
     return new RtmpRouter({ chooser: this.places, accounts: this.backends, pump: this.pump, log: this.log, options }, this.trusted());
   }
 
   private tcpProxy(service: Listener["protocol"]): Acceptor {
-    const { sendProxy } = this.setup.config.dolphin.balance;
-    const version = sendProxy === "v1" ? 1 : sendProxy === "v2" ? 2 : null;
-    const options = { service, sendProxy: version, trusted: this.trusted(), idleMs, totalMs: null } as const;
+    const preface = prefaceFor(this.setup.config.dolphin, service);
+    const options = { service, preface, trusted: this.trusted(), idleMs, totalMs: null };
     return new TcpProxy(options, this.backends, this.pump, this.log);
   }
 
@@ -165,10 +160,4 @@ export class Balancer {
     socket.destroy();
     return undefined;
   }
-}
-
-/** What tells a server who the client is, before the client's own bytes. */
-function prefaceOf(header: BalanceBlock["sendProxy"], client: Endpoint, local: Endpoint): Buffer | null {
-  if (header === "srs") return srsPreface(client);
-  return header === "off" ? null : writeProxyHeader(header === "v1" ? 1 : 2, client, local);
 }

@@ -12,6 +12,7 @@ import { forPlayers } from "../codec/rtmp/metadata.js";
 import { messageType, type Message } from "../codec/rtmp/message.js";
 import { resolveStream, type StreamRequest } from "../codec/rtmp/url.js";
 import type { Vhost } from "../conf/config.js";
+import { trustedNetworks, type TrustedNetworks } from "../conf/networks.js";
 import type { Reconfiguration, ServerSetup, StreamReport } from "../ipc/messages.js";
 import { Source, type SourceSettings } from "../stream/source.js";
 import { vhostFor, whyLeave, type Client } from "./clients.js";
@@ -55,6 +56,8 @@ export class Hub {
   drainReason: string | null = null;
   /** Those who play or publish here; each adds and removes itself. */
   readonly clients = new Set<Client>();
+  /** Peers that may say who the client behind them is. */
+  trusted: TrustedNetworks;
   readonly traffic = noTraffic();
   /** The publishers of this process, read in step. */
   readonly mergedReads = new MergedReads();
@@ -65,6 +68,7 @@ export class Hub {
 
   constructor(setup: ServerSetup, log: Log) {
     this.setup = setup;
+    this.trusted = trustedNetworks(setup.config.dolphin.balance.trustedProxies);
     this.log = log;
     this.renewUpstreams();
   }
@@ -102,6 +106,7 @@ export class Hub {
    */
   reconfigure({ config, maxConnections }: Reconfiguration): void {
     this.setup = { ...this.setup, config, maxConnections };
+    this.trusted = trustedNetworks(config.dolphin.balance.trustedProxies);
     this.renewUpstreams();
     for (const client of this.clients) {
       const why = whyLeave(client, config.vhosts);

@@ -2,8 +2,10 @@
 // side) or a client feeds it what arrives and sends what it returns; the engine calls back with whole messages.
 // Commands, streams and time-outs are the session's.
 //
-//   server:  hello (C0C1) → echo (C2) → chunks          client:  answer (S0S1S2) → chunks
+//   server:  [preface] → hello (C0C1) → echo (C2) → chunks          client:  answer (S0S1S2) → chunks
 import { DolphinError } from "../../base/errors.js";
+import type { SocketAddress } from "../ip-address.js";
+import { maxPrefaceBytes, readPreface } from "../preface.js";
 import { ChunkReader } from "./chunk-reader.js";
 import { writeMessages } from "./chunk-writer.js";
 import { answerBytes, answerHello, answerServer, checkVersion, handshakeBytes, helloBytes, makeHello } from "./handshake.js";
@@ -17,9 +19,11 @@ export interface EngineHandler {
   onOpen(): void;
   /** A message that is not the engine's own business: commands, data, media, user control other than pings. */
   onMessage(message: Message): void;
+  /** Whom a preface before the handshake names. Without this a server reads none: it is for peers that may say so. */
+  onClient?(client: SocketAddress): void;
 }
 
-type Phase = "hello" | "echo" | "answer" | "chunks";
+type Phase = "preface" | "hello" | "echo" | "answer" | "chunks";
 
 /** A peer that wants acknowledgements more often than this only wants work. */
 const leastAckWindow = 2500;
@@ -40,8 +44,8 @@ export class Engine {
 
   constructor(side: "server" | "client", handler: EngineHandler) {
     this.handler = handler;
-    this.phase = side === "server" ? "hello" : "answer";
-    this.partial = Buffer.allocUnsafe(side === "server" ? helloBytes : answerBytes);
+    this.phase = side === "client" ? "answer" : handler.onClient === undefined ? "hello" : "preface";
+    this.partial = Buffer.allocUnsafe({ preface: maxPrefaceBytes, hello: helloBytes, answer: answerBytes }[this.phase]);
   }
 
   /** A client's first words; a server has none. */
@@ -54,7 +58,10 @@ export class Engine {
     return this.phase === "chunks";
   }
 
-  /** Takes what the socket read; the buffer stays the caller's. Throws the codes of the handshake, the chunk reader, and RTMP_AGGREGATE. */
+  /**
+   * Takes what the socket read; the buffer stays the caller's.
+   * Throws PROXY_HEADER, the codes of the handshake and the chunk reader, and RTMP_AGGREGATE.
+   */
   receive(bytes: Buffer): void {
     this.bytesIn += bytes.length;
     let at = 0;
@@ -83,8 +90,9 @@ export class Engine {
     this.ackWindow = Math.max(bytes, leastAckWindow);
   }
 
-  /** Takes a piece of the handshake and returns how many bytes it used. */
+  /** Takes a piece of the handshake, or of what stands before it, and returns how many bytes it used. */
   private shake(bytes: Buffer): number {
+    if (this.phase === "preface") return this.skipPreface(bytes);
     if (this.phase === "echo") {
       const rest = handshakeBytes - this.partialBytes; // C2 proves nothing that we rely on: it is passed over
       const used = Math.min(rest, bytes.length);
@@ -107,6 +115,20 @@ export class Engine {
       this.open();
     }
     return used;
+  }
+
+  private skipPreface(bytes: Buffer): number {
+    const partial = this.partial!;
+    const before = this.partialBytes;
+    this.partialBytes += bytes.copy(partial, before);
+    const preface = readPreface(partial.subarray(0, this.partialBytes));
+    if (preface === null) return this.partialBytes - before;
+    if (preface.sizeBytes === 0) checkVersion(partial[0]!); // no preface begins as RTMP does, so nothing of a hello is lost
+    this.phase = "hello";
+    this.partial = Buffer.allocUnsafe(helloBytes);
+    this.partialBytes = 0;
+    if (preface.client !== null) this.handler.onClient?.(preface.client);
+    return preface.sizeBytes - before;
   }
 
   private open(): void {

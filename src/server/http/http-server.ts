@@ -1,14 +1,18 @@
-// HTTP streaming: which requests are for a stream, and which are refused. The protocol itself is node:http's; what
-// happens to a stream's bytes is the player's.
+// HTTP streaming: which requests are for a stream, and which are refused. The protocol itself is node:http's, behind the
+// preface by which a trusted peer may tell who the client is; what happens to a stream's bytes is the player's.
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
+import { takeFront } from "../../base/socket-front.js";
 import { signature } from "../../base/version.js";
+import { readPreface } from "../../codec/preface.js";
+import { formatEndpoint } from "../../conf/endpoint.js";
 import type { Client } from "../clients.js";
 import type { Hub } from "../hub.js";
-import { peerOf } from "../peer.js";
+import { clientOf, nameClient, peerOf } from "../peer.js";
 import { FlvPlayer, notFound } from "./flv-player.js";
+import { forwardedClient } from "./forwarded.js";
 import { findRoute } from "./route.js";
 
 /** From the connection to the end of a request's headers. */
@@ -34,7 +38,47 @@ export function createHttpServer(hub: Hub, log: Log): NodeServer {
     (request, response) => serve(hub, log, request, response),
   );
   server.on("clientError", (error, socket) => refuse(log, error, socket as Socket));
+  holdTrusted(server, hub, log);
   return server;
+}
+
+/** What node does with a connection waits, for those of trusted peers, until the preface is read. */
+function holdTrusted(server: NodeServer, hub: Hub, log: Log): void {
+  const listeners = server.listeners("connection");
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) => {
+    const open = (): void => {
+      for (const listener of listeners) Reflect.apply(listener, server, [socket]);
+    };
+    if (hub.trusted.has(socket.remoteAddress ?? "")) void hold(socket, log, open);
+    else open();
+  });
+}
+
+async function hold(socket: Socket, log: Log, open: () => void): Promise<void> {
+  const peer = peerOf(socket);
+  const ignore = (): void => undefined; // `takeFront` hears of it by `close`
+  socket.on("error", ignore);
+  try {
+    const preface = await takeFront(socket, { read: readPreface, timeoutMs: headersTimeoutMs });
+    if (preface === null) {
+      socket.destroy(); // a balancer's check whether the port is open
+      return;
+    }
+    if (preface.client !== null) nameClient(socket, preface.client);
+    socket.off("error", ignore);
+    open();
+    socket.resume();
+  } catch (thrown) {
+    const { code, message } = asDolphinError(thrown);
+    log.warn({ event: "http.refused", code, peer }, message);
+    socket.destroy();
+  }
+}
+
+/** Who asks, as far as headers of trusted peers tell. */
+function askerOf(hub: Hub, { headers, socket }: IncomingMessage): string {
+  return formatEndpoint(forwardedClient(headers, clientOf(socket), hub.trusted));
 }
 
 function serve(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse): void {
@@ -51,7 +95,7 @@ function serve(hub: Hub, log: Log, request: IncomingMessage, response: ServerRes
     play(hub, log, request, response, headers);
   } catch (thrown) {
     const { code, message, cause } = asDolphinError(thrown);
-    const line = { event: "http.refused", code, peer: peerOf(request.socket), url: request.url?.slice(0, 200) };
+    const line = { event: "http.refused", code, peer: askerOf(hub, request), url: request.url?.slice(0, 200) };
     if (code === "INTERNAL") log.error({ ...line, err: cause }, message);
     else if (code === "FLV_NOT_FOUND") log.info(line, message);
     else log.warn(line, message);
@@ -70,7 +114,7 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   if (socket === null) throw new DolphinError("FLV_REQUEST", "a request behind an unfinished one: a stream has no end to wait for");
   const source = hub.source(vhost, stream);
   const startedAtMs = Date.now();
-  const streamLog = log.child({ peer: peerOf(socket), vhost: vhost.name, app: stream.app, stream: stream.stream });
+  const streamLog = log.child({ peer: askerOf(hub, request), vhost: vhost.name, app: stream.app, stream: stream.stream });
   const { hasAudio, hasVideo, guessHasAv } = vhost.httpRemux;
   hub.traffic.players += 1;
   streamLog.info({ event: "play.started", protocol: "flv" });

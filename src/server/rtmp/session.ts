@@ -13,11 +13,11 @@ import { acknowledged, connected, fmleNotice, liveNotice, playPaused, playStarte
 import { Engine } from "../../codec/rtmp/engine.js";
 import { controlMessage, messageType, type Message } from "../../codec/rtmp/message.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
-import type { Vhost } from "../../conf/config.js";
+import type { Endpoint, Vhost } from "../../conf/config.js";
 import { endSoon } from "../farewell.js";
 import type { Client } from "../clients.js";
 import type { Hub } from "../hub.js";
-import { peerOf } from "../peer.js";
+import { nameClient, peerOf } from "../peer.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
 import { RtmpPlayer } from "./player.js";
 import { Publishing } from "./publishing.js";
@@ -52,14 +52,13 @@ export interface SessionOptions {
 
 /** One RTMP connection. `close` ends it with a reason. */
 export class RtmpSession {
-  readonly peer: string;
   private readonly socket: Socket;
   private readonly conn: string;
   private readonly hub: Hub;
   private readonly onEnd: () => void;
   private readonly engine: Engine;
   private readonly startedAtMs = Date.now();
-  private readonly connectionLog: Log;
+  private connectionLog: Log;
   /** The connection's log, with the stream while it has one. */
   private log: Log;
   private state: State = { at: "new" };
@@ -78,14 +77,19 @@ export class RtmpSession {
   private unreadAnswerBytes = 0;
 
   constructor({ socket, conn, hub, log, onEnd }: SessionOptions) {
-    this.peer = peerOf(socket);
     this.socket = socket;
     this.conn = conn;
     this.hub = hub;
-    this.connectionLog = log.child({ conn, peer: this.peer });
+    this.connectionLog = log.child({ conn, peer: peerOf(socket) });
     this.log = this.connectionLog;
     this.onEnd = onEnd;
+    const onClient = (client: Endpoint): void => {
+      nameClient(socket, client);
+      this.connectionLog = log.child({ conn, peer: peerOf(socket) });
+      this.log = this.connectionLog;
+    };
     this.engine = new Engine("server", {
+      ...(hub.trusted.has(socket.remoteAddress ?? "") ? { onClient } : {}),
       onSend: (bytes) => this.answer(bytes),
       onOpen: () => (this.doing = "waiting for connect"),
       onMessage: (message) => this.receive(message),
@@ -287,7 +291,7 @@ export class RtmpSession {
       vhost,
       request,
       socket: this.socket,
-      peer: this.edgeName ?? this.peer,
+      peer: this.edgeName ?? peerOf(this.socket),
       isOwnEdge: this.edgeName !== null,
       onStarted: () => this.publishStarted(),
       onRefused: (reason) => this.publishRefused(reason),

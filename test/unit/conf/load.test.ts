@@ -87,7 +87,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
         maxServerConnections: null,
         playWaitMs: 15_000,
         trustedProxies: [],
-        sendProxy: "off",
+        sendProxy: "auto",
       },
     },
   } satisfies Config);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DolphinError } from "../../../src/base/errors.js";
-import type { Config } from "../../../src/conf/config.js";
+import { prefaceFor, type Config } from "../../../src/conf/config.js";
 import { applyFlags } from "../../../src/conf/flags.js";
 import { defaultConfig, loadConfig } from "../../../src/conf/load.js";
 import { checkPlan, countServers, planB, routingOf } from "../../../src/master/plan-b.js";
@@ -115,11 +115,29 @@ describe("a foreign server", () => {
 });
 
 describe("send_proxy", () => {
-  it("is refused where nobody would read the header, or nobody writes it", () => {
-    assert.throws(() => checkPlan(b("send_proxy v1;")), isConfError);
-    assert.throws(() => checkPlan(b("send_proxy srs; server srs; routing connection;")), isConfError);
-    checkPlan(b("send_proxy v2; server srs; routing connection;"));
-    checkPlan(b("send_proxy srs; server srs;"));
+  const formsOf = (text: string): unknown[] => (["rtmp", "http"] as const).map((protocol) => prefaceFor(b(text).dolphin, protocol));
+  const trustedBy = (text: string): unknown => specsOf(b(text))[0]?.config.dolphin.balance.trustedProxies;
+
+  it("is version 2 for our own servers and off for others, unless somebody says otherwise", () => {
+    assert.deepEqual(formsOf(""), ["v2", "v2"]);
+    assert.deepEqual(formsOf("server srs;"), [null, null]);
+    for (const server of ["builtin", "srs"]) {
+      assert.deepEqual(formsOf(`server ${server}; send_proxy v1;`), ["v1", "v1"]);
+      assert.deepEqual(formsOf(`server ${server}; send_proxy off;`), [null, null]);
+    }
+  });
+
+  it("is SRS's form for RTMP alone, whatever the routing", () => {
+    assert.deepEqual(formsOf("server srs; send_proxy srs;"), ["srs", null]);
+    assert.deepEqual(formsOf("send_proxy srs; routing connection;"), ["srs", "v2"]);
+    checkPlan(b("server srs; send_proxy srs; routing connection;"));
+  });
+
+  it("makes our own servers believe the proxies before them and the networks that these trust", () => {
+    assert.deepEqual(trustedBy("trusted_proxies 10.0.0.0/8;"), ["10.0.0.0/8", "127.0.0.1/32"]);
+    assert.deepEqual(trustedBy("trusted_proxies 10.0.0.0/8; send_proxy off;"), [], "a client's own bytes are the first");
+    const proxy = specsOf(b("trusted_proxies 10.0.0.0/8;")).at(-1);
+    assert.deepEqual(proxy?.config.dolphin.balance.trustedProxies, ["10.0.0.0/8"]);
   });
 });
 

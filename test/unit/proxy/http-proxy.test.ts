@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { Agent, type IncomingMessage, type RequestListener } from "node:http";
 import { connect, createServer } from "node:net";
 import { test } from "node:test";
@@ -73,6 +74,30 @@ test("http: query, headers and body arrive as they were sent, and the server lea
   assert.equal(answer.headers["x-server"], "one");
   const chunked = await ask(rig.port, { method: "POST", headers: { "Transfer-Encoding": "chunked" }, body: "in pieces" });
   assert.equal(echoed(chunked.body).body, "in pieces");
+});
+
+test("http: a server that takes it learns the client's port too", async (t) => {
+  const one = await startBackend(t, "one", echo("one"));
+  const rig = await startProxy(t, [one.target], { tellsPort: true });
+  const socket = connect(rig.port, "127.0.0.1");
+  t.after(() => socket.destroy());
+  socket.write("PROXY TCP6 2001:db8::7 ::1 50000 80\r\nGET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  const parts: Buffer[] = [];
+  for await (const part of socket) parts.push(part as Buffer);
+  assert.match(Buffer.concat(parts).toString(), /"X-Forwarded-For","\[2001:db8::7\]:50000"/);
+});
+
+test("http: headers that do not come in time are answered with 408, and told", async (t) => {
+  const rig = await startProxy(t, [], { headersTimeoutMs: 100 });
+  const socket = connect(rig.port, "127.0.0.1");
+  t.after(() => socket.destroy());
+  socket.write("GET / HT");
+  const [answer] = (await once(socket, "data")) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1\.1 408 /);
+  assert.deepEqual(
+    rig.lines.map(({ event, reason }) => [event, reason]),
+    [["proxy.closed", "408 Request Timeout"]],
+  );
 });
 
 test("http: status, reason and headers of the answer pass as they are", async (t) => {

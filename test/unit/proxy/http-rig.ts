@@ -8,7 +8,7 @@ import {
 } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { HttpProxy, httpDefaults, type HttpProxyOptions } from "../../../src/proxy/http-proxy.js";
-import { trustedNetworks } from "../../../src/proxy/proxy-protocol.js";
+import { trustedNetworks } from "../../../src/conf/networks.js";
 import type { Target } from "../../../src/proxy/rtmp-chooser.js";
 import { acceptOptions } from "../../../src/proxy/tcp-proxy.js";
 import type { Cleanup, LogLine } from "../../helpers/dolphin.js";
@@ -41,7 +41,7 @@ export interface HttpRig {
 export async function startProxy(t: Cleanup, targets: readonly Target[], options: Partial<HttpProxyOptions> = {}): Promise<HttpRig> {
   const { log, lines } = memoryLog();
   const [chooser, servers] = [new ListChooser(targets), new TurningServers(targets)];
-  const trusted = trustedNetworks(["127.0.0.1"]);
+  const trusted = trustedNetworks(["127.0.0.1/32"]);
   const proxy = new HttpProxy({ chooser, servers, log, trusted, options: { ...httpDefaults, ...options } });
   const listener = createServer(acceptOptions, (socket: Socket) => proxy.accept(socket));
   const port = await listen(listener);

@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import type { PolicyName } from "../../../src/ipc/balance.js";
 import { Backends } from "../../../src/proxy/backends.js";
-import { trustedNetworks } from "../../../src/proxy/proxy-protocol.js";
+import { trustedNetworks } from "../../../src/conf/networks.js";
 import { createPump } from "../../../src/proxy/pump.js";
 import { acceptOptions, TcpProxy, type TcpProxyOptions } from "../../../src/proxy/tcp-proxy.js";
 import { start } from "../../helpers/child.js";
@@ -28,7 +28,7 @@ async function started(t: TestContext, { options = {}, policy = "fill", ports }:
   const all = ports ?? [await serving(t, echo)];
   backends.update(all.map((port, i) => backendState({ name: `server-${i + 1}`, rtmp: { host: "127.0.0.1", port } })));
   const pump = await createPump(log);
-  const limits = { service: "rtmp", sendProxy: null, trusted: null, idleMs: null, totalMs: null } as const;
+  const limits = { service: "rtmp", preface: null, trusted: null, idleMs: null, totalMs: null } as const;
   const proxy = new TcpProxy({ ...limits, ...options }, backends, pump, log);
   const port = await serving(t, (socket) => proxy.accept(socket));
   t.after(() => pump.close());
@@ -150,12 +150,13 @@ test("tcp proxy: a reset of the server is passed on, and the line says who and h
   assert.deepEqual([line["reason"], line["endedBy"], line["bytesIn"]], ["reset", "server", 1]);
 });
 
-for (const [version, pattern] of [
-  [1, /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+\r\nhello$/],
-  [2, /^\r\n\r\n[^]\r\nQUIT\n![^]{15}hello$/],
+for (const [form, pattern] of [
+  ["v1", /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+\r\nhello$/],
+  ["v2", /^\r\n\r\n[^]\r\nQUIT\n![^]{15}hello$/],
+  ["srs", /^\xf3[^]{2}\x7f[^]{3}hello$/],
 ] as const) {
-  test(`tcp proxy: a server that asks for it gets a PROXY header of version ${version} first`, async (t) => {
-    const { port, closedLine } = await started(t, { options: { sendProxy: version } });
+  test(`tcp proxy: a server that is told by ${form} gets that first`, async (t) => {
+    const { port, closedLine } = await started(t, { options: { preface: form } });
     const socket = await client(t, port);
     socket.end("hello");
     assert.match((await received(socket)).toString("latin1"), pattern);
@@ -164,7 +165,7 @@ for (const [version, pattern] of [
 }
 
 test("tcp proxy: whom a trusted peer names is the client, in the log and to the server", async (t) => {
-  const { port, closedLine } = await started(t, { options: { trusted: trustLoopback, sendProxy: 1 } });
+  const { port, closedLine } = await started(t, { options: { trusted: trustLoopback, preface: "v1" } });
   const socket = await client(t, port);
   socket.write("PROXY TCP4 192.0.2.1 198.");
   await new Promise((resolve) => setImmediate(resolve)); // it comes in two pieces

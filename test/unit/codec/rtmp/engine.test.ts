@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import type { SocketAddress } from "../../../../src/codec/ip-address.js";
+import { writePreface } from "../../../../src/codec/preface.js";
 import { makeCommand } from "../../../../src/codec/rtmp/command.js";
 import { writeMessages } from "../../../../src/codec/rtmp/chunk-writer.js";
 import { Engine } from "../../../../src/codec/rtmp/engine.js";
@@ -13,11 +15,13 @@ import { bytewise, pattern, read, whole } from "./chunks.js";
 class Recorded {
   readonly sent: Buffer[] = [];
   readonly messages: Message[] = [];
+  readonly clients: SocketAddress[] = [];
   opened = 0;
   readonly engine: Engine;
 
-  constructor(side: "server" | "client") {
+  constructor(side: "server" | "client", readsPreface = false) {
     this.engine = new Engine(side, {
+      ...(readsPreface ? { onClient: (client: SocketAddress) => void this.clients.push(client) } : {}),
       onSend: (bytes) => void this.sent.push(bytes),
       onOpen: () => void this.opened++,
       onMessage: (message) => void this.messages.push(message),
@@ -134,6 +138,71 @@ test("engine: another protocol is refused at its first byte", () => {
     const server = new Recorded("server");
     assert.throws(() => server.engine.receive(bytes), { code: "RTMP_HANDSHAKE" });
     assert.equal(server.sent.length, 0);
+  }
+});
+
+const behind = { host: "192.0.2.1", port: 50_000 };
+const here = { host: "198.51.100.2", port: 1935 };
+
+for (const [form, clients] of [
+  ["v1", [behind]],
+  ["v2", [behind]],
+  ["srs", [{ host: "192.0.2.1", port: 0 }]],
+] as const) {
+  test(`engine: the client that a preface of the form ${form} names is told, wherever the bytes are cut`, () => {
+    const preface = writePreface(form, behind, here);
+    const bytes = Buffer.concat([preface, session()]);
+    for (let cut = 1; cut <= preface.length + 2; cut++) {
+      const server = new Recorded("server", true);
+      server.engine.receive(bytes.subarray(0, cut));
+      server.engine.receive(bytes.subarray(cut));
+      assert.deepEqual(server.clients, clients);
+      assertSession(server);
+      assert.equal(server.engine.bytesIn, bytes.length);
+    }
+    const server = new Recorded("server", true);
+    for (let at = 0; at < bytes.length; at++) server.engine.receive(bytes.subarray(at, at + 1));
+    assert.deepEqual(server.clients, clients);
+    assertSession(server);
+  });
+}
+
+test("engine: a preface may be left out, or name nobody", () => {
+  for (const preface of [Buffer.alloc(0), Buffer.from("PROXY UNKNOWN\r\n")]) {
+    const server = new Recorded("server", true);
+    server.engine.receive(Buffer.concat([preface, session()]));
+    assert.deepEqual(server.clients, []);
+    assertSession(server);
+  }
+});
+
+test("engine: one preface is read, and a second one is another protocol", () => {
+  const bytes = Buffer.concat([writePreface("v2", behind, here), writePreface("v1", here, behind)]);
+  for (const size of [1, bytes.length]) {
+    const server = new Recorded("server", true);
+    const feed = (): void => {
+      for (let at = 0; at < bytes.length; at += size) server.engine.receive(bytes.subarray(at, at + size));
+    };
+    assert.throws(feed, { code: "RTMP_HANDSHAKE" });
+    assert.deepEqual(server.clients, [behind]);
+  }
+});
+
+test("engine: what is neither a preface nor RTMP is refused, also where it begins like one", () => {
+  for (const [text, code] of [
+    ["GET / HTTP/1.1\r\n", "RTMP_HANDSHAKE"],
+    ["POST / HTTP/1.1\r\n", "RTMP_HANDSHAKE"],
+    ["\r\n\r\nGET", "RTMP_HANDSHAKE"],
+    ["PROXY TCP4 nobody nowhere 1 2\r\n", "PROXY_HEADER"],
+    [`PROXY ${"x".repeat(200)}`, "PROXY_HEADER"],
+    [`${writePreface("v2", behind, here).toString("latin1", 0, 14)}\xff\xff`, "PROXY_HEADER"],
+  ] as const) {
+    const server = new Recorded("server", true);
+    const bytes = Buffer.from(text, "latin1");
+    const feed = (): void => {
+      for (let at = 0; at < bytes.length; at++) server.engine.receive(bytes.subarray(at, at + 1));
+    };
+    assert.throws(feed, { code }, JSON.stringify(text));
   }
 });
 
