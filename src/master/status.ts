@@ -52,6 +52,8 @@ export interface StreamStatus {
 export interface BoxStatus {
   readonly version: string;
   readonly pid: number;
+  /** The name of this server, the same over restarts. */
+  readonly serverId: string;
   readonly plan: "a" | "b" | "single";
   /** Public workers. */
   readonly workers: number;

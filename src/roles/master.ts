@@ -16,6 +16,7 @@ import { controlPath } from "../master/control-path.js";
 import { Control } from "../master/control.js";
 import { countCores } from "../master/cores.js";
 import { memberOf, type Member } from "../master/directory.js";
+import { loadFileLocks } from "../master/file-lock.js";
 import { Listeners } from "../master/listeners.js";
 import { logChange } from "../master/log-change.js";
 import { loadNativeSockets } from "../master/native-socket.js";
@@ -24,6 +25,7 @@ import { Overview } from "../master/overview.js";
 import { PidFile } from "../master/pid-file.js";
 import { checkPlan } from "../master/plan-b.js";
 import { planProcesses, publicNames, type ProcessSpec } from "../master/plan.js";
+import { serverIdOf } from "../master/server-id.js";
 import type { Signals } from "../master/signals.js";
 import { loopback } from "../master/slots.js";
 import type { BoxStatus } from "../master/status.js";
@@ -88,6 +90,7 @@ class Master {
   private readonly endpoints: Pick<Listener, "protocol" | "endpoint">[] = [];
   private readonly overview: Overview;
   private pidFile: PidFile | null = null;
+  private serverId = "";
   private listeners = new Listeners(null);
   private control: Control | null = null;
   private origin: Server | null = null;
@@ -120,7 +123,8 @@ class Master {
     const { dolphin } = config;
     process.title = "dolphin: master";
     checkPlan(config);
-    if (config.pidFile !== null) this.pidFile = PidFile.create(config.pidFile);
+    if (config.pidFile !== null) this.pidFile = PidFile.create(config.pidFile, await loadFileLocks());
+    this.serverId = serverIdOf(config);
     const native = await loadNativeSockets();
     this.listeners = new Listeners(native);
     const cores = countCores();
@@ -167,7 +171,7 @@ class Master {
         ended: (how) => void this.childrenEnded(how),
       },
     });
-    log.info({ event: "dolphin.started", plan: dolphin.plan, cores, ownSockets: native !== null }, "starting");
+    log.info({ event: "dolphin.started", serverId: this.serverId, plan: dolphin.plan, cores, ownSockets: native !== null }, "starting");
     this.supervisor.start();
     this.options.signals.listen((event) => {
       if (event.type === "ignored") log.warn({ event: "signal.ignored", signal: event.signal }, `${event.signal} is not served yet`);
@@ -329,6 +333,7 @@ class Master {
   private async status(): Promise<BoxStatus> {
     return {
       ...this.box(),
+      serverId: this.serverId,
       upSeconds: Math.round((timers.nowMs() - this.startedAtMs) / 1000),
       controlSocket: this.control?.path ?? "",
       configFile: this.config.file,

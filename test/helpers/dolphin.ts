@@ -24,6 +24,7 @@ export interface LogLine {
 
 /** What `dolphin status --json` prints, as far as tests look at it. */
 export interface Status {
+  readonly serverId: string;
   readonly processes: readonly {
     readonly name: string;
     readonly duty: "origin" | "edge" | "server" | null;

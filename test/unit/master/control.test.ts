@@ -9,7 +9,6 @@ import { DolphinError } from "../../../src/base/errors.js";
 import { drain, fetchExplanation, fetchStatus, findRunning } from "../../../src/master/control-client.js";
 import { controlFolder, controlPath, listControlSockets } from "../../../src/master/control-path.js";
 import { Control, type ControlAnswers } from "../../../src/master/control.js";
-import { PidFile } from "../../../src/master/pid-file.js";
 import type { BoxStatus, Explanation } from "../../../src/master/status.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
@@ -18,6 +17,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const box: BoxStatus = {
   version: "0.1.0",
   pid: 1,
+  serverId: "vid-0000000",
   plan: "a",
   workers: 0,
   upSeconds: 0,
@@ -138,42 +138,5 @@ describe("the control socket", () => {
     await new Promise<void>((resolve) => mute.listen(path, resolve));
     await assert.rejects(fetchStatus(path), isStartError);
     mute.close();
-  });
-});
-
-describe("the pid file", () => {
-  it("holds the pid in decimal without a newline, in folders that are made, and is removed", () => {
-    const file = join(folder, "objs", "run", "dolphin.pid");
-    const pidFile = PidFile.create(file);
-    assert.equal(statSync(file).size, String(process.pid).length);
-    pidFile.close();
-    pidFile.close();
-    assert.throws(() => statSync(file), /ENOENT/);
-  });
-
-  it("is refused when it names another process that lives", () => {
-    const file = join(folder, "live.pid");
-    writeFileSync(file, String(process.ppid));
-    assert.throws(() => PidFile.create(file), isStartError);
-  });
-
-  it("is taken over when it names nobody that lives, or nonsense", () => {
-    const file = join(folder, "stale.pid");
-    for (const text of [String(2 ** 22 + 1), "", "x", "-1"]) {
-      writeFileSync(file, text);
-      PidFile.create(file).close();
-    }
-  });
-
-  it("stays when somebody else's pid stands in it", () => {
-    const file = join(folder, "other.pid");
-    const pidFile = PidFile.create(file);
-    writeFileSync(file, "1");
-    pidFile.close();
-    assert.equal(statSync(file).size, 1);
-  });
-
-  it("is refused where it cannot be written", () => {
-    assert.throws(() => PidFile.create(join(folder, "live.pid", "dolphin.pid")), isStartError);
   });
 });

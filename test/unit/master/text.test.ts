@@ -27,6 +27,7 @@ const edge: ProcessStatus = {
 const box: BoxStatus = {
   version: "0.1.0",
   pid: 4241,
+  serverId: "vid-0000000",
   plan: "a",
   workers: 1,
   upSeconds: 90_000,
