@@ -6,7 +6,8 @@
 //                        └ closed by the cluster module when the child leaves; by us when the child never came to listen
 //
 // A slot that will be empty for long is withdrawn, or the kernel would go on giving it connections that nobody takes.
-// Without native sockets the addresses are only checked, and the cluster module listens and spreads.
+// Sockets that a service manager gave are kept the same way, and only paused where others are closed: it goes on queueing
+// in them while no process of ours runs. Without native sockets the addresses are only checked, and the cluster module listens and spreads.
 import { lookup } from "node:dns/promises";
 import { createServer, isIP } from "node:net";
 import { DolphinError, errnoOf, messageOf } from "../base/errors.js";
@@ -22,6 +23,8 @@ interface Place {
   readonly endpoint: Endpoint;
   /** The kept socket, or null while it is withdrawn or where there are no native sockets. */
   kept: number | null;
+  /** The service manager's socket that is kept here, perhaps at other places too; null: one of our own, made as needed. */
+  readonly given: number | null;
 }
 
 interface Copy {
@@ -34,6 +37,7 @@ export class Listeners {
   private readonly native: NativeSockets | null;
   private readonly places = new Map<string, Place[]>();
   private readonly copies = new Map<string, Copy[]>();
+  private readonly given: number[] = [];
   private isClosed = false;
 
   constructor(native: NativeSockets | null) {
@@ -48,10 +52,23 @@ export class Listeners {
     // SO_REUSEPORT would share the port with another instance in silence: a plain listen finds out first.
     const endpoint = await probe(wanted);
     for (const slot of slots) {
-      const place: Place = { protocol, endpoint, kept: this.native?.listen(endpoint, listenBacklog) ?? null };
-      this.places.set(slot, [...(this.places.get(slot) ?? []), place]);
+      const place: Place = { protocol, endpoint, kept: this.native?.listen(endpoint, listenBacklog) ?? null, given: null };
+      this.put(slot, place);
     }
     return endpoint;
+  }
+
+  /**
+   * Takes sockets that are listening on an address already, and closes them in the end. With fewer sockets than slots some
+   * slots share one, and the kernel then spreads connections unevenly. Needs native sockets.
+   */
+  adopt(protocol: Listener["protocol"], endpoint: Endpoint, fds: readonly number[], slots: readonly string[]): void {
+    if (fds.length === 0 || slots.length === 0) return;
+    this.given.push(...fds);
+    for (let turn = 0; turn < Math.max(fds.length, slots.length); turn++) {
+      const given = fds[turn % fds.length] ?? null;
+      this.put(slots[turn % slots.length] ?? "", { protocol, endpoint, kept: given, given });
+    }
   }
 
   /** What the next child in the slot listens on; withdrawn sockets are made anew (throws CHILD_LISTEN). */
@@ -63,7 +80,7 @@ export class Listeners {
     return (this.places.get(slot) ?? []).map((place) => {
       const { protocol, endpoint } = place;
       if (native === null || this.isClosed) return { protocol, endpoint, fd: null };
-      place.kept ??= native.listen(endpoint, listenBacklog);
+      place.kept ??= open(native, place);
       const fd = native.duplicate(place.kept);
       copies.push({ fd, identity: native.identity(fd) });
       return { protocol, endpoint, fd };
@@ -88,8 +105,11 @@ export class Listeners {
   withdraw(slot: string): void {
     this.reclaim(slot);
     for (const place of this.places.get(slot) ?? []) {
-      if (place.kept !== null) this.native?.close(place.kept);
+      const { kept, given } = place;
       place.kept = null;
+      if (kept === null) continue;
+      if (given === null) this.native?.close(kept);
+      else if (!this.isKept(given)) this.native?.pause(given);
     }
   }
 
@@ -97,11 +117,34 @@ export class Listeners {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    for (const place of [...this.places.values()].flat()) {
-      if (place.kept !== null) this.native?.close(place.kept);
-      place.kept = null;
+    for (const place of this.allPlaces()) {
+      if (place.kept !== null && place.given === null) this.native?.close(place.kept);
     }
+    for (const fd of this.given) {
+      // One that was paused takes connections for whoever comes after us.
+      if (!this.isKept(fd)) this.native?.setBacklog(fd, listenBacklog);
+      this.native?.close(fd);
+    }
+    for (const place of this.allPlaces()) place.kept = null;
   }
+
+  private put(slot: string, place: Place): void {
+    this.places.set(slot, [...(this.places.get(slot) ?? []), place]);
+  }
+
+  private allPlaces(): Place[] {
+    return [...this.places.values()].flat();
+  }
+
+  private isKept(given: number): boolean {
+    return this.allPlaces().some(({ kept }) => kept === given);
+  }
+}
+
+function open(native: NativeSockets, { endpoint, given }: Place): number {
+  if (given === null) return native.listen(endpoint, listenBacklog);
+  native.setBacklog(given, listenBacklog);
+  return given;
 }
 
 /** Listens and closes again, to learn whether an address can be had, and its numbers. */

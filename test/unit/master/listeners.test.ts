@@ -41,6 +41,19 @@ function isOpen(fd: number): boolean {
   }
 }
 
+/** Sockets of one address as a service manager has them, and the copies that it gives to whom it starts. */
+function managerSockets(count: number): { endpoint: Endpoint; copies: number[]; again: () => number[]; close: () => void } {
+  if (native === null) throw new Error("there are no native sockets");
+  let port = 0;
+  const own = Array.from({ length: count }, () => {
+    const fd = native.listen({ host: "127.0.0.1", port }, 64);
+    port ||= native.address(fd)?.port ?? 0;
+    return fd;
+  });
+  const again = (): number[] => own.map((fd) => native.duplicate(fd));
+  return { endpoint: { host: "127.0.0.1", port }, copies: again(), again, close: () => own.forEach((fd) => native.close(fd)) };
+}
+
 function errorCause(thrown: unknown, code: string): boolean {
   return thrown instanceof DolphinError && thrown.code === "CHILD_LISTEN" && errnoOf(thrown.cause) === code;
 }
@@ -121,6 +134,88 @@ describe("listening sockets of the master", () => {
     assert.equal(await attempt({ host: "127.0.0.1", port: (server.address() as AddressInfo).port }), "connect");
     server.close();
     listeners.close();
+  });
+
+  it("of the service manager go one to each slot, again and again where there are more of one kind than of the other", needsNative, () => {
+    for (const [sockets, slots, expected] of [
+      [2, 2, ["a:1", "b:2"]],
+      [1, 2, ["a:1", "b:1"]],
+      [3, 2, ["a:1", "a:3", "b:2"]],
+    ] as const) {
+      const given = managerSockets(sockets);
+      const listeners = new Listeners(native);
+      listeners.adopt("rtmp", given.endpoint, given.copies, slots === 2 ? ["a", "b"] : []);
+      const numbers = given.copies.map((fd) => native?.identity(fd));
+      const found = ["a", "b"].flatMap((slot) =>
+        listeners.give(slot).map(({ fd }) => `${slot}:${numbers.indexOf(native?.identity(fd ?? -1) ?? null) + 1}`),
+      );
+      assert.deepEqual(found, expected);
+      for (const slot of ["a", "b"]) listeners.reclaim(slot);
+      listeners.close();
+      given.close();
+    }
+  });
+
+  it("of the service manager go on queueing after the end, with all that was in the queue", needsNative, async () => {
+    const given = managerSockets(2);
+    const listeners = new Listeners(native);
+    listeners.adopt("rtmp", given.endpoint, given.copies, ["a", "b"]);
+    const early = connect(given.endpoint.port, given.endpoint.host);
+    await once(early, "connect");
+    listeners.close();
+    assert.equal(await attempt(given.endpoint), "connect");
+    const next = new Listeners(native);
+    next.adopt("rtmp", given.endpoint, given.again(), ["a", "b"]);
+    const servers = ["a", "b"].flatMap((slot) =>
+      next.give(slot).map(({ fd }) => createServer((socket) => socket.end("served")).listen({ fd })),
+    );
+    const [answer] = (await once(early, "data")) as [Buffer];
+    assert.equal(answer.toString(), "served");
+    for (const server of servers) server.close();
+    next.close();
+    given.close();
+    assert.equal(await attempt(given.endpoint), "ECONNREFUSED");
+  });
+
+  it(
+    "of the service manager get no connections while their slot is withdrawn, unless it shares them, and do again at the end",
+    needsNative,
+    async () => {
+      const given = managerSockets(2);
+      const listeners = new Listeners(native);
+      listeners.adopt("rtmp", given.endpoint, given.copies, ["a", "b"]);
+      listeners.withdraw("a");
+      const opened = await Promise.all(Array.from({ length: 20 }, () => attempt(given.endpoint)));
+      assert.deepEqual(new Set(opened), new Set(["connect"]), "the other one takes all");
+      listeners.withdraw("b");
+      assert.equal(await attempt(given.endpoint), "ECONNREFUSED");
+      listeners.give("b");
+      assert.equal(await attempt(given.endpoint), "connect");
+      listeners.withdraw("b");
+      listeners.reclaim("b");
+      listeners.close();
+      assert.equal(await attempt(given.endpoint), "connect");
+      given.close();
+
+      const one = managerSockets(1);
+      const sharing = new Listeners(native);
+      sharing.adopt("rtmp", one.endpoint, one.copies, ["a", "b"]);
+      sharing.withdraw("a");
+      assert.equal(await attempt(one.endpoint), "connect");
+      sharing.close();
+      one.close();
+    },
+  );
+
+  it("of the service manager are known by their address, and nothing else is taken for one", needsNative, async () => {
+    const given = managerSockets(1);
+    const [fd = -1] = given.copies;
+    assert.deepEqual(native?.address(fd), given.endpoint);
+    for (const other of [0, -1, 9999]) assert.equal(native?.address(other), null);
+    native?.pause(fd);
+    assert.equal(native?.address(fd), null, "it does not listen");
+    native?.close(fd);
+    given.close();
   });
 
   it("serve IPv6 as well", needsNative, async (context) => {
