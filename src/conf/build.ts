@@ -12,18 +12,19 @@ interface Circumstances {
 }
 
 /** Makes the configuration of a tree in which check.ts found no error. */
-export function build(root: Block<"root">, { file }: Circumstances): Config {
+export function build(root: Block<"root">, { file, isContainer }: Circumstances): Config {
   const http = blockIn(root, "http_server");
+  const pidFile = valueOf(root, "pid");
   return {
     file,
     listen: valueOf(root, "listen"),
     maxConnections: valueOf(root, "max_connections"),
     daemon: valueOf(root, "daemon"),
-    pidFile: valueOf(root, "pid"),
+    pidFile: pidFile === "off" ? null : pidFile,
     workDir: valueOf(root, "work_dir"),
     asProcess: valueOf(root, "asprocess"),
     serverId: valueOf(root, "server_id"),
-    log: buildLog(root),
+    log: buildLog(root, isContainer),
     grace: {
       startWaitMs: valueOf(root, "grace_start_wait"),
       finalWaitMs: valueOf(root, "grace_final_wait"),
@@ -41,11 +42,11 @@ export function build(root: Block<"root">, { file }: Circumstances): Config {
   };
 }
 
-function buildLog(root: Block<"root">): LogSettings {
+function buildLog(root: Block<"root">, isContainer: boolean): LogSettings {
   const block = blockIn(root, "dolphin");
   const maxSizeMib = valueOf(block, "log_max_size");
   return {
-    file: logFile(root),
+    file: logFile(root, isContainer),
     level: logLevel(root),
     format: valueOf(root, "srs_log_format"),
     maxSizeBytes: maxSizeMib === null ? null : maxSizeMib * 1024 * 1024,
@@ -55,10 +56,10 @@ function buildLog(root: Block<"root">): LogSettings {
   };
 }
 
-/** SRS logs to a file when nothing is said; here only when one is asked for, so that nothing is written by surprise. */
-function logFile(root: Block<"root">): string | null {
-  const tank = valueOf(root, "srs_log_tank") ?? (isGiven(root, "srs_log_file") ? "file" : "console");
-  return tank === "file" ? valueOf(root, "srs_log_file") : null;
+/** Containers gather what is written to the console; everywhere else SRS's default is a file. */
+function logFile(root: Block<"root">, isContainer: boolean): string | null {
+  const isConsole = isGiven(root, "srs_log_tank") ? valueOf(root, "srs_log_tank") === "console" : isContainer || valueOf(root, "in_docker");
+  return isConsole ? null : valueOf(root, "srs_log_file");
 }
 
 const levelOfOldWord = { verbose: "trace", info: "debug", trace: "info", warn: "warn", error: "error", silent: "silent" } as const;

@@ -19,6 +19,7 @@ export interface Config {
   readonly maxConnections: number | null;
   /** Detach from the terminal; a container may overrule it. */
   readonly daemon: boolean;
+  /** Null: none. */
   readonly pidFile: string | null;
   /** The folder to change to before any file but the configuration is opened. */
   readonly workDir: string;

@@ -7,6 +7,7 @@ export const defaultConf = `# What dolphin runs when it is started without a fil
 listen              1935;
 daemon              off;
 srs_log_tank        console;
+pid                 off;
 
 http_server {
     enabled         on;

@@ -27,6 +27,7 @@ const level = word(["trace", "debug", "info", "warn", "error", "silent"], "silen
 const aboutPlan = "`a`: one origin and edges; `b`: proxies before servers, the default before a foreign server; `single`: one process.";
 const aboutTrusted = "Networks (CIDR) that may say who the client is: by the PROXY protocol, SRS's `F3`, X-Forwarded-For.";
 const aboutSendProxy = "How plan b's servers are told who the client is; `auto`: ours by v2, others not.";
+const aboutTank = "Where the log goes; left out: `console` in a container, in the built-in configuration and with -e, else `file`.";
 const aboutRouting = "`stream`: all of a stream to one server; `auto`: so, unless every vhost is an edge.";
 
 export const rootPlaces = {
@@ -34,14 +35,8 @@ export const rootPlaces = {
     listen: [listen, null, served, replace, "RTMP addresses, `[ip:]port` each; a bare port listens on every IPv4 address.", "strict"],
     max_connections: [whole("count", 1), null, served, live, "Connections of the whole box; left out: what the system allows.", "strict"],
     daemon: [onOff, "on", served, restart, "Detach from the terminal."],
-    pid: [text, null, served, restart, "The file that holds the process id of the master."],
-    srs_log_tank: [
-      word(["file", "console"], "file"),
-      null,
-      served,
-      restart,
-      "Where the log goes; left out: a file if srs_log_file is given.",
-    ],
+    pid: [text, "./objs/srs.pid", served, restart, "The file that holds the process id of the master; `off`: none."],
+    srs_log_tank: [word(["file", "console"], "file"), "file", served, restart, aboutTank],
     srs_log_file: [text, "./objs/srs.log", served, restart, "The file that the log is appended to."],
     srs_log_level: [oldLevel, "trace", served, live, "The quietest lines to log, in the old words."],
     srs_log_level_v2: [level, null, served, live, "The quietest lines to log; wins over srs_log_level."],

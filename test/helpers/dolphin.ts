@@ -66,7 +66,7 @@ export interface Status {
 
 export interface DolphinOptions {
   readonly cores?: number;
-  /** A configuration file's text; listen addresses and processes are still given by flags. */
+  /** A configuration file's text; listen addresses and processes are still given by flags, and it stays in the foreground. */
   readonly conf?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -85,6 +85,13 @@ export interface Cleanup {
 export interface LogRules {
   /** Lines of level warn that this test provokes; every other one fails it. */
   readonly allow?: (line: LogLine) => boolean;
+}
+
+/** The text, which logs to the console as a process in the foreground, unless it says otherwise. No line moves. */
+function inForeground(conf: string): string {
+  const wanted = { daemon: "off", srs_log_tank: "console", pid: "off" };
+  const missing = Object.entries(wanted).filter(([name]) => !new RegExp(`(^|[\\s;])${name}\\s`).test(conf));
+  return `${missing.map(([name, value]) => `${name} ${value}; `).join("")}${conf}`;
 }
 
 /** A running box. */
@@ -116,7 +123,7 @@ export class Dolphin {
     const usual = ["--cores", String(cores), "--listen", `127.0.0.1:${rtmpPort}`, "--http", `127.0.0.1:${httpPort}`, ...args];
     const words = [...(options.words?.(rtmpPort, httpPort) ?? usual)];
     if (conf !== undefined) {
-      writeFileSync(join(folder, "dolphin.conf"), conf);
+      writeFileSync(join(folder, "dolphin.conf"), inForeground(conf));
       words.push("-c", join(folder, "dolphin.conf"));
     }
     let read = (_line: string): void => undefined;

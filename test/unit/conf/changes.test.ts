@@ -55,7 +55,7 @@ const rows: [before: string, after: string, changes: string[]][] = [
   ["", "max_connections 20;", ["max_connections: null → 20, live, served"]],
   ["max_connections 20;", "", ["max_connections: 20 → null, live, served"]],
   ["", "chunk_size 128;", ["chunk_size: 60000 → 128, live, served"]],
-  ["", "daemon off; pid x;", ["daemon: on → off, restart, served", "pid: null → x, restart, served"]],
+  ["", "daemon off; pid x;", ["daemon: on → off, restart, served", "pid: ./objs/srs.pid → x, restart, served"]],
   ["", "http_server { enabled on; }", ["http_server.enabled: off → on, replace, served"]],
   [
     "http_server { enabled on; }",

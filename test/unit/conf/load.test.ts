@@ -99,7 +99,7 @@ test("load: conf/dolphin.conf is the built-in configuration", () => {
 
 test("load: a smallest file has the defaults of SRS, and a daemon", () => {
   const smallest = config("listen 1935; vhost a { }");
-  assert.equal(smallest.daemon, true);
+  assert.deepEqual([smallest.daemon, smallest.pidFile, smallest.log.file], [true, "./objs/srs.pid", "./objs/srs.log"]);
   assert.equal(smallest.http, null);
   assert.equal(smallest.file, "f");
   assert.deepEqual(smallest.vhosts[0]?.httpRemux, { ...defaultConfig().vhosts[0]?.httpRemux, enabled: false, isAbsent: true });
@@ -107,7 +107,7 @@ test("load: a smallest file has the defaults of SRS, and a daemon", () => {
 
 test("load: every directive that is served reaches its field", () => {
   const read = config(`
-    listen 1935 127.0.0.1:1936 [::1]:1937; max_connections 500; daemon off; pid ./a.pid; chunk_size 4096;
+    listen 1935 127.0.0.1:1936 [::1]:1937; max_connections 500; daemon off; pid ./a.pid; chunk_size 4096; srs_log_tank console;
     http_server { enabled on; listen 80 [::]:81; crossdomain off; }
     dolphin {
       plan single; cores 4; origin_process child; control_socket /run/d.sock;
@@ -217,26 +217,52 @@ test("load: plan b is the default before a foreign server, and plan a before our
   assert.equal(planOf("plan single; server ./objs/srs;"), "single");
 });
 
+const logFile = "./objs/srs.log";
 const logs: [text: string, file: string | null, level: string][] = [
-  ["", null, "info"],
-  ["srs_log_tank file;", "./objs/srs.log", "info"],
+  ["", logFile, "info"],
+  ["srs_log_tank file;", logFile, "info"],
   ["srs_log_tank console; srs_log_file a.log;", null, "info"],
   ["srs_log_file a.log;", "a.log", "info"],
-  ["srs_log_tank disk;", "./objs/srs.log", "info"],
-  ["srs_log_level verbose;", null, "trace"],
-  ["srs_log_level info;", null, "debug"],
-  ["srs_log_level trace;", null, "info"],
-  ["srs_log_level warn;", null, "warn"],
-  ["srs_log_level error;", null, "error"],
-  ["srs_log_level loud;", null, "silent"],
-  ["srs_log_level error; srs_log_level_v2 debug;", null, "debug"],
-  ["srs_log_level_v2 trace;", null, "trace"],
-  ["srs_log_level_v2 loud;", null, "silent"],
+  ["srs_log_tank disk;", logFile, "info"],
+  ["srs_log_tank;", logFile, "info"],
+  ["in_docker on;", null, "info"],
+  ["in_docker on; srs_log_file a.log;", null, "info"],
+  ["in_docker on; srs_log_tank file;", logFile, "info"],
+  ["srs_log_level verbose;", logFile, "trace"],
+  ["srs_log_level info;", logFile, "debug"],
+  ["srs_log_level trace;", logFile, "info"],
+  ["srs_log_level warn;", logFile, "warn"],
+  ["srs_log_level error;", logFile, "error"],
+  ["srs_log_level loud;", logFile, "silent"],
+  ["srs_log_level error; srs_log_level_v2 debug;", logFile, "debug"],
+  ["srs_log_level_v2 trace;", logFile, "trace"],
+  ["srs_log_level_v2 loud;", logFile, "silent"],
 ];
 
 for (const [text, file, level] of logs) {
   test(`load: ${text || "nothing"} logs ${level} to ${file ?? "the console"}`, () => {
     assert.deepEqual(config(`listen 1935; vhost a { } ${text}`).log, { ...quiet.log, file, level });
+  });
+}
+
+for (const [text, file] of [
+  ["", null],
+  ["srs_log_file a.log;", null],
+  ["srs_log_tank file;", logFile],
+] as const) {
+  test(`load: in a container ${text || "nothing"} logs to ${file ?? "the console"}`, () => {
+    const loaded = loadConfig({ file: "f", text: `listen 1935; vhost a { } ${text}`, isContainer: true });
+    assert.equal(loaded.config?.log.file, file);
+  });
+}
+
+for (const [text, file] of [
+  ["", "./objs/srs.pid"],
+  ["pid a.pid;", "a.pid"],
+  ["pid off;", null],
+] as const) {
+  test(`load: ${text || "nothing"} has ${file ?? "no"} pid file`, () => {
+    assert.equal(config(`listen 1935; vhost a { } ${text}`).pidFile, file);
   });
 }
 
