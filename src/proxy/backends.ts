@@ -86,6 +86,11 @@ export class Backends {
     return chosen === null ? null : this.get(chosen.name);
   }
 
+  /** Whether there is a server left to pick. */
+  canPick(tried: ReadonlySet<string>): boolean {
+    return candidatesOf(this.list(), tried, this.nowMs()).length > 0;
+  }
+
   /** Counts a connection as soon as it was picked, so that others of the same moment see it. */
   opened(name: string): void {
     const own = this.ownOf(name);

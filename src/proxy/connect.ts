@@ -1,13 +1,14 @@
 // From a choice to a connected server: picks, connects with a deadline, and takes the next server when one refuses or is
-// slow, before the client notices. Each server is asked once.
+// slow, before the client notices. Each server is asked once, and the last one may take as long as the client has patience.
 import { connect, type Socket } from "node:net";
 import { DolphinError, errnoOf } from "../base/errors.js";
 import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 import type { BackendState } from "../ipc/balance.js";
 import type { Backends } from "./backends.js";
+import { Patience, patienceMs } from "./patience.js";
 
-/** How long one server may take to accept. */
+/** How long one server may take to accept while there is another. */
 const connectTimeoutMs = 1000;
 
 export interface ConnectOptions {
@@ -39,6 +40,7 @@ export class ConnectError extends DolphinError {
 /** Connects to a server. Throws a {@link ConnectError}: PROXY_NO_SERVER when none may be asked, PROXY_CONNECT when all failed. */
 export async function connectBackend(backends: Backends, options: ConnectOptions): Promise<Connected> {
   const { service, key, timeoutMs = connectTimeoutMs } = options;
+  const patience = new Patience(timeoutMs, patienceMs);
   const tried = new Set<string>();
   const failures: unknown[] = [];
   for (;;) {
@@ -49,7 +51,7 @@ export async function connectBackend(backends: Backends, options: ConnectOptions
     if (endpoint === null) continue; // it does not serve this at all
     backends.opened(backend.name);
     try {
-      return { backend, socket: await connected(endpoint, timeoutMs), tried: [...tried] };
+      return { backend, socket: await connected(endpoint, patience, () => backends.canPick(tried)), tried: [...tried] };
     } catch (thrown) {
       backends.closed(backend.name, 0, 0);
       failures.push(thrown);
@@ -61,21 +63,20 @@ export async function connectBackend(backends: Backends, options: ConnectOptions
   throw new ConnectError("PROXY_CONNECT", message, [...tried], last);
 }
 
-function connected({ host, port }: Endpoint, timeoutMs: number): Promise<Socket> {
+function connected({ host, port }: Endpoint, patience: Patience, hasOther: () => boolean): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
     socket.pause(); // else node begins to read at once
-    const late = (): void => {
-      if (socket.connecting) socket.destroy(new Error(`${formatEndpoint({ host, port })} did not answer within ${timeoutMs} ms`));
-    };
-    // Timers come first in a turn: where it is we who are late, the answer is heard in the rest of the turn.
-    const timer = setTimeout(() => setImmediate(late), timeoutMs);
+    patience.begin({
+      hasOther,
+      late: (waitedMs) => void socket.destroy(new Error(`${formatEndpoint({ host, port })} did not answer within ${waitedMs} ms`)),
+    });
     socket.once("error", (error) => {
-      clearTimeout(timer);
+      patience.clear();
       reject(error);
     });
     socket.once("connect", () => {
-      clearTimeout(timer);
+      patience.clear();
       socket.removeAllListeners("error");
       socket.on("error", () => undefined); // between here and the pump; the pump finds it broken
       resolve(socket);

@@ -12,10 +12,12 @@ import {
   type OutgoingHttpHeaders,
   type ServerResponse,
 } from "node:http";
+import { Deadline } from "../base/deadline.js";
 import { asDolphinError, DolphinError, messageOf } from "../base/errors.js";
 import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 import { passedHeaders, requestHeaders } from "./http-headers.js";
+import { Patience, patienceMs } from "./patience.js";
 import type { LiveBytes, Target } from "./rtmp-chooser.js";
 
 /** What an exchange needs of its proxy. */
@@ -24,6 +26,7 @@ export interface ExchangeParts {
   readonly response: ServerResponse;
   /** The client's address, as X-Forwarded-For tells it. */
   readonly client: string;
+  /** How long a server may take to accept while another could be asked instead; the last one as long as the patience lasts. */
   readonly connectTimeoutMs: number;
   readonly answerTimeoutMs: number;
   readonly maxTries: number;
@@ -37,6 +40,8 @@ export interface ExchangeParts {
 export interface Picked {
   readonly target: Target;
   readonly endpoint: Endpoint;
+  /** Whether another server could be asked instead now. */
+  hasOther(): boolean;
   follow(live: LiveBytes): void;
   done(live: LiveBytes): void;
 }
@@ -69,6 +74,7 @@ class Exchange implements LiveBytes {
   private readonly parts: ExchangeParts;
   private readonly abort = new AbortController();
   private readonly tried = new Set<string>();
+  private readonly patience: Patience;
   private readonly hasBody: boolean;
   private readonly isChunked: boolean;
   private backend: string | null = null;
@@ -79,6 +85,7 @@ class Exchange implements LiveBytes {
 
   constructor(parts: ExchangeParts) {
     this.parts = parts;
+    this.patience = new Patience(parts.connectTimeoutMs, patienceMs);
     const { headers } = parts.request;
     this.isChunked = headers["transfer-encoding"] !== undefined;
     this.hasBody = this.isChunked || Number(headers["content-length"] ?? 0) > 0;
@@ -165,20 +172,27 @@ class Exchange implements LiveBytes {
   }
 
   /** The head of the answer. The body of the request goes out as soon as the server has accepted. */
-  private answerOf(upstream: ClientRequest, { endpoint }: Picked): Promise<IncomingMessage> {
-    const { connectTimeoutMs, answerTimeoutMs } = this.parts;
+  private answerOf(upstream: ClientRequest, picked: Picked): Promise<IncomingMessage> {
+    const { answerTimeoutMs, maxTries } = this.parts;
     const { signal } = this.abort;
     return new Promise((resolve, reject) => {
-      const where = formatEndpoint(endpoint);
-      let timer = setTimeout(() => upstream.destroy(new Late(`${where} did not accept within ${connectTimeoutMs} ms`)), connectTimeoutMs);
+      const where = formatEndpoint(picked.endpoint);
+      const answerDeadline = new Deadline();
+      this.patience.begin({
+        hasOther: () => this.tried.size < maxTries && picked.hasOther(),
+        late: (waitedMs) => void upstream.destroy(new Late(`${where} did not accept within ${waitedMs} ms`)),
+      });
       const left = (): void => void upstream.destroy(new Error("the client left"));
       const settle = (): void => {
-        clearTimeout(timer);
+        this.patience.clear();
+        answerDeadline.clear();
         signal.removeEventListener("abort", left);
       };
       const accepted = (): void => {
-        clearTimeout(timer);
-        timer = setTimeout(() => upstream.destroy(new Late(`${where} did not answer within ${answerTimeoutMs} ms`)), answerTimeoutMs);
+        this.patience.clear();
+        answerDeadline.set(answerTimeoutMs, () => {
+          upstream.destroy(new Late(`${where} did not answer within ${answerTimeoutMs} ms`));
+        });
         if (this.hasBody) this.sendBody(upstream);
       };
       upstream.on("socket", (socket) => {

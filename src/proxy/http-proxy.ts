@@ -11,11 +11,12 @@ import type { TrustedNetworks } from "../conf/networks.js";
 import { clientAddress } from "./client-address.js";
 import { exchange, type ExchangeEnd, type Picked } from "./http-exchange.js";
 import { routeOf, type HttpRoute } from "./http-route.js";
-import type { Accounts, Chooser, LiveBytes, Target } from "./rtmp-chooser.js";
+import type { Accounts, Choice, Chooser, LiveBytes, Target } from "./rtmp-chooser.js";
 
 /** Where requests may go: the accounts, and the policy's pick for those that are no stream's. */
 interface HttpServers extends Accounts {
   pick(ask: { readonly key: string | null }, tried: ReadonlySet<string>): Target | null;
+  canPick(tried: ReadonlySet<string>): boolean;
 }
 
 export interface HttpProxyOptions {
@@ -27,7 +28,7 @@ export interface HttpProxyOptions {
   readonly playWaitMs: number;
   /** From a client's connection, or its last request, to the end of a request's headers. */
   readonly headersTimeoutMs: number;
-  /** How long one server may take to accept. */
+  /** How long one server may take to accept while another could be asked instead. */
   readonly connectTimeoutMs: number;
   /** From there to the head of its answer. */
   readonly answerTimeoutMs: number;
@@ -152,29 +153,36 @@ export class HttpProxy {
 
   /** Where a stream's request goes is the chooser's word; any other goes by the policy. Servers without HTTP are passed over. */
   private async choose(route: HttpRoute | null, tried: ReadonlySet<string>, signal: AbortSignal): Promise<Picked | null> {
-    const { chooser, servers, options } = this.parts;
+    const { chooser, options } = this.parts;
     const passed = new Set(tried);
     for (;;) {
       if (signal.aborted) return null;
-      let target: Target | null;
-      if (route === null) target = servers.pick({ key: null }, passed);
+      let choice: Pick<Choice, "target" | "hasOther"> | null;
+      if (route === null) choice = this.pick(passed);
       else {
         const key = route.keys.find((one) => chooser.isPublished(one)) ?? route.keys[0]!;
         const waitMs = route.isLive ? options.playWaitMs : 0;
-        target = (await chooser.choose({ what: "play", key, tried: passed, waitMs, signal }))?.target ?? null;
+        choice = await chooser.choose({ what: "play", key, tried: passed, waitMs, signal });
       }
-      if (target === null) return null;
-      if (target.http !== null) return this.pickedOf(target, target.http);
-      passed.add(target.name);
+      if (choice === null) return null;
+      if (choice.target.http !== null) return this.pickedOf(choice, choice.target.http);
+      passed.add(choice.target.name);
     }
   }
 
-  private pickedOf(target: Target, endpoint: Picked["endpoint"]): Picked {
+  private pick(tried: ReadonlySet<string>): Pick<Choice, "target" | "hasOther"> | null {
+    const { servers } = this.parts;
+    const target = servers.pick({ key: null }, tried);
+    return target === null ? null : { target, hasOther: () => servers.canPick(new Set(tried).add(target.name)) };
+  }
+
+  private pickedOf({ target, hasOther }: Pick<Choice, "target" | "hasOther">, endpoint: Picked["endpoint"]): Picked {
     const { servers } = this.parts;
     servers.opened(target.name);
     return {
       target,
       endpoint,
+      hasOther,
       follow: (live: LiveBytes) => servers.follow(target.name, live),
       done: (live: LiveBytes) => servers.closed(target.name, live.bytesIn, live.bytesOut, live),
     };

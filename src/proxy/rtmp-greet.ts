@@ -1,17 +1,21 @@
 // The client's side of the handshake, towards the server that was chosen: connects, shakes hands, and leaves a quiet socket
-// whose next bytes are the first chunks of the dialogue. One deadline holds for all of it, so a server that accepts and says
-// nothing counts as one that refuses.
+// whose next bytes are the first chunks of the dialogue. One time holds for all of it, so a server that accepts and says
+// nothing counts as one that is slow to accept.
 import { connect, type Socket } from "node:net";
 import { DolphinError, messageOf } from "../base/errors.js";
 import { answerBytes, answerServer, makeHello } from "../codec/rtmp/handshake.js";
 import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
+import type { Patience } from "./patience.js";
 
 export interface GreetOptions {
   readonly endpoint: Endpoint;
   /** What goes before the handshake and tells who the client is; null: nothing. */
   readonly preface: Buffer | null;
-  readonly timeoutMs: number;
+  /** The client's: how long the server may take. */
+  readonly patience: Patience;
+  /** Whether another server could be asked instead. */
+  readonly hasOther: () => boolean;
   /** Aborted when the client has left. */
   readonly signal: AbortSignal;
 }
@@ -20,14 +24,14 @@ export interface GreetOptions {
  * Resolves with the socket behind the handshake: paused, with half-close, without Nagle's delay and with nobody listening
  * but for errors. Throws PROXY_CONNECT with what went wrong; the socket is destroyed then.
  */
-export function greet({ endpoint, preface, timeoutMs, signal }: GreetOptions): Promise<Socket> {
+export function greet({ endpoint, preface, patience, hasOther, signal }: GreetOptions): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const where = formatEndpoint(endpoint);
     const answer = Buffer.allocUnsafe(answerBytes);
     let had = 0;
     const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true, allowHalfOpen: true });
     const settle = (): void => {
-      clearTimeout(timer);
+      patience.clear();
       signal.removeEventListener("abort", left);
       for (const event of ["connect", "data", "end", "close", "error"]) socket.removeAllListeners(event);
       socket.on("error", () => undefined); // told by `close` to whoever has the socket next
@@ -38,7 +42,7 @@ export function greet({ endpoint, preface, timeoutMs, signal }: GreetOptions): P
       reject(new DolphinError("PROXY_CONNECT", `${where}: ${reason}`));
     };
     const left = (): void => fail("the client left meanwhile");
-    const timer = setTimeout(() => fail(`no handshake within ${timeoutMs} ms`), timeoutMs);
+    patience.begin({ hasOther, late: (waitedMs) => fail(`no handshake within ${waitedMs} ms`) });
     socket.on("connect", () => socket.write(Buffer.concat([preface ?? Buffer.alloc(0), makeHello()])));
     socket.on("data", (bytes: Buffer) => {
       const used = bytes.copy(answer, had);

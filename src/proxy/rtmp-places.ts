@@ -13,6 +13,7 @@ export interface Servers {
   lease(key: string): Lease | null;
   get(name: string): BackendState | null;
   pick(ask: { readonly key: string | null }, tried: ReadonlySet<string>): BackendState | null;
+  canPick(tried: ReadonlySet<string>): boolean;
 }
 
 /** To the master; `id` is this proxy's own, one for each publisher. */
@@ -60,6 +61,7 @@ export class RtmpPlaces implements Chooser {
   }
 
   private async toPublish({ key, tried }: Question): Promise<Choice | null> {
+    const isNew = !this.isPublished(key);
     const wanted = this.leased(key, tried) ?? this.servers.pick({ key }, tried);
     if (wanted === null) return null;
     const id = ++this.lastId;
@@ -70,7 +72,8 @@ export class RtmpPlaces implements Chooser {
       release(); // the stream's server is gone or does not answer, and a lease still holds it there
       return null;
     }
-    return { target, release };
+    const isOurs = isNew && target.name === wanted.name; // its lease ends when it is given up
+    return { target, release, hasOther: () => (isOurs || !this.isAt(key, target.name)) && this.hasOther(tried, target.name) };
   }
 
   private take(id: number, key: string, backend: string): Promise<string | null> {
@@ -89,7 +92,8 @@ export class RtmpPlaces implements Chooser {
   private toPlay({ key, tried, waitMs, signal }: Question): Promise<Choice | null> | Choice | null {
     const place = (): Choice | null => {
       const target = this.leased(key, tried) ?? this.servers.pick({ key }, tried);
-      return target === null ? null : { target, release: () => undefined };
+      if (target === null) return null;
+      return { target, release: () => undefined, hasOther: () => !this.isAt(key, target.name) && this.hasOther(tried, target.name) };
     };
     // a server that failed was asked after the wait: the rest shall be quick
     if (this.isPublished(key) || waitMs <= 0 || tried.size > 0) return place();
@@ -113,6 +117,14 @@ export class RtmpPlaces implements Chooser {
       signal.addEventListener("abort", go);
       if (signal.aborted) go();
     });
+  }
+
+  private hasOther(tried: ReadonlySet<string>, name: string): boolean {
+    return this.servers.canPick(new Set(tried).add(name));
+  }
+
+  private isAt(key: string, name: string): boolean {
+    return this.servers.lease(key)?.backend === name;
   }
 
   /** The server that has a stream, unless it was asked and failed. */

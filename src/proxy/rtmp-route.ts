@@ -13,7 +13,8 @@ import type { Log } from "../base/log.js";
 import { writePreface, type PrefaceForm } from "../codec/preface.js";
 import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
-import { streamKey, type Accounts, type Choice, type Chooser, type LiveBytes, type Target } from "./rtmp-chooser.js";
+import { Patience } from "./patience.js";
+import { streamKey, type Accounts, type Choice, type Chooser, type LiveBytes } from "./rtmp-chooser.js";
 import { Crossing } from "./rtmp-crossing.js";
 import { maxDialogueBytes, RtmpFront, type Wish } from "./rtmp-front.js";
 import { greet } from "./rtmp-greet.js";
@@ -39,8 +40,10 @@ interface Mover {
 export interface RouteOptions {
   /** From the first byte to `publish` or `play`, in total: dripping bytes buys no time. Default 10 s. */
   readonly nameTimeoutMs: number;
-  /** Connecting and shaking hands with one server. Default 2 s. */
+  /** Connecting and shaking hands with one server, while another could be asked instead. Default 2 s. */
   readonly greetTimeoutMs: number;
+  /** The same with all servers together, the last of which may take what is left of it. Default 10 s. */
+  readonly patienceMs: number;
   /** Servers that are asked for one connection. Default 3. */
   readonly maxTries: number;
   /** How long a player may wait for a publisher. Default 15 s. */
@@ -165,6 +168,7 @@ export class RtmpRoute implements LiveBytes {
     const { chooser, accounts, options } = this.parts;
     const { signal } = this.abort;
     const key = streamKey(request, options.vhosts);
+    const patience = new Patience(options.greetTimeoutMs, options.patienceMs);
     let last: unknown;
     while (this.tried.size < options.maxTries) {
       const choice = await chooser.choose({ what, key, tried: this.tried, waitMs: options.playWaitMs, signal });
@@ -179,7 +183,7 @@ export class RtmpRoute implements LiveBytes {
       accounts.opened(target.name);
       accounts.follow(target.name, this);
       try {
-        const server = await this.greet(target);
+        const server = await this.greet(choice, patience);
         if (!this.isClosed) return server;
         server.destroy();
         return null;
@@ -194,14 +198,15 @@ export class RtmpRoute implements LiveBytes {
     throw new DolphinError("PROXY_CONNECT", `no server took the stream: ${this.tried.size} asked, the last: ${messageOf(last)}`);
   }
 
-  private greet(target: Target): Promise<Socket> {
+  private greet(choice: Choice, patience: Patience): Promise<Socket> {
     const { client, local } = this.who;
-    const { preface, greetTimeoutMs } = this.parts.options;
-    this.doing = `connecting to ${target.name}`;
+    const { preface, maxTries } = this.parts.options;
+    this.doing = `connecting to ${choice.target.name}`;
     return greet({
-      endpoint: target.rtmp,
+      endpoint: choice.target.rtmp,
       preface: preface === null ? null : writePreface(preface, client, local),
-      timeoutMs: greetTimeoutMs,
+      patience,
+      hasOther: () => this.tried.size < maxTries && choice.hasOther(),
       signal: this.abort.signal,
     });
   }

@@ -6,12 +6,14 @@ import { asDolphinError } from "../base/errors.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 import type { TrustedNetworks } from "../conf/networks.js";
 import { clientAddress } from "./client-address.js";
+import { patienceMs } from "./patience.js";
 import { RtmpRoute, type RouteOptions, type RouteParts } from "./rtmp-route.js";
 
 /** The limits of a route where nobody asks for others. */
 export const routeDefaults: RouteOptions = {
   nameTimeoutMs: 10_000,
   greetTimeoutMs: 2_000,
+  patienceMs,
   maxTries: 3,
   playWaitMs: 15_000,
   idleMs: null,

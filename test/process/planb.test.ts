@@ -11,6 +11,7 @@ import { probe, publish, record } from "../helpers/ffmpeg.js";
 import { headers, step } from "../helpers/media.js";
 import { findNginx } from "../helpers/nginx.js";
 import { freePort } from "../helpers/ports.js";
+import { freeze } from "../helpers/processes.js";
 import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "../helpers/rtmp-client.js";
 import { eventually } from "../helpers/wait.js";
 
@@ -167,6 +168,19 @@ void test("one of our own servers that is stopped gets no more connections, and 
   source.close();
   viewer.close();
   await dolphin.stop({ allow: provoked });
+});
+
+void test("whoever comes while the only server is stopped is served when it goes on", async (t) => {
+  const dolphin = await Dolphin.start(t, { cores: 1, args: ["--plan", "b"], conf: srsConf });
+  const pid = dolphin.pids["server-1"] ?? 0;
+  await freeze(pid);
+  const from = dolphin.logLength;
+  const coming = Promise.all([publisher(dolphin.rtmpUrl("a")), publisher(dolphin.rtmpUrl("b"))]);
+  coming.catch(() => undefined); // told below
+  await dolphin.waitFor("server.silent", { from }); // by then a server that has a neighbour would have been given up
+  process.kill(pid, "SIGCONT");
+  for (const source of await coming) source.close();
+  await dolphin.stop({ allow: ({ event }) => event === "server.silent" });
 });
 
 void test("a proxy that is killed or stopped takes its own connections with it, and no stream of others", async (t) => {

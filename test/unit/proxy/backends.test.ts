@@ -79,6 +79,14 @@ test("backends: a server that is gone is reported until its last connection is",
   assert.deepEqual(backends.carried(), []);
 });
 
+test("backends: a server can be picked when it is up and was not tried", () => {
+  const backends = backendsOf();
+  assert.equal(backends.canPick(nobody), true);
+  assert.equal(backends.canPick(new Set(["server-1"])), true);
+  backends.update(two.map((state) => ({ ...state, isUp: state.name === "server-1" })));
+  assert.equal(backends.canPick(new Set(["server-1"])), false);
+});
+
 test("backends: leases are kept by stream; the later one counts, and only its own proxy ends it", () => {
   const backends = backendsOf();
   const lease = { key: "v/a/s", backend: "server-1", proxy: "proxy-1", sinceMs: 10 };

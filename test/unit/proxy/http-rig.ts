@@ -24,6 +24,10 @@ class TurningServers extends CountingAccounts {
     this.targets = targets;
   }
 
+  canPick(tried: ReadonlySet<string>): boolean {
+    return this.targets.some(({ name }) => !tried.has(name));
+  }
+
   pick(_ask: object, tried: ReadonlySet<string>): Target | null {
     const free = this.targets.filter(({ name }) => !tried.has(name));
     return free[this.turn++ % Math.max(1, free.length)] ?? null;

@@ -36,6 +36,7 @@ function world(): World {
   const servers = {
     lease: (wanted: string) => leases.get(wanted) ?? null,
     get: (name: string) => (names.includes(name) ? state(name) : null),
+    canPick: (tried: ReadonlySet<string>) => names.some((name) => !tried.has(name)),
     pick: (_ask: object, tried: ReadonlySet<string>) => names.filter((name) => !tried.has(name)).map(state)[0] ?? null,
   };
   return { places: new RtmpPlaces(servers, (word) => void words.push(word)), words, leases, names };
@@ -158,4 +159,29 @@ test("places: hosts that cannot be vhosts are the default one, others count as t
     [of("a.example.com", known), of("b.example.com", known), of("plain", known)],
     ["a.example.com/live/S", "__defaultVhost__/live/S", "plain/live/S"],
   );
+});
+
+test("places: another server could be asked while one is untried, and the stream is not where it was sent", async (t) => {
+  useFakeTime(t);
+  const { places, leases } = world();
+  const ask = (more: Partial<Question> = {}) => places.choose(question("play", { waitMs: 0, ...more }));
+  const choice = await ask();
+  assert.deepEqual([choice?.target.name, choice?.hasOther()], ["one", true]);
+  leases.set(key, lease("one"));
+  assert.equal(choice?.hasOther(), false, "the stream is there");
+  leases.set(key, lease("two"));
+  assert.equal(choice?.hasOther(), true, "the stream is elsewhere");
+  leases.clear();
+  assert.equal((await ask({ tried: new Set(["one"]) }))?.hasOther(), false, "it is the last");
+});
+
+test("places: a publisher's own lease keeps it with no server, another's does", async () => {
+  for (const isPublished of [false, true]) {
+    const { places, leases } = world();
+    if (isPublished) leases.set(key, lease("one"));
+    const choice = places.choose(question("publish"));
+    leases.set(key, lease("one"));
+    places.taken(1, "one");
+    assert.equal((await choice)?.hasOther(), !isPublished);
+  }
 });

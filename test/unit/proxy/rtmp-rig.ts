@@ -29,6 +29,8 @@ export class ListChooser implements Chooser {
   readonly questions: Question[] = [];
   readonly leases = new Map<string, string>();
   readonly targets: Target[];
+  /** How often it was asked whether there is another server: once for each turn that one has taken. */
+  looks = 0;
 
   constructor(targets: readonly Target[]) {
     this.targets = [...targets];
@@ -46,7 +48,11 @@ export class ListChooser implements Chooser {
     if (chosen === undefined) return null;
     const takes = what === "publish" && !this.leases.has(key);
     if (takes) this.leases.set(key, chosen.name);
-    return { target: chosen, release: () => void (takes && this.leases.delete(key)) };
+    const hasOther = (): boolean => {
+      this.looks++;
+      return free.length > 1;
+    };
+    return { target: chosen, hasOther, release: () => void (takes && this.leases.delete(key)) };
   }
 }
 

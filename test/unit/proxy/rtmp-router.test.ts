@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { assertSameMedia } from "../../helpers/compare.js";
 import { headers, step } from "../../helpers/media.js";
 import { player, publisher, type Media, type PublisherOptions, type RtmpPlayer } from "../../helpers/rtmp-client.js";
 import { RtmpConnection, parseRtmpUrl } from "../../helpers/rtmp-connection.js";
 import { eventually } from "../../helpers/wait.js";
+import { listening } from "./pump-rig.js";
 import { FakeServer, type FakeHabits } from "./rtmp-fake-server.js";
 import { startOwnServer, startRouter, target, type Rig } from "./rtmp-rig.js";
 
@@ -163,6 +166,33 @@ test("router: a server that refuses, one that closes and one that says nothing a
   const [line] = await rig.closedLines(1);
   assert.deepEqual(line!["tried"], ["gone", "closing", "silent", "good"]);
   assert.equal(rig.accounts.total, 0);
+});
+
+test("router: a server that is slow is waited for while there is no other", async (t) => {
+  const slow = await startOwnServer(t);
+  const gate = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  const port = await listening(gate);
+  const rig = await startRouter(t, [target("slow", port)], { greetTimeoutMs: 50 });
+  t.after(() => gate.close());
+  const [source, [accepted]] = await Promise.all([
+    publisher(rig.url("s")),
+    once(gate, "connection").then(async (sockets) => {
+      await eventually(() => rig.chooser.looks >= 3, { everyMs: 5, what: "turns without an answer" });
+      const [socket] = sockets as [Socket];
+      socket.pipe(connect(slow.target.rtmp)).pipe(socket);
+      return sockets as [Socket];
+    }),
+  ]);
+  t.after(() => accepted.destroy());
+  source.close();
+  assert.deepEqual((await rig.closedLines(1))[0]!["tried"], ["slow"]);
+});
+
+test("router: the patience with the only server has an end", async (t) => {
+  const silent = await FakeServer.start(t, { prefaceBytes: 1 << 20 });
+  const rig = await startRouter(t, [target("silent", silent.port)], { greetTimeoutMs: 20, patienceMs: 60 });
+  await assert.rejects(publisher(rig.url("s")), /publish was refused.*no handshake within 60 ms/);
+  assert.equal((await rig.closedLines(1))[0]!.code, "PROXY_CONNECT");
 });
 
 test("router: when no server takes the stream the client is told, and the line has the code", async (t) => {

@@ -108,7 +108,7 @@ test("tcp proxy: a server that refuses is replaced by the next before the client
 
 test("tcp proxy: a server that does not accept in time is replaced by the next", { skip: process.platform !== "linux" }, async (t) => {
   const { port, closedLine } = await started(t, {
-    ports: [await unansweredPort(t), await serving(t, echo)],
+    ports: [(await fullServer(t)).port, await serving(t, echo)],
     options: { connectTimeoutMs: 200 },
   });
   const socket = await client(t, port);
@@ -117,6 +117,19 @@ test("tcp proxy: a server that does not accept in time is replaced by the next",
   const line = await closedLine();
   assert.deepEqual(line["tried"], ["server-1", "server-2"]);
   assert.ok((line["durMs"] as number) >= 190);
+});
+
+test("tcp proxy: a server that accepts late is waited for while there is no other", { skip: process.platform !== "linux" }, async (t) => {
+  const server = await fullServer(t);
+  const { port, backends, closedLine } = await started(t, { ports: [server.port], options: { connectTimeoutMs: 50 } });
+  let looks = 0;
+  t.mock.method(backends, "canPick", () => ++looks < 0);
+  const socket = await client(t, port);
+  socket.end("hello");
+  await eventually(() => looks >= 3, { everyMs: 5, what: "turns without an answer" });
+  server.goOn();
+  assert.equal((await received(socket)).toString(), "hello");
+  assert.deepEqual((await closedLine())["tried"], ["server-1"]);
 });
 
 for (const [name, ports, isUp, code, tried] of [
@@ -238,10 +251,10 @@ test("tcp proxy: closing it ends what it has and takes no more", async (t) => {
   assert.equal(proxy.connections, 0);
 });
 
-/** A port whose listener has a full queue: the kernel leaves further connections unanswered. */
-async function unansweredPort(t: TestContext): Promise<number> {
+/** An echo server that is stopped, with a full queue: the kernel leaves further connections unanswered until it goes on. */
+async function fullServer(t: TestContext): Promise<{ readonly port: number; goOn(): void }> {
   const script = `
-    const s = require("net").createServer();
+    const s = require("net").createServer({ allowHalfOpen: true }, (socket) => socket.on("error", () => {}).pipe(socket));
     s.listen({ host: "127.0.0.1", port: 0, backlog: 1 }, () => { console.log(s.address().port); process.kill(process.pid, "SIGSTOP"); });`;
   let tell = (_port: number): void => undefined;
   const told = new Promise<number>((resolve) => (tell = resolve));
@@ -253,5 +266,5 @@ async function unansweredPort(t: TestContext): Promise<number> {
     t.after(() => filler.destroy());
   }
   await new Promise((resolve) => setTimeout(resolve, 100));
-  return port;
+  return { port, goOn: () => process.kill(child.pid, "SIGCONT") };
 }
