@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { test } from "node:test";
 import { errorCodes } from "../src/base/errors.js";
 import { maxPrefaceBytes } from "../src/codec/preface.js";
@@ -48,10 +49,25 @@ const limits: Readonly<Record<string, unknown>> = {
   startTimeoutMs,
 };
 
+/** What a directive says in place of the constant that it is named like. */
+const directives: ReadonlySet<string> = new Set(["rtmp-router.playWaitMs", "http-proxy.playWaitMs"]);
+
+/** The limits of the proxies, `file.constant`: constants and defaults whose names tell of a time, a size or a greatest number. */
+function proxyLimits(): [name: string, value: number][] {
+  const files = readdirSync("src/proxy").map((file) => `src/proxy/${file}`);
+  const limit = /^(?:export )?(?:const | {2})(max\w+|kept\w+|\w+Ms|pipeBytes|readBytes)(?: =|:) ([\d_]+)(?: << (\d+))?[;,]$/gm;
+  const all = [...files, "src/roles/balancer.ts"].flatMap((path) =>
+    [...readFileSync(path, "utf8").matchAll(limit)].map(([, name = "", value = "", shift = "0"]): [string, number] => {
+      return [`${basename(path, ".ts")}.${name}`, Number(value.replaceAll("_", "")) << Number(shift)];
+    }),
+  );
+  return all.filter(([name]) => !directives.has(name));
+}
+
 test("docs: limits.md tells every limit with the value that holds", () => {
   const told = tableOf("docs/limits.md").map(([name, value]) => [name!.replaceAll("`", ""), Number(value)] as const);
   const held = Object.entries(limits).filter(([, value]) => typeof value === "number");
-  assert.deepEqual(Object.fromEntries(told), Object.fromEntries(held));
+  assert.deepEqual(Object.fromEntries(told), Object.fromEntries([...held, ...proxyLimits()]));
 });
 
 test("docs: errors.md explains every code once, and no other", () => {
