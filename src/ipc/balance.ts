@@ -14,6 +14,8 @@ export interface ProxySetup {
   readonly listeners: readonly Listener[];
   /** What `routing auto` came to. */
   readonly routing: "stream" | "connection";
+  /** The vhosts that the servers tell apart; all other names are one. */
+  readonly vhosts: readonly string[];
   /** Connections that this process accepts; null: no limit of its own. */
   readonly maxConnections: number | null;
 }

@@ -5,9 +5,11 @@
 // Servers stand first, and nobody waits for anybody: a proxy that has no server yet says so to its clients.
 import { type Config, type DolphinBlock, isForeign, prefaceFor } from "../conf/config.js";
 import { DolphinError } from "../base/errors.js";
+import type { Directive } from "../conf/parser.js";
 import { connectionLimit, publicNames, type BackendPlace, type PlanFacts, type ProcessSpec } from "./plan.js";
 import type { Program } from "./program.js";
 import { loopback, type ServerSlot } from "./slots.js";
+import type { Software } from "./software.js";
 
 export interface PlanBFacts extends Pick<PlanFacts, "cores" | "maxOpenFiles"> {
   readonly slots: readonly ServerSlot[];
@@ -34,6 +36,15 @@ export function routingOf({ dolphin, vhosts }: Config): "stream" | "connection" 
   if (routing !== "auto") return routing;
   const served = vhosts.filter(({ enabled }) => enabled);
   return served.length > 0 && served.every(({ cluster }) => cluster.mode === "remote") ? "connection" : "stream";
+}
+
+/**
+ * The vhosts that the servers tell apart: those of the file that they read (`srsFile`, of an srs). What vhosts another
+ * program has, if any, is its own knowledge: its streams of one name all go to one server, which tells them apart.
+ */
+export function vhostsOf({ vhosts }: Config, kind: Software["kind"], srsFile: readonly Directive[]): string[] {
+  if (kind === "builtin") return vhosts.flatMap(({ name, enabled }) => (enabled ? [name] : []));
+  return srsFile.flatMap(({ name, args: [vhost] }) => (name === "vhost" && vhost !== undefined ? [vhost] : []));
 }
 
 /** The processes of plan b. */

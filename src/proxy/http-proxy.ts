@@ -22,8 +22,8 @@ interface HttpServers extends Accounts {
 export interface HttpProxyOptions {
   /** Whether requests for a stream go where it is published; else all go by the policy. */
   readonly byStream: boolean;
-  /** The vhosts that the servers know, where that is known: see `streamKey`. */
-  readonly vhosts: ReadonlySet<string> | null;
+  /** The vhosts that the servers tell apart: see `streamKey`. */
+  readonly vhosts: ReadonlySet<string>;
   /** How long a request for a live stream may wait for its publisher. */
   readonly playWaitMs: number;
   /** From a client's connection, or its last request, to the end of a request's headers. */
@@ -41,7 +41,7 @@ export interface HttpProxyOptions {
 /** The limits where nobody asks for others. */
 export const httpDefaults: HttpProxyOptions = {
   byStream: true,
-  vhosts: null,
+  vhosts: new Set(),
   playWaitMs: 15_000,
   headersTimeoutMs: 5_000,
   connectTimeoutMs: 1_000,

@@ -12,7 +12,7 @@ export interface HttpRoute {
 }
 
 /** Reads a request target (`/live/s.flv?vhost=v`) on a host (the Host header). Null where it is no stream's. */
-export function routeOf(target: string, host: string, vhosts: ReadonlySet<string> | null): HttpRoute | null {
+export function routeOf(target: string, host: string, vhosts: ReadonlySet<string>): HttpRoute | null {
   const local = target.replace(/^https?:\/\/[^/]*/i, ""); // a proxy's absolute form
   const mark = local.indexOf("?");
   const path = mark < 0 ? local : local.slice(0, mark);
@@ -28,7 +28,7 @@ export function routeOf(target: string, host: string, vhosts: ReadonlySet<string
   return keys.length === 0 ? null : { keys, isLive: kind !== "m3u8" && segment === null };
 }
 
-function keyOf(host: string, name: string, query: string, vhosts: ReadonlySet<string> | null): string[] {
+function keyOf(host: string, name: string, query: string, vhosts: ReadonlySet<string>): string[] {
   try {
     const path = decodeURIComponent(name);
     const at = path.lastIndexOf("/");

@@ -1,6 +1,5 @@
 // What stream routing needs to know of the servers: which one has a stream or shall get it, and how to count what goes
 // there. Only the shapes; rtmp-places.ts is the usual chooser, and Backends keeps the accounts.
-import { isIP } from "node:net";
 import type { Endpoint } from "../conf/config.js";
 import type { StreamRequest } from "../codec/rtmp/url.js";
 
@@ -56,11 +55,9 @@ export interface Accounts {
 const defaultVhost = "__defaultVhost__";
 
 /**
- * The name under which all proxies know a stream; its query is no part of it, and case counts. A host that is an address or
- * a single word (`localhost`) is the default vhost; any other counts as it is written, because which vhosts a server has is
- * the server's own knowledge. `vhosts` names those that are known: then every other is the default one.
+ * The name under which all proxies know a stream; its query is no part of it, and case counts. `vhosts` are the names that
+ * the servers tell apart; every other is the default one, however a client spells it.
  */
-export function streamKey({ vhost, app, stream }: StreamRequest, vhosts: ReadonlySet<string> | null = null): string {
-  const isNamed = vhosts === null ? vhost.includes(".") && isIP(vhost) === 0 : vhosts.has(vhost);
-  return `${isNamed ? vhost : defaultVhost}/${app}/${stream}`;
+export function streamKey({ vhost, app, stream }: StreamRequest, vhosts: ReadonlySet<string>): string {
+  return `${vhosts.has(vhost) ? vhost : defaultVhost}/${app}/${stream}`;
 }

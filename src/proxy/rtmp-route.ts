@@ -52,8 +52,8 @@ export interface RouteOptions {
   readonly idleMs: number | null;
   /** Longest life of a connection from its stream's beginning on; null: no limit. */
   readonly totalMs: number | null;
-  /** The vhosts that the servers know, where that is known: see `streamKey`. */
-  readonly vhosts: ReadonlySet<string> | null;
+  /** The vhosts that the servers tell apart: see `streamKey`. */
+  readonly vhosts: ReadonlySet<string>;
   /** How a server is told, before the handshake, who the client is; null: not at all. */
   readonly preface: PrefaceForm | null;
 }

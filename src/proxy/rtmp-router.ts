@@ -18,7 +18,7 @@ export const routeDefaults: RouteOptions = {
   playWaitMs: 15_000,
   idleMs: null,
   totalMs: null,
-  vhosts: null,
+  vhosts: new Set(),
   preface: null,
 };
 

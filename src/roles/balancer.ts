@@ -108,14 +108,14 @@ export class Balancer {
     const { dolphin } = this.setup.config;
     const { playWaitMs } = dolphin.balance;
     const tellsPort = !isForeign(dolphin) && prefaceFor(dolphin, "http") !== null;
-    const options = { ...httpDefaults, playWaitMs, vhosts: this.vhosts(), tellsPort };
+    const options = { ...httpDefaults, playWaitMs, vhosts: new Set(this.setup.vhosts), tellsPort };
     return new HttpProxy({ chooser: this.places, servers: this.backends, log: this.log, options, trusted: this.trusted() });
   }
 
   private rtmpRouter(): Acceptor {
     const { dolphin } = this.setup.config;
     const { playWaitMs } = dolphin.balance;
-    const options = { ...routeDefaults, playWaitMs, idleMs, vhosts: this.vhosts(), preface: prefaceFor(dolphin, "rtmp") };
+    const options = { ...routeDefaults, playWaitMs, idleMs, vhosts: new Set(this.setup.vhosts), preface: prefaceFor(dolphin, "rtmp") };
     return new RtmpRouter({ chooser: this.places, accounts: this.backends, pump: this.pump, log: this.log, options }, this.trusted());
   }
 
@@ -123,12 +123,6 @@ export class Balancer {
     const preface = prefaceFor(this.setup.config.dolphin, service);
     const options = { service, preface, trusted: this.trusted(), idleMs, totalMs: null };
     return new TcpProxy(options, this.backends, this.pump, this.log);
-  }
-
-  /** The vhosts of the file, which are those of the servers; every other name is the default one. */
-  private vhosts(): ReadonlySet<string> {
-    const served = this.setup.config.vhosts.filter(({ enabled }) => enabled);
-    return new Set(served.map(({ name }) => name));
   }
 
   private trusted(): TrustedNetworks | null {

@@ -10,7 +10,7 @@ import { parse, type Directive } from "../conf/parser.js";
 import type { ProxySetup } from "../ipc/balance.js";
 import type { FromChild, Listener, ToChild } from "../ipc/messages.js";
 import { OrphanGuard } from "../master/orphan-guard.js";
-import { countServers, planB, routingOf } from "../master/plan-b.js";
+import { countServers, planB, routingOf, vhostsOf } from "../master/plan-b.js";
 import type { ProcessSpec } from "../master/plan.js";
 import { Pool } from "../master/pool.js";
 import { processSpawner } from "../master/process-spawner.js";
@@ -41,13 +41,19 @@ export class PlanB {
   private readonly config: Config;
   private readonly options: PlanBOptions;
   private readonly software: Software;
+  private readonly vhosts: readonly string[];
   private readonly pool: Pool;
   private readonly guard: OrphanGuard;
 
-  private constructor(config: Config, options: PlanBOptions, software: Software, specs: readonly ProcessSpec[]) {
+  private constructor(
+    config: Config,
+    options: PlanBOptions,
+    { software, vhosts, specs }: Pick<PlanB, "specs"> & { software: Software; vhosts: readonly string[] },
+  ) {
     this.config = config;
     this.options = options;
     this.software = software;
+    this.vhosts = vhosts;
     this.specs = specs;
     const { maxServerConnections } = config.dolphin.balance;
     this.pool = new Pool({ ...options, specs, maxServerConnections, epochMs: () => Date.now() });
@@ -71,7 +77,7 @@ export class PlanB {
       slots,
       programFor: (slot) => (software.kind === "builtin" || facts === null ? null : programFor(software, slot, facts)),
     });
-    return new PlanB(config, options, software, specs);
+    return new PlanB(config, options, { software, vhosts: vhostsOf(config, software.kind, facts?.srsFile ?? []), specs });
   }
 
   /** The spawner of foreign servers. */
@@ -86,7 +92,7 @@ export class PlanB {
 
   proxySetup(spec: ProcessSpec, listeners: readonly Listener[]): ProxySetup {
     const { name, config, maxConnections } = spec;
-    return { name, config, listeners, maxConnections, routing: routingOf(config) };
+    return { name, config, listeners, maxConnections, routing: routingOf(config), vhosts: this.vhosts };
   }
 
   changed(change: Change): void {

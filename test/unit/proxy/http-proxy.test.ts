@@ -209,7 +209,7 @@ test("http: a long answer passes as it comes, and a slow reader holds the server
 
 test("http: streams go where they are published, segments of a playlist with them, and the rest by the policy", async (t) => {
   const [one, two] = [await startBackend(t, "one", echo("one")), await startBackend(t, "two", echo("two"))];
-  const rig = await startProxy(t, [one.target, two.target]);
+  const rig = await startProxy(t, [one.target, two.target], { vhosts: new Set(["v.example.com"]) });
   rig.chooser.leases.set("__defaultVhost__/live/s", "two");
   rig.chooser.leases.set("__defaultVhost__/live/s-2", "one");
   rig.chooser.leases.set("v.example.com/live/s", "one");

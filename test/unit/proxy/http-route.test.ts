@@ -13,6 +13,7 @@ const rows: readonly {
   { target: "/live/s.flv?token=1&k=2", keys: ["__defaultVhost__/live/s"] },
   { target: "/live/s.flv", host: "a.example.com:8080", keys: ["a.example.com/live/s"] },
   { target: "/live/s.flv?vhost=b.example.com", host: "a.example.com", keys: ["b.example.com/live/s"] },
+  { target: "/live/s.flv", host: "c.example.com", keys: ["__defaultVhost__/live/s"] },
   { target: "/live/sub/s.ts", host: "[::1]:80", keys: ["__defaultVhost__/live/sub/s"] },
   { target: "/live/s-12.ts", keys: ["__defaultVhost__/live/s", "__defaultVhost__/live/s-12"], isLive: false },
   { target: "/live/s-12.flv", keys: ["__defaultVhost__/live/s-12"] },
@@ -28,7 +29,7 @@ const rows: readonly {
 
 for (const { target, host = "127.0.0.1", keys, isLive = true } of rows) {
   test(`http: ${target} on ${host} is ${keys?.join(" or ") ?? "no stream's"}`, () => {
-    assert.deepEqual(routeOf(target, host, null), keys === null ? null : { keys, isLive });
+    assert.deepEqual(routeOf(target, host, new Set(["a.example.com", "b.example.com"])), keys === null ? null : { keys, isLive });
   });
 }
 

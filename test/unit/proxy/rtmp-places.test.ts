@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { BackendState, Lease } from "../../../src/ipc/balance.js";
+import { resolveStream } from "../../../src/codec/rtmp/url.js";
+import { routeOf } from "../../../src/proxy/http-route.js";
 import { streamKey, type Question } from "../../../src/proxy/rtmp-chooser.js";
 import { RtmpPlaces, type LeaseWord } from "../../../src/proxy/rtmp-places.js";
 
@@ -149,18 +151,6 @@ test("places: a player whose server failed is not kept waiting again", async () 
   assert.equal(choice?.target.name, "two");
 });
 
-test("places: hosts that cannot be vhosts are the default one, others count as they are written", () => {
-  const of = (vhost: string, vhosts: ReadonlySet<string> | null = null): string =>
-    streamKey({ vhost, app: "live", stream: "S", params: "?token=1" }, vhosts);
-  for (const vhost of ["127.0.0.1", "::1", "localhost", "__defaultVhost__"]) assert.equal(of(vhost), "__defaultVhost__/live/S");
-  assert.equal(of("a.example.com"), "a.example.com/live/S");
-  const known = new Set(["a.example.com", "plain"]);
-  assert.deepEqual(
-    [of("a.example.com", known), of("b.example.com", known), of("plain", known)],
-    ["a.example.com/live/S", "__defaultVhost__/live/S", "plain/live/S"],
-  );
-});
-
 test("places: another server could be asked while one is untried, and the stream is not where it was sent", async (t) => {
   useFakeTime(t);
   const { places, leases } = world();
@@ -185,3 +175,32 @@ test("places: a publisher's own lease keeps it with no server, another's does", 
     assert.equal((await choice)?.hasOther(), !isPublished);
   }
 });
+
+/** Every way to say `live/s` of a vhost: as a player's URL has it, or an encoder's two fields. */
+const spellings = (vhost: string): [tcUrl: string, stream: string][] => [
+  [`rtmp://${vhost}/live`, "s"],
+  [`rtmp://${vhost}:1935/live`, "s?token=1"],
+  [`rtmp://10.0.0.1/live?vhost=${vhost}`, "s"],
+  [`rtmp://10.0.0.1/live`, `s?vhost=${vhost}`],
+  [`rtmp://10.0.0.1/live`, `s?token=1&vhost=${vhost}`],
+  [`rtmp://10.0.0.1/live?domain=${vhost}`, "s?token=1"],
+  [`rtmp://10.0.0.1/live...vhost...${vhost}`, "s"],
+  [`rtmp://other.example.com/live?vhost=${vhost}`, "s"],
+];
+
+for (const { software, vhosts, names } of [
+  { software: "an srs with a.com", vhosts: ["a.com", "__defaultVhost__"], names: { "a.com": "a.com", "b.com": "__defaultVhost__" } },
+  { software: "an srs with a.com alone", vhosts: ["a.com"], names: { "a.com": "a.com" } },
+  { software: "an nginx", vhosts: [], names: { "a.com": "__defaultVhost__", "b.com": "__defaultVhost__", localhost: "__defaultVhost__" } },
+  { software: "a server with a vhost of one word", vhosts: ["plain"], names: { plain: "plain", "10.0.0.1": "__defaultVhost__" } },
+] as const) {
+  test(`places: a stream behind ${software} has one name, however publisher and player spell it`, () => {
+    const known = new Set<string>(vhosts);
+    for (const [vhost, wanted] of Object.entries(names)) {
+      const keys = spellings(vhost).map(([tcUrl, stream]) => streamKey(resolveStream(tcUrl, "live", stream), known));
+      const paths = ["/live/s.flv", "/live/s.flv?token=1"].map((path) => routeOf(path, `${vhost}:8080`, known)?.keys);
+      const asked = [...paths, routeOf(`/live/s.flv?vhost=${vhost}`, "10.0.0.1", known)?.keys];
+      assert.deepEqual(new Set([...keys, ...asked.flat()]), new Set([`${wanted}/live/s`]), vhost);
+    }
+  });
+}
