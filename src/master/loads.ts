@@ -11,6 +11,9 @@ export interface Load {
   readonly bytesOut: number;
 }
 
+/** What one proxy carries to one server. */
+export type CarriedBy = Carried & { readonly proxy: string };
+
 interface Told {
   readonly atMs: number;
   readonly carried: Carried;
@@ -28,6 +31,11 @@ export class Loads {
       proxy,
       new Map(carried.map((one) => [one.backend, { atMs: nowMs, carried: one, bytesPerSecond: rate(before, one, nowMs) }])),
     );
+  }
+
+  /** What each proxy that lives now has told last. */
+  list(): CarriedBy[] {
+    return Array.from(this.told, ([proxy, told]) => Array.from(told.values(), ({ carried }) => ({ proxy, ...carried }))).flat();
   }
 
   /** The connections of a proxy ended with it. */

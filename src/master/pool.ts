@@ -11,7 +11,7 @@ import type { Log } from "../base/log.js";
 import type { BackendState, Lease } from "../ipc/balance.js";
 import type { FromChild, ToChild } from "../ipc/messages.js";
 import { LeaseBook } from "./lease-book.js";
-import { Loads } from "./loads.js";
+import { Loads, type CarriedBy } from "./loads.js";
 import type { ProcessSpec } from "./plan.js";
 import { maxMisses, Prober, type Probes } from "./prober.js";
 import type { Change, Timers } from "./supervisor.js";
@@ -94,6 +94,11 @@ export class Pool {
       const { maxServerConnections } = this.options;
       return { name, rtmp, http, isUp, isDraining, upSinceMs, weight, maxConnections: maxServerConnections, connections, bytesPerSecond };
     });
+  }
+
+  /** What each proxy carries to each server, as of its last heartbeat. */
+  carried(): CarriedBy[] {
+    return this.loads.list();
   }
 
   listLeases(): Lease[] {

@@ -5,6 +5,7 @@ import type { PolicyName } from "../conf/config.js";
 import type { BackendState, Lease } from "../ipc/balance.js";
 import type { Listener, StreamReport } from "../ipc/messages.js";
 import type { ChildState } from "./child.js";
+import type { CarriedBy } from "./loads.js";
 import type { ProcessSpec } from "./plan.js";
 
 export interface ProcessStatus {
@@ -74,6 +75,8 @@ export interface BalanceStatus {
   /** `builtin`, `srs 7.0.18`, or the words of the command. */
   readonly software: string;
   readonly servers: readonly BackendState[];
+  /** What each proxy carries to each server now, and in total since the proxy started: exact, as of its last heartbeat. */
+  readonly carried: readonly CarriedBy[];
   /** Which stream is published where. */
   readonly leases: readonly Lease[];
 }

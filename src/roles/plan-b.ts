@@ -119,8 +119,8 @@ export class PlanB {
 
   status(): BalanceStatus {
     const { policy } = this.config.dolphin.balance;
-    const [servers, leases] = [this.pool.backends(), this.pool.listLeases()];
-    return { policy, routing: routingOf(this.config), software: nameOf(this.software), servers, leases };
+    const [servers, carried, leases] = [this.pool.backends(), this.pool.carried(), this.pool.listLeases()];
+    return { policy, routing: routingOf(this.config), software: nameOf(this.software), servers, carried, leases };
   }
 
   /** Stops asking; the guard kills what should be gone by now, and the scratch folders go. */

@@ -21,6 +21,19 @@ test("loads: what all proxies carry is added up, both directions together", () =
   assert.equal(loads.of("server-2").connections, 1);
 });
 
+test("loads: what each proxy said last of each server is told as it is", () => {
+  const loads = new Loads();
+  loads.heard("proxy-1", [carried("server-1", 2, 0, 0), carried("server-2", 1, 7, 0)], 0);
+  loads.heard("proxy-2", [carried("server-1", 3, 0, 9)], 0);
+  loads.heard("proxy-1", [carried("server-1", 4, 1, 2)], 1000);
+  loads.heard("proxy-3", [carried("server-1", 1, 1, 1)], 1000);
+  loads.proxyGone("proxy-3");
+  assert.deepEqual(loads.list(), [
+    { proxy: "proxy-1", ...carried("server-1", 4, 1, 2) },
+    { proxy: "proxy-2", ...carried("server-1", 3, 0, 9) },
+  ]);
+});
+
 test("loads: a proxy that is gone carries nothing, and a server that nobody named neither", () => {
   const loads = new Loads();
   loads.heard("proxy-1", [carried("server-1", 2, 5, 5)], 0);

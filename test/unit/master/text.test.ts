@@ -105,7 +105,7 @@ describe("text of plan b", () => {
     const second = { ...state, name: "server-2", isUp: false, isDraining: true, maxConnections: 100 };
     const text = statusText({
       ...box,
-      balance: { policy: "least", routing: "stream", software: "srs 7.0.18", servers: [state, second], leases: [lease] },
+      balance: { policy: "least", routing: "stream", software: "srs 7.0.18", servers: [state, second], carried: [], leases: [lease] },
     });
     assert.match(text, /2 servers \(srs 7\.0\.18\), least, routing by stream/);
     assert.match(text, /server-1 +127\.0\.0\.1:1936 +- +up +1 +3 +1\.00/);
@@ -114,7 +114,7 @@ describe("text of plan b", () => {
   });
 
   it("says so when nobody publishes", () => {
-    const balance = { policy: "fill", routing: "connection", software: "builtin", servers: [state], leases: [] } as const;
+    const balance = { policy: "fill", routing: "connection", software: "builtin", servers: [state], carried: [], leases: [] } as const;
     assert.match(statusText({ ...box, balance }), /no publishers/);
   });
 
