@@ -226,4 +226,16 @@ export const rootPlaces = {
   tencentcloud_apm: {
     enabled: [onOff, "off", notYet, live, "Send traces."],
   },
+  threads: {
+    interval: [decimal("s"), "5", harmless, live, "How often threads are looked after."],
+  },
+  circuit_breaker: {
+    enabled: [onOff, "on", harmless, live, "Shed load."],
+    high_threshold: [whole("count"), "90", harmless, live, "CPU in percent that is high."],
+    high_pulse: [whole("s"), "2", harmless, live, "How long it must be high."],
+    critical_threshold: [whole("count"), "95", harmless, live, "CPU in percent that is critical."],
+    critical_pulse: [whole("s"), "1", harmless, live, "How long it must be critical."],
+    dying_threshold: [whole("count"), "99", harmless, live, "CPU in percent at which everything is shed."],
+    dying_pulse: [whole("s"), "5", harmless, live, "How long it must be so."],
+  },
 } as const satisfies WrittenPlaces;

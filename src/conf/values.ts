@@ -18,6 +18,8 @@ export interface Reading {
   readonly problems: readonly Problem[];
 }
 
+type NumberType = Omit<ValueType & { kind: "number" }, "kind">;
+
 /** Tells of a value that is replaced; `isUsable`: enough of it could be read, so that even a strict row accepts it. */
 type Report = (message: string, replacement: string, isUsable?: boolean) => void;
 
@@ -73,16 +75,20 @@ function readOnOff(text: string, isOnByDefault: boolean, report: Report): boolea
   return isOn;
 }
 
+/** A number in words, such as `whole number of bytes from 128 to 65536`. */
+export function numberForm({ unit, min, max, isWhole }: NumberType): string {
+  const range = max === anyNumber ? `from ${min} up` : `from ${min} to ${max}`;
+  return `${isWhole ? "whole number" : "number"}${unitNames[unit]} ${range}`;
+}
+
 /** The number that the text begins with, as C's atoi and atof read it, brought into the range. */
-function readNumber(text: string, type: Omit<ValueType & { kind: "number" }, "kind">, report: Report): number {
+function readNumber(text: string, type: NumberType, report: Report): number {
   const { unit, min, max, isWhole } = type;
   const digits = (isWhole ? /^[+-]?[0-9]+/ : /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)/).exec(text)?.[0];
   const read = Number(digits ?? "0");
   const used = Math.min(Math.max(read, min), max);
   if (digits !== text || used !== read) {
-    const range = max === anyNumber ? `from ${min} up` : `from ${min} to ${max}`;
-    const number = `${isWhole ? "whole number" : "number"}${unitNames[unit]}`;
-    report(`${shorten(text)} is not a ${number} ${range}`, `${used} is used`, digits !== undefined && used === read);
+    report(`${shorten(text)} is not a ${numberForm(type)}`, `${used} is used`, digits !== undefined && used === read);
   }
   return unit === "s" ? Math.round(used * 1000) : used;
 }
