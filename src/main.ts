@@ -7,13 +7,14 @@ import { exitCodes } from "./roles/exit-codes.js";
 import { addConf } from "./verbs/conf.js";
 import { addDrain, addUndrain } from "./verbs/drain.js";
 import { addExplain } from "./verbs/explain.js";
+import { addReload, addRestart } from "./verbs/reload.js";
 import { addStart, start } from "./verbs/start.js";
 import { addStatus } from "./verbs/status.js";
 import { refuse, testConf } from "./verbs/test-conf.js";
 import { complain, type AddVerb } from "./verbs/verb.js";
 
 /** In the order of the help. */
-const verbs: readonly AddVerb[] = [addStatus, addExplain, addDrain, addUndrain, addConf];
+const verbs: readonly AddVerb[] = [addStatus, addReload, addRestart, addExplain, addDrain, addUndrain, addConf];
 
 const examples = `
 Examples:
@@ -23,6 +24,8 @@ Examples:
   dolphin -c conf/edge.conf                  what the file says, in SRS's words; flags win over it
   dolphin --server objs/srs -c conf/srs.conf proxies before an unmodified srs for each core (plan b)
   dolphin status                             from another terminal: processes and streams
+  dolphin reload                             read the configuration again, and tell what changed or why nothing did
+  dolphin restart                            replace the processes that serve one by one; nobody is disconnected
   dolphin explain live/livestream            which server has a stream, or would get it, and why (plan b)
   dolphin drain server-2                     no new connections for a server (plan b)
   dolphin conf > my.conf                     a file to start from
@@ -34,7 +37,8 @@ Publish and watch:
 
 Flags of SRS: -c FILE, -t, -v, -g, -h, -p and -x, alone or clustered (-tc FILE), with SRS's answers.
 
-Signals: TERM, INT and QUIT stop within a bound, the second one at once.
+Signals: TERM and INT stop within a bound, a second one at once; QUIT waits until everybody has left; HUP reloads,
+USR1 opens the log anew, USR2 replaces the processes that serve one by one.
 Exit codes: 0 stopped, 64 usage, 69 nobody to ask, 70 internal, 71 cannot fork, 73 cannot make the pid file or control
 socket, 75 gave up (try again), 77 no permission for the port, 78 configuration, 98 address in use.`;
 

@@ -9,6 +9,7 @@ export const errorCodes = [
   "CONF_FILE",
   "CONF_NOT_SERVED",
   "CONF_PLACE",
+  "CONF_RELOAD",
   "CONF_RENAMED",
   "CONF_SYNTAX",
   "CONF_UNKNOWN",

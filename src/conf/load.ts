@@ -10,6 +10,7 @@ import { defaultConf } from "./default-conf.js";
 import { applyEnvironment, emptyConf, type Environment } from "./environment.js";
 import { deepFreeze } from "./freeze.js";
 import { type Directive, parse, type ReadFile } from "./parser.js";
+import { treeInForce } from "./in-force.js";
 import { errorAt, type Problem, sortProblems } from "./problem.js";
 import { rewrite } from "./rewrites.js";
 import { rootBlock } from "./tree.js";
@@ -38,6 +39,7 @@ export interface Loaded {
   readonly directives: readonly Directive[];
   /** In the order of the text. */
   readonly problems: readonly Problem[];
+  readonly isContainer: boolean;
 }
 
 /**
@@ -63,8 +65,8 @@ export function loadConfig(source: ConfSource): Loaded {
   const rewritten = rewrite(parsed.directives);
   const { directives, problems: ofVariables } = applyEnvironment(rewritten.directives, env);
   const problems = sortProblems([...rewritten.problems, ...ofVariables, ...check(directives, name)]);
-  if (problems.some((problem) => problem.severity === "error")) return { config: null, directives, problems };
-  return { config: deepFreeze(build(rootBlock(directives), { file, isContainer })), directives, problems };
+  if (problems.some((problem) => problem.severity === "error")) return { config: null, directives, problems, isContainer };
+  return { config: deepFreeze(build(rootBlock(directives), { file, isContainer })), directives, problems, isContainer };
 }
 
 /** The configuration of a bare `dolphin`, without a file and an environment. */
@@ -74,8 +76,22 @@ export function defaultConfig(): Config {
   return config;
 }
 
+/**
+ * What a box that runs under `running` can run under when its file says `wanted`, which must hold no error: everything but what
+ * needs a restart.
+ */
+export function loadInForce(running: Loaded, wanted: Loaded): Loaded {
+  if (wanted.config === null) return wanted;
+  const directives = treeInForce(running.directives, wanted.directives);
+  return {
+    ...wanted,
+    directives,
+    config: deepFreeze(build(rootBlock(directives), { file: wanted.config.file, isContainer: wanted.isContainer })),
+  };
+}
+
 function refused(problems: readonly Problem[]): Loaded {
-  return { config: null, directives: [], problems: sortProblems(problems) };
+  return { config: null, directives: [], problems: sortProblems(problems), isContainer: false };
 }
 
 function readText(path: string): string {

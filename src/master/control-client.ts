@@ -1,10 +1,12 @@
 // Asks a running instance over its control socket, and finds out which instances run.
 import { request } from "node:http";
 import { DolphinError, errnoOf, messageOf } from "../base/errors.js";
-import type { BoxStatus, Explanation } from "./status.js";
+import type { BoxStatus, Explanation, Reloaded } from "./status.js";
 
 /** An instance asked takes a second at most to hear its children, and a little to look at their CPU. */
 const answerTimeoutMs = 5000;
+/** New processes have to start, and those that cannot are given up, before there is an answer. */
+const changeTimeoutMs = 300_000;
 
 /** Throws CHILD_START when nobody answers on the socket, or something that is no dolphin. */
 export async function fetchStatus(path: string): Promise<BoxStatus> {
@@ -21,10 +23,20 @@ export async function drain(path: string, server: string, isDraining: boolean): 
   await ask(path, "POST", `/${isDraining ? "drain" : "undrain"}/${encodeURIComponent(server)}`);
 }
 
-function ask(socketPath: string, method: "GET" | "POST", path: string): Promise<unknown> {
+/** Has the box read its configuration again. Resolves when that is done. Throws CHILD_START when there is no answer. */
+export async function reload(path: string): Promise<Reloaded> {
+  return (await ask(path, "POST", "/reload", changeTimeoutMs)) as Reloaded;
+}
+
+/** Has the box replace the processes that serve, one by one. Resolves when that is done. Throws CHILD_START when there is no answer. */
+export async function restart(path: string): Promise<Reloaded> {
+  return (await ask(path, "POST", "/restart", changeTimeoutMs)) as Reloaded;
+}
+
+function ask(socketPath: string, method: "GET" | "POST", path: string, timeout = answerTimeoutMs): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const fail = (why: string, cause?: unknown): void => reject(new DolphinError("CHILD_START", `${socketPath}: ${why}`, { cause }));
-    const asked = request({ socketPath, method, path, agent: false, timeout: answerTimeoutMs }, (response) => {
+    const asked = request({ socketPath, method, path, agent: false, timeout }, (response) => {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));
       response.once("error", (error) => fail(messageOf(error), error));

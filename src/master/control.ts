@@ -1,11 +1,11 @@
-// The control socket: HTTP over a Unix socket that only this user can open. It answers `GET /status`, and on
-// plan b `GET /explain/KEY`, `POST /drain/SERVER` and `POST /undrain/SERVER`; who asks is control-client.ts.
+// The control socket: HTTP over a Unix socket that only this user can open. It answers `GET /status`, `POST /reload` and
+// `POST /restart`, and on plan b `GET /explain/KEY`, `POST /drain/SERVER` and `POST /undrain/SERVER`; who asks is control-client.ts.
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect } from "node:net";
 import { DolphinError, errnoOf, messageOf } from "../base/errors.js";
 import { prepareControlFolder } from "./control-path.js";
-import type { BoxStatus, Explanation } from "./status.js";
+import type { BoxStatus, Explanation, Reloaded } from "./status.js";
 
 /** What can be asked of a running box. */
 export interface ControlAnswers {
@@ -14,6 +14,9 @@ export interface ControlAnswers {
   explain(key: string): Explanation | null;
   /** False: there is no such server. */
   drain(server: string, isDraining: boolean): boolean;
+  /** Resolves when it is done. */
+  reload(): Promise<Reloaded>;
+  restart(): Promise<Reloaded>;
 }
 
 /** A listening control socket. Close it once; its file is removed. */
@@ -39,7 +42,8 @@ export class Control {
         response.writeHead(code, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
       };
       const question = readQuestion(request.url ?? "");
-      if (question === null) reply(404, { error: "there is only /status, /explain/KEY, /drain/SERVER and /undrain/SERVER" });
+      if (question === null)
+        reply(404, { error: "there is only /status, /reload, /restart, /explain/KEY, /drain/SERVER and /undrain/SERVER" });
       else if (request.method !== question.method) reply(405, { error: `only ${question.method} is served` });
       else
         answerTo(answers, question).then(
@@ -76,9 +80,9 @@ export class Control {
 }
 
 interface Question {
-  readonly verb: "status" | "explain" | "drain" | "undrain";
+  readonly verb: "status" | "reload" | "restart" | "explain" | "drain" | "undrain";
   readonly method: "GET" | "POST";
-  /** Of a stream or a server; empty for `status`. */
+  /** Of a stream or a server; empty for what is about the whole box. */
   readonly name: string;
 }
 
@@ -86,6 +90,7 @@ function readQuestion(url: string): Question | null {
   const [, verb = "", text = ""] = /^\/([a-z]+)(?:\/(.+))?$/.exec(url) ?? [];
   const name = decoded(text);
   if (verb === "status" && text === "") return { verb, method: "GET", name: "" };
+  if ((verb === "reload" || verb === "restart") && text === "") return { verb, method: "POST", name: "" };
   if (name === null || name === "") return null;
   if (verb === "explain") return { verb, method: "GET", name };
   return verb === "drain" || verb === "undrain" ? { verb, method: "POST", name } : null;
@@ -100,7 +105,7 @@ function decoded(text: string): string | null {
 }
 
 async function answerTo(answers: ControlAnswers, { verb, name }: Question): Promise<[code: number, body: unknown]> {
-  if (verb === "status") return [200, await answers.status()];
+  if (verb === "status" || verb === "reload" || verb === "restart") return [200, await answers[verb]()];
   if (verb === "explain") {
     const explanation = answers.explain(name);
     return explanation === null ? [409, { error: "only plan b chooses servers" }] : [200, explanation];

@@ -106,14 +106,14 @@ export class Directory {
 }
 
 /** A child as a member of the box. */
-export function memberOf({ spec, pid, child }: ChildView): Member {
+export function memberOf({ spec, pid, child, isLeaving }: ChildView): Member {
   const death = child.deaths.at(-1);
   return {
     name: spec.name,
     role: spec.duty === "proxy" ? "proxy" : "server",
     duty: spec.duty,
     pid,
-    state: child.state,
+    state: isLeaving && child.state === "up" ? "draining" : child.state,
     restarts: Math.max(0, child.starts - 1),
     lastDeath: death === undefined ? null : { cause: lastCause(child) ?? "", atMs: death.atMs },
     upAtMs: child.upAtMs,

@@ -20,6 +20,8 @@ const listenBacklog = 1024;
 
 interface Place {
   readonly protocol: Listener["protocol"];
+  /** As it was asked for. */
+  readonly wanted: Endpoint;
   readonly endpoint: Endpoint;
   /** The kept socket, or null while it is withdrawn or where there are no native sockets. */
   kept: number | null;
@@ -52,7 +54,7 @@ export class Listeners {
     // SO_REUSEPORT would share the port with another instance in silence: a plain listen finds out first.
     const endpoint = await probe(wanted);
     for (const slot of slots) {
-      const place: Place = { protocol, endpoint, kept: this.native?.listen(endpoint, listenBacklog) ?? null, given: null };
+      const place: Place = { protocol, wanted, endpoint, kept: this.native?.listen(endpoint, listenBacklog) ?? null, given: null };
       this.put(slot, place);
     }
     return endpoint;
@@ -67,8 +69,40 @@ export class Listeners {
     this.given.push(...fds);
     for (let turn = 0; turn < Math.max(fds.length, slots.length); turn++) {
       const given = fds[turn % fds.length] ?? null;
-      this.put(slots[turn % slots.length] ?? "", { protocol, endpoint, kept: given, given });
+      this.put(slots[turn % slots.length] ?? "", { protocol, wanted: endpoint, endpoint, kept: given, given });
     }
+  }
+
+  /**
+   * Takes an address for a slot that follows another, and returns it as `add` does. An address that both have is one socket for
+   * both: what waits in its queue is accepted by whoever comes first. Throws CHILD_LISTEN for a new address that cannot be had.
+   */
+  async inherit(protocol: Listener["protocol"], wanted: Endpoint, slot: string, from: string | null): Promise<Endpoint> {
+    const isSame = (place: Place): boolean =>
+      place.protocol === protocol && place.wanted.host === wanted.host && place.wanted.port === wanted.port;
+    const known = this.allPlaces().find(isSame);
+    const endpoint = known?.endpoint ?? (await probe(wanted));
+    const shared = (from === null ? [] : (this.places.get(from) ?? [])).filter(isSame);
+    // A socket that was given from outside is shared: another one on its address may not be had.
+    if (shared.length === 0 && known !== undefined && known.given !== null) shared.push(known);
+    if (shared.length === 0) {
+      shared.push({ protocol, wanted, endpoint, kept: this.native?.listen(endpoint, listenBacklog) ?? null, given: null });
+    }
+    for (const place of shared) this.put(slot, place);
+    return endpoint;
+  }
+
+  /** The addresses of a slot, in the order in which they were taken. */
+  addressesOf(slot: string): Pick<Listener, "protocol" | "endpoint">[] {
+    return (this.places.get(slot) ?? []).map(({ protocol, endpoint }) => ({ protocol, endpoint }));
+  }
+
+  /** A slot will not be filled again: its sockets are closed, but for those that another slot has inherited. */
+  forget(slot: string): void {
+    const places = this.places.get(slot) ?? [];
+    this.places.delete(slot);
+    const left = new Set(this.allPlaces());
+    for (const place of places) if (!left.has(place)) this.closeKept(place);
   }
 
   /** What the next child in the slot listens on; withdrawn sockets are made anew (throws CHILD_LISTEN). */
@@ -104,13 +138,7 @@ export class Listeners {
   /** Stops the kernel from giving connections to a slot that nobody serves. Those in its queue are reset. */
   withdraw(slot: string): void {
     this.reclaim(slot);
-    for (const place of this.places.get(slot) ?? []) {
-      const { kept, given } = place;
-      place.kept = null;
-      if (kept === null) continue;
-      if (given === null) this.native?.close(kept);
-      else if (!this.isKept(given)) this.native?.pause(given);
-    }
+    for (const place of this.places.get(slot) ?? []) this.closeKept(place);
   }
 
   /** Stops accepting for good; children that still listen are asked by others. */
@@ -126,6 +154,15 @@ export class Listeners {
       this.native?.close(fd);
     }
     for (const place of this.allPlaces()) place.kept = null;
+  }
+
+  /** One that was given from outside stays open for whoever comes after us. */
+  private closeKept(place: Place): void {
+    const { kept, given } = place;
+    place.kept = null;
+    if (kept === null) return;
+    if (given === null) this.native?.close(kept);
+    else if (!this.isKept(given)) this.native?.pause(given);
   }
 
   private put(slot: string, place: Place): void {

@@ -2,7 +2,7 @@
 // asks, the children are asked for their streams and the system for their CPU and memory.
 import type { FromChild, ServerStats, StreamReport } from "../ipc/messages.js";
 import { Directory, measureUsage, type Member } from "./directory.js";
-import { Reports } from "./reports.js";
+import { Questions } from "./questions.js";
 import type { BoxStatus } from "./status.js";
 import type { Timers } from "./supervisor.js";
 
@@ -24,24 +24,19 @@ export interface OverviewOptions {
 export class Overview {
   private readonly options: OverviewOptions;
   private readonly directory = new Directory();
-  private readonly reports: Reports;
+  private readonly questions: Questions<readonly StreamReport[]>;
+  /** One question is on its way for however many look at once. */
+  private round: Promise<void> | null = null;
 
   constructor(options: OverviewOptions) {
     this.options = options;
-    this.reports = new Reports({
-      timers: options.timers,
-      deadlineMs: reportDeadlineMs,
-      names: () => this.children().flatMap(({ name, state }) => (state === "up" ? [name] : [])),
-      ask: (name, id) => options.ask(name, id),
-      answered: (name, streams) => this.directory.reported(name, streams),
-      silent: (name) => this.directory.silent(name),
-    });
+    this.questions = new Questions(options.timers, reportDeadlineMs);
   }
 
   /** Takes what a child said; only heartbeats and reports tell anything here. */
   heard(name: string, message: FromChild): void {
     if (message.type === "heartbeat") this.beat(name, message.stats);
-    if (message.type === "reported") this.reports.answer(name, message.id, message.streams);
+    if (message.type === "reported") this.questions.answer(name, message.id, message.streams);
   }
 
   /** Takes the numbers of a process. */
@@ -52,13 +47,14 @@ export class Overview {
   /** A process is gone, and what it served with it. */
   gone(name: string): void {
     this.directory.gone(name);
-    this.reports.gone(name);
+    this.questions.gone(name);
   }
 
   /** Asks and looks around; takes about a second at most. */
   async look(): Promise<Pick<BoxStatus, "processes" | "streams">> {
     const pids = this.options.members().flatMap(({ pid }) => (pid === null ? [] : [pid]));
-    const [usage] = await Promise.all([measureUsage(pids, usageOverMs), this.reports.collect()]);
+    this.round ??= this.askChildren().finally(() => (this.round = null));
+    const [usage] = await Promise.all([measureUsage(pids, usageOverMs), this.round]);
     const members = this.options.members();
     const [master] = members;
     if (master !== undefined) this.directory.reported(master.name, this.options.ownStreams());
@@ -66,7 +62,11 @@ export class Overview {
     return { processes, streams: this.directory.streams(members) };
   }
 
-  private children(): readonly Member[] {
-    return this.options.members().slice(1);
+  private async askChildren(): Promise<void> {
+    const [, ...children] = this.options.members();
+    const names = children.flatMap(({ name, state }) => (state === "up" || state === "draining" ? [name] : []));
+    const { answers, silent } = await this.questions.ask(names, (name, id) => this.options.ask(name, id));
+    for (const [name, streams] of answers) this.directory.reported(name, streams);
+    for (const name of silent) this.directory.silent(name);
   }
 }

@@ -57,7 +57,8 @@ interface Server {
 export class Pool {
   private readonly options: PoolOptions;
   private readonly servers = new Map<string, Server>();
-  private readonly proxies: readonly string[];
+  /** Those that may be spoken to; proxies that are replaced come and go. */
+  private readonly proxies = new Set<string>();
   private readonly loads = new Loads();
   private readonly leases = new LeaseBook();
   private readonly prober: Prober;
@@ -66,10 +67,10 @@ export class Pool {
 
   constructor(options: PoolOptions) {
     this.options = options;
-    for (const { name, backend } of options.specs) {
+    for (const { name, duty, backend } of options.specs) {
+      if (duty === "proxy") this.proxies.add(name);
       if (backend !== undefined) this.servers.set(name, { name, backend, isUp: false, isDraining: false, upSinceMs: 0, heardAtMs: 0 });
     }
-    this.proxies = options.specs.flatMap(({ name, duty }) => (duty === "proxy" ? [name] : []));
     this.prober = new Prober({
       timers: options.timers,
       intervalMs: probeEveryMs,
@@ -117,6 +118,7 @@ export class Pool {
   /** A process of the box changed its state. */
   changed({ spec, child, from, ending }: Change): void {
     const { name, duty, backend } = spec;
+    if (duty === "proxy" && child.state === "starting") this.proxies.add(name);
     if (duty === "proxy" && ending !== null) this.proxyGone(name);
     if (backend === undefined) return;
     const isForeign = backend.program !== null;
@@ -151,6 +153,7 @@ export class Pool {
   }
 
   private proxyGone(name: string): void {
+    this.proxies.delete(name);
     this.loads.proxyGone(name);
     this.tellLeases([], this.leases.proxyGone(name));
     this.tellBackends();

@@ -1,27 +1,23 @@
 // Where signals become events: one handler for all of them, installed before anything else happens, so that no signal ends
 // the process by itself and SIGUSR1 never opens Node's inspector. What comes before somebody listens is kept for him.
 
-/** What a signal asks of the master. `stop` twice means at once. */
-export type SignalEvent = { readonly type: "stop" | "kill" | "ignored"; readonly signal: NodeJS.Signals };
-
-const stopSignals = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
-const otherSignals = ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
+/** The signals that the master takes. What each of them does is decided where they are listened to. */
+const masterSignals = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
+export type MasterSignal = (typeof masterSignals)[number];
 
 /** The signals of this process, from its construction until `close`. */
 export class Signals {
-  private readonly kept: SignalEvent[] = [];
-  private readonly handle = (signal: NodeJS.Signals): void => this.came(signal);
-  private listener: ((event: SignalEvent) => void) | null = null;
-  private hasStopped = false;
+  private readonly kept: MasterSignal[] = [];
+  private listener: ((signal: MasterSignal) => void) | null = null;
 
   constructor() {
-    for (const signal of [...stopSignals, ...otherSignals]) process.on(signal, this.handle);
+    for (const signal of masterSignals) process.on(signal, () => this.came(signal));
   }
 
   /** Hands over what came until now, in order, and from now on whatever comes. */
-  listen(listener: (event: SignalEvent) => void): void {
+  listen(listener: (signal: MasterSignal) => void): void {
     this.listener = listener;
-    for (const event of this.kept.splice(0)) listener(event);
+    for (const signal of this.kept.splice(0)) listener(signal);
   }
 
   /** Signals are still taken, so that a late one does not cut the end short, but nobody is told. */
@@ -29,16 +25,8 @@ export class Signals {
     this.listener = () => undefined;
   }
 
-  private came(signal: NodeJS.Signals): void {
-    const event = this.eventOf(signal);
-    if (this.listener === null) this.kept.push(event);
-    else this.listener(event);
-  }
-
-  private eventOf(signal: NodeJS.Signals): SignalEvent {
-    if (!(stopSignals as readonly string[]).includes(signal)) return { type: "ignored", signal };
-    const type = this.hasStopped ? "kill" : "stop";
-    this.hasStopped = true;
-    return { type, signal };
+  private came(signal: MasterSignal): void {
+    if (this.listener === null) this.kept.push(signal);
+    else this.listener(signal);
   }
 }

@@ -1,6 +1,7 @@
 // What `dolphin status` tells of a whole box: plain data that travels as JSON, and how the streams that each process sees
 // become one list. A stream comes into the box once, is passed to the origin and pulled by the edges that have
 // viewers for it, so several processes report it, each from where it stands.
+import type { ConfChange } from "../conf/changes.js";
 import type { PolicyName } from "../conf/config.js";
 import type { BackendState, Lease } from "../ipc/balance.js";
 import type { Listener, StreamReport } from "../ipc/messages.js";
@@ -15,7 +16,8 @@ export interface ProcessStatus {
   /** What it does for streams; null for a master that only supervises. */
   readonly duty: ProcessSpec["duty"] | null;
   readonly pid: number | null;
-  readonly state: ChildState;
+  /** `draining`: it takes nothing new, serves what it has, and then leaves. */
+  readonly state: ChildState | "draining";
   readonly restarts: number;
   readonly lastDeath: { readonly cause: string; readonly secondsAgo: number } | null;
   readonly upSeconds: number | null;
@@ -94,6 +96,15 @@ export interface Explanation {
   readonly decision: string | null;
   /** A sentence. */
   readonly why: string;
+}
+
+/** What came of a reload or a rolling restart. */
+export interface Reloaded {
+  /** `refused`: everything is as it was; of a restart, the processes that were replaced already stay. */
+  readonly outcome: "applied" | "unchanged" | "refused";
+  readonly changes: readonly ConfChange[];
+  /** Sentences: what is wrong, and of a configuration that was taken what it warns of. */
+  readonly problems: readonly string[];
 }
 
 /** The streams that one process reported. */

@@ -36,6 +36,8 @@ export interface ChildView {
   readonly spec: ProcessSpec;
   readonly pid: number | null;
   readonly child: Child;
+  /** It was let go and still serves what it has. */
+  readonly isLeaving: boolean;
 }
 
 export interface Change extends ChildView {
@@ -70,8 +72,15 @@ export interface SupervisorOptions {
 type Setup = ServerSetup | ProxySetup;
 
 interface Slot {
-  readonly spec: ProcessSpec;
+  spec: ProcessSpec;
   child: Child;
+  /** Told once, when the child serves (null) or why it does not. */
+  settle: ((problem: string | null) => void) | null;
+  /** It was added and has not served yet: when it dies it is not started again. */
+  isOnTrial: boolean;
+  /** It serves what it has and takes nothing new; it is forgotten when it has left. */
+  isLeaving: boolean;
+  forgetLeaving: () => void;
   changedAtMs: number;
   process: Running | null;
   lastPid: number | null;
@@ -88,32 +97,71 @@ const ownPauseMs = 1000;
 /** Keeps the children of a plan alive. Stopping it is `stop`, then `kill` for the impatient; `ended` follows. */
 export class Supervisor {
   private readonly options: SupervisorOptions;
+  private limits: ChildLimits;
   private readonly slots = new Map<string, Slot>();
   private stopReason: string | null = null;
+  private drainReason: string | null = null;
   private hasGivenUp = false;
   private hasEnded = false;
 
   constructor(options: SupervisorOptions) {
     this.options = options;
-    const changedAtMs = options.timers.nowMs();
-    for (const spec of options.specs) {
-      const idle = {
-        child: newborn,
-        changedAtMs,
-        process: null,
-        lastPid: null,
-        refusal: null,
-        setup: null,
-        saidHello: false,
-        forgetTimer: () => undefined,
-      };
-      this.slots.set(spec.name, { spec, ...idle });
-    }
+    this.limits = options.limits;
+    for (const spec of options.specs) this.open(spec, null);
   }
 
   /** Starts what waits for nothing; the others follow when what they wait for is ready. */
   start(): void {
     for (const slot of this.slots.values()) if (slot.spec.startsAfter === null) this.deliver(slot, { type: "start" });
+  }
+
+  /**
+   * Starts one more child. Resolves to null when it serves, or to the reason why it does not: then it is gone again, and was
+   * not tried twice. Its name must be new.
+   */
+  add(spec: ProcessSpec): Promise<string | null> {
+    if (this.stopReason !== null) return Promise.resolve("dolphin is stopping");
+    return new Promise((resolve) => this.deliver(this.open(spec, resolve), { type: "start" }));
+  }
+
+  /** From its next start on, a child is told what the new spec of its name says. */
+  update(spec: ProcessSpec): void {
+    const slot = this.slots.get(spec.name);
+    if (slot !== undefined) slot.spec = spec;
+  }
+
+  /** Ends a child and starts it again under a new spec of the same name. Resolves as `add`, but goes on trying. */
+  restart(spec: ProcessSpec): Promise<string | null> {
+    const slot = this.slots.get(spec.name);
+    if (slot === undefined || this.stopReason !== null) return Promise.resolve(`${spec.name} is not there`);
+    slot.spec = spec;
+    this.replace(slot, undefined);
+    return new Promise((resolve) => (slot.settle = resolve));
+  }
+
+  /**
+   * Lets a child go: it takes nothing new, serves what it has, and leaves by itself, after `timeoutMs` at the latest (null:
+   * however long it takes). A child that does not serve is stopped. It is forgotten when it is gone.
+   */
+  retire(name: string, reason: string, timeoutMs: number | null): void {
+    const slot = this.slots.get(name);
+    if (slot === undefined || slot.isLeaving) return;
+    slot.isLeaving = true;
+    if (slot.child.state !== "up" || !slot.saidHello) {
+      this.deliver(slot, { type: "stop" });
+      this.forgetWhenGone(slot);
+      return;
+    }
+    slot.child = { ...slot.child, wanted: false };
+    slot.process?.send({ type: "drain", reason });
+    if (timeoutMs !== null) slot.forgetLeaving = this.options.timers.after(timeoutMs, () => this.deliver(slot, { type: "stop" }));
+  }
+
+  /** Retires all who serve the public addresses, and stops the others when these have left; `ended` follows. */
+  drain(reason: string, timeoutMs: number | null): void {
+    this.drainReason ??= reason;
+    for (const { spec } of this.slots.values()) if (spec.isPublic) this.retire(spec.name, reason, timeoutMs);
+    this.stopWhenDrained();
   }
 
   /** Asks every child to leave; whoever does not in time is killed. A second call changes nothing. */
@@ -138,6 +186,18 @@ export class Supervisor {
     return true;
   }
 
+  /** Sends a signal to a child that runs; false when it does not. */
+  signal(name: string, signal: NodeJS.Signals): boolean {
+    const running = this.slots.get(name)?.process ?? null;
+    running?.kill(signal);
+    return running !== null;
+  }
+
+  /** From now on goes by other limits; timers that run keep theirs. */
+  setLimits(limits: ChildLimits): void {
+    this.limits = limits;
+  }
+
   /** Takes what was found out about a child that cannot say it: a foreign program does not know us. */
   tell(name: string, message: FromChild): void {
     const slot = this.slots.get(name);
@@ -154,11 +214,31 @@ export class Supervisor {
     return [...this.slots.values()].map(view);
   }
 
+  private open(spec: ProcessSpec, settle: Slot["settle"]): Slot {
+    const slot: Slot = {
+      spec,
+      child: newborn,
+      settle,
+      isOnTrial: settle !== null,
+      isLeaving: false,
+      forgetLeaving: () => undefined,
+      changedAtMs: this.options.timers.nowMs(),
+      process: null,
+      lastPid: null,
+      refusal: null,
+      setup: null,
+      saidHello: false,
+      forgetTimer: () => undefined,
+    };
+    this.slots.set(spec.name, slot);
+    return slot;
+  }
+
   private deliver(slot: Slot, event: ChildEvent): void {
-    const { limits, timers, events } = this.options;
+    const { timers, events } = this.options;
     const from = slot.child.state;
     const nowMs = timers.nowMs();
-    const { child, effect } = step(slot.child, event, nowMs, limits);
+    const { child, effect } = step(slot.child, event, nowMs, this.limits);
     slot.child = child;
     if (effect.type !== "none") this.arm(slot, effect);
     const problem = this.carryOut(slot, effect);
@@ -227,21 +307,21 @@ export class Supervisor {
   }
 
   private findHung(slot: Slot): void {
-    this.replace(slot, `hung: nothing heard for ${this.options.limits.heartbeatTimeoutMs / 1000} s`);
+    this.replace(slot, `hung: nothing heard for ${this.limits.heartbeatTimeoutMs / 1000} s`);
   }
 
-  private replace(slot: Slot, doom: string): void {
-    this.deliver(slot, { type: "stop", doom });
-    this.deliver(slot, { type: "start" });
+  private replace(slot: Slot, doom: string | undefined): void {
+    this.deliver(slot, doom === undefined ? { type: "stop" } : { type: "stop", doom });
+    if (!slot.isLeaving) this.deliver(slot, { type: "start" });
   }
 
   private received(slot: Slot, message: FromChild): void {
-    const { limits, events } = this.options;
+    const { events } = this.options;
     if (message.type === "hello") {
       slot.saidHello = true;
       if (slot.child.state === "starting" && slot.setup !== null) slot.process?.send(configure(slot.setup));
     }
-    if (slot.child.state === "up") this.arm(slot, { type: "serve", timeoutMs: limits.heartbeatTimeoutMs });
+    if (slot.child.state === "up") this.arm(slot, { type: "serve", timeoutMs: this.limits.heartbeatTimeoutMs });
     events.heard(view(slot), message);
     if (message.type === "refused") slot.refusal = message.message;
     if (message.type === "ready") this.deliver(slot, { type: "ready" });
@@ -251,6 +331,8 @@ export class Supervisor {
   private follow(slot: Slot, from: ChildState): void {
     const { state } = slot.child;
     if (state === from || this.hasEnded) return;
+    this.settle(slot, from);
+    this.forgetWhenGone(slot);
     if (state === "up" && this.stopReason === null) {
       for (const next of this.slots.values()) {
         if (next.spec.startsAfter === slot.spec.name && next.child.starts === 0) this.deliver(next, { type: "start" });
@@ -261,6 +343,34 @@ export class Supervisor {
       this.stop(`gave up: ${slot.spec.name}: ${lastCause(slot.child) ?? ""}`);
     }
     this.endWhenEmpty();
+  }
+
+  /** Whoever added or restarted a child learns how that went. */
+  private settle(slot: Slot, from: ChildState): void {
+    const { settle, child, isOnTrial } = slot;
+    if (settle === null || child.state === "starting" || child.state === "stopping") return;
+    if (from === "stopping" && child.state === "waiting") return; // between its end and its new start
+    slot.settle = null;
+    slot.isOnTrial = false;
+    if (child.state !== "up" && isOnTrial) {
+      slot.isLeaving = true;
+      this.deliver(slot, { type: "stop" });
+    }
+    settle(child.state === "up" ? null : (lastCause(child) ?? "it was stopped"));
+  }
+
+  /** A child that was let go, or that never came to serve after it was added, leaves no trace. */
+  private forgetWhenGone(slot: Slot): void {
+    const { state } = slot.child;
+    if (!slot.isLeaving || (state !== "down" && state !== "failed") || slot.process !== null) return;
+    slot.forgetTimer();
+    slot.forgetLeaving();
+    this.slots.delete(slot.spec.name);
+    this.stopWhenDrained();
+  }
+
+  private stopWhenDrained(): void {
+    if (this.drainReason !== null && ![...this.slots.values()].some(({ spec }) => spec.isPublic)) this.stop(this.drainReason);
   }
 
   private endWhenEmpty(): void {
@@ -274,7 +384,7 @@ export class Supervisor {
 /** Edges are worth nothing without their origin, and an origin nothing without an edge. */
 function isAnythingServed(slots: readonly Slot[]): boolean {
   const alive = (isPublic: boolean): boolean => {
-    const group = slots.filter(({ spec }) => spec.isPublic === isPublic);
+    const group = slots.filter(({ spec, isLeaving }) => spec.isPublic === isPublic && !isLeaving);
     return group.length === 0 || group.some(({ child }) => child.state !== "failed");
   };
   return alive(true) && alive(false);
@@ -284,6 +394,6 @@ function configure(setup: Setup): ToChild {
   return "routing" in setup ? { type: "configure-proxy", setup } : { type: "configure", setup };
 }
 
-function view({ spec, process, child }: Slot): ChildView {
-  return { spec, pid: process?.pid ?? null, child };
+function view({ spec, process, child, isLeaving }: Slot): ChildView {
+  return { spec, pid: process?.pid ?? null, child, isLeaving };
 }

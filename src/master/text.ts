@@ -5,7 +5,7 @@ import { printable } from "../base/printable.js";
 import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 import type { BackendState, Lease } from "../ipc/balance.js";
-import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, StreamStatus } from "./status.js";
+import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, Reloaded, StreamStatus } from "./status.js";
 
 /** What a started box tells: where to publish, where to watch, how to look at it and how to stop it. */
 export function welcome(box: Pick<BoxStatus, "version" | "pid" | "plan" | "workers" | "endpoints">): string {
@@ -46,6 +46,20 @@ function balanceText({ policy, routing, software, servers, leases }: BalanceStat
   const head = `${servers.length} servers (${software}), ${policy}, routing by ${routing}`;
   const where = leases.length === 0 ? "no publishers" : table(leaseColumns(nowMs), leases);
   return `${printable(head)}\n${table(backendColumns, servers)}\n\n${where}\n`;
+}
+
+/** What `dolphin reload` and `dolphin restart` print. */
+export function reloadedText({ outcome, changes, problems }: Reloaded): string {
+  const heads = {
+    applied: changes.length === 0 ? "done" : "applied",
+    unchanged: "nothing to do: the configuration says what is in force already",
+    refused: "refused: everything is as it was",
+  };
+  const lines = changes.map(({ path, from, to, reload }) => {
+    const isWaiting = outcome === "applied" && reload === "restart";
+    return `  ${path}: ${from ?? "(none)"} → ${to ?? "(none)"}${isWaiting ? "   (takes a restart of dolphin)" : ""}`;
+  });
+  return [heads[outcome], ...lines, ...problems.map((problem) => `  ${problem}`), ""].map(printable).join("\n");
 }
 
 /** What `dolphin explain` prints. */

@@ -2,16 +2,11 @@
 // is the one ordered place where signals and deaths become what the box does.
 //
 //   config ─► pid file ─► listening sockets ─► plan ─► control socket ─► origin ─► children ─► ready
-//   TERM ───► close listening sockets ─► children leave ─► origin closes ─► files removed ─► exit 0
-import { randomBytes } from "node:crypto";
-import { fileURLToPath } from "node:url";
+//   HUP ────► reloads.ts     USR2 ─► one by one replaced (crew.ts)     USR1 ─► logs anew     TERM, INT, QUIT ─► ending.ts
 import { messageOf } from "../base/errors.js";
-import { createLog, type Log } from "../base/log.js";
+import { createLog, reopenLog, type Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/config.js";
-import type { ProxySetup } from "../ipc/balance.js";
-import { noStats, type Listener, type ServerSetup } from "../ipc/messages.js";
-import type { ChildLimits } from "../master/child.js";
-import { clusterSpawner } from "../master/cluster-spawner.js";
+import { noStats } from "../ipc/messages.js";
 import { controlPath } from "../master/control-path.js";
 import { Control } from "../master/control.js";
 import { countCores } from "../master/cores.js";
@@ -24,23 +19,23 @@ import { readMaxOpenFiles } from "../master/open-files.js";
 import { Overview } from "../master/overview.js";
 import { PidFile } from "../master/pid-file.js";
 import { checkPlan } from "../master/plan-b.js";
-import { planProcesses, publicNames, type ProcessSpec } from "../master/plan.js";
+import { publicNames } from "../master/plan.js";
 import { serverIdOf } from "../master/server-id.js";
-import type { Signals } from "../master/signals.js";
+import type { MasterSignal, Signals } from "../master/signals.js";
 import { loopback } from "../master/slots.js";
-import type { BoxStatus } from "../master/status.js";
-import { Supervisor, type Change, type ChildView, type Timers } from "../master/supervisor.js";
-import { Server } from "../server/server.js";
+import type { BoxStatus, Reloaded } from "../master/status.js";
+import type { Change, ChildView, Timers } from "../master/supervisor.js";
 import { logCrashes } from "./crash.js";
+import { Crew } from "./crew.js";
+import { Ending } from "./ending.js";
 import { exitCodeOf, exitCodes } from "./exit-codes.js";
 import { Heart } from "./heart.js";
 import { PlanB } from "./plan-b.js";
+import { Reloads, type ConfOrigin } from "./reloads.js";
 
-const entryOf = (role: "server" | "proxy"): string => fileURLToPath(new URL(`${role}.js`, import.meta.url));
 /** A slot whose next start is further away than this takes no connections meanwhile. */
 const withdrawAfterMs = 1000;
-/** How long the processes that were killed may take to be gone. */
-const killedWithinMs = 1000;
+const notYet: Reloaded = { outcome: "refused", changes: [], problems: ["dolphin is still starting"] };
 
 const timers: Timers = {
   nowMs: () => performance.now(),
@@ -53,6 +48,8 @@ const timers: Timers = {
 export interface MasterOptions {
   readonly version: string;
   readonly signals: Signals;
+  /** What a reload reads. */
+  readonly source: ConfOrigin;
   /** Told once, when everything serves. */
   ready(box: Pick<BoxStatus, "version" | "pid" | "plan" | "workers" | "endpoints">): void;
 }
@@ -82,38 +79,45 @@ export async function runMaster(config: Config, options: MasterOptions): Promise
 
 class Master {
   readonly ended: Promise<number>;
-  private readonly config: Config;
   private readonly options: MasterOptions;
   private readonly log: Log;
-  private readonly edgeKey = randomBytes(16).toString("hex");
   private readonly startedAtMs = timers.nowMs();
-  private readonly endpoints: Pick<Listener, "protocol" | "endpoint">[] = [];
   private readonly overview: Overview;
+  private readonly ending: Ending;
+  private config: Config;
   private pidFile: PidFile | null = null;
   private serverId = "";
   private listeners = new Listeners(null);
   private control: Control | null = null;
-  private origin: Server | null = null;
   private heart: Heart | null = null;
   private planB: PlanB | null = null;
-  private supervisor: Supervisor | null = null;
+  private crew: Crew | null = null;
+  private reloads: Reloads | null = null;
   private isReady = false;
-  private stoppingAtMs: number | null = null;
-  private isKilled = false;
-  private hasLeft = false;
-  private finish: (code: number) => void = () => undefined;
-  private skipOrigin: () => void = () => undefined;
 
   constructor(config: Config, options: MasterOptions, log: Log) {
     this.config = config;
     this.options = options;
     this.log = log;
-    this.ended = new Promise((resolve) => (this.finish = resolve));
+    let finish = (_code: number): void => undefined;
+    this.ended = new Promise((resolve) => (finish = resolve));
     this.overview = new Overview({
       timers,
       members: () => this.members(),
-      ask: (name, id) => this.supervisor?.send(name, { type: "report", id }) ?? false,
-      ownStreams: () => this.origin?.streams() ?? [],
+      ask: (name, id) => this.crew?.send(name, { type: "report", id }) ?? false,
+      ownStreams: () => this.crew?.originStreams() ?? [],
+    });
+    this.ending = new Ending({
+      log,
+      timers,
+      config: () => this.config,
+      closeListeners: () => this.listeners.close(),
+      drain: (reason, timeoutMs) => this.crew?.drain(reason, timeoutMs),
+      stop: (reason) => this.crew?.stop(reason),
+      kill: (reason) => this.crew?.kill(reason),
+      closeOrigin: () => this.closeOrigin("stopping"),
+      release: () => this.release(),
+      finish,
     });
   }
 
@@ -127,63 +131,53 @@ class Master {
     this.serverId = serverIdOf(config);
     const native = await loadNativeSockets();
     this.listeners = new Listeners(native);
-    const cores = countCores();
-    const names = publicNames(config, cores);
-    for (const [protocol, list] of [
-      ["rtmp", config.listen],
-      ["http", config.http?.listen ?? []],
-    ] as const) {
-      for (const wanted of list) this.endpoints.push({ protocol, endpoint: await this.listeners.add(protocol, wanted, names) });
-    }
+    const facts = { cores: countCores(), maxOpenFiles: readMaxOpenFiles() };
+    const addresses = await this.listen(publicNames(config, facts.cores));
     const origin = await this.originEndpoint();
-    const first = this.endpoints[0]?.endpoint ?? origin;
-    const socket = dolphin.controlSocket ?? controlPath(first, process.env);
+    const socket = dolphin.controlSocket ?? controlPath(addresses[0] ?? origin, process.env);
     this.control = await Control.open(socket, {
       status: () => this.status(),
       explain: (key) => this.planB?.explain(key) ?? null,
       drain: (server, isDraining) => this.planB?.drain(server, isDraining) ?? false,
+      reload: () => this.reload("dolphin reload"),
+      restart: () => this.restart("dolphin restart"),
     });
-    const facts = { cores, maxOpenFiles: readMaxOpenFiles() };
-    if (dolphin.plan === "b") this.planB = await this.preparePlanB(facts, socket);
-    const specs = this.planB?.specs ?? planProcesses(config, { ...facts, origin });
-    await this.startOrigin(
-      specs.find(({ place }) => place === "master"),
-      origin,
-    );
-    const own = clusterSpawner({
-      entryOf: ({ duty }) => entryOf(duty === "proxy" ? "proxy" : "server"),
-      hasOwnSockets: native !== null,
-      invalid: (spec, error) => log.warn({ event: "message.dropped", child: spec.name, err: messageOf(error) }),
-    });
-    const foreign = this.planB?.spawner() ?? own;
-    this.supervisor = new Supervisor({
-      specs: specs.filter(({ place }) => place === "child"),
-      limits: limitsOf(config),
+    if (dolphin.plan === "b") this.planB = await this.preparePlanB(facts, addresses, socket);
+    this.crew = new Crew(config, {
+      ...facts,
       timers,
-      spawner: { spawn: (spec, events) => (isOwn(spec) ? own : foreign).spawn(spec, events) },
-      setupFor: (spec) => this.setupOf(spec),
-      events: {
-        changed: (change) => this.changed(change),
-        heard: ({ spec }, message) => {
-          this.overview.heard(spec.name, message);
-          this.planB?.heard(spec, message);
-        },
-        ended: (how) => void this.childrenEnded(how),
-      },
+      log,
+      origin,
+      listeners: this.listeners,
+      hasOwnSockets: native !== null,
+      planB: this.planB,
+      changed: (change) => this.changed(change),
+      heard: (name, message) => this.overview.heard(name, message),
+      ended: (how) => void this.childrenEnded(how),
     });
+    this.reloads = this.prepareReloads(this.crew);
+    const { cores } = facts;
     log.info({ event: "dolphin.started", serverId: this.serverId, plan: dolphin.plan, cores, ownSockets: native !== null }, "starting");
-    this.supervisor.start();
-    this.options.signals.listen((event) => {
-      if (event.type === "ignored") log.warn({ event: "signal.ignored", signal: event.signal }, `${event.signal} is not served yet`);
-      else this.stop(event.signal, event.type === "kill");
-    });
+    await this.crew.start();
+    this.heart = new Heart(
+      () => this.crew?.originStats() ?? noStats,
+      (stats) => this.overview.beat("master", stats),
+    );
+    this.options.signals.listen((signal) => this.signal(signal));
   }
 
   /** After a start that failed: closes what had been opened. */
   async abandon(): Promise<void> {
     this.release();
-    await this.planB?.close();
-    await this.origin?.close("not started");
+    await this.closeOrigin("not started");
+  }
+
+  private async listen(names: readonly string[]): Promise<Endpoint[]> {
+    const { listen, http } = this.config;
+    const endpoints: Endpoint[] = [];
+    for (const wanted of listen) endpoints.push(await this.listeners.add("rtmp", wanted, names));
+    for (const wanted of http?.listen ?? []) endpoints.push(await this.listeners.add("http", wanted, names));
+    return endpoints;
   }
 
   /** Chosen once: an origin that is a child comes back on the same port, and edges find it again. */
@@ -192,58 +186,82 @@ class Master {
     return this.listeners.add("rtmp", { host: loopback, port: 0 }, plan === "a" && originProcess === "child" ? ["origin"] : []);
   }
 
-  private preparePlanB(facts: { readonly cores: number; readonly maxOpenFiles: number | null }, socket: string): Promise<PlanB> {
+  private preparePlanB(
+    facts: { readonly cores: number; readonly maxOpenFiles: number | null },
+    addresses: readonly Endpoint[],
+    socket: string,
+  ): Promise<PlanB> {
     return PlanB.prepare(this.config, {
       ...facts,
-      taken: this.endpoints.map(({ endpoint }) => endpoint.port),
+      taken: addresses.map(({ port }) => port),
       folder: `${socket}.servers`,
       timers,
       log: this.log,
-      send: (name, message) => this.supervisor?.send(name, message) ?? false,
-      tell: (name, message) => this.supervisor?.tell(name, message),
-      condemn: (name, doom) => this.supervisor?.condemn(name, doom),
+      send: (name, message) => this.crew?.send(name, message) ?? false,
+      tell: (name, message) => this.crew?.tell(name, message),
+      condemn: (name, doom) => this.crew?.condemn(name, doom),
     });
   }
 
-  private async startOrigin(spec: ProcessSpec | undefined, endpoint: Endpoint): Promise<void> {
-    if (spec !== undefined) {
-      const log = this.log.child({ child: spec.name });
-      this.origin = await Server.start(this.setupFor(spec, [{ protocol: "rtmp", endpoint, fd: null }]), log);
+  private prepareReloads(crew: Crew): Reloads {
+    return new Reloads(this.options.source, this.config, {
+      log: this.log,
+      isEnding: () => this.ending.hasBegun,
+      reconfigure: (config) => crew.reconfigure(config),
+      replace: (config, reason) => crew.replace(config, reason),
+      adopt: (config) => {
+        this.config = config;
+        this.log.level = config.log.level;
+      },
+    });
+  }
+
+  private signal(signal: MasterSignal): void {
+    switch (signal) {
+      case "SIGTERM":
+      case "SIGINT":
+      case "SIGQUIT":
+        this.ending.signal(signal);
+        return;
+      case "SIGHUP":
+        void this.reload(signal);
+        return;
+      case "SIGUSR1":
+        void this.reopenLogs();
+        return;
+      case "SIGUSR2":
+        void this.restart(signal);
+        return;
     }
-    this.heart = new Heart(
-      () => this.origin?.stats() ?? noStats,
-      (stats) => this.overview.beat("master", stats),
+  }
+
+  private reload(reason: string): Promise<Reloaded> {
+    return this.reloads?.reload(reason) ?? Promise.resolve(notYet);
+  }
+
+  /** Replaces the public processes one by one. */
+  private async restart(reason: string): Promise<Reloaded> {
+    return (
+      this.reloads?.exclusively(async () => {
+        this.log.info({ event: "dolphin.restarting", reason }, "replacing the processes that serve, one by one");
+        const problem = (await this.crew?.restart(reason)) ?? null;
+        if (problem === null) this.log.info({ event: "dolphin.restarted", reason }, "every process that serves was replaced");
+        else this.log.error({ event: "restart.failed", code: "CHILD_START", reason }, `the restart went no further: ${problem}`);
+        return { outcome: problem === null ? "applied" : "refused", changes: [], problems: problem === null ? [] : [problem] };
+      }) ?? Promise.resolve(notYet)
     );
   }
 
-  /** What a child is told when it starts; null for a program that is not ours. */
-  private setupOf(spec: ProcessSpec): ServerSetup | ProxySetup | null {
-    const { name, duty, backend } = spec;
-    if (duty === "proxy") return this.planB?.proxySetup(spec, this.listeners.give(name)) ?? null;
-    if (backend === undefined) return this.setupFor(spec, this.listeners.give(name));
-    if (backend.program !== null) return null;
-    // Through the cluster module: the port of a server that is gone refuses, and the proxies take the next one.
-    const { rtmp, http } = backend;
-    const listeners: Listener[] = [{ protocol: "rtmp", endpoint: rtmp, fd: null }];
-    if (http !== null) listeners.push({ protocol: "http", endpoint: http, fd: null });
-    return this.setupFor(spec, listeners);
-  }
-
-  private setupFor(spec: ProcessSpec, listeners: readonly Listener[]): ServerSetup {
-    return {
-      name: spec.name,
-      isEdge: spec.duty === "edge",
-      config: spec.config,
-      listeners,
-      edgeKey: this.edgeKey,
-      maxConnections: spec.maxConnections,
-    };
+  private async reopenLogs(): Promise<void> {
+    reopenLog();
+    const missing = (await this.crew?.reopenLogs()) ?? [];
+    if (missing.length === 0) this.log.info({ event: "log.reopened" }, "every process has opened its log anew");
+    else this.log.warn({ event: "log.reopened", code: "CHILD_HUNG", missing }, `these did not open their log anew: ${missing.join(", ")}`);
   }
 
   private changed(change: Change): void {
     const { spec, child, delayMs } = change;
     logChange(this.log, change);
-    this.planB?.changed(change);
     if (child.state === "up") this.listeners.restoreBacklog(spec.name);
     if (child.state === "waiting" || child.state === "down" || child.state === "failed") {
       this.overview.gone(spec.name);
@@ -257,7 +275,7 @@ class Master {
   private tellWhenReady(): void {
     const children = this.children();
     const settled = children.every(({ child }) => child.state === "up" || child.state === "failed");
-    if (this.isReady || this.stoppingAtMs !== null || !settled || !children.some(({ child }) => child.state === "up")) return;
+    if (this.isReady || this.ending.hasBegun || !settled || !children.some(({ child }) => child.state === "up")) return;
     this.isReady = true;
     const { plan } = this.config.dolphin;
     const box = this.box();
@@ -267,57 +285,24 @@ class Master {
     >;
     const noun = { a: "edges", b: "proxies", single: "server" }[plan];
     process.title = `dolphin: master (plan ${plan}, ${box.workers} ${noun})`;
-    const details = { plan, cores: box.workers, endpoints: box.endpoints, pids, controlSocket: this.control?.path };
+    const details = { plan, workers: box.workers, endpoints: box.endpoints, pids, controlSocket: this.control?.path };
     this.log.info({ event: "dolphin.ready", ...details }, "everything serves");
     this.options.ready(box);
   }
 
-  private stop(reason: string, atOnce: boolean): void {
-    if (this.stoppingAtMs === null) {
-      this.stoppingAtMs = timers.nowMs();
-      this.log.info({ event: "dolphin.stopping", reason }, atOnce ? "stopping at once" : "stopping");
-      this.listeners.close();
-    }
-    if (atOnce) {
-      this.isKilled = true;
-      this.log.warn({ event: "dolphin.killing", reason }, "killing what is left");
-      this.skipOrigin();
-      timers.after(killedWithinMs, () => this.leave(exitCodes.ok, "left behind what did not die"));
-      this.supervisor?.kill(reason);
-    } else {
-      this.supervisor?.stop(reason);
-    }
-  }
-
   private async childrenEnded(how: "stopped" | "gaveUp"): Promise<void> {
-    this.stoppingAtMs ??= timers.nowMs();
-    this.listeners.close();
-    // The origin goes last, so that edges end by being asked and not by losing it.
-    const left = this.isKilled ? 0 : Math.max(0, this.stoppingAtMs + this.config.dolphin.stopTimeoutMs - timers.nowMs());
-    const patience = new Promise<void>((resolve) => {
-      this.skipOrigin = resolve;
-      timers.after(left, resolve);
-    });
-    await Promise.race([this.origin?.close("stopping"), patience]);
-    await this.planB?.close();
-    if (how === "stopped") return this.leave(exitCodes.ok, "stopped");
-    const why = "gave up: the processes that serve died too often in a minute; their last causes of death stand above";
-    this.log.fatal({ event: "dolphin.gave-up", code: "CHILD_GAVE_UP" }, why);
     const couldFork = this.children().some(({ child }) => child.deaths.some(({ cause }) => !cause.startsWith("not started")));
-    return this.leave(couldFork ? exitCodes.gaveUp : exitCodes.cannotFork, "gave up");
+    await this.ending.childrenEnded(how, couldFork);
   }
 
-  private leave(code: number, how: string): void {
-    if (this.hasLeft) return;
-    this.hasLeft = true;
-    this.release();
-    const durMs = Math.round(timers.nowMs() - (this.stoppingAtMs ?? timers.nowMs()));
-    this.log.info({ event: "dolphin.stopped", durMs }, how);
-    this.finish(code);
+  private async closeOrigin(reason: string): Promise<void> {
+    await this.crew?.closeOrigin(reason);
+    await this.planB?.close();
   }
 
   private release(): void {
     this.heart?.close();
+    this.reloads?.close();
     this.listeners.close();
     this.control?.close();
     this.pidFile?.close();
@@ -326,8 +311,8 @@ class Master {
 
   private box(): Pick<BoxStatus, "version" | "pid" | "plan" | "workers" | "endpoints"> {
     const { plan } = this.config.dolphin;
-    const workers = plan === "single" ? 1 : this.children().filter(({ spec }) => spec.isPublic).length;
-    return { version: this.options.version, pid: process.pid, plan, workers, endpoints: this.endpoints };
+    const workers = this.children().filter(({ spec, isLeaving }) => spec.isPublic && !isLeaving).length;
+    return { version: this.options.version, pid: process.pid, plan, workers, endpoints: this.crew?.addresses() ?? [] };
   }
 
   private async status(): Promise<BoxStatus> {
@@ -343,40 +328,20 @@ class Master {
   }
 
   private members(): Member[] {
-    const duty = this.origin === null ? null : "origin";
     const master: Member = {
       name: "master",
       role: "master",
-      duty,
+      duty: this.crew?.hasOrigin === true ? "origin" : null,
       pid: process.pid,
       restarts: 0,
       lastDeath: null,
-      state: this.stoppingAtMs === null ? "up" : "stopping",
+      state: this.ending.hasBegun ? "stopping" : "up",
       upAtMs: this.startedAtMs,
     };
     return [master, ...this.children().map(memberOf)];
   }
 
   private children(): ChildView[] {
-    return this.supervisor?.children() ?? [];
+    return this.crew?.children() ?? [];
   }
-}
-
-function isOwn({ backend }: ProcessSpec): boolean {
-  return backend === undefined || backend.program === null;
-}
-
-function limitsOf({ dolphin }: Config): ChildLimits {
-  return {
-    startTimeoutMs: 10_000,
-    heartbeatTimeoutMs: dolphin.heartbeatTimeoutMs,
-    stopTimeoutMs: dolphin.stopTimeoutMs,
-    hungStopTimeoutMs: 1000,
-    killIntervalMs: 500,
-    settledMs: 10_000,
-    maxEarlyDeaths: 5,
-    deathWindowMs: 60_000,
-    firstDelayMs: 1000,
-    maxDelayMs: 15_000,
-  };
 }

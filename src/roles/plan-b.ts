@@ -14,8 +14,8 @@ import { countServers, planB, routingOf, vhostsOf } from "../master/plan-b.js";
 import type { ProcessSpec } from "../master/plan.js";
 import { Pool } from "../master/pool.js";
 import { processSpawner } from "../master/process-spawner.js";
-import { programFor, type ProgramFacts } from "../master/program.js";
-import { chooseSlots } from "../master/slots.js";
+import { programFor, type Program, type ProgramFacts } from "../master/program.js";
+import { chooseSlots, type ServerSlot } from "../master/slots.js";
 import { recognise, type Software } from "../master/software.js";
 import type { BalanceStatus, Explanation } from "../master/status.js";
 import type { Change, Spawner, Timers } from "../master/supervisor.js";
@@ -38,23 +38,28 @@ export interface PlanBOptions {
 /** Plan b of one box. Close it when no process is left. */
 export class PlanB {
   readonly specs: readonly ProcessSpec[];
-  private readonly config: Config;
+  private config: Config;
   private readonly options: PlanBOptions;
   private readonly software: Software;
-  private readonly vhosts: readonly string[];
+  private readonly vhosts: (config: Config) => readonly string[];
   private readonly pool: Pool;
   private readonly guard: OrphanGuard;
+
+  /** The processes that a configuration asks for, in the slots of this box. */
+  readonly plan: (config: Config) => ProcessSpec[];
 
   private constructor(
     config: Config,
     options: PlanBOptions,
-    { software, vhosts, specs }: Pick<PlanB, "specs"> & { software: Software; vhosts: readonly string[] },
+    { software, vhosts, plan }: Pick<PlanB, "plan"> & { software: Software; vhosts: (config: Config) => readonly string[] },
   ) {
     this.config = config;
     this.options = options;
     this.software = software;
     this.vhosts = vhosts;
-    this.specs = specs;
+    this.plan = plan;
+    this.specs = plan(config);
+    const { specs } = this;
     const { maxServerConnections } = config.dolphin.balance;
     this.pool = new Pool({ ...options, specs, maxServerConnections, epochMs: () => Date.now() });
     this.guard = new OrphanGuard({
@@ -71,13 +76,20 @@ export class PlanB {
     const count = countServers(config, cores);
     const above = config.listen[0]?.port ?? 1935;
     const slots = await chooseSlots({ count, above, taken, wanted: serverPorts, folder });
-    const specs = planB(config, {
-      cores,
-      maxOpenFiles,
-      slots,
-      programFor: (slot) => (software.kind === "builtin" || facts === null ? null : programFor(software, slot, facts)),
+    const programIn = (slot: ServerSlot): Program | null =>
+      software.kind === "builtin" || facts === null ? null : programFor(software, slot, facts);
+    return new PlanB(config, options, {
+      software,
+      vhosts: (now) => vhostsOf(now, software.kind, facts?.srsFile ?? []),
+      plan: (now) => planB(now, { cores, maxOpenFiles, slots, programFor: programIn }),
     });
-    return new PlanB(config, options, { software, vhosts: vhostsOf(config, software.kind, facts?.srsFile ?? []), specs });
+  }
+
+  /** Another configuration is in force. An srs reads its file again, as it does by itself on this signal. */
+  adopt(config: Config, signal: (server: string, signal: NodeJS.Signals) => void): void {
+    this.config = config;
+    if (this.software.kind !== "srs") return;
+    for (const { name, backend } of this.specs) if (backend !== undefined) signal(name, "SIGHUP");
   }
 
   /** The spawner of foreign servers. */
@@ -92,7 +104,7 @@ export class PlanB {
 
   proxySetup(spec: ProcessSpec, listeners: readonly Listener[]): ProxySetup {
     const { name, config, maxConnections } = spec;
-    return { name, config, listeners, maxConnections, routing: routingOf(config), vhosts: this.vhosts };
+    return { name, config, listeners, maxConnections, routing: routingOf(config), vhosts: this.vhosts(config) };
   }
 
   changed(change: Change): void {

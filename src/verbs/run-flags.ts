@@ -6,6 +6,7 @@ import { policyNames, type Config, type Endpoint, type PolicyName } from "../con
 import { parseListen } from "../conf/endpoint.js";
 import { applyFlags, type Flags } from "../conf/flags.js";
 import { loadConfig, type Loaded } from "../conf/load.js";
+import type { ConfOrigin } from "../roles/reloads.js";
 
 /** What a start is asked for, whichever way the command line is written. */
 export interface RunRequest {
@@ -67,11 +68,13 @@ export function isEnvOnly(request: RunRequest, env: NodeJS.ProcessEnv): boolean 
   return request.isEnvOnly || (env["SRS_ENV_ONLY"] ?? "") !== "";
 }
 
-/** The configuration of a start, and everything that is wrong with it; null if that holds an error. */
-export function readConfig(request: RunRequest): Loaded {
+/** The configuration of a start: null when it holds an error, which is among the problems of `source.loaded`. */
+export function readConfig(request: RunRequest): { readonly config: Config | null; readonly source: ConfOrigin } {
   const file = configFile(request, process.env) ?? null;
-  const loaded = loadConfig({ file, isEnvOnly: isEnvOnly(request, process.env), env: process.env });
-  return { ...loaded, config: loaded.config === null ? null : applyFlags(loaded.config, request.flags) };
+  const read = (): Loaded => loadConfig({ file, isEnvOnly: isEnvOnly(request, process.env), env: process.env });
+  const loaded = read();
+  const { flags } = request;
+  return { config: loaded.config === null ? null : applyFlags(loaded.config, flags), source: { loaded, flags, read } };
 }
 
 const maxCores = 1024;

@@ -24,14 +24,15 @@ export async function start(request: RunRequest): Promise<number> {
   const signals = new Signals();
   // A terminal that was closed, or a reader of the log that is gone, ends no stream.
   for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
-  const { config, problems } = readConfig(request);
-  for (const problem of problems) process.stderr.write(`${printable(formatProblem(problem))}\n`);
+  const { config, source } = readConfig(request);
+  for (const problem of source.loaded.problems) process.stderr.write(`${printable(formatProblem(problem))}\n`);
   if (config === null) return exitCodes.config;
   // Loaded only here, so that the other verbs do not wait for a whole server.
   const { runMaster } = await import("../roles/master.js");
   return runMaster(config, {
     version,
     signals,
+    source,
     ready(box) {
       if (process.stdout.isTTY) process.stdout.write(`\n${welcome(box)}\n`);
     },

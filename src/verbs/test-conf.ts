@@ -10,7 +10,8 @@ export function testConf(request: RunRequest): number {
   const file = isEnvOnly(request, process.env) ? null : configFile(request, process.env);
   if (file === undefined) return refuse("no config file: name one with -c");
   const name = file ?? "of the environment";
-  const { config, problems } = readConfig(request);
+  const { config, source } = readConfig(request);
+  const { problems } = source.loaded;
   for (const problem of problems) say(formatProblem(problem));
   const errors = problems.filter(({ severity }) => severity === "error").length;
   if (config === null) {

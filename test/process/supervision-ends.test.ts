@@ -7,7 +7,7 @@ import { Dolphin } from "../helpers/dolphin.js";
 import { playerAtEachEdge, steadyPublisherAt } from "../helpers/edges.js";
 import { watchFlv, type FlvPlayer } from "../helpers/flv-reader.js";
 import { assertOnlyChildren, freeze, waitUntilGone } from "../helpers/processes.js";
-import type { RtmpPlayer } from "../helpers/rtmp-client.js";
+import { player, type RtmpPlayer, type RtmpPublisher } from "../helpers/rtmp-client.js";
 import { within } from "../helpers/wait.js";
 
 const stopTimeoutMs = 5000;
@@ -61,16 +61,12 @@ void test("a single SIGTERM ends a box with an edge that is stopped, once the bo
   await dolphin.assertCleanLog();
 });
 
-void test("the signals that have no meaning yet are told and end nothing, at the master and at its children", async (t) => {
+void test("signals that a terminal or an operator sends to the children instead of the master end nothing", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: promptConf, args: ["--origin-process", "child"] });
   const viewers = await watched(t, dolphin);
-  for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) {
-    dolphin.signal(signal);
-    await dolphin.waitFor("signal.ignored", { where: (line) => line["signal"] === signal });
-  }
   const children = Object.entries(dolphin.pids).flatMap(([name, pid]) => (name === "master" ? [] : [pid]));
   // A terminal sends its SIGINT to all, but what it means is the master's to say.
-  for (const pid of children) for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT"]) process.kill(pid, signal);
+  for (const pid of children) for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGQUIT"]) process.kill(pid, signal);
   for (const one of viewers) await one.waitForMedia(one.media.length + 25);
   const { processes } = await dolphin.status();
   assert.deepEqual(
@@ -78,15 +74,66 @@ void test("the signals that have no meaning yet are told and end nothing, at the
     Object.values(dolphin.pids).map((pid) => ({ pid, state: "up", restarts: 0, isStale: false })),
   );
   assertOnlyChildren(dolphin.pid, children);
-  await dolphin.stop({ allow: ({ event }) => event === "signal.ignored" });
+  await dolphin.stop();
+});
+
+void test("HUP without a change, and USR1, disturb nobody", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: promptConf, args: ["--origin-process", "child"] });
+  const viewers = await watched(t, dolphin);
+  dolphin.signal("SIGHUP");
+  await dolphin.waitFor("reload.unchanged");
+  dolphin.signal("SIGUSR1");
+  await dolphin.waitFor("log.reopened");
+  for (const one of viewers) await one.waitForMedia(one.media.length + 25);
+  await dolphin.stop();
+});
+
+void test("USR2 replaces the edges one by one, and the viewers of the old ones are served on", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: promptConf });
+  const { source, viewers } = await showAt(t, dolphin);
+  dolphin.signal("SIGUSR2");
+  await dolphin.waitFor("dolphin.restarted");
+  const { processes } = await dolphin.status();
+  assert.deepEqual(
+    processes.map(({ name, state }) => `${name} ${state}`),
+    ["master up", "edge-1 draining", "edge-2 draining", "edge-1.2 up", "edge-2.2 up"],
+  );
+  for (const one of viewers) await one.waitForMedia(one.media.length + 25);
+  for (const one of [source.connection, ...viewers]) one.close();
+  for (const edge of ["edge-1", "edge-2"]) {
+    await dolphin.waitFor("child.exited", { where: ({ child, reason }) => child === edge && reason === "exit 0" });
+  }
+  assert.equal((await dolphin.status()).processes.length, 3);
+  await dolphin.stop();
+});
+
+void test("QUIT takes connections for a while, lets the viewers finish, and ends when the last has left", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: `${promptConf} grace_start_wait 1000; grace_final_wait 100;` });
+  const { source, viewers } = await showAt(t, dolphin);
+  dolphin.signal("SIGQUIT");
+  await dolphin.waitFor("dolphin.quitting");
+  const late = await player(dolphin.rtmpUrl("show"));
+  await late.waitForMedia(5);
+  await dolphin.waitFor("dolphin.draining");
+  for (const one of viewers) await one.waitForMedia(one.media.length + 25);
+  for (const one of [source.connection, late, ...viewers]) one.close();
+  assert.deepEqual(await within(dolphin.ended, 10_000, "the box to end"), { code: 0, signal: null });
+  await dolphin.assertCleanLog();
 });
 
 /** A publisher, a player at each edge and one of HTTP-FLV; returns the viewers once all of them have media. */
 async function watched(t: TestContext, dolphin: Dolphin): Promise<(RtmpPlayer | FlvPlayer)[]> {
-  await steadyPublisherAt(t, dolphin, "edge-2", "show");
+  return (await showAt(t, dolphin)).viewers;
+}
+
+async function showAt(
+  t: TestContext,
+  dolphin: Dolphin,
+): Promise<{ readonly source: RtmpPublisher; readonly viewers: (RtmpPlayer | FlvPlayer)[] }> {
+  const source = await steadyPublisherAt(t, dolphin, "edge-2", "show");
   const flv = await watchFlv(dolphin.flvUrl("show"));
   t.after(() => flv.close());
   const viewers = [...(await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("show"))), flv];
   for (const one of viewers) await one.waitForMedia(10);
-  return viewers;
+  return { source, viewers };
 }

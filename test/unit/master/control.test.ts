@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { DolphinError } from "../../../src/base/errors.js";
-import { drain, fetchExplanation, fetchStatus, findRunning } from "../../../src/master/control-client.js";
+import { drain, fetchExplanation, fetchStatus, findRunning, reload, restart } from "../../../src/master/control-client.js";
 import { controlFolder, controlPath, listControlSockets } from "../../../src/master/control-path.js";
 import { Control, type ControlAnswers } from "../../../src/master/control.js";
-import type { BoxStatus, Explanation } from "../../../src/master/status.js";
+import type { BoxStatus, Explanation, Reloaded } from "../../../src/master/status.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -27,7 +27,15 @@ const box: BoxStatus = {
   processes: [],
   streams: [],
 };
-const answer: ControlAnswers = { status: () => Promise.resolve(box), explain: () => null, drain: (server) => server === "server-1" };
+const unchanged: Reloaded = { outcome: "unchanged", changes: [], problems: [] };
+const failed: Reloaded = { outcome: "refused", changes: [], problems: ["edge-1.2 does not serve: exit 70"] };
+const answer: ControlAnswers = {
+  status: () => Promise.resolve(box),
+  explain: () => null,
+  drain: (server) => server === "server-1",
+  reload: () => Promise.resolve(unchanged),
+  restart: () => Promise.resolve(failed),
+};
 const isStartError = (thrown: unknown): boolean => thrown instanceof DolphinError && thrown.code === "CHILD_START";
 
 function statusCodeOf(socketPath: string, method: string, path: string): Promise<number | undefined> {
@@ -48,6 +56,14 @@ describe("the control socket", () => {
     control.close();
     control.close();
     await assert.rejects(fetchStatus(path), /there is no such socket/);
+  });
+
+  it("carries a reload and a restart, and what came of them", async () => {
+    const control = await Control.open(join(folder, "reload.sock"), answer);
+    assert.deepEqual(await reload(control.path), unchanged);
+    assert.deepEqual(await restart(control.path), failed);
+    assert.equal(await statusCodeOf(control.path, "GET", "/reload"), 405);
+    control.close();
   });
 
   it("serves nothing else", async () => {

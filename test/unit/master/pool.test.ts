@@ -57,7 +57,17 @@ const specOf = (name: string): ProcessSpec => specs.find((spec) => spec.name ===
 
 function change(name: string, from: ChildState, state: ChildState): void {
   const ending = from === "up" && state === "waiting" ? "killed by SIGKILL" : null;
-  pool.changed({ spec: specOf(name), pid: 1, child: { ...newborn, state }, from, lastPid: 1, ending, lastedMs: 0, delayMs: null });
+  pool.changed({
+    spec: specOf(name),
+    pid: 1,
+    child: { ...newborn, state },
+    from,
+    lastPid: 1,
+    ending,
+    isLeaving: false,
+    lastedMs: 0,
+    delayMs: null,
+  });
 }
 
 /** What the proxies were told last, by name of server. */

@@ -417,3 +417,167 @@ describe("stopping", () => {
     assert.equal(started.length, 2);
   });
 });
+
+describe("one more child", () => {
+  it("is told to serve, and is like all others from then on", async () => {
+    const supervisor = supervise([spec("edge-1")]);
+    const added = supervisor.add(spec("edge-1.2"));
+    latest("edge-1.2").becomeReady();
+    assert.equal(await added, null);
+    latest("edge-1.2").die();
+    timers.pass(0);
+    latest("edge-1.2").becomeReady();
+    assert.equal(stateOf(supervisor, "edge-1.2"), "up");
+  });
+
+  it("that dies before it serves is not tried again, and leaves no trace", async () => {
+    const supervisor = supervise([spec("edge-1")]);
+    const added = supervisor.add(spec("edge-1.2"));
+    latest("edge-1.2").die("exit 70");
+    assert.equal(await added, "exit 70");
+    timers.pass(60_000);
+    assert.equal(started.length, 2);
+    assert.equal(stateOf(supervisor, "edge-1.2"), undefined);
+    assert.deepEqual(ended, []);
+  });
+
+  it("that could not be forked is told so", async () => {
+    const supervisor = supervise([spec("edge-1")]);
+    forkFails = true;
+    assert.equal(await supervisor.add(spec("edge-1.2")), "not started: EAGAIN");
+    assert.equal(stateOf(supervisor, "edge-1.2"), undefined);
+  });
+
+  it("that is not ready in time is killed and gone", async () => {
+    const supervisor = supervise([spec("edge-1")]);
+    const added = supervisor.add(spec("edge-1.2"));
+    timers.pass(10_000);
+    latest("edge-1.2").die("killed by SIGABRT");
+    assert.equal(await added, "not ready within 10 s");
+    assert.equal(stateOf(supervisor, "edge-1.2"), undefined);
+  });
+
+  it("is not started any more while the box stops", async () => {
+    const supervisor = supervise([spec("edge-1")]);
+    latest("edge-1").becomeReady();
+    supervisor.stop("SIGTERM");
+    assert.equal(await supervisor.add(spec("edge-1.2")), "dolphin is stopping");
+  });
+
+  it("is stopped with the others while it starts", async () => {
+    const supervisor = supervise([spec("edge-1")]);
+    latest("edge-1").becomeReady();
+    const added = supervisor.add(spec("edge-1.2"));
+    supervisor.stop("SIGTERM");
+    latest("edge-1").die("exit 0");
+    assert.deepEqual(ended, []);
+    latest("edge-1.2").die("exit 0");
+    assert.equal(await added, "it was stopped");
+    assert.deepEqual(ended, ["stopped"]);
+  });
+});
+
+describe("letting a child go", () => {
+  it("asks it to drain, and forgets it when it has left", () => {
+    const supervisor = supervise([spec("edge-1"), spec("edge-2")]);
+    for (const process of started) process.becomeReady();
+    supervisor.retire("edge-1", "reload", null);
+    assert.deepEqual(latest("edge-1").sent.at(-1), { type: "drain", reason: "reload" });
+    assert.equal(supervisor.children()[0]?.isLeaving, true);
+    latest("edge-1").die("exit 0");
+    timers.pass(60_000);
+    assert.equal(started.length, 2);
+    assert.equal(stateOf(supervisor, "edge-1"), undefined);
+    assert.deepEqual(ended, []);
+  });
+
+  it("stops it when it takes longer than it may", () => {
+    const supervisor = supervise([spec("edge-1"), spec("edge-2")]);
+    for (const process of started) process.becomeReady();
+    supervisor.retire("edge-1", "reload", 30_000);
+    for (let second = 0; second < 30; second++) {
+      timers.pass(1000);
+      for (const process of started) process.say(heartbeat);
+    }
+    assert.deepEqual(latest("edge-1").sent.at(-1)?.type, "stop");
+    latest("edge-1").die("exit 0");
+    assert.equal(stateOf(supervisor, "edge-1"), undefined);
+  });
+
+  it("does not start it again when it dies or hangs meanwhile", () => {
+    const supervisor = supervise([spec("edge-1"), spec("edge-2"), spec("edge-3")]);
+    for (const process of started) process.becomeReady();
+    supervisor.retire("edge-1", "reload", null);
+    supervisor.retire("edge-2", "reload", null);
+    latest("edge-1").die();
+    timers.pass(9000);
+    latest("edge-3").say(heartbeat);
+    timers.pass(1000);
+    assert.equal(latest("edge-2").sent.at(-1)?.type, "stop");
+    latest("edge-2").die();
+    timers.pass(9000);
+    assert.deepEqual(
+      supervisor.children().map(({ spec: { name } }) => name),
+      ["edge-3"],
+    );
+    assert.equal(started.length, 3);
+  });
+
+  it("stops at once a child that does not serve yet", () => {
+    const supervisor = supervise([spec("edge-1"), spec("edge-2")]);
+    supervisor.retire("edge-1", "reload", null);
+    assert.deepEqual(latest("edge-1").signals, ["SIGTERM"]);
+    latest("edge-1").die("killed by SIGTERM");
+    assert.equal(stateOf(supervisor, "edge-1"), undefined);
+  });
+
+  it("lets a drained box end when the last public child has left, the origin last", () => {
+    const supervisor = supervise([spec("origin"), spec("edge-1", "origin"), spec("edge-2", "origin")]);
+    latest("origin").becomeReady();
+    for (const name of ["edge-1", "edge-2"]) latest(name).becomeReady();
+    supervisor.drain("SIGQUIT", null);
+    latest("edge-1").die("exit 0");
+    assert.equal(latest("origin").sent.at(-1)?.type, "configure");
+    latest("edge-2").die("exit 0");
+    assert.deepEqual(latest("origin").sent.at(-1), { type: "stop", reason: "SIGQUIT" });
+    latest("origin").die("exit 0");
+    assert.deepEqual(ended, ["stopped"]);
+  });
+
+  it("obeys a stop while the box drains", () => {
+    const supervisor = supervise([spec("edge-1")]);
+    latest("edge-1").becomeReady();
+    supervisor.drain("SIGQUIT", null);
+    supervisor.stop("SIGTERM");
+    assert.deepEqual(latest("edge-1").sent.at(-1), { type: "stop", reason: "SIGTERM" });
+    latest("edge-1").die("exit 0");
+    assert.deepEqual(ended, ["stopped"]);
+  });
+});
+
+describe("restarting a child in its place", () => {
+  it("starts it under its new spec when it has left", async () => {
+    const supervisor = supervise([spec("server-1")]);
+    latest("server-1").becomeReady();
+    const restarted = supervisor.restart({ ...spec("server-1"), maxConnections: 7 });
+    assert.equal(latest("server-1").sent.at(-1)?.type, "stop");
+    latest("server-1").die("exit 0");
+    timers.pass(0);
+    latest("server-1").becomeReady();
+    assert.equal(await restarted, null);
+    assert.equal(supervisor.children()[0]?.spec.maxConnections, 7);
+    assert.equal(started.length, 2);
+  });
+
+  it("tells when it does not come back, and goes on trying", async () => {
+    const supervisor = supervise([spec("server-1")]);
+    latest("server-1").becomeReady();
+    const restarted = supervisor.restart(spec("server-1"));
+    latest("server-1").die("exit 0");
+    timers.pass(0);
+    latest("server-1").die("exit 70");
+    assert.equal(await restarted, "exit 70");
+    timers.pass(1000);
+    assert.equal(started.length, 3);
+  });
+});

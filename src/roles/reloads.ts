@@ -1,0 +1,128 @@
+// A change of configuration while the box runs: read, check, compare, and carry what differs to the processes, all of it or
+// nothing. One at a time: what is asked for meanwhile waits for its turn.
+//
+//   read ─ error ──────────────▶ refused: everything as it was, and why
+//     │ compare with what is in force
+//     ├─ no difference ────────▶ unchanged
+//     ├─ all of it live ───────▶ running processes take it            ─ one cannot ─▶ refused: told the old one again
+//     └─ some of it replace ───▶ new processes, then the old ones go  ─ one cannot ─▶ refused: the new ones go
+//
+// What only a restart of dolphin brings into force is told and left as it was.
+import type { Log } from "../base/log.js";
+import { messageOf } from "../base/errors.js";
+import { changesBetween, type ConfChange } from "../conf/changes.js";
+import type { Config } from "../conf/config.js";
+import { applyFlags, flaggedPaths, type Flags } from "../conf/flags.js";
+import { loadInForce, type Loaded } from "../conf/load.js";
+import { formatProblem } from "../conf/problem.js";
+import { ConfWatch } from "../master/conf-watch.js";
+import { checkPlan } from "../master/plan-b.js";
+import type { Reloaded } from "../master/status.js";
+
+/** Where the configuration of a box comes from. */
+export interface ConfOrigin {
+  /** What the box was started with, before flags. */
+  readonly loaded: Loaded;
+  /** They win over the file, at the start and at every reload. */
+  readonly flags: Flags;
+  /** The file again; the same each time where there is none. */
+  read(): Loaded;
+}
+
+export interface ReloadParts {
+  readonly log: Log;
+  /** Whether the box is on its way to its end. */
+  isEnding(): boolean;
+  /** As the crew's methods of these names. */
+  reconfigure(config: Config): Promise<string | null>;
+  replace(config: Config, reason: string): Promise<string | null>;
+  /** The configuration is in force. */
+  adopt(config: Config): void;
+}
+
+/** The reloads of one box. Close it once. */
+export class Reloads {
+  private readonly origin: ConfOrigin;
+  private readonly parts: ReloadParts;
+  private running: Loaded;
+  private turn: Promise<unknown> = Promise.resolve();
+  private watch: ConfWatch | null = null;
+
+  constructor(origin: ConfOrigin, config: Config, parts: ReloadParts) {
+    this.origin = origin;
+    this.parts = parts;
+    this.running = origin.loaded;
+    this.watchFile(config);
+  }
+
+  close(): void {
+    this.watch?.close();
+  }
+
+  /** Does what the file says now. Resolves when that is done, or to the reasons why nothing was. */
+  reload(reason: string): Promise<Reloaded> {
+    return this.exclusively(() => this.carryOut(reason));
+  }
+
+  /** Runs something that no reload may cross. */
+  exclusively(work: () => Promise<Reloaded>): Promise<Reloaded> {
+    const done = this.turn.then(() => (this.parts.isEnding() ? refused(["dolphin is stopping"]) : work()));
+    this.turn = done.catch(() => undefined); // whoever asked hears of it
+    return done;
+  }
+
+  private async carryOut(reason: string): Promise<Reloaded> {
+    const { log } = this.parts;
+    const wanted = this.origin.read();
+    const problems = wanted.problems.map(formatProblem);
+    const fail = (sentences: readonly string[], changes: readonly ConfChange[] = []): Reloaded => {
+      log.error({ event: "reload.refused", code: "CONF_RELOAD", reason, problems: sentences }, "nothing was changed: see the problems");
+      return refused(sentences, changes);
+    };
+    if (wanted.config === null) return fail(problems);
+    const changes = changesBetween(this.running.directives, wanted.directives, flaggedPaths(this.origin.flags));
+    if (changes.length === 0) {
+      log.info({ event: "reload.unchanged", reason }, "the configuration says what is in force already");
+      return { outcome: "unchanged", changes, problems };
+    }
+    const inForce = loadInForce(this.running, wanted);
+    const config = applyFlags(inForce.config ?? wanted.config, this.origin.flags);
+    const problem = await this.apply(config, changes, reason);
+    if (problem !== null) return fail([...problems, problem], changes);
+    this.running = inForce;
+    const waiting = changes.filter((change) => change.reload === "restart").map(({ path }) => path);
+    log.info({ event: "reload.applied", reason, changes: changes.map(({ path }) => path) }, "the changes are in force");
+    if (waiting.length > 0) {
+      log.warn(
+        { event: "reload.waiting", code: "CONF_RELOAD", changes: waiting },
+        `only a restart brings ${waiting.join(", ")} into force`,
+      );
+    }
+    return { outcome: "applied", changes, problems };
+  }
+
+  private async apply(config: Config, changes: readonly ConfChange[], reason: string): Promise<string | null> {
+    try {
+      checkPlan(config);
+      const takesNew = changes.some((change) => change.reload === "replace");
+      const takesAny = takesNew || changes.some((change) => change.reload === "live");
+      const problem = takesNew ? await this.parts.replace(config, reason) : takesAny ? await this.parts.reconfigure(config) : null;
+      if (problem !== null) return problem;
+    } catch (thrown) {
+      return messageOf(thrown);
+    }
+    this.parts.adopt(config);
+    this.watchFile(config);
+    return null;
+  }
+
+  private watchFile({ file, isWatched }: Config): void {
+    if (isWatched === (this.watch !== null) || file === null) return;
+    this.watch?.close();
+    this.watch = isWatched ? new ConfWatch(file, () => void this.reload("the file has changed")) : null;
+  }
+}
+
+function refused(problems: readonly string[], changes: readonly ConfChange[] = []): Reloaded {
+  return { outcome: "refused", changes, problems };
+}
