@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { changesBetween } from "../../../src/conf/changes.js";
 import type { Config } from "../../../src/conf/config.js";
 import { directiveRows } from "../../../src/conf/directives.js";
 import { applyEnvironment, type Environment } from "../../../src/conf/environment.js";
@@ -7,6 +8,7 @@ import { loadConfig } from "../../../src/conf/load.js";
 import { parse } from "../../../src/conf/parser.js";
 import { formatProblem } from "../../../src/conf/problem.js";
 import { formatDirectives } from "../../../src/conf/write.js";
+import { anotherValue, fileWith } from "./another-value.js";
 
 function apply(text: string, env: Environment): string {
   const { directives } = applyEnvironment(parse(text, "f", () => "").directives, env);
@@ -98,6 +100,20 @@ test("environment: every value has a variable, but those that have none in SRS",
   const names = directiveRows.flatMap(({ variables }) => variables);
   assert.equal(new Set(names).size, names.length, "no variable stands for two directives");
 });
+
+for (const row of directiveRows) {
+  for (const variable of row.variables) {
+    test(`environment: ${variable} does what ${row.name} in ${row.place} does`, () => {
+      const value = anotherValue(row);
+      const [written, bare] = [fileWith(row, value), fileWith(row, null)];
+      const inFile = loadConfig({ file: "f", text: written });
+      const inEnvironment = loadConfig({ file: "f", text: bare, env: { [variable]: value } });
+      assert.deepEqual(inEnvironment.config, inFile.config);
+      assert.deepEqual(changesBetween(inFile.directives, inEnvironment.directives), []);
+      assert.notDeepEqual(changesBetween(parse(bare, "f", () => "").directives, inEnvironment.directives), []);
+    });
+  }
+}
 
 const smallest = "listen 1935; vhost a { } vhost b { }";
 

@@ -4,8 +4,10 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import type { Config, Vhost } from "../../../src/conf/config.js";
 import { defaultConf } from "../../../src/conf/default-conf.js";
+import { directiveRows } from "../../../src/conf/directives.js";
 import { defaultConfig, loadConfig } from "../../../src/conf/load.js";
 import { formatProblem } from "../../../src/conf/problem.js";
+import { anotherValue, fileWith } from "./another-value.js";
 
 /** The folder `conf` of the project, seen from dist/test/unit/conf. */
 const folder = new URL("../../../../conf/", import.meta.url);
@@ -208,6 +210,12 @@ test("load: every directive that is served reaches its field", () => {
     },
   } satisfies Config);
 });
+
+for (const row of directiveRows.filter(({ serving, type }) => serving === "served" && type.kind !== "block")) {
+  test(`load: ${row.name} of ${row.place} makes a difference, for it is served`, () => {
+    assert.notDeepEqual(config(fileWith(row, anotherValue(row))), config(fileWith(row, null)));
+  });
+}
 
 test("load: plan b is the default before a foreign server, and plan a before our own", () => {
   const planOf = (block: string): string => config(`listen 1935; vhost a { } dolphin { ${block} }`).dolphin.plan;
