@@ -14,6 +14,7 @@ import { memberOf, type Member } from "../master/directory.js";
 import { loadFileLocks } from "../master/file-lock.js";
 import { Listeners } from "../master/listeners.js";
 import { logChange } from "../master/log-change.js";
+import { LogRotation } from "../master/log-rotation.js";
 import { loadNativeSockets } from "../master/native-socket.js";
 import { readMaxOpenFiles } from "../master/open-files.js";
 import { Overview } from "../master/overview.js";
@@ -93,6 +94,7 @@ class Master {
   private planB: PlanB | null = null;
   private crew: Crew | null = null;
   private reloads: Reloads | null = null;
+  private rotation: LogRotation | null = null;
   private isReady = false;
 
   constructor(config: Config, options: MasterOptions, log: Log) {
@@ -163,6 +165,7 @@ class Master {
       () => this.crew?.originStats() ?? noStats,
       (stats) => this.overview.beat("master", stats),
     );
+    this.rotation = new LogRotation({ settings: this.config.log, timers, log, reopenAll: () => this.reopenLogs() });
     this.options.signals.listen((signal) => this.signal(signal));
   }
 
@@ -212,6 +215,7 @@ class Master {
       adopt: (config) => {
         this.config = config;
         this.log.level = config.log.level;
+        this.rotation?.reconfigure(config.log);
       },
     });
   }
@@ -227,7 +231,7 @@ class Master {
         void this.reload(signal);
         return;
       case "SIGUSR1":
-        void this.reopenLogs();
+        void this.rotation?.reopen();
         return;
       case "SIGUSR2":
         void this.restart(signal);
@@ -252,11 +256,12 @@ class Master {
     );
   }
 
+  /** Throws when a process has not opened its log anew. */
   private async reopenLogs(): Promise<void> {
+    const others = this.crew?.reopenLogs() ?? []; // asked before ours is opened, which may fail
     reopenLog();
-    const missing = (await this.crew?.reopenLogs()) ?? [];
-    if (missing.length === 0) this.log.info({ event: "log.reopened" }, "every process has opened its log anew");
-    else this.log.warn({ event: "log.reopened", code: "CHILD_HUNG", missing }, `these did not open their log anew: ${missing.join(", ")}`);
+    const missing = await others;
+    if (missing.length > 0) throw new Error(`these did not open their log anew: ${missing.join(", ")}`);
   }
 
   private changed(change: Change): void {
@@ -303,6 +308,7 @@ class Master {
   private release(): void {
     this.heart?.close();
     this.reloads?.close();
+    this.rotation?.close();
     this.listeners.close();
     this.control?.close();
     this.pidFile?.close();

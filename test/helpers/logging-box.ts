@@ -22,7 +22,8 @@ export class LoggingBox {
   private readonly port: number;
   private readonly folder: string;
   private readonly child: Child;
-  private pids: readonly number[] = [];
+  /** By process name. */
+  pids: Readonly<Record<string, number>> = {};
 
   private constructor(port: number, folder: string, conf: string) {
     this.port = port;
@@ -46,7 +47,7 @@ export class LoggingBox {
     });
     const serves = async (): Promise<boolean> => {
       const { processes } = await box.status();
-      box.pids = processes.map(({ pid }) => pid ?? 0);
+      box.pids = Object.fromEntries(processes.map(({ name, pid }) => [name, pid ?? 0]));
       return processes.every(({ state }) => state === "up");
     };
     await eventually(serves, { timeoutMs: 15_000, everyMs: 200, what: "a box that serves" });
@@ -59,7 +60,7 @@ export class LoggingBox {
 
   async stop(): Promise<void> {
     assert.deepEqual(await this.child.stop("SIGTERM", 10_000), { code: 0, signal: null });
-    await waitUntilGone(this.pids, 3000);
+    await waitUntilGone(Object.values(this.pids), 3000);
   }
 
   /** A viewer of a stream that nobody publishes, who leaves at once: a line when it begins and one when it ends. */
