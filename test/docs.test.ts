@@ -56,7 +56,7 @@ const directives: ReadonlySet<string> = new Set(["rtmp-router.playWaitMs", "http
 function proxyLimits(): [name: string, value: number][] {
   const files = readdirSync("src/proxy").map((file) => `src/proxy/${file}`);
   const limit = /^(?:export )?(?:const | {2})(max\w+|kept\w+|\w+Ms|pipeBytes|readBytes)(?: =|:) ([\d_]+)(?: << (\d+))?[;,]$/gm;
-  const all = [...files, "src/roles/balancer.ts"].flatMap((path) =>
+  const all = [...files, "src/roles/acceptors.ts"].flatMap((path) =>
     [...readFileSync(path, "utf8").matchAll(limit)].map(([, name = "", value = "", shift = "0"]): [string, number] => {
       return [`${basename(path, ".ts")}.${name}`, Number(value.replaceAll("_", "")) << Number(shift)];
     }),

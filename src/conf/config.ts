@@ -144,6 +144,14 @@ export function isForeign({ balance }: DolphinBlock): boolean {
   return balance.server[0] !== builtin;
 }
 
+/** What `routing auto` comes to: streams live in one place unless every server pulls them from somewhere else. */
+export function routingOf({ dolphin, vhosts }: Config): "stream" | "connection" {
+  const { routing } = dolphin.balance;
+  if (routing !== "auto") return routing;
+  const served = vhosts.filter(({ enabled }) => enabled);
+  return served.length > 0 && served.every(({ cluster }) => cluster.mode === "remote") ? "connection" : "stream";
+}
+
 export interface Vhost {
   /** `__defaultVhost__` serves every name that no other vhost has. */
   readonly name: string;

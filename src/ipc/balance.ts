@@ -12,10 +12,8 @@ export interface ProxySetup {
   /** The policy, weights, waits and headers are in its `dolphin.balance`. */
   readonly config: Config;
   readonly listeners: readonly Listener[];
-  /** What `routing auto` came to. */
-  readonly routing: "stream" | "connection";
-  /** The vhosts that the servers tell apart; all other names are one. */
-  readonly vhosts: readonly string[];
+  /** The vhosts that the servers tell apart, all other names being one; null: those of the configuration. */
+  readonly vhosts: readonly string[] | null;
   /** Connections that this process accepts; null: no limit of its own. */
   readonly maxConnections: number | null;
 }

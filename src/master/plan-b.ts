@@ -30,20 +30,13 @@ export function countServers(config: Config, cores: number): number {
   return servers === "auto" ? publicNames(config, cores).length : servers;
 }
 
-/** What `routing auto` comes to: streams live in one place unless every server pulls them from somewhere else. */
-export function routingOf({ dolphin, vhosts }: Config): "stream" | "connection" {
-  const { routing } = dolphin.balance;
-  if (routing !== "auto") return routing;
-  const served = vhosts.filter(({ enabled }) => enabled);
-  return served.length > 0 && served.every(({ cluster }) => cluster.mode === "remote") ? "connection" : "stream";
-}
-
 /**
- * The vhosts that the servers tell apart: those of the file that they read (`srsFile`, of an srs). What vhosts another
- * program has, if any, is its own knowledge: its streams of one name all go to one server, which tells them apart.
+ * The vhosts that the servers tell apart: null for our own, which have those of the configuration; those of the file that an srs
+ * reads. What vhosts another program has, if any, is its own knowledge: its streams of one name all go to one server, which tells
+ * them apart.
  */
-export function vhostsOf({ vhosts }: Config, kind: Software["kind"], srsFile: readonly Directive[]): string[] {
-  if (kind === "builtin") return vhosts.flatMap(({ name, enabled }) => (enabled ? [name] : []));
+export function vhostsOf(kind: Software["kind"], srsFile: readonly Directive[]): string[] | null {
+  if (kind === "builtin") return null;
   return srsFile.flatMap(({ name, args: [vhost] }) => (name === "vhost" && vhost !== undefined ? [vhost] : []));
 }
 

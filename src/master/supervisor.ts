@@ -391,7 +391,7 @@ function isAnythingServed(slots: readonly Slot[]): boolean {
 }
 
 function configure(setup: Setup): ToChild {
-  return "routing" in setup ? { type: "configure-proxy", setup } : { type: "configure", setup };
+  return "isEdge" in setup ? { type: "configure", setup } : { type: "configure-proxy", setup };
 }
 
 function view({ spec, process, child, isLeaving }: Slot): ChildView {

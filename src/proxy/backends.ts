@@ -35,7 +35,8 @@ interface Own {
 
 /** One proxy's view. Every connection is `opened` once it was picked, and `closed` whatever became of it. */
 export class Backends {
-  private readonly policy: PolicyName;
+  /** How it chooses; it may change at any time. */
+  policy: PolicyName;
   private readonly nowMs: () => number;
   private readonly random: () => number;
   private states: readonly BackendState[] = [];

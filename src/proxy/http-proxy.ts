@@ -3,6 +3,7 @@
 // http-exchange.ts's.
 import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { Crowd } from "../base/crowd.js";
 import { asDolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Endpoint } from "../conf/config.js";
@@ -72,9 +73,10 @@ export class HttpProxy {
   private readonly parts: HttpProxyParts;
   private readonly server: Server;
   private readonly agents = new Map<string, Agent>();
-  private readonly sockets = new Set<Socket>();
+  private readonly sockets = new Crowd<Socket>();
   /** Who is behind a socket, which a balancer in front of us may have opened. */
   private readonly clients = new WeakMap<Socket, Endpoint>();
+  private isDraining = false;
   private isClosed = false;
 
   constructor(parts: HttpProxyParts) {
@@ -103,6 +105,13 @@ export class HttpProxy {
     socket.once("close", () => this.sockets.delete(socket));
     if (this.isClosed) socket.destroy();
     else void this.open(socket);
+  }
+
+  /** Ends what clients keep open for later; resolves when the last one has left. */
+  drain(): Promise<void> {
+    this.isDraining = true;
+    this.server.closeIdleConnections();
+    return this.sockets.gone();
   }
 
   close(): void {
@@ -137,6 +146,7 @@ export class HttpProxy {
     const startedMs = performance.now();
     const { byStream, vhosts, connectTimeoutMs, answerTimeoutMs, maxTries, tellsPort } = this.parts.options;
     const client = this.clientOf(request.socket);
+    if (this.isDraining) response.shouldKeepAlive = false;
     const route = byStream ? routeOf(request.url ?? "/", request.headers.host ?? "", vhosts) : null;
     const end = await exchange({
       request,

@@ -2,6 +2,7 @@
 // client is → the route (rtmp-route.ts) → one closed line. The listener, the chooser, the accounts and the pump are the
 // caller's. Connections for which any server will do are tcp-proxy.ts's.
 import type { Socket } from "node:net";
+import { Crowd } from "../base/crowd.js";
 import { asDolphinError } from "../base/errors.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 import type { TrustedNetworks } from "../conf/networks.js";
@@ -26,7 +27,7 @@ export const routeDefaults: RouteOptions = {
 export class RtmpRouter {
   private readonly parts: RouteParts;
   private readonly trusted: TrustedNetworks | null;
-  private readonly routes = new Set<{ close(reason: string): void }>();
+  private readonly routes = new Crowd<{ close(reason: string): void }>();
   private lastConn = 0;
   private isClosed = false;
 
@@ -47,6 +48,11 @@ export class RtmpRouter {
       return;
     }
     void this.serve(socket, ++this.lastConn);
+  }
+
+  /** Resolves when it has no connection. */
+  drain(): Promise<void> {
+    return this.routes.gone();
   }
 
   close(reason = "the proxy stops"): void {
@@ -70,7 +76,7 @@ export class RtmpRouter {
       }
       socket.off("error", leave);
       const local = address.local ?? { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
-      const onEnd = (): void => void this.routes.delete(route);
+      const onEnd = (): void => this.routes.delete(route);
       const route = new RtmpRoute({ socket, conn, client: address.client, local, onEnd }, this.parts);
       this.routes.add(route);
     } catch (thrown) {

@@ -2,6 +2,7 @@
 // server → pump → one closed line. Nothing of the client's bytes is read, unless a trusted balancer in front tells who
 // the client is. Which stream a connection is about matters elsewhere (rtmp-router.ts).
 import type { Socket } from "node:net";
+import { Crowd } from "../base/crowd.js";
 import { asDolphinError, type ErrorCode } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import { writePreface, type PrefaceForm } from "../codec/preface.js";
@@ -50,7 +51,7 @@ export class TcpProxy {
   private readonly backends: Backends;
   private readonly pump: Pump;
   private readonly log: Log;
-  private readonly sessions = new Set<Session>();
+  private readonly sessions = new Crowd<Session>();
   private lastConn = 0;
   private isClosed = false;
 
@@ -72,6 +73,11 @@ export class TcpProxy {
       return;
     }
     void this.serve(socket);
+  }
+
+  /** Resolves when it has no connection. */
+  drain(): Promise<void> {
+    return this.sessions.gone();
   }
 
   close(): void {

@@ -1,48 +1,40 @@
-// One proxy of plan b as a whole: its listeners, its view of the servers, the pump, and what stands between an accepted socket and
-// the pump. Where streams live on one server the RTMP router and the HTTP proxy read as much as they need to know;
-// elsewhere bytes are moved unread.
+// One proxy of plan b as a whole: its listeners, its view of the servers, the pump, and the acceptors between an accepted socket
+// and the pump (acceptors.ts). Another configuration brings other acceptors, beside which the old ones serve whom they have.
 //
 //   master ─ backends, leases ─► Backends ◄─ pick ─ RtmpRouter / HttpProxy / TcpProxy ◄─ accept ─ listeners
 import { createServer, type Server, type Socket } from "node:net";
+import { isDeepStrictEqual } from "node:util";
 import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import { formatEndpoint } from "../conf/endpoint.js";
-import { isForeign, prefaceFor, type Endpoint } from "../conf/config.js";
-import { trustedNetworks, type TrustedNetworks } from "../conf/networks.js";
+import type { Config, Endpoint } from "../conf/config.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
-import type { FromChild, Listener, ServerStats, ToChild } from "../ipc/messages.js";
+import type { FromChild, Listener, Reconfiguration, ServerStats, ToChild } from "../ipc/messages.js";
 import { Backends } from "../proxy/backends.js";
-import { httpDefaults, HttpProxy } from "../proxy/http-proxy.js";
 import { createPump, type Pump } from "../proxy/pump.js";
 import { RtmpPlaces } from "../proxy/rtmp-places.js";
-import { RtmpRouter, routeDefaults } from "../proxy/rtmp-router.js";
-import { acceptOptions, TcpProxy } from "../proxy/tcp-proxy.js";
-
-/** What takes accepted sockets over. */
-export interface Acceptor {
-  readonly connections: number;
-  accept(socket: Socket): void;
-  close(): void;
-}
+import { acceptOptions } from "../proxy/tcp-proxy.js";
+import { makeAcceptors, routesOf, type Acceptor, type AcceptorParts, type Acceptors } from "./acceptors.js";
 
 /** What the master says to a proxy that runs. */
 export type News = Extract<ToChild, { type: "backends" | "leases" | "taken" }>;
 
 const backlog = 1024;
-/** A pair in which nothing moves in either direction: both ends are gone without a word, or nobody needs it. */
-const idleMs = 3_600_000;
 
 /** A running proxy. Close it once; nothing is sent or logged by it afterwards. */
 export class Balancer {
   readonly endpoints: { readonly protocol: Listener["protocol"]; readonly endpoint: Endpoint }[] = [];
   /** What it carried at the last look at `stats`. */
   carried: readonly Carried[] = [];
-  private readonly setup: ProxySetup;
+  private setup: ProxySetup;
   private readonly log: Log;
   private readonly backends: Backends;
   private readonly places: RtmpPlaces;
   private readonly pump: Pump;
-  private readonly acceptors: Readonly<Record<Listener["protocol"], Acceptor>>;
+  private readonly parts: AcceptorParts;
+  private acceptors: Acceptors;
+  /** Those of earlier configurations, until their last connection has left. */
+  private readonly retired = new Set<Acceptor>();
   private readonly listeners: Server[] = [];
 
   private constructor(setup: ProxySetup, log: Log, pump: Pump, send: (message: FromChild) => void) {
@@ -51,11 +43,8 @@ export class Balancer {
     this.pump = pump;
     this.backends = new Backends({ policy: setup.config.dolphin.balance.policy });
     this.places = new RtmpPlaces(this.backends, send);
-    const byStream = setup.routing === "stream";
-    this.acceptors = {
-      rtmp: byStream ? this.rtmpRouter() : this.tcpProxy("rtmp"),
-      http: byStream ? this.httpProxy() : this.tcpProxy("http"),
-    };
+    this.parts = { backends: this.backends, places: this.places, pump, log };
+    this.acceptors = makeAcceptors(routesOf(setup.config, setup.vhosts), this.parts);
   }
 
   /** Makes it ready to serve; it hears of servers before it listens. */
@@ -92,42 +81,52 @@ export class Balancer {
     return { connections: this.connections, players: 0, publishers: 0, bytesIn: sum("bytesIn"), bytesOut: sum("bytesOut") };
   }
 
+  /**
+   * Goes by another configuration for those who come from now on; those who are here go on as they are. Throws CHILD_LISTEN, and
+   * changes nothing, when the addresses to listen on are others.
+   */
+  reconfigure({ config, maxConnections }: Reconfiguration): void {
+    const { config: before, vhosts } = this.setup;
+    if (!isDeepStrictEqual(addressesOf(config), addressesOf(before))) {
+      throw new DolphinError("CHILD_LISTEN", "a running process cannot change the addresses that it listens on");
+    }
+    const routes = routesOf(config, vhosts);
+    if (!isDeepStrictEqual(routes, routesOf(before, vhosts))) {
+      const retiring = Object.values(this.acceptors);
+      this.acceptors = makeAcceptors(routes, this.parts);
+      for (const acceptor of retiring) void this.retire(acceptor);
+    }
+    this.backends.policy = config.dolphin.balance.policy;
+    this.setup = { ...this.setup, config, maxConnections };
+  }
+
+  /** Takes nobody new and carries those who are here; resolves when the last one has left. */
+  async drain(_reason: string): Promise<void> {
+    for (const listener of this.listeners) listener.close();
+    await Promise.all(this.all.map((acceptor) => acceptor.drain()));
+  }
+
   /** Stops listening and ends every connection. Resolves when the listeners are closed. */
   async close(_reason: string): Promise<void> {
     const closed = this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
-    for (const acceptor of Object.values(this.acceptors)) acceptor.close();
+    for (const acceptor of this.all) acceptor.close();
     this.places.close();
     await Promise.all([...closed, this.pump.close()]);
   }
 
   private get connections(): number {
-    return this.acceptors.rtmp.connections + this.acceptors.http.connections;
+    return this.all.reduce((sum, { connections }) => sum + connections, 0);
   }
 
-  private httpProxy(): Acceptor {
-    const { dolphin } = this.setup.config;
-    const { playWaitMs } = dolphin.balance;
-    const tellsPort = !isForeign(dolphin) && prefaceFor(dolphin, "http") !== null;
-    const options = { ...httpDefaults, playWaitMs, vhosts: new Set(this.setup.vhosts), tellsPort };
-    return new HttpProxy({ chooser: this.places, servers: this.backends, log: this.log, options, trusted: this.trusted() });
+  private get all(): Acceptor[] {
+    return [...Object.values(this.acceptors), ...this.retired];
   }
 
-  private rtmpRouter(): Acceptor {
-    const { dolphin } = this.setup.config;
-    const { playWaitMs } = dolphin.balance;
-    const options = { ...routeDefaults, playWaitMs, idleMs, vhosts: new Set(this.setup.vhosts), preface: prefaceFor(dolphin, "rtmp") };
-    return new RtmpRouter({ chooser: this.places, accounts: this.backends, pump: this.pump, log: this.log, options }, this.trusted());
-  }
-
-  private tcpProxy(service: Listener["protocol"]): Acceptor {
-    const preface = prefaceFor(this.setup.config.dolphin, service);
-    const options = { service, preface, trusted: this.trusted(), idleMs, totalMs: null };
-    return new TcpProxy(options, this.backends, this.pump, this.log);
-  }
-
-  private trusted(): TrustedNetworks | null {
-    const { trustedProxies } = this.setup.config.dolphin.balance;
-    return trustedProxies.length === 0 ? null : trustedNetworks(trustedProxies);
+  private async retire(acceptor: Acceptor): Promise<void> {
+    this.retired.add(acceptor);
+    await acceptor.drain();
+    acceptor.close();
+    this.retired.delete(acceptor);
   }
 
   private open({ endpoint, fd, protocol }: Listener): Promise<{ protocol: Listener["protocol"]; endpoint: Endpoint }> {
@@ -154,4 +153,8 @@ export class Balancer {
     socket.destroy();
     return undefined;
   }
+}
+
+function addressesOf({ listen, http }: Config): unknown {
+  return { rtmp: listen, http: http?.listen ?? null };
 }

@@ -4,13 +4,13 @@ import { readFileSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
 import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
-import type { Config } from "../conf/config.js";
+import { routingOf, type Config } from "../conf/config.js";
 import { defaultConf } from "../conf/default-conf.js";
 import { parse, type Directive } from "../conf/parser.js";
 import type { ProxySetup } from "../ipc/balance.js";
 import type { FromChild, Listener, ToChild } from "../ipc/messages.js";
 import { OrphanGuard } from "../master/orphan-guard.js";
-import { countServers, planB, routingOf, vhostsOf } from "../master/plan-b.js";
+import { countServers, planB, vhostsOf } from "../master/plan-b.js";
 import type { ProcessSpec } from "../master/plan.js";
 import { Pool } from "../master/pool.js";
 import { processSpawner } from "../master/process-spawner.js";
@@ -41,7 +41,7 @@ export class PlanB {
   private config: Config;
   private readonly options: PlanBOptions;
   private readonly software: Software;
-  private readonly vhosts: (config: Config) => readonly string[];
+  private readonly vhosts: readonly string[] | null;
   private readonly pool: Pool;
   private readonly guard: OrphanGuard;
 
@@ -51,7 +51,7 @@ export class PlanB {
   private constructor(
     config: Config,
     options: PlanBOptions,
-    { software, vhosts, plan }: Pick<PlanB, "plan"> & { software: Software; vhosts: (config: Config) => readonly string[] },
+    { software, vhosts, plan }: Pick<PlanB, "plan"> & { software: Software; vhosts: readonly string[] | null },
   ) {
     this.config = config;
     this.options = options;
@@ -80,7 +80,7 @@ export class PlanB {
       software.kind === "builtin" || facts === null ? null : programFor(software, slot, facts);
     return new PlanB(config, options, {
       software,
-      vhosts: (now) => vhostsOf(now, software.kind, facts?.srsFile ?? []),
+      vhosts: vhostsOf(software.kind, facts?.srsFile ?? []),
       plan: (now) => planB(now, { cores, maxOpenFiles, slots, programFor: programIn }),
     });
   }
@@ -104,7 +104,7 @@ export class PlanB {
 
   proxySetup(spec: ProcessSpec, listeners: readonly Listener[]): ProxySetup {
     const { name, config, maxConnections } = spec;
-    return { name, config, listeners, maxConnections, routing: routingOf(config), vhosts: this.vhosts(config) };
+    return { name, config, listeners, maxConnections, vhosts: this.vhosts };
   }
 
   changed(change: Change): void {

@@ -26,7 +26,7 @@ for (const role of ["server", "proxy"] as const) {
       maxConnections: null,
     };
     if (role === "server") channel.send({ type: "configure", setup: { ...common, isEdge: false, edgeKey: "" } satisfies ServerSetup });
-    else channel.send({ type: "configure-proxy", setup: { ...common, routing: "stream", vhosts: [] } });
+    else channel.send({ type: "configure-proxy", setup: { ...common, vhosts: null } });
     await hear("ready");
 
     // What no master says is logged, one line each.
