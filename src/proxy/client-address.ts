@@ -21,7 +21,7 @@ export interface ClientAddress {
  * Throws PROXY_HEADER for a broken or late preface.
  */
 export async function clientAddress(socket: Socket, trusted: TrustedNetworks | null): Promise<ClientAddress | null> {
-  const client = { host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
+  const client = { host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 };
   if (trusted === null || !trusted.has(client.host)) return { client, local: null };
   const found = await takeFront(socket, { read: readPreface, timeoutMs: prefaceTimeoutMs });
   return found === null ? null : { client: found.client ?? client, local: found.local };

@@ -89,7 +89,7 @@ export class TcpProxy {
   private async serve(socket: Socket): Promise<void> {
     const startedMs = performance.now();
     const conn = ++this.lastConn;
-    let peer = formatEndpoint({ host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 });
+    let peer = formatEndpoint({ host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 });
     const session: Session = { close: () => socket.destroy() };
     const closed = (fields: Record<string, unknown>, level: "info" | "warn" = "info"): void => {
       this.sessions.delete(session);

@@ -57,8 +57,19 @@ export interface Status {
     readonly servers: readonly {
       readonly name: string;
       readonly rtmp: { readonly port: number };
+      readonly http: { readonly port: number } | null;
       readonly isUp: boolean;
+      readonly upSinceMs: number;
+      readonly connections: number;
       readonly bytesPerSecond: number;
+    }[];
+    readonly carried: readonly {
+      readonly proxy: string;
+      readonly backend: string;
+      readonly connections: number;
+      readonly total: number;
+      readonly bytesIn: number;
+      readonly bytesOut: number;
     }[];
     readonly leases: readonly { readonly key: string; readonly backend: string; readonly proxy: string }[];
   };
