@@ -35,8 +35,9 @@ export interface BackendState {
   readonly weight: number;
   /** Connections after which `fill` goes on to the next server, and no policy gives more; null: no cap. */
   readonly maxConnections: number | null;
-  /** What all proxies together carry to it. */
+  /** What all proxies together carry to it; where a proxy is told, what the others carry: it knows its own better. */
   readonly connections: number;
+  /** By all proxies. */
   readonly bytesPerSecond: number;
 }
 

@@ -43,12 +43,13 @@ export class Loads {
     this.told.delete(proxy);
   }
 
-  of(backend: string): Load {
+  /** `but`: a proxy whose connections are left out; its bytes are not. */
+  of(backend: string, but: string | null = null): Load {
     const sum = { connections: 0, bytesPerSecond: 0, total: 0, bytesIn: 0, bytesOut: 0 };
-    for (const one of this.told.values()) {
+    for (const [proxy, one] of this.told) {
       const told = one.get(backend);
       if (told === undefined) continue;
-      sum.connections += told.carried.connections;
+      if (proxy !== but) sum.connections += told.carried.connections;
       sum.total += told.carried.total;
       sum.bytesIn += told.carried.bytesIn;
       sum.bytesOut += told.carried.bytesOut;

@@ -88,9 +88,10 @@ export class Pool {
     this.prober.close();
   }
 
-  backends(): BackendState[] {
+  /** For a proxy, with the connections of the others only. */
+  backends(proxy: string | null = null): BackendState[] {
     return Array.from(this.servers.values(), ({ name, backend, isUp, isDraining, upSinceMs }) => {
-      const { connections, bytesPerSecond } = this.loads.of(name);
+      const { connections, bytesPerSecond } = this.loads.of(name, proxy);
       const { rtmp, http, weight } = backend;
       const { maxServerConnections } = this.options;
       return { name, rtmp, http, isUp, isDraining, upSinceMs, weight, maxConnections: maxServerConnections, connections, bytesPerSecond };
@@ -142,7 +143,7 @@ export class Pool {
 
   /** What a proxy hears before it serves anybody; what was said before it spoke is lost. */
   private greet(proxy: string): void {
-    this.options.send(proxy, { type: "backends", backends: this.backends() });
+    this.options.send(proxy, { type: "backends", backends: this.backends(proxy) });
     this.options.send(proxy, { type: "leases", begun: this.leases.list(), ended: [] });
   }
 
@@ -201,7 +202,7 @@ export class Pool {
   }
 
   private tellBackends(): void {
-    this.tellAll({ type: "backends", backends: this.backends() });
+    for (const proxy of this.proxies) this.options.send(proxy, { type: "backends", backends: this.backends(proxy) });
   }
 
   private tellLeases(begun: readonly Lease[], ended: readonly Lease[]): void {

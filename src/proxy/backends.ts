@@ -27,8 +27,6 @@ interface Own {
   bytesIn: number;
   bytesOut: number;
   readonly live: Set<LiveBytes>;
-  /** What the master knew of `connections` when it was last told. */
-  reported: number;
   /** Connections whose bytes the master's figures do not show yet: each report halves it. */
   fresh: number;
 }
@@ -51,7 +49,7 @@ export class Backends {
     this.turn = Math.floor(random() * 1000); // proxies that start together do not go round in step
   }
 
-  /** Takes what the master says of all servers, in their order. A server that is not named is gone, and its leases with it. */
+  /** Takes what the master says of all servers, in their order, with the connections of the other proxies. A server that is not named is gone, and its leases with it. */
   update(states: readonly BackendState[]): void {
     this.states = states;
     for (const own of this.own.values()) own.fresh = own.fresh < 0.1 ? 0 : own.fresh / 2;
@@ -64,9 +62,10 @@ export class Backends {
     return this.states.find((state) => state.name === name) ?? null;
   }
 
-  /** All servers, with the connections and the load that this proxy knows better. */
+  /** All servers, with the connections of this proxy too and the load that it knows better. */
   list(): BackendState[] {
-    const connections = sum(this.states.map((state) => state.connections));
+    // Those whose bytes show.
+    const connections = sum(this.states.map((state) => state.connections + seasoned(this.own.get(state.name))));
     const bytesPerSecond = sum(this.states.map((state) => state.bytesPerSecond));
     const expected = connections > 0 && bytesPerSecond > 0 ? bytesPerSecond / connections : expectedBytesPerSecond;
     return this.states.map((state) => {
@@ -74,7 +73,7 @@ export class Backends {
       if (own === undefined) return state;
       return {
         ...state,
-        connections: Math.max(0, state.connections + own.connections - own.reported),
+        connections: state.connections + own.connections,
         bytesPerSecond: state.bytesPerSecond + own.fresh * expected,
       };
     });
@@ -121,7 +120,6 @@ export class Backends {
     for (const [name, own] of this.own) if (own.connections === 0 && !names.has(name)) this.own.delete(name);
     return Array.from(this.own, ([backend, own]) => {
       const { connections, total } = own;
-      own.reported = connections;
       let { bytesIn, bytesOut } = own;
       for (const live of own.live) {
         bytesIn += live.bytesIn;
@@ -150,11 +148,15 @@ export class Backends {
   private ownOf(name: string): Own {
     let own = this.own.get(name);
     if (own === undefined) {
-      own = { connections: 0, total: 0, bytesIn: 0, bytesOut: 0, live: new Set(), reported: 0, fresh: 0 };
+      own = { connections: 0, total: 0, bytesIn: 0, bytesOut: 0, live: new Set(), fresh: 0 };
       this.own.set(name, own);
     }
     return own;
   }
+}
+
+function seasoned(own: Own | undefined): number {
+  return own === undefined ? 0 : own.connections - own.fresh;
 }
 
 function sum(numbers: readonly number[]): number {

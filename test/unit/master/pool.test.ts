@@ -160,11 +160,12 @@ describe("the pool, of foreign servers", () => {
 });
 
 describe("the pool, of loads and drains", () => {
-  it("gives every proxy the sum of what all carry, with weight and cap", () => {
+  it("knows what all proxies carry, and tells each what the others do, with weight and cap", async () => {
     const carried = [{ backend: "server-1", connections: 3, total: 5, bytesIn: 1, bytesOut: 2 }];
     pool.heard(specOf("proxy-1"), { type: "heartbeat", stats: noStats, carried });
     pool.heard(specOf("proxy-2"), { type: "heartbeat", stats: noStats, carried });
     assert.equal(pool.backends()[0]?.connections, 6);
+    assert.equal(pool.backends("proxy-2")[0]?.connections, 3);
     assert.deepEqual(
       pool.backends().map(({ weight, maxConnections }) => [weight, maxConnections]),
       [
@@ -172,8 +173,14 @@ describe("the pool, of loads and drains", () => {
         [2, 9],
       ],
     );
+    pool.heard(specOf("proxy-2"), { type: "heartbeat", stats: noStats, carried: [{ ...carried[0]!, connections: 1 }] });
+    sent = [];
+    await pass(1000);
+    const toldOf = (proxy: string): (number | undefined)[] =>
+      sent.flatMap(({ name, message }) => (name === proxy && message.type === "backends" ? [message.backends[0]?.connections] : []));
+    assert.deepEqual([toldOf("proxy-1"), toldOf("proxy-2")], [[1], [3]]);
     change("proxy-1", "up", "waiting");
-    assert.equal(pool.backends()[0]?.connections, 3);
+    assert.equal(pool.backends()[0]?.connections, 1);
   });
 
   it("repeats itself each second, for what is said once may be lost on a proxy that starts", async () => {
