@@ -78,7 +78,7 @@ export interface Status {
 export interface DolphinOptions {
   readonly cores?: number;
   /** A configuration file's text; listen addresses and processes are still given by flags, and it stays in the foreground. */
-  readonly conf?: string;
+  readonly conf?: string | ((rtmpPort: number, httpPort: number) => string);
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly readyTimeoutMs?: number;
@@ -113,13 +113,15 @@ export class Dolphin {
   /** By process name, as of the start; a restarted child has another pid. */
   pids: Readonly<Record<string, number>> = {};
   private readonly child: Child;
+  private readonly writeConf: (text: string) => void;
   private readonly entries: LogLine[] = [];
   private readonly strayLines: string[] = [];
   private readonly seenPids = new Set<number>();
   private waiters: (() => void)[] = [];
 
-  private constructor(child: Child, rtmpPort: number, httpPort: number) {
+  private constructor(child: Child, rtmpPort: number, httpPort: number, writeConf: (text: string) => void) {
     this.child = child;
+    this.writeConf = writeConf;
     this.rtmpPort = rtmpPort;
     this.httpPort = httpPort;
     this.pid = child.pid;
@@ -133,9 +135,12 @@ export class Dolphin {
     const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
     const usual = ["--cores", String(cores), "--listen", `127.0.0.1:${rtmpPort}`, "--http", `127.0.0.1:${httpPort}`, ...args];
     const words = [...(options.words?.(rtmpPort, httpPort) ?? usual)];
+    let writeConf = (_text: string): void => assert.fail("the box was started without a file");
     if (conf !== undefined) {
-      writeFileSync(join(folder, "dolphin.conf"), inForeground(conf));
-      words.push("-c", join(folder, "dolphin.conf"));
+      const path = join(folder, "dolphin.conf");
+      writeConf = (text) => writeFileSync(path, inForeground(text));
+      writeConf(typeof conf === "string" ? conf : conf(rtmpPort, httpPort));
+      words.push("-c", path);
     }
     let read = (_line: string): void => undefined;
     const child = start(process.execPath, [join(projectRoot, "bin/dolphin.js"), ...words], {
@@ -143,7 +148,7 @@ export class Dolphin {
       env: { XDG_RUNTIME_DIR: folder, ...env },
       onLine: (line) => read(line),
     });
-    const dolphin = new Dolphin(child, rtmpPort, httpPort);
+    const dolphin = new Dolphin(child, rtmpPort, httpPort, writeConf);
     read = (line) => dolphin.read(line);
     t.after(async () => {
       await dolphin.kill();
@@ -214,6 +219,14 @@ export class Dolphin {
     };
     const links = Object.values(this.pids).flatMap((pid) => readdirSync(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`));
     return links.filter(isSocket).length;
+  }
+
+  /** Writes its file anew, tells it by HUP, and resolves to its answer, which must have this outcome. */
+  async reload(conf: string, outcome: "applied" | "unchanged" | "refused" = "applied"): Promise<LogLine> {
+    const from = this.logLength;
+    this.writeConf(conf);
+    this.signal("SIGHUP");
+    return this.waitFor(`reload.${outcome}`, { from, timeoutMs: 20_000 });
   }
 
   signal(signal: NodeJS.Signals): void {

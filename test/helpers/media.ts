@@ -58,6 +58,11 @@ export function step(video: VideoKind | "none", audio: AudioKind | "none", index
   return video === "none" ? sound : [videoFrame(video, index, at), ...sound];
 }
 
+/** The numbers of the pictures among these messages, as `videoFrame` of H.264 wrote them. */
+export function pictures(messages: readonly Media[]): number[] {
+  return messages.filter(({ type, payload }) => type === 9 && payload[1] === 1).map(({ payload }) => payload.readUInt32BE(10));
+}
+
 /** What comes before the first step. */
 export function headers(video: VideoKind | "none", audio: AudioKind | "none", timestamp = 0): Media[] {
   return [...(video === "none" ? [] : [videoHeader(video, timestamp)]), ...(audio === "aac" ? [audioHeader(timestamp)] : [])];

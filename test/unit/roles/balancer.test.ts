@@ -8,11 +8,12 @@ import { routesOf } from "../../../src/roles/acceptors.js";
 import { Balancer } from "../../../src/roles/balancer.js";
 import type { Server } from "../../../src/server/server.js";
 import { watchFlv } from "../../helpers/flv-reader.js";
+import { pictures } from "../../helpers/media.js";
 import { freePort } from "../../helpers/ports.js";
 import { player } from "../../helpers/rtmp-client.js";
 import { within } from "../../helpers/wait.js";
 import { memoryLog, startOwnServer } from "../proxy/rtmp-rig.js";
-import { Encoder, pictures, watch } from "../server/rig.js";
+import { Encoder, watch } from "../server/rig.js";
 
 function configOf(balance: string, listen = "1935"): Config {
   const vhosts = "vhost __defaultVhost__ { http_remux { enabled on; } }";

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { watchFlv } from "../../helpers/flv-reader.js";
+import { pictures } from "../../helpers/media.js";
 import { player } from "../../helpers/rtmp-client.js";
 import { parseRtmpUrl, RtmpConnection } from "../../helpers/rtmp-connection.js";
 import { eventually, within } from "../../helpers/wait.js";
-import { Encoder, pictures, startServer, watch, type Rig } from "./rig.js";
+import { Encoder, startServer, watch, type Rig } from "./rig.js";
 
 const vhost = "vhost __defaultVhost__ { min_latency on; http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } }";
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { watchFlv } from "../../helpers/flv-reader.js";
+import { pictures } from "../../helpers/media.js";
 import { within, eventually } from "../../helpers/wait.js";
 import { player, publisher, type RtmpPlayer } from "../../helpers/rtmp-client.js";
-import { configOf, Encoder, pictures, startServer, watch } from "./rig.js";
+import { configOf, Encoder, startServer, watch } from "./rig.js";
 
 const flv = "http_remux { enabled on; mount [vhost]/[app]/[stream].flv; }";
 

@@ -7,7 +7,7 @@ import type { StreamReport } from "../../../src/ipc/messages.js";
 import { Server } from "../../../src/server/server.js";
 import type { Cleanup, LogLine } from "../../helpers/dolphin.js";
 import { headers, videoFrame } from "../../helpers/media.js";
-import { player, publisher, type Media, type RtmpPlayer, type RtmpPublisher } from "../../helpers/rtmp-client.js";
+import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "../../helpers/rtmp-client.js";
 import { memoryLog } from "../proxy/rtmp-rig.js";
 
 /** A server of a test, and how to reach it. */
@@ -85,9 +85,4 @@ export async function watch(t: Cleanup, url: string): Promise<RtmpPlayer> {
   const viewer = await player(url);
   t.after(() => viewer.close());
   return viewer;
-}
-
-/** The numbers of the pictures among these messages. */
-export function pictures(messages: readonly Media[]): number[] {
-  return messages.filter(({ type, payload }) => type === 9 && payload[1] === 1).map(({ payload }) => payload.readUInt32BE(10));
 }

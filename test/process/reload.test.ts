@@ -1,0 +1,229 @@
+// Reloads of plan a with people connected: a publisher and a player at each edge, who must not notice what does not concern
+// them. What each change means for those whom it does concern is in docs/reload.md.
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { Dolphin, type LogLine } from "../helpers/dolphin.js";
+import { playerAtEachEdge } from "../helpers/edges.js";
+import { publish } from "../helpers/ffmpeg.js";
+import { watchFlv } from "../helpers/flv-reader.js";
+import { headers, pictures, videoFrame } from "../helpers/media.js";
+import { freePort } from "../helpers/ports.js";
+import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "../helpers/rtmp-client.js";
+import { eventually, within } from "../helpers/wait.js";
+
+const head = "listen 1935; http_server { enabled on; listen 8080; }";
+
+function vhost(name: string, inside = ""): string {
+  return `vhost ${name} { min_latency on; http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } ${inside} }`;
+}
+
+/** What those leave in the log whom a reload has sent away, and the relays that served them. */
+const sentAway = ({ code, event }: LogLine): boolean =>
+  code === "RTMP_RELOAD" || ((event === "pull.lost" || event === "rtmp.closed") && code?.startsWith("RELAY_") === true);
+
+interface Show {
+  readonly source: RtmpPublisher;
+  readonly viewers: readonly RtmpPlayer[];
+  /** Fails unless everybody is still connected and has every picture since the first, once, and gets more of them. */
+  goesOn(): Promise<void>;
+}
+
+/** A publisher of numbered pictures, and a player at each edge that has been there since before the first of them. */
+async function show(t: TestContext, dolphin: Dolphin, stream: string): Promise<Show> {
+  const viewers = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl(stream));
+  const source = await steadyPublisher(t, dolphin.rtmpUrl(stream));
+  const goesOn = async (): Promise<void> => {
+    assert.equal(source.connection.endedBy, null, "the publisher was closed");
+    for (const viewer of viewers) {
+      const wanted = pictures(viewer.messages).length + 10;
+      await viewer.waitUntil(`${wanted} pictures`, (messages) => pictures(messages).length >= wanted);
+      const seen = pictures(viewer.messages);
+      assert.deepEqual(
+        seen,
+        seen.map((_number, index) => index),
+      );
+    }
+  };
+  await goesOn();
+  return { source, viewers, goesOn };
+}
+
+async function steadyPublisher(t: TestContext, url: string): Promise<RtmpPublisher> {
+  const source = await publisher(url);
+  t.after(() => source.close());
+  for (const header of headers("avc", "none")) source.send(header);
+  t.after(source.sendEvery((i) => [videoFrame("avc", i, i * 40)], 40));
+  return source;
+}
+
+async function namesOf(dolphin: Dolphin): Promise<string[]> {
+  const { processes } = await dolphin.status();
+  return processes.map(({ name, state }) => `${name} ${state}`);
+}
+
+void test("reload: a file with errors changes nothing, and every error is told", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: `${head} ${vhost("one")}` });
+  const one = await show(t, dolphin, "s?vhost=one");
+  const refused = await dolphin.reload(
+    `${head} ${vhost("one", "play { gop_cash off; }")} vhost two { cluster { mode remote; } }`,
+    "refused",
+  );
+  assert.equal(refused.code, "CONF_RELOAD");
+  const problems = (refused["problems"] as string[]).join("\n");
+  assert.match(problems, /dolphin\.conf:1.*gop_cash/);
+  assert.match(problems, /origin/);
+  await one.goesOn();
+  await assert.rejects(player(dolphin.rtmpUrl("s?vhost=two")), /no vhost serves the name two/);
+  assert.deepEqual(
+    dolphin.logLines(({ level }) => level === "error").map(({ event }) => event),
+    ["reload.refused"],
+  );
+  await dolphin.reload(`${head} ${vhost("one")}`, "unchanged");
+});
+
+void test("reload: play options change for all edges, and no viewer misses a picture", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: `${head} ${vhost("one")}` });
+  const one = await show(t, dolphin, "s?vhost=one");
+  const { changes } = await dolphin.reload(`${head} ${vhost("one", "play { gop_cache off; queue_length 5; }")}`);
+  assert.deepEqual(changes, ["vhost one play.gop_cache", "vhost one play.queue_length"]);
+  await one.goesOn();
+  const had = Math.min(...one.viewers.map(({ messages }) => pictures(messages).length));
+  const late = await player(dolphin.rtmpUrl("s?vhost=one"));
+  t.after(() => late.close());
+  await late.waitForMedia(5);
+  const [first = 0] = pictures(late.messages);
+  assert.ok(first >= had, `without a GOP cache a newcomer was given picture ${first}, of ${had} that had gone by`);
+  await dolphin.stop();
+});
+
+void test("reload: a vhost comes and is served by every edge, and goes with its own clients alone", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: `${head} ${vhost("one")}` });
+  const one = await show(t, dolphin, "s?vhost=one");
+  await assert.rejects(player(dolphin.rtmpUrl("s?vhost=two")), /no vhost serves the name two/);
+
+  await dolphin.reload(`${head} ${vhost("one")} ${vhost("two")}`);
+  const two = await show(t, dolphin, "new?vhost=two");
+  const responses = await flvAtEachEdge(t, dolphin, `${dolphin.flvUrl("new")}?vhost=two`);
+  for (const response of responses) await response.waitForMedia(5);
+  await one.goesOn();
+
+  await dolphin.reload(`${head} ${vhost("one")}`);
+  const ended = [two.source.connection.ended, ...two.viewers.map((viewer) => viewer.ended), ...responses.map((response) => response.ended)];
+  await within(Promise.all(ended), 5000, "the end of everybody of the vhost two");
+  await one.goesOn();
+  await assert.rejects(player(dolphin.rtmpUrl("new?vhost=two")), /no vhost serves the name two/);
+  await eventually(async () => (await dolphin.status()).streams.every((stream) => stream.vhost === "one"), {
+    what: "the end of its streams",
+  });
+  await dolphin.stop({ allow: (line) => sentAway(line) || line.code === "RTMP_VHOST" });
+});
+
+/** A response at each edge; which edge it is at, the log tells. */
+async function flvAtEachEdge(t: TestContext, dolphin: Dolphin, url: string): Promise<Awaited<ReturnType<typeof watchFlv>>[]> {
+  const responses = [];
+  const edges = new Set<unknown>();
+  for (let tries = 0; edges.size < 2 && tries < 100; tries++) {
+    const from = dolphin.logLength;
+    const response = await watchFlv(url);
+    t.after(() => response.close());
+    assert.equal(response.status, 200);
+    responses.push(response);
+    const isFlv = ({ protocol }: LogLine): boolean => protocol === "flv";
+    edges.add((await dolphin.waitFor("play.started", { from, where: isFlv })).child);
+  }
+  assert.deepEqual(
+    [...edges].map(String).toSorted((a, b) => a.localeCompare(b)),
+    ["edge-1", "edge-2"],
+  );
+  return responses;
+}
+
+void test("reload: an origin becomes an edge and an origin again, and its viewers stay", async (t) => {
+  const far = await Dolphin.start(t, { conf: `${head} ${vhost("one")}`, args: ["--plan", "single"] });
+  await steadyPublisher(t, far.rtmpUrl("s?vhost=one"));
+  const dolphin = await Dolphin.start(t, { conf: `${head} ${vhost("one")}` });
+  const viewers = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("s?vhost=one"));
+  const first = await steadyPublisher(t, dolphin.rtmpUrl("s?vhost=one"));
+  const sourceIs = (state: string) => async (): Promise<boolean> => (await dolphin.status()).streams.some((one) => one.state === state);
+  const moreForAll = async (): Promise<void> => {
+    for (const viewer of viewers) await viewer.waitForMedia(viewer.media.length + 10);
+  };
+  await moreForAll();
+
+  const edge = vhost("one", `cluster { mode remote; origin 127.0.0.1:${far.rtmpPort}; }`);
+  await dolphin.reload(`${head} ${edge}`);
+  await within(first.connection.ended, 5000, "the end of the publisher");
+  await eventually(sourceIs("pull"), { what: "a pull from the far origin" });
+  await moreForAll();
+
+  await dolphin.reload(`${head} ${vhost("one")}`);
+  await eventually(sourceIs("wait"), { what: "viewers that wait for a publisher" });
+  await steadyPublisher(t, dolphin.rtmpUrl("s?vhost=one"));
+  await moreForAll();
+  for (const { media, connection } of viewers) {
+    const times = media.map(({ timestamp }) => timestamp);
+    assert.deepEqual(
+      times,
+      times.toSorted((a, b) => a - b),
+    );
+    assert.equal(connection.endedBy, null);
+  }
+  await dolphin.stop({ allow: sentAway });
+  await far.stop();
+});
+
+void test("reload: another port is served, the old one refuses, and those who came by it stay", async (t) => {
+  const other = await freePort();
+  const confAt = (port: number) => (_rtmp: number, http: number) =>
+    `listen 127.0.0.1:${port}; http_server { enabled on; listen 127.0.0.1:${http}; } dolphin { cores 2; } ${vhost("one")}`;
+  const dolphin = await Dolphin.start(t, { words: () => [], conf: (rtmp, http) => confAt(rtmp)(rtmp, http) });
+  const one = await show(t, dolphin, "s?vhost=one");
+  const response = await watchFlv(`${dolphin.flvUrl("s")}?vhost=one`);
+  t.after(() => response.close());
+  await dolphin.reload(confAt(other)(dolphin.rtmpPort, dolphin.httpPort));
+  assert.deepEqual(await namesOf(dolphin), ["master up", "edge-1 draining", "edge-2 draining", "edge-1.2 up", "edge-2.2 up"]);
+  await assert.rejects(player(dolphin.rtmpUrl("s?vhost=one")), /ECONNREFUSED/);
+  const late = await player(`rtmp://127.0.0.1:${other}/live/s?vhost=one`);
+  t.after(() => late.close());
+  await late.waitForMedia(20);
+  const lateFlv = await watchFlv(`${dolphin.flvUrl("s")}?vhost=one`);
+  t.after(() => lateFlv.close());
+  await lateFlv.waitForMedia(20);
+  await one.goesOn();
+  await response.waitForMedia(response.media.length + 10);
+  for (const viewer of one.viewers) viewer.close();
+  response.close();
+  one.source.close();
+  for (const edge of ["edge-1", "edge-2"]) {
+    await dolphin.waitFor("child.exited", { where: ({ child, reason }) => child === edge && reason === "exit 0" });
+  }
+  await dolphin.stop();
+});
+
+void test("reload: more and fewer cores, and an encoder and its viewers stay", async (t) => {
+  const confOf = (cores: number, rtmp: number, http: number): string =>
+    `listen 127.0.0.1:${rtmp}; http_server { enabled on; listen 127.0.0.1:${http}; } dolphin { cores ${cores}; } ${vhost("__defaultVhost__")}`;
+  const dolphin = await Dolphin.start(t, { words: () => [], conf: (rtmp, http) => confOf(2, rtmp, http) });
+  const encoder = publish(dolphin.rtmpUrl("s"), { seconds: 120 });
+  t.after(() => encoder.stop());
+  await encoder.started;
+  const viewers = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("s"));
+  for (const [cores, edges] of [
+    [3, ["edge-1.2 up", "edge-2.2 up", "edge-3.2 up"]],
+    [1, ["edge-1.3 up"]],
+  ] as const) {
+    await dolphin.reload(confOf(cores, dolphin.rtmpPort, dolphin.httpPort));
+    assert.deepEqual(
+      (await namesOf(dolphin)).filter((name) => name.startsWith("edge") && name.endsWith("up")),
+      edges,
+    );
+    const late = await player(dolphin.rtmpUrl("s"));
+    t.after(() => late.close());
+    viewers.push(late);
+    for (const viewer of viewers) await viewer.waitForMedia(viewer.media.length + 25);
+  }
+  for (const viewer of viewers) viewer.close();
+  await encoder.stop();
+  await eventually(async () => (await namesOf(dolphin)).length === 2, { what: "the old edges to be gone" });
+  await dolphin.stop();
+});
