@@ -11,7 +11,7 @@
 //
 // So a chunk stream is equal after two messages at the latest, whatever its server leaves out.
 import { extendedFrom } from "../codec/rtmp/chunk-writer.js";
-import type { ChunkHeader } from "../codec/rtmp/chunk-reader.js";
+import type { ChunkHeader } from "../codec/rtmp/chunk-stream.js";
 
 /** What a client's chunk reader remembers of one chunk stream. */
 interface Remembered extends ChunkHeader {

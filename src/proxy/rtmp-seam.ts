@@ -27,7 +27,8 @@
 import { DolphinError } from "../base/errors.js";
 import { asObject } from "../codec/rtmp/amf0.js";
 import { parseCommand, type Command } from "../codec/rtmp/command.js";
-import { ChunkReader, type ChunkHeader } from "../codec/rtmp/chunk-reader.js";
+import { ChunkReader } from "../codec/rtmp/chunk-reader.js";
+import type { ChunkHeader } from "../codec/rtmp/chunk-stream.js";
 import { mediaStreamId, messageType, type Message } from "../codec/rtmp/message.js";
 import { isEqual, memoryOf, rewrite, type Memory } from "./rtmp-rewrite.js";
 

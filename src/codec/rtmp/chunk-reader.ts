@@ -7,6 +7,7 @@
 // A chunk stream (csid) remembers its last header, which fmt 1, 2 and 3 leave parts of out. Source: Adobe RTMP 1.0
 // section 5.3.1. The control messages that change the reading itself (chunk size, abort) are obeyed here.
 import { DolphinError } from "../../base/errors.js";
+import { newChunkStream, saveChunkStream, type ChunkHeader, type ChunkStream, type SavedChunkStream } from "./chunk-stream.js";
 import { extendedFrom } from "./chunk-writer.js";
 import { messageType, type Message } from "./message.js";
 
@@ -18,6 +19,8 @@ export const maxDataBytes = 1 << 20;
 export const maxMediaBytes = 8 << 20;
 /** Memory that the unfinished messages of one connection may take together. */
 export const maxPendingBytes = 16 << 20;
+/** What has come of unfinished messages may take this much in a reader that is saved. */
+export const maxSavedPayloadBytes = 32 << 10;
 /** Smallest chunk size that is obeyed: below it a peer buys much work with few bytes. */
 export const minChunkSize = 128;
 /** Largest chunk size: a message cannot be longer. */
@@ -35,21 +38,6 @@ const slabBytes = 64 << 10;
 /** Larger payloads are not worth the rest of a slab that they would leave unused. */
 const slabPayloadBytes = slabBytes / 4;
 
-/** The last header of a chunk stream: what the next one may leave out. */
-export interface ChunkHeader {
-  readonly csid: number;
-  readonly timestamp: number;
-  /** What the timestamp field last said: an absolute time after fmt 0, a difference after fmt 1 and 2. */
-  readonly field: number;
-  readonly isDifference: boolean;
-  readonly isExtended: boolean;
-  /** Whether fmt 3 chunks repeat the extended timestamp: they should, and some encoders do not. Null: not seen yet. */
-  readonly repeatsExtended: boolean | null;
-  readonly length: number;
-  readonly type: number;
-  readonly streamId: number;
-}
-
 /** What is told to who wants to know how messages came. */
 export interface ChunkReaderOptions {
   /** Whether messages that change the reading itself (chunk size, abort) are handed on too, after they were obeyed. */
@@ -59,25 +47,14 @@ export interface ChunkReaderOptions {
 /** Gets each whole message; `header` is as it stands now and changes with the next bytes, `fmt` is what it came with. */
 type ChunkListener = (message: Message, header: ChunkHeader, fmt: number) => void;
 
-/** What is remembered of one chunk stream. */
-interface ChunkStream {
-  readonly csid: number;
-  /** Whether a message header has been seen, so that fmt 1–3 have something to refer to. */
-  isKnown: boolean;
-  /** The fmt that the last message began with. */
-  fmt: number;
-  timestamp: number;
-  field: number;
-  isDifference: boolean;
-  isExtended: boolean;
-  repeatsExtended: boolean | null;
-  length: number;
-  type: number;
-  streamId: number;
-  /** Whether a message is under way. Its payload has memory from its first byte on, and `received` bytes of it. */
-  isOpen: boolean;
-  payload: Buffer | null;
-  received: number;
+/** A reader between two reads, as JSON. */
+export interface SavedChunkReader {
+  readonly chunkSize: number;
+  readonly streams: readonly SavedChunkStream[];
+  /** The header that the last read cut off, in base64. */
+  readonly scratch: string;
+  /** The chunk stream whose chunk was cut off, and how much of that chunk is still to come. */
+  readonly current: { readonly csid: number; readonly restBytes: number } | null;
 }
 
 /** Reads one direction of one connection. It has no lifetime to end: drop it with its connection. */
@@ -105,6 +82,38 @@ export class ChunkReader {
   constructor(onMessage: ChunkListener, { tellsAll = false }: ChunkReaderOptions = {}) {
     this.onMessage = onMessage;
     this.tellsAll = tellsAll;
+  }
+
+  /** Makes a reader that goes on where another one was saved. */
+  static resume(saved: SavedChunkReader, onMessage: ChunkListener, options: ChunkReaderOptions = {}): ChunkReader {
+    const reader = new ChunkReader(onMessage, options);
+    reader.chunkSize = saved.chunkSize;
+    reader.scratchBytes = reader.scratch.write(saved.scratch, "base64");
+    for (const { payload, ...rest } of saved.streams) {
+      const stream: ChunkStream = { ...rest, payload: null, received: 0 };
+      reader.streams.set(stream.csid, stream);
+      if (stream.isOpen) reader.openMessages += 1;
+      if (payload !== "") reader.reopen(stream, Buffer.from(payload, "base64"));
+    }
+    reader.current = (saved.current && reader.streams.get(saved.current.csid)) ?? null;
+    reader.chunkRest = saved.current?.restBytes ?? 0;
+    return reader;
+  }
+
+  /**
+   * Writes down where the reader stands, between two calls of `push`. Null when more than {@link maxSavedPayloadBytes} have come
+   * of messages that are not complete: it is worth asking again after the next read.
+   */
+  save(): SavedChunkReader | null {
+    const streams = [...this.streams.values()];
+    const payloadBytes = streams.reduce((sum, { payload, received }) => sum + (payload === null ? 0 : received), 0);
+    if (payloadBytes > maxSavedPayloadBytes) return null;
+    return {
+      chunkSize: this.chunkSize,
+      streams: streams.map(saveChunkStream),
+      scratch: this.scratch.toString("base64", 0, this.scratchBytes),
+      current: this.current && { csid: this.current.csid, restBytes: this.chunkRest },
+    };
   }
 
   /** What the peer's bytes are cut into now. */
@@ -238,22 +247,7 @@ export class ChunkReader {
     if (this.streams.size >= maxChunkStreams) {
       throw new DolphinError("RTMP_CHUNK_STREAMS", `more than ${maxChunkStreams} chunk streams on one connection`);
     }
-    const stream: ChunkStream = {
-      csid,
-      isKnown: false,
-      fmt: 0,
-      timestamp: 0,
-      field: 0,
-      isDifference: false,
-      isExtended: false,
-      repeatsExtended: null,
-      length: 0,
-      type: 0,
-      streamId: 0,
-      isOpen: false,
-      payload: null,
-      received: 0,
-    };
+    const stream = newChunkStream(csid);
     this.streams.set(csid, stream);
     return stream;
   }
@@ -306,6 +300,12 @@ export class ChunkReader {
     this.current = null;
     this.finish(stream, payload);
     return at + count;
+  }
+
+  /** Gives a message that is under way its memory and what has come of it so far. */
+  private reopen(stream: ChunkStream, received: Buffer): void {
+    stream.payload = this.takeMemory(Math.min(stream.length, Math.max(eagerBytes, received.length)));
+    stream.received = received.copy(stream.payload);
   }
 
   private forgetPayload(stream: ChunkStream): void {

@@ -6,7 +6,7 @@
 import { DolphinError } from "../../base/errors.js";
 import type { SocketAddress } from "../ip-address.js";
 import { maxPrefaceBytes, readPreface } from "../preface.js";
-import { ChunkReader } from "./chunk-reader.js";
+import { ChunkReader, type SavedChunkReader } from "./chunk-reader.js";
 import { writeMessages } from "./chunk-writer.js";
 import { answerBytes, answerHello, answerServer, checkVersion, handshakeBytes, helloBytes, makeHello } from "./handshake.js";
 import { controlEvent, controlMessage, messageType, userControl, type Message } from "./message.js";
@@ -25,13 +25,22 @@ export interface EngineHandler {
 
 type Phase = "preface" | "hello" | "echo" | "answer" | "chunks";
 
+/** A server's side between two reads, behind the handshake, as JSON. */
+export interface SavedEngine {
+  readonly reader: SavedChunkReader;
+  readonly outChunkSize: number;
+  readonly ackWindow: number;
+  readonly ackedBytes: number;
+  readonly bytesIn: number;
+}
+
 /** A peer that wants acknowledgements more often than this only wants work. */
 const leastAckWindow = 2500;
 
 /** An incoming (`server`) or outgoing (`client`) connection's protocol state. Nothing to close: drop it. */
 export class Engine {
   private readonly handler: EngineHandler;
-  private readonly reader = new ChunkReader((message) => this.dispatch(message));
+  private reader = new ChunkReader((message) => this.dispatch(message));
   private phase: Phase;
   /** The part of the handshake that has come so far; null when none is awaited. */
   private partial: Buffer | null;
@@ -46,6 +55,27 @@ export class Engine {
     this.handler = handler;
     this.phase = side === "client" ? "answer" : handler.onClient === undefined ? "hello" : "preface";
     this.partial = Buffer.allocUnsafe({ preface: maxPrefaceBytes, hello: helloBytes, answer: answerBytes }[this.phase]);
+  }
+
+  /** Makes the engine of a server that goes on where another one was saved. */
+  static resume(saved: SavedEngine, handler: EngineHandler): Engine {
+    const engine = new Engine("server", handler);
+    engine.phase = "chunks";
+    engine.partial = null;
+    engine.reader = ChunkReader.resume(saved.reader, (message) => engine.dispatch(message));
+    engine.outChunkSize = saved.outChunkSize;
+    engine.ackWindow = saved.ackWindow;
+    engine.ackedBytes = saved.ackedBytes;
+    engine.bytesIn = saved.bytesIn;
+    return engine;
+  }
+
+  /** Writes down where a server stands, between two calls of `receive`. Null during the handshake, and where its reader cannot be. */
+  save(): SavedEngine | null {
+    const reader = this.isOpen ? this.reader.save() : null;
+    if (reader === null) return null;
+    const { outChunkSize, ackWindow, ackedBytes, bytesIn } = this;
+    return { reader, outChunkSize, ackWindow, ackedBytes, bytesIn };
   }
 
   /** A client's first words; a server has none. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { DolphinError } from "../../../../src/base/errors.js";
 import { ChunkReader } from "../../../../src/codec/rtmp/chunk-reader.js";
 import { messageType, type Message } from "../../../../src/codec/rtmp/message.js";
-import { abort, bytewise, chunk, pattern, read, setChunkSize, whole } from "./chunks.js";
+import { abort, bytewise, chunk, pattern, read, readMoved, setChunkSize, whole } from "./chunks.js";
 import { hex } from "../hex.js";
 
 const { audio, video, data } = messageType;
@@ -218,6 +218,12 @@ const rows: Row[] = [
 for (const { name, bytes, value } of rows) {
   test(`chunk reader: ${name}`, () => assert.deepEqual(read(bytes), value));
   test(`chunk reader: ${name}, byte by byte`, () => assert.deepEqual(read(...bytewise(bytes)), value));
+  test(`chunk reader: ${name}, and another reader goes on behind any byte`, () => {
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      assert.deepEqual(readMoved(bytes.subarray(0, cut), bytes.subarray(cut)), value, `cut at ${cut}`);
+    }
+    assert.deepEqual(readMoved(...bytewise(bytes)), value, "behind every byte");
+  });
 }
 
 test("chunk reader: where reads cut the bytes makes no difference", () => {
@@ -231,6 +237,7 @@ test("chunk reader: where reads cut the bytes makes no difference", () => {
   assert.equal(expected.length, 7);
   for (let first = 0; first <= bytes.length; first++) {
     assert.deepEqual(read(bytes.subarray(0, first), bytes.subarray(first)), expected, `cut at ${first}`);
+    assert.deepEqual(readMoved(bytes.subarray(0, first), bytes.subarray(first)), expected, `moved at ${first}`);
   }
   for (let size = 1; size < 200; size++) {
     const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));

@@ -1,4 +1,4 @@
-import { ChunkReader } from "../../../../src/codec/rtmp/chunk-reader.js";
+import { ChunkReader, type SavedChunkReader } from "../../../../src/codec/rtmp/chunk-reader.js";
 import { messageType, type Message } from "../../../../src/codec/rtmp/message.js";
 
 /** A chunk as its fields: what its fmt leaves out is not given. */
@@ -49,6 +49,18 @@ export function read(...pieces: readonly Buffer[]): Message[] {
   const messages: Message[] = [];
   const reader = new ChunkReader((message) => void messages.push(message));
   for (const piece of pieces) reader.push(piece);
+  return messages;
+}
+
+/** What readers make of these pieces, each of which is read by another one: as if the connection moved between them. */
+export function readMoved(...pieces: readonly Buffer[]): Message[] {
+  const messages: Message[] = [];
+  let reader = new ChunkReader((message) => void messages.push(message));
+  for (const piece of pieces) {
+    reader.push(piece);
+    const saved = JSON.stringify(reader.save());
+    reader = ChunkReader.resume(JSON.parse(saved) as SavedChunkReader, (message) => void messages.push(message));
+  }
   return messages;
 }
 

@@ -1,0 +1,64 @@
+// What a reader remembers of one chunk stream (csid): the last header, which the next one may leave parts of out, and the
+// message that is under way. It can be written down as plain data, so that a connection can go on elsewhere.
+
+/** The last header of a chunk stream: what the next one may leave out. */
+export interface ChunkHeader {
+  readonly csid: number;
+  readonly timestamp: number;
+  /** What the timestamp field last said: an absolute time after fmt 0, a difference after fmt 1 and 2. */
+  readonly field: number;
+  readonly isDifference: boolean;
+  readonly isExtended: boolean;
+  /** Whether fmt 3 chunks repeat the extended timestamp: they should, and some encoders do not. Null: not seen yet. */
+  readonly repeatsExtended: boolean | null;
+  readonly length: number;
+  readonly type: number;
+  readonly streamId: number;
+}
+
+/** The same as its reader holds it. */
+export interface ChunkStream extends Mutable<ChunkHeader> {
+  readonly csid: number;
+  /** Whether a message header has been seen, so that fmt 1–3 have something to refer to. */
+  isKnown: boolean;
+  /** The fmt that the last message began with. */
+  fmt: number;
+  /** Whether a message is under way. Its payload has memory from its first byte on, and `received` bytes of it. */
+  isOpen: boolean;
+  payload: Buffer | null;
+  received: number;
+}
+
+/** A chunk stream as JSON: `payload` is what has come of the message under way, in base64. */
+export interface SavedChunkStream extends ChunkHeader {
+  readonly isKnown: boolean;
+  readonly fmt: number;
+  readonly isOpen: boolean;
+  readonly payload: string;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** One of which nothing is known. */
+export function newChunkStream(csid: number): ChunkStream {
+  return {
+    csid,
+    isKnown: false,
+    fmt: 0,
+    timestamp: 0,
+    field: 0,
+    isDifference: false,
+    isExtended: false,
+    repeatsExtended: null,
+    length: 0,
+    type: 0,
+    streamId: 0,
+    isOpen: false,
+    payload: null,
+    received: 0,
+  };
+}
+
+export function saveChunkStream({ payload, received, ...rest }: ChunkStream): SavedChunkStream {
+  return { ...rest, payload: payload?.toString("base64", 0, received) ?? "" };
+}
