@@ -44,7 +44,7 @@ type Backend = NonNullable<ProcessSpec["backend"]>;
 
 interface Server {
   readonly name: string;
-  readonly backend: Backend;
+  backend: Backend;
   /** Its process is up, and answered its last probe. */
   isUp: boolean;
   isDraining: boolean;
@@ -56,6 +56,7 @@ interface Server {
 /** The servers and streams behind the proxies. Close it once. */
 export class Pool {
   private readonly options: PoolOptions;
+  private maxServerConnections: number | null;
   private readonly servers = new Map<string, Server>();
   /** Those that may be spoken to; proxies that are replaced come and go. */
   private readonly proxies = new Set<string>();
@@ -67,6 +68,7 @@ export class Pool {
 
   constructor(options: PoolOptions) {
     this.options = options;
+    this.maxServerConnections = options.maxServerConnections;
     for (const { name, duty, backend } of options.specs) {
       if (duty === "proxy") this.proxies.add(name);
       if (backend !== undefined) this.servers.set(name, { name, backend, isUp: false, isDraining: false, upSinceMs: 0, heardAtMs: 0 });
@@ -88,13 +90,33 @@ export class Pool {
     this.prober.close();
   }
 
+  /** Another configuration is in force; the servers are the same. */
+  adopt(specs: readonly ProcessSpec[], maxServerConnections: number | null): void {
+    this.maxServerConnections = maxServerConnections;
+    for (const { name, backend } of specs) {
+      const server = this.servers.get(name);
+      if (server !== undefined && backend !== undefined) server.backend = backend;
+    }
+    this.tellBackends();
+  }
+
   /** For a proxy, with the connections of the others only. */
   backends(proxy: string | null = null): BackendState[] {
     return Array.from(this.servers.values(), ({ name, backend, isUp, isDraining, upSinceMs }) => {
       const { connections, bytesPerSecond } = this.loads.of(name, proxy);
       const { rtmp, http, weight } = backend;
-      const { maxServerConnections } = this.options;
-      return { name, rtmp, http, isUp, isDraining, upSinceMs, weight, maxConnections: maxServerConnections, connections, bytesPerSecond };
+      return {
+        name,
+        rtmp,
+        http,
+        isUp,
+        isDraining,
+        upSinceMs,
+        weight,
+        maxConnections: this.maxServerConnections,
+        connections,
+        bytesPerSecond,
+      };
     });
   }
 

@@ -88,6 +88,7 @@ export class PlanB {
   /** Another configuration is in force. An srs reads its file again, as it does by itself on this signal. */
   adopt(config: Config, signal: (server: string, signal: NodeJS.Signals) => void): void {
     this.config = config;
+    this.pool.adopt(this.plan(config), config.dolphin.balance.maxServerConnections);
     if (this.software.kind !== "srs") return;
     for (const { name, backend } of this.specs) if (backend !== undefined) signal(name, "SIGHUP");
   }

@@ -53,6 +53,7 @@ export interface Status {
   /** Plan b. */
   readonly balance?: {
     readonly software: string;
+    readonly policy: string;
     readonly routing: string;
     readonly servers: readonly {
       readonly name: string;
@@ -62,6 +63,7 @@ export interface Status {
       readonly upSinceMs: number;
       readonly connections: number;
       readonly bytesPerSecond: number;
+      readonly weight: number;
     }[];
     readonly carried: readonly {
       readonly proxy: string;

@@ -195,8 +195,11 @@ test("changes: what a running process cannot take is marked in the table", () =>
     ["http_server", "enabled"],
     ["http_server", "listen"],
     ["dolphin", "cores"],
-    ["dolphin", "routing"],
+    ["dolphin", "send_proxy"],
   ] as const) {
     assert.equal(reloadOf(place, name), "replace", name);
+  }
+  for (const name of ["balance", "routing", "play_wait", "trusted_proxies", "server_weight", "server_max_connections"]) {
+    assert.equal(reloadOf("dolphin", name), "live", name);
   }
 });

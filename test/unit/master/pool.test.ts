@@ -251,3 +251,24 @@ describe("the pool, of leases", () => {
     assert.deepEqual(sent, []);
   });
 });
+
+describe("another configuration", () => {
+  it("brings other weights and caps to the proxies at once, and leaves what is known of the servers", () => {
+    change("server-1", "starting", "up");
+    change("proxy-1", "starting", "up");
+    pool.heard(specOf("proxy-1"), { type: "hello" });
+    const weighing = (spec: ProcessSpec): ProcessSpec =>
+      spec.backend === undefined ? spec : { ...spec, backend: { ...spec.backend, weight: 7 } };
+    const heavier = specs.map(weighing);
+    pool.adopt(heavier, null);
+    const last = sent.findLast(({ message }) => message.type === "backends")?.message;
+    assert.ok(last?.type === "backends");
+    assert.deepEqual(
+      last.backends.map(({ name, weight, maxConnections, isUp }) => ({ name, weight, maxConnections, isUp })),
+      [
+        { name: "server-1", weight: 7, maxConnections: null, isUp: true },
+        { name: "server-2", weight: 7, maxConnections: null, isUp: false },
+      ],
+    );
+  });
+});

@@ -1,0 +1,104 @@
+// Reloads of plan b with people connected: what proxies and their servers take while they run, and what takes new proxies.
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { Dolphin, type LogLine } from "../helpers/dolphin.js";
+import { watchFlv } from "../helpers/flv-reader.js";
+import { headers, pictures, videoFrame } from "../helpers/media.js";
+import { freePort } from "../helpers/ports.js";
+import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "../helpers/rtmp-client.js";
+import { eventually, within } from "../helpers/wait.js";
+
+function vhost(name: string, inside = ""): string {
+  return `vhost ${name} { min_latency on; http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } ${inside} }`;
+}
+
+function confOf(rtmp: number, http: number, vhosts: string, dolphin = ""): string {
+  return `listen 127.0.0.1:${rtmp}; http_server { enabled on; listen 127.0.0.1:${http}; } dolphin { plan b; cores 2; ${dolphin} } ${vhosts}`;
+}
+
+interface Show {
+  readonly source: RtmpPublisher;
+  readonly viewers: readonly RtmpPlayer[];
+  /** Fails unless everybody is still connected and each player has its pictures in a row, and gets more of them. */
+  goesOn(): Promise<void>;
+}
+
+/** A publisher of numbered pictures with three players, who come by whatever proxy takes them. */
+async function show(t: TestContext, url: string): Promise<Show> {
+  const source = await publisher(url);
+  t.after(() => source.close());
+  for (const header of headers("avc", "none")) source.send(header);
+  t.after(source.sendEvery((i) => [videoFrame("avc", i, i * 40)], 40));
+  const viewers = await Promise.all([1, 2, 3].map(() => player(url)));
+  t.after(() => viewers.forEach((viewer) => viewer.close()));
+  const goesOn = async (): Promise<void> => {
+    assert.equal(source.connection.endedBy, null, "the publisher was closed");
+    for (const viewer of viewers) {
+      const wanted = pictures(viewer.messages).length + 10;
+      await viewer.waitUntil(`${wanted} pictures`, (messages) => pictures(messages).length >= wanted);
+      const seen = pictures(viewer.messages);
+      assert.deepEqual(
+        seen,
+        seen.map((_number, index) => (seen[0] ?? 0) + index),
+      );
+    }
+  };
+  await goesOn();
+  return { source, viewers, goesOn };
+}
+
+async function namesOf(dolphin: Dolphin): Promise<string[]> {
+  const { processes } = await dolphin.status();
+  return processes.map(({ name, state }) => `${name} ${state}`);
+}
+
+const asStarted = ["master up", "server-1 up", "server-2 up", "proxy-1 up", "proxy-2 up"];
+
+void test("reload, plan b: options of vhosts and of balancing change in the processes that run", async (t) => {
+  const dolphin = await Dolphin.start(t, { words: () => [], conf: (rtmp, http) => confOf(rtmp, http, vhost("one")) });
+  const { rtmpPort, httpPort } = dolphin;
+  const one = await show(t, dolphin.rtmpUrl("s?vhost=one"));
+  const vhosts = `${vhost("one", "play { gop_cache off; }")} ${vhost("two")}`;
+  await dolphin.reload(confOf(rtmpPort, httpPort, vhosts, "balance hash; server_weight 3 5; trusted_proxies 10.0.0.0/8;"));
+  await one.goesOn();
+  assert.deepEqual(await namesOf(dolphin), asStarted);
+  const { balance } = await dolphin.status();
+  assert.deepEqual([balance?.policy, balance?.servers.map(({ weight }) => weight)], ["hash", [3, 5]]);
+
+  const two = await show(t, dolphin.rtmpUrl("s?vhost=two"));
+  const response = await watchFlv(`${dolphin.flvUrl("s")}?vhost=two`);
+  t.after(() => response.close());
+  await response.waitForMedia(10);
+  const keys = (await dolphin.status()).balance?.leases.map(({ key }) => key) ?? [];
+  assert.deepEqual(
+    keys.toSorted((a, b) => a.localeCompare(b)),
+    ["one/live/s", "two/live/s"],
+  );
+
+  await dolphin.reload(confOf(rtmpPort, httpPort, vhost("one")));
+  const ended = [two.source.connection.ended, ...two.viewers.map((viewer) => viewer.ended), response.ended];
+  await within(Promise.all(ended), 5000, "the end of everybody of the vhost two");
+  await one.goesOn();
+  await dolphin.stop({ allow: ({ code }: LogLine) => code === "RTMP_RELOAD" });
+});
+
+void test("reload, plan b: another port is served by other proxies, and the old ones carry those who came by the old one", async (t) => {
+  const other = await freePort();
+  const dolphin = await Dolphin.start(t, { words: () => [], conf: (rtmp, http) => confOf(rtmp, http, vhost("one")) });
+  const one = await show(t, dolphin.rtmpUrl("s?vhost=one"));
+  await dolphin.reload(confOf(other, dolphin.httpPort, vhost("one")));
+  await assert.rejects(player(dolphin.rtmpUrl("s?vhost=one")), /ECONNREFUSED/);
+  const late = await player(`rtmp://127.0.0.1:${other}/live/s?vhost=one`);
+  t.after(() => late.close());
+  await late.waitForMedia(10);
+  const response = await watchFlv(`${dolphin.flvUrl("s")}?vhost=one`);
+  t.after(() => response.close());
+  await response.waitForMedia(10);
+  await one.goesOn();
+  for (const viewer of one.viewers) viewer.close();
+  one.source.close();
+  const isReplaced = async (): Promise<boolean> =>
+    JSON.stringify(await namesOf(dolphin)) === JSON.stringify([...asStarted.slice(0, 3), "proxy-1.2 up", "proxy-2.2 up"]);
+  await eventually(isReplaced, { what: "the old proxies to be gone" });
+  await dolphin.stop();
+});
