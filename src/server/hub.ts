@@ -14,7 +14,7 @@ import { resolveStream, type StreamRequest } from "../codec/rtmp/url.js";
 import type { Vhost } from "../conf/config.js";
 import { trustedNetworks, type TrustedNetworks } from "../conf/networks.js";
 import type { Reconfiguration, ServerSetup, StreamReport } from "../ipc/messages.js";
-import { Source, type SourceSettings } from "../stream/source.js";
+import { Source } from "../stream/source.js";
 import { vhostFor, whyLeave, type Client } from "./clients.js";
 import { MergedReads } from "./merged-read.js";
 import type { Publication, Publisher } from "./publication.js";
@@ -23,6 +23,7 @@ import { EdgePush } from "./relay/edge-push.js";
 import { Forwards } from "./relay/forwards.js";
 import { makePass, makeUpstreams, type Upstreams } from "./relay/upstreams.js";
 import { upnodeArgs } from "./rtmp/client.js";
+import { settingsOf } from "./settings.js";
 import { noTraffic } from "./traffic.js";
 
 /** Streams that one process keeps at once: random names must not fill the memory. */
@@ -143,7 +144,7 @@ export class Hub {
     if (known !== undefined) return known;
     if (this.streams.size >= maxStreams) throw new DolphinError("RTMP_STREAMS", `this process keeps ${maxStreams} streams already`);
     const source = new Source(
-      { key, chunkSize: vhost.chunkSize, ...this.settingsOf(vhost) },
+      { key, chunkSize: vhost.chunkSize, ...settingsOf(vhost, this.setup.isEdge) },
       {
         onWanted: () => this.wanted(stream),
         onUnwanted: () => stream.pull?.release(),
@@ -154,18 +155,6 @@ export class Hub {
     const stream: Stream = { source, vhost, request, pull: null, forwards, publisher: null };
     this.streams.set(key, stream);
     return stream;
-  }
-
-  private settingsOf(vhost: Vhost): SourceSettings {
-    const { queueLengthMs, reduceSequenceHeader, gopCache, gopCacheMaxFrames, mwLatencyMs } = vhost.play;
-    const delayMs = vhost.minLatency ? 0 : mwLatencyMs;
-    return { timeline: this.timelineOf(vhost), delayMs, queueLengthMs, reduceSequenceHeader, gopCache, gopCacheMaxFrames };
-  }
-
-  private timelineOf({ play, cluster }: Vhost): SourceSettings["timeline"] {
-    if (play.atc || play.timeJitter === "off") return "off";
-    if (cluster.mode === "local") return play.timeJitter;
-    return this.setup.isEdge ? "follow" : "adopt";
   }
 
   /** The first viewer of a stream has come: an edge pulls. */
@@ -206,7 +195,7 @@ export class Hub {
     const vhost = this.setup.config.vhosts.find(({ name, enabled }) => enabled && name === stream.vhost.name);
     if (vhost !== undefined) {
       stream.vhost = vhost;
-      source.adopt(this.settingsOf(vhost));
+      source.adopt(settingsOf(vhost, this.setup.isEdge));
       forward(stream);
     }
     if (vhost?.cluster.mode === "remote") {
