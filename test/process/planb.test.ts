@@ -1,26 +1,23 @@
 // Plan b with real processes: four nginx, our own servers, and a stand-in for srs, each behind proxies that share the public
-// port; then what happens to streams when a server or a proxy dies, hangs or never serves, and what is left when dolphin ends.
+// port; then what happens to streams when a server dies, hangs or never serves, and what is left when dolphin ends. Faults under
+// traffic are in planb-faults.test.ts.
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { isRunning, projectRoot } from "../helpers/child.js";
-import { Dolphin, type DolphinOptions, type LogLine } from "../helpers/dolphin.js";
+import { Dolphin, type DolphinOptions } from "../helpers/dolphin.js";
 import { probe, publish, record } from "../helpers/ffmpeg.js";
-import { headers, step } from "../helpers/media.js";
 import { findNginx } from "../helpers/nginx.js";
 import { freePort } from "../helpers/ports.js";
 import { freeze } from "../helpers/processes.js";
-import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "../helpers/rtmp-client.js";
+import { ownerOf, provoked, publishAndPlay } from "../helpers/planb.js";
+import { publisher } from "../helpers/rtmp-client.js";
 import { eventually } from "../helpers/wait.js";
 
 const fakeSrs = join(projectRoot, "test/fixtures/fake-srs.js");
 const oddServer = join(projectRoot, "test/fixtures/odd-server.js");
-
-/** What a server or a proxy leaves in the log when it is killed: its own end, and those of its connections. */
-const provoked = (line: LogLine): boolean =>
-  ["child.exited", "child.hung", "server.silent"].includes(line.event ?? "") || line.code?.startsWith("PROXY_") === true;
 
 const isNginxMissing = await findNginx();
 
@@ -183,28 +180,6 @@ void test("whoever comes while the only server is stopped is served when it goes
   await dolphin.stop({ allow: ({ event }) => event === "server.silent" });
 });
 
-void test("a proxy that is killed or stopped takes its own connections with it, and no stream of others", async (t) => {
-  const dolphin = await start(t, { args: ["--plan", "b"], conf: `${srsConf} dolphin { heartbeat_timeout 3; }` });
-  for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
-    const name = signal.toLowerCase();
-    const from = dolphin.logLength;
-    const { source } = await publishAndPlay(t, dolphin, name);
-    const pid = source.connection.serverPid;
-    const [proxy = ""] = Object.entries(dolphin.pids).find(([, known]) => known === pid) ?? [];
-    assert.match(proxy, /^proxy-/, `process ${pid} is a proxy`);
-    process.kill(pid, signal);
-    await source.connection.ended;
-    await eventually(async () => (await dolphin.status()).balance?.leases.length === 0, { what: "the lease to end with its proxy" });
-    const ready = await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === proxy, timeoutMs: 15_000 });
-    dolphin.pids = { ...dolphin.pids, [proxy]: Number(ready["childPid"]) };
-    const again = await publishAndPlay(t, dolphin, name);
-    await again.viewer.waitForMedia(5);
-    again.source.close();
-    again.viewer.close();
-  }
-  await dolphin.stop({ allow: (line) => provoked(line) || line.event === "rtmp.closed" });
-});
-
 void test("a drained server keeps its stream and gets no other", async (t) => {
   const dolphin = await start(t, { args: ["--plan", "b"], conf: srsConf });
   const { source, viewer } = await publishAndPlay(t, dolphin, "kept");
@@ -301,16 +276,6 @@ function start(t: TestContext, options: DolphinOptions): Promise<Dolphin> {
   return Dolphin.start(t, { cores: 2, ...options });
 }
 
-/** A publisher that sends until it is closed, and one player of it. */
-async function publishAndPlay(t: TestContext, dolphin: Dolphin, name: string): Promise<{ source: RtmpPublisher; viewer: RtmpPlayer }> {
-  const source = await publisher(dolphin.rtmpUrl(name));
-  t.after(() => source.close());
-  t.after(source.sendEvery((index) => [...(index === 0 ? headers("avc", "aac") : []), ...step("avc", "aac", index)], 40));
-  const viewer = await player(dolphin.rtmpUrl(name));
-  t.after(() => viewer.close());
-  return { source, viewer };
-}
-
 /** Reads the beginning of a stream over HTTP, wherever it is published. */
 async function receivesFlv(url: string): Promise<void> {
   const ending = new AbortController();
@@ -318,11 +283,6 @@ async function receivesFlv(url: string): Promise<void> {
   const { value } = await response.body!.getReader().read();
   assert.equal(Buffer.from(value ?? []).toString("latin1", 0, 3), "FLV");
   ending.abort();
-}
-
-async function ownerOf(dolphin: Dolphin, name: string): Promise<string> {
-  const { balance } = await dolphin.status();
-  return balance?.leases.find(({ key }) => key.endsWith(`/${name}`))?.backend ?? "nowhere";
 }
 
 async function portsOf(dolphin: Dolphin): Promise<number[]> {
