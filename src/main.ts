@@ -10,11 +10,12 @@ import { addExplain } from "./verbs/explain.js";
 import { addReload, addRestart } from "./verbs/reload.js";
 import { addStart, start } from "./verbs/start.js";
 import { addStatus } from "./verbs/status.js";
+import { addUnit } from "./verbs/unit.js";
 import { refuse, testConf } from "./verbs/test-conf.js";
 import { complain, type AddVerb } from "./verbs/verb.js";
 
 /** In the order of the help. */
-const verbs: readonly AddVerb[] = [addStatus, addReload, addRestart, addExplain, addDrain, addUndrain, addConf];
+const verbs: readonly AddVerb[] = [addStatus, addReload, addRestart, addExplain, addDrain, addUndrain, addConf, addUnit];
 
 const examples = `
 Examples:
@@ -29,6 +30,7 @@ Examples:
   dolphin explain live/livestream            which server has a stream, or would get it, and why (plan b)
   dolphin drain server-2                     no new connections for a server (plan b)
   dolphin conf > my.conf                     a file to start from
+  dolphin unit -c my.conf                    a systemd unit that starts so; --socket: its sockets
 
 Publish and watch:
   ffmpeg -re -i FILE -c copy -f flv rtmp://HOST/live/livestream

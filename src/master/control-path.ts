@@ -9,8 +9,16 @@ import type { Endpoint } from "../conf/config.js";
 /** The longest path that a Unix socket can have on Linux, sockaddr_un minus its final zero. */
 const maxPathBytes = 107;
 
-/** The folder of the default sockets: `$XDG_RUNTIME_DIR/dolphin`, or one of this user's own in the temporary folder. */
+/** Where the runtime folders of systemd's services are, `RuntimeDirectory=dolphin/…` in the units that `dolphin unit` prints. */
+const servicesFolder = "/run/dolphin";
+
+/**
+ * The folder of the default sockets: the one that systemd made for this service, or `$XDG_RUNTIME_DIR/dolphin`, or one of this
+ * user's own in the temporary folder.
+ */
 export function controlFolder(env: Readonly<Record<string, string | undefined>>): string {
+  const [ofService] = (env["RUNTIME_DIRECTORY"] ?? "").split(":");
+  if (ofService !== undefined && ofService !== "") return ofService;
   const runtime = env["XDG_RUNTIME_DIR"];
   if (runtime !== undefined && runtime !== "") return join(runtime, "dolphin");
   return join(tmpdir(), `dolphin-${process.getuid?.() ?? "user"}`);
@@ -23,14 +31,21 @@ export function controlPath(first: Endpoint, env: Readonly<Record<string, string
   return join(controlFolder(env), `${name}.sock`);
 }
 
-/** The sockets in the default folder, of running instances and of dead ones. */
+/** The sockets in the default folder and in those of services, of running instances and of dead ones. */
 export function listControlSockets(env: Readonly<Record<string, string | undefined>>): string[] {
-  const folder = controlFolder(env);
+  const services = namesIn(servicesFolder).map((name) => join(servicesFolder, name));
+  const folders = new Set([controlFolder(env), ...services]);
+  return [...folders].flatMap((folder) => {
+    const sockets = namesIn(folder).filter((name) => name.endsWith(".sock"));
+    return sockets.map((name) => join(folder, name));
+  });
+}
+
+function namesIn(folder: string): string[] {
   try {
-    const names = readdirSync(folder).filter((name) => name.endsWith(".sock"));
-    return names.sort().map((name) => join(folder, name));
+    return readdirSync(folder).sort();
   } catch {
-    return []; // no folder: nothing was ever started
+    return []; // no folder, or one of another user: nothing that could be asked
   }
 }
 

@@ -2,7 +2,9 @@
 // there. It never fails: tests that miss a peer are skipped with the reason.
 import { findFfmpeg, findFfprobe } from "./ffmpeg.js";
 import { findNginx } from "./nginx.js";
+import { findSystemdAnalyze } from "./systemd-analyze.js";
 
 const nginx = await findNginx();
 const found = typeof nginx === "string" ? nginx : `nginx ${nginx.version} (${nginx.path})`;
-process.stdout.write(`peers: ${found}; ${findFfmpeg()}; ${findFfprobe()}\n`);
+const analyze = await findSystemdAnalyze();
+process.stdout.write(`peers: ${found}; ${typeof analyze === "string" ? analyze : analyze.path}; ${findFfmpeg()}; ${findFfprobe()}\n`);

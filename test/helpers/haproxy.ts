@@ -1,9 +1,9 @@
 // HAProxy, the peer of PlanB's benches. Taken from HAPROXY_PATH, else from the system, else unpacked from Debian's package
 // and the two libraries that it needs into .cache/peers without installing anything; nginx's stream module comes the same way.
-import { existsSync, mkdtempSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { projectRoot, run, start } from "./child.js";
+import { start } from "./child.js";
+import { peersFolder, unpackDebianPackages } from "./debian.js";
 
 export interface HaproxyProgram {
   readonly path: string;
@@ -12,7 +12,6 @@ export interface HaproxyProgram {
   readonly version: string;
 }
 
-const peersFolder = join(projectRoot, ".cache", "peers");
 const streamModule = "usr/lib/nginx/modules/ngx_stream_module.so";
 
 /** The program, or a sentence that says why there is none. */
@@ -40,25 +39,6 @@ export async function findNginxStreamModule(): Promise<string | null> {
     return null; // nginx says it itself when it cannot proxy streams
   }
   return paths.find((path) => existsSync(path)) ?? null;
-}
-
-/** Downloads packages with apt and unpacks them beside the other peers. Throws what apt says. */
-async function unpackDebianPackages(packages: readonly string[]): Promise<void> {
-  if (!existsSync("/usr/bin/apt-get")) throw new Error("this system has no apt-get");
-  mkdirSync(peersFolder, { recursive: true });
-  const folder = mkdtempSync(join(tmpdir(), "dolphin-peers-"));
-  try {
-    try {
-      await run("apt-get", ["download", "-q", ...packages], 120_000, folder);
-    } catch (thrown) {
-      if (process.getuid?.() !== 0) throw thrown;
-      await run("apt-get", ["update", "-q"], 120_000);
-      await run("apt-get", ["download", "-q", ...packages], 120_000, folder);
-    }
-    for (const file of readdirSync(folder)) await run("dpkg", ["-x", join(folder, file), peersFolder], 30_000);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 async function usable(path: string, librariesName: string | null): Promise<HaproxyProgram | string> {

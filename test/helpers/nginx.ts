@@ -1,10 +1,11 @@
 // The foreign RTMP server: nginx with its rtmp module, as origin and as edge of ours, and as the peer of the benches.
 // Taken from NGINX_PATH, else from the system, else unpacked from Debian's two packages into .cache/peers without
 // installing anything. Where it cannot be had, the tests that need it are skipped with the reason.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { projectRoot, run, start, type Child } from "./child.js";
+import { run, start, type Child } from "./child.js";
+import { peersFolder, unpackDebianPackages } from "./debian.js";
 import { handshakeAnswered } from "./rtmp-connection.js";
 import { eventually } from "./wait.js";
 
@@ -30,7 +31,6 @@ export interface Nginx {
   stop(): Promise<void>;
 }
 
-const peersFolder = join(projectRoot, ".cache", "peers");
 const modulePath = "usr/lib/nginx/modules/ngx_rtmp_module.so";
 
 /** The program, or a sentence that says why there is none. */
@@ -44,7 +44,8 @@ export async function findNginx(): Promise<NginxProgram | string> {
     if (typeof found !== "string") return found;
   }
   try {
-    await unpackDebianPackages();
+    const isThere = [join(peersFolder, "usr/sbin/nginx"), join(peersFolder, modulePath)].every((path) => existsSync(path));
+    if (!isThere) await unpackDebianPackages(["nginx", "libnginx-mod-rtmp"]);
   } catch (thrown) {
     return `nginx with its rtmp module is not to be had: ${thrown instanceof Error ? thrown.message.split("\n")[0] : String(thrown)}`;
   }
@@ -101,23 +102,5 @@ async function usable(path: string, module: string | null): Promise<NginxProgram
     return `${path} does not run with an rtmp module: ${thrown instanceof Error ? thrown.message.slice(0, 300) : String(thrown)}`;
   } finally {
     rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function unpackDebianPackages(): Promise<void> {
-  if (existsSync(join(peersFolder, "usr/sbin/nginx")) && existsSync(join(peersFolder, modulePath))) return;
-  if (!existsSync("/usr/bin/apt-get")) throw new Error("this system has no apt-get");
-  mkdirSync(peersFolder, { recursive: true });
-  const packages = ["nginx", "libnginx-mod-rtmp"];
-  try {
-    await run("apt-get", ["download", "-q", ...packages], 120_000, peersFolder);
-  } catch (thrown) {
-    if (process.getuid?.() !== 0) throw thrown;
-    await run("apt-get", ["update", "-q"], 120_000);
-    await run("apt-get", ["download", "-q", ...packages], 120_000, peersFolder);
-  }
-  for (const file of readdirSync(peersFolder).filter((name) => name.endsWith(".deb"))) {
-    await run("dpkg", ["-x", join(peersFolder, file), peersFolder], 30_000);
-    rmSync(join(peersFolder, file));
   }
 }
