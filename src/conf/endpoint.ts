@@ -33,6 +33,10 @@ export function formatEndpoint(endpoint: Endpoint): string {
   return isIPv6(endpoint.host) ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`;
 }
 
+export function isSameEndpoint(one: Endpoint, other: Endpoint): boolean {
+  return one.port === other.port && one.host === other.host;
+}
+
 /** `::1` alone is a host for a server; for a listener, which must have a port, SRS also reads `:::1935` as `::` and a port. */
 function splitPort(text: string, mayLackPort: boolean): { host: string; port: string | null } {
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);

@@ -63,6 +63,13 @@ export class Directory {
     this.entries.delete(name);
   }
 
+  /** What these processes carry together. */
+  totals(names: readonly string[]): Pick<ServerStats, "connections" | "players" | "publishers"> {
+    const all = names.map((name) => this.entries.get(name)?.stats ?? noStats);
+    const sum = (field: "connections" | "players" | "publishers"): number => all.reduce((total, stats) => total + stats[field], 0);
+    return { connections: sum("connections"), players: sum("players"), publishers: sum("publishers") };
+  }
+
   processes(members: readonly Member[], usage: Usage, nowMs: number): ProcessStatus[] {
     return members.map((member) => {
       const entry = this.entries.get(member.name);

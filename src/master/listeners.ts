@@ -12,6 +12,7 @@ import { lookup } from "node:dns/promises";
 import { createServer, isIP } from "node:net";
 import { DolphinError, errnoOf, messageOf } from "../base/errors.js";
 import type { Endpoint } from "../conf/config.js";
+import { isSameEndpoint } from "../conf/endpoint.js";
 import type { Listener } from "../ipc/messages.js";
 import type { NativeSockets } from "./native-socket.js";
 
@@ -29,6 +30,12 @@ interface Place {
   readonly given: number | null;
 }
 
+/** A socket that is listening already. */
+export interface GivenListener {
+  readonly fd: number;
+  readonly endpoint: Endpoint;
+}
+
 interface Copy {
   readonly fd: number;
   readonly identity: bigint | null;
@@ -39,11 +46,13 @@ export class Listeners {
   private readonly native: NativeSockets | null;
   private readonly places = new Map<string, Place[]>();
   private readonly copies = new Map<string, Copy[]>();
-  private readonly given: number[] = [];
+  private readonly given: readonly GivenListener[];
   private isClosed = false;
 
-  constructor(native: NativeSockets | null) {
+  /** What a service manager gave is used for its addresses, and closed in the end. Without native sockets there can be none. */
+  constructor(native: NativeSockets | null, given: readonly GivenListener[] = []) {
     this.native = native;
+    this.given = given;
   }
 
   /**
@@ -51,6 +60,11 @@ export class Listeners {
    * Throws CHILD_LISTEN with the system's error as cause: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND.
    */
   async add(protocol: Listener["protocol"], wanted: Endpoint, slots: readonly string[]): Promise<Endpoint> {
+    const given = this.given.filter(({ endpoint }) => isSameEndpoint(endpoint, wanted));
+    if (given.length > 0) {
+      this.share(protocol, wanted, given, slots);
+      return wanted;
+    }
     // SO_REUSEPORT would share the port with another instance in silence: a plain listen finds out first.
     const endpoint = await probe(wanted);
     for (const slot of slots) {
@@ -61,30 +75,16 @@ export class Listeners {
   }
 
   /**
-   * Takes sockets that are listening on an address already, and closes them in the end. With fewer sockets than slots some
-   * slots share one, and the kernel then spreads connections unevenly. Needs native sockets.
-   */
-  adopt(protocol: Listener["protocol"], endpoint: Endpoint, fds: readonly number[], slots: readonly string[]): void {
-    if (fds.length === 0 || slots.length === 0) return;
-    this.given.push(...fds);
-    for (let turn = 0; turn < Math.max(fds.length, slots.length); turn++) {
-      const given = fds[turn % fds.length] ?? null;
-      this.put(slots[turn % slots.length] ?? "", { protocol, wanted: endpoint, endpoint, kept: given, given });
-    }
-  }
-
-  /**
    * Takes an address for a slot that follows another, and returns it as `add` does. An address that both have is one socket for
    * both: what waits in its queue is accepted by whoever comes first. Throws CHILD_LISTEN for a new address that cannot be had.
    */
   async inherit(protocol: Listener["protocol"], wanted: Endpoint, slot: string, from: string | null): Promise<Endpoint> {
-    const isSame = (place: Place): boolean =>
-      place.protocol === protocol && place.wanted.host === wanted.host && place.wanted.port === wanted.port;
+    const isSame = (place: Place): boolean => place.protocol === protocol && isSameEndpoint(place.wanted, wanted);
     const known = this.allPlaces().find(isSame);
     const endpoint = known?.endpoint ?? (await probe(wanted));
     const shared = (from === null ? [] : (this.places.get(from) ?? [])).filter(isSame);
     // A socket that was given from outside is shared: another one on its address may not be had.
-    if (shared.length === 0 && known !== undefined && known.given !== null) shared.push(known);
+    if (shared.length === 0 && known !== undefined && known.given !== null) shared.push(this.leastShared(isSame) ?? known);
     if (shared.length === 0) {
       shared.push({ protocol, wanted, endpoint, kept: this.native?.listen(endpoint, listenBacklog) ?? null, given: null });
     }
@@ -148,7 +148,7 @@ export class Listeners {
     for (const place of this.allPlaces()) {
       if (place.kept !== null && place.given === null) this.native?.close(place.kept);
     }
-    for (const fd of this.given) {
+    for (const { fd } of this.given) {
       // One that was paused takes connections for whoever comes after us.
       if (!this.isKept(fd)) this.native?.setBacklog(fd, listenBacklog);
       this.native?.close(fd);
@@ -163,6 +163,22 @@ export class Listeners {
     if (kept === null) return;
     if (given === null) this.native?.close(kept);
     else if (!this.isKept(given)) this.native?.pause(given);
+  }
+
+  /** With fewer sockets than slots some slots share one, and the kernel then spreads connections unevenly. */
+  private share(protocol: Listener["protocol"], wanted: Endpoint, given: readonly GivenListener[], slots: readonly string[]): void {
+    if (slots.length === 0) return;
+    for (let turn = 0; turn < Math.max(given.length, slots.length); turn++) {
+      const fd = given[turn % given.length]?.fd ?? null;
+      this.put(slots[turn % slots.length] ?? "", { protocol, wanted, endpoint: wanted, kept: fd, given: fd });
+    }
+  }
+
+  /** Of the places that fulfil the condition the one that the fewest slots have. */
+  private leastShared(isWanted: (place: Place) => boolean): Place | undefined {
+    const places = this.allPlaces().filter(isWanted);
+    const countOf = (place: Place): number => places.filter((one) => one === place).length;
+    return places.sort((one, other) => countOf(one) - countOf(other))[0];
   }
 
   private put(slot: string, place: Place): void {

@@ -50,6 +50,11 @@ export class Overview {
     this.questions.gone(name);
   }
 
+  /** What these processes carried together at their last heartbeats. */
+  totals(names: readonly string[]): Pick<ServerStats, "connections" | "players" | "publishers"> {
+    return this.directory.totals(names);
+  }
+
   /** Asks and looks around; takes about a second at most. */
   async look(): Promise<Pick<BoxStatus, "processes" | "streams">> {
     const pids = this.options.members().flatMap(({ pid }) => (pid === null ? [] : [pid]));

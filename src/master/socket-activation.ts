@@ -3,11 +3,11 @@
 //   FileDescriptorName=rtmp, =http      that protocol, whatever its port
 //   any other name                      the protocol in whose `listen` its port stands
 //
-// Several sockets of one address (ReusePort=yes) make one public address with a socket for each worker.
+// Several sockets of one address (ReusePort=yes) are one address with a socket for each worker; see listeners.ts.
 import { isIP } from "node:net";
 import { DolphinError } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/config.js";
-import { formatEndpoint } from "../conf/endpoint.js";
+import { formatEndpoint, isSameEndpoint } from "../conf/endpoint.js";
 import type { Listener } from "../ipc/messages.js";
 import type { InheritedSocket } from "./systemd-environment.js";
 
@@ -16,50 +16,37 @@ export interface GivenSocket extends InheritedSocket {
   readonly endpoint: Endpoint | null;
 }
 
-/** A public address: with the descriptors that were given for it, or without any, to be listened on. */
-export interface PublicAddress {
-  readonly protocol: Listener["protocol"];
-  readonly endpoint: Endpoint;
-  readonly fds: readonly number[];
-}
+type Addresses = Readonly<Record<Listener["protocol"], readonly Endpoint[]>>;
 
 const protocols = ["rtmp", "http"] as const;
 
 /**
- * The public addresses of each protocol: what was given first, then what the configuration says and nothing given covers.
+ * The configuration with what was given in its `listen`: first the given addresses, then those that none of them covers.
  * Throws CONF_VALUE for a socket that stands for nothing.
  */
-export function publicAddresses({ listen, http }: Pick<Config, "listen" | "http">, sockets: readonly GivenSocket[]): PublicAddress[] {
+export function withGivenSockets(config: Config, sockets: readonly GivenSocket[]): Config {
+  if (sockets.length === 0) return config;
+  const { listen, http } = config;
   const wanted = { rtmp: listen, http: http?.listen ?? [] };
-  const given: (PublicAddress & { readonly fds: number[] })[] = [];
+  const given: Record<Listener["protocol"], Endpoint[]> = { rtmp: [], http: [] };
   for (const { fd, name, endpoint } of sockets) {
     if (endpoint === null) refuse(`descriptor ${fd}`, name, "is no listening TCP socket: give a port or an address to ListenStream=");
     const protocol = protocolOf(name, endpoint, wanted);
     if (protocol === null)
       refuse(formatEndpoint(endpoint), name, "is in no listen: write it there, or say FileDescriptorName=rtmp or =http in its unit");
     if (protocol === "http" && http === null) refuse(formatEndpoint(endpoint), name, "is for HTTP, which is off");
-    const known = given.find((one) => one.protocol === protocol && isSame(one.endpoint, endpoint));
-    if (known === undefined) given.push({ protocol, endpoint, fds: [fd] });
-    else known.fds.push(fd);
+    if (!given[protocol].some((known) => isSameEndpoint(known, endpoint))) given[protocol].push(endpoint);
   }
-  const left = protocols.flatMap((protocol) => wanted[protocol].map((endpoint) => ({ protocol, endpoint, fds: [] })));
-  const isLeft = ({ protocol, endpoint }: PublicAddress): boolean =>
-    !given.some((one) => one.protocol === protocol && covers(one.endpoint, endpoint));
-  const all = [...given, ...left.filter(isLeft)];
-  return protocols.flatMap((protocol) => all.filter((one) => one.protocol === protocol));
+  const fitted = (protocol: Listener["protocol"]): Endpoint[] => [
+    ...given[protocol],
+    ...wanted[protocol].filter((endpoint) => !given[protocol].some((one) => covers(one, endpoint))),
+  ];
+  return { ...config, listen: fitted("rtmp"), http: http === null ? null : { ...http, listen: fitted("http") } };
 }
 
-function protocolOf(
-  name: string,
-  { port }: Endpoint,
-  wanted: Readonly<Record<Listener["protocol"], readonly Endpoint[]>>,
-): Listener["protocol"] | null {
+function protocolOf(name: string, { port }: Endpoint, wanted: Addresses): Listener["protocol"] | null {
   if (name === "rtmp" || name === "http") return name;
   return protocols.find((protocol) => wanted[protocol].some((endpoint) => endpoint.port === port)) ?? null;
-}
-
-function isSame(one: Endpoint, other: Endpoint): boolean {
-  return one.port === other.port && one.host === other.host;
 }
 
 /** Whether listening on the configured address as well would be too much: the manager may have widened or narrowed it. */

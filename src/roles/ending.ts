@@ -21,6 +21,8 @@ export interface EndingParts {
   readonly timers: Timers;
   /** As it is now: a reload may have changed it. */
   config(): Pick<Config, "grace" | "dolphin">;
+  /** Told once, first. */
+  began(): void;
   closeListeners(): void;
   /** As the supervisor's `drain`, `stop` and `kill`. */
   drain(reason: string, timeoutMs: number | null): void;
@@ -113,10 +115,11 @@ export class Ending {
   }
 
   private begin(stage: Stage): void {
-    if (!this.hasBegun) this.beganAtMs = this.parts.timers.nowMs();
+    const isFirst = !this.hasBegun;
     // A stop that follows a graceful one has its whole time.
-    if (this.stage === "quitting") this.beganAtMs = this.parts.timers.nowMs();
+    if (isFirst || this.stage === "quitting") this.beganAtMs = this.parts.timers.nowMs();
     this.stage = stage;
+    if (isFirst) this.parts.began();
   }
 
   /** Cut short by a stop. */

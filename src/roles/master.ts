@@ -33,6 +33,7 @@ import { exitCodeOf, exitCodes } from "./exit-codes.js";
 import { Heart } from "./heart.js";
 import { PlanB } from "./plan-b.js";
 import { Reloads, type ConfOrigin } from "./reloads.js";
+import { Service } from "./service.js";
 
 /** A slot whose next start is further away than this takes no connections meanwhile. */
 const withdrawAfterMs = 1000;
@@ -95,6 +96,7 @@ class Master {
   private crew: Crew | null = null;
   private reloads: Reloads | null = null;
   private rotation: LogRotation | null = null;
+  private service: Service | null = null;
   private isReady = false;
 
   constructor(config: Config, options: MasterOptions, log: Log) {
@@ -113,6 +115,7 @@ class Master {
       log,
       timers,
       config: () => this.config,
+      began: () => this.service?.ending(),
       closeListeners: () => this.listeners.close(),
       drain: (reason, timeoutMs) => this.crew?.drain(reason, timeoutMs),
       stop: (reason) => this.crew?.stop(reason),
@@ -125,14 +128,21 @@ class Master {
 
   /** Throws what keeps it from serving; `abandon` then leaves nothing behind. */
   async start(): Promise<void> {
+    process.title = "dolphin: master";
+    const native = await loadNativeSockets();
+    this.service = await Service.open(process.env, native, {
+      timers,
+      plan: this.config.dolphin.plan,
+      children: () => this.children(),
+      totals: (names) => this.overview.totals(names),
+    });
+    this.config = this.service.fit(this.config);
     const { config, log } = this;
     const { dolphin } = config;
-    process.title = "dolphin: master";
     checkPlan(config);
     if (config.pidFile !== null) this.pidFile = PidFile.create(config.pidFile, await loadFileLocks());
     this.serverId = serverIdOf(config);
-    const native = await loadNativeSockets();
-    this.listeners = new Listeners(native);
+    this.listeners = new Listeners(native, this.service.listeners);
     const facts = { cores: countCores(), maxOpenFiles: readMaxOpenFiles() };
     const addresses = await this.listen(publicNames(config, facts.cores));
     const origin = await this.originEndpoint();
@@ -157,7 +167,7 @@ class Master {
       heard: (name, message) => this.overview.heard(name, message),
       ended: (how) => void this.childrenEnded(how),
     });
-    this.reloads = this.prepareReloads(this.crew);
+    this.reloads = this.prepareReloads(this.crew, this.service);
     const { cores } = facts;
     log.info({ event: "dolphin.started", serverId: this.serverId, plan: dolphin.plan, cores, ownSockets: native !== null }, "starting");
     await this.crew.start();
@@ -206,14 +216,15 @@ class Master {
     });
   }
 
-  private prepareReloads(crew: Crew): Reloads {
+  private prepareReloads(crew: Crew, service: Service): Reloads {
     return new Reloads(this.options.source, this.config, {
       log: this.log,
       isEnding: () => this.ending.hasBegun,
-      reconfigure: (config) => crew.reconfigure(config),
-      replace: (config, reason) => crew.replace(config, reason),
+      during: (work) => service.reloading(work),
+      reconfigure: (config) => crew.reconfigure(service.fit(config)),
+      replace: (config, reason) => crew.replace(service.fit(config), reason),
       adopt: (config) => {
-        this.config = config;
+        this.config = service.fit(config);
         this.log.level = config.log.level;
         this.rotation?.reconfigure(config.log);
       },
@@ -292,6 +303,7 @@ class Master {
     process.title = `dolphin: master (plan ${plan}, ${box.workers} ${noun})`;
     const details = { plan, workers: box.workers, endpoints: box.endpoints, pids, controlSocket: this.control?.path };
     this.log.info({ event: "dolphin.ready", ...details }, "everything serves");
+    this.service?.ready();
     this.options.ready(box);
   }
 
@@ -309,6 +321,7 @@ class Master {
     this.heart?.close();
     this.reloads?.close();
     this.rotation?.close();
+    this.service?.close();
     this.listeners.close();
     this.control?.close();
     this.pidFile?.close();

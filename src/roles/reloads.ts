@@ -33,6 +33,8 @@ export interface ReloadParts {
   readonly log: Log;
   /** Whether the box is on its way to its end. */
   isEnding(): boolean;
+  /** Runs what changes the box, and tells whoever is to know. */
+  during(work: () => Promise<Reloaded>): Promise<Reloaded>;
   /** As the crew's methods of these names. */
   reconfigure(config: Config): Promise<string | null>;
   replace(config: Config, reason: string): Promise<string | null>;
@@ -66,7 +68,7 @@ export class Reloads {
 
   /** Runs something that no reload may cross. */
   exclusively(work: () => Promise<Reloaded>): Promise<Reloaded> {
-    const done = this.turn.then(() => (this.parts.isEnding() ? refused(["dolphin is stopping"]) : work()));
+    const done = this.turn.then(() => (this.parts.isEnding() ? refused(["dolphin is stopping"]) : this.parts.during(work)));
     this.turn = done.catch(() => undefined); // whoever asked hears of it
     return done;
   }

@@ -15,6 +15,8 @@ export interface Ending {
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Descriptors of ours that it has as 3, 4, … */
+  readonly fds?: readonly number[];
   /** Every line of standard output, or of standard error, as it comes. */
   readonly onLine?: (line: string, from: "stdout" | "stderr") => void;
 }
@@ -86,11 +88,11 @@ export class Child {
 /** Starts a program without a shell. A program that cannot be started ends with code 127. */
 export function start(command: string, args: readonly string[], options: StartOptions = {}): Child {
   const process_ = spawn(command, [...args], {
-    stdio: ["pipe", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe", ...(options.fds ?? [])],
     env: { ...process.env, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
-  process_.stdin.on("error", () => undefined); // it ended while we wrote; its ending tells
+  process_.stdin?.on("error", () => undefined); // it ended while we wrote; its ending tells
   return new Child(command.split("/").at(-1) ?? command, process_, options.onLine);
 }
 

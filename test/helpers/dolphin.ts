@@ -86,6 +86,8 @@ export interface DolphinOptions {
   readonly readyTimeoutMs?: number;
   /** What to wait for, where not everything will ever serve. */
   readonly readyWhen?: (line: LogLine) => boolean;
+  /** Listening sockets that it is given as a service manager does; it must be told to listen on their addresses. */
+  readonly sockets?: readonly { readonly fd: number; readonly name: string }[];
   /** The whole command line from the first word on, in place of `--cores --listen --http` and `args`. */
   readonly words?: (rtmpPort: number, httpPort: number) => readonly string[];
 }
@@ -145,9 +147,15 @@ export class Dolphin {
       words.push("-c", path);
     }
     let read = (_line: string): void => undefined;
-    const child = start(process.execPath, [join(projectRoot, "bin/dolphin.js"), ...words], {
+    const { sockets = [] } = options;
+    const listenEnv = { LISTEN_FDS: String(sockets.length), LISTEN_FDNAMES: sockets.map(({ name }) => name).join(":") };
+    // Only the process itself knows its number before it runs; exec keeps it.
+    const prefix = sockets.length === 0 ? [] : ["/bin/sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh"];
+    const [command = "", ...rest] = [...prefix, process.execPath, join(projectRoot, "bin/dolphin.js"), ...words];
+    const child = start(command, rest, {
       cwd: folder,
-      env: { XDG_RUNTIME_DIR: folder, ...env },
+      env: { XDG_RUNTIME_DIR: folder, ...(sockets.length === 0 ? {} : listenEnv), ...env },
+      fds: sockets.map(({ fd }) => fd),
       onLine: (line) => read(line),
     });
     const dolphin = new Dolphin(child, rtmpPort, httpPort, writeConf);

@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { describe, it } from "node:test";
 import { DolphinError, errnoOf } from "../../../src/base/errors.js";
 import type { Endpoint } from "../../../src/conf/config.js";
-import { Listeners } from "../../../src/master/listeners.js";
+import { Listeners, type GivenListener } from "../../../src/master/listeners.js";
 import { loadNativeSockets } from "../../../src/master/native-socket.js";
 
 const native = await loadNativeSockets();
@@ -41,8 +41,8 @@ function isOpen(fd: number): boolean {
   }
 }
 
-/** Sockets of one address as a service manager has them, and the copies that it gives to whom it starts. */
-function managerSockets(count: number): { endpoint: Endpoint; copies: number[]; again: () => number[]; close: () => void } {
+/** Sockets of one address as a service manager has them; it gives copies of them to whom it starts. */
+function managerSockets(count: number): { endpoint: Endpoint; give: () => GivenListener[]; close: () => void } {
   if (native === null) throw new Error("there are no native sockets");
   let port = 0;
   const own = Array.from({ length: count }, () => {
@@ -50,8 +50,9 @@ function managerSockets(count: number): { endpoint: Endpoint; copies: number[]; 
     port ||= native.address(fd)?.port ?? 0;
     return fd;
   });
-  const again = (): number[] => own.map((fd) => native.duplicate(fd));
-  return { endpoint: { host: "127.0.0.1", port }, copies: again(), again, close: () => own.forEach((fd) => native.close(fd)) };
+  const endpoint = { host: "127.0.0.1", port };
+  const give = (): GivenListener[] => own.map((fd) => ({ fd: native.duplicate(fd), endpoint }));
+  return { endpoint, give, close: () => own.forEach((fd) => native.close(fd)) };
 }
 
 function errorCause(thrown: unknown, code: string): boolean {
@@ -136,36 +137,41 @@ describe("listening sockets of the master", () => {
     listeners.close();
   });
 
-  it("of the service manager go one to each slot, again and again where there are more of one kind than of the other", needsNative, () => {
-    for (const [sockets, slots, expected] of [
-      [2, 2, ["a:1", "b:2"]],
-      [1, 2, ["a:1", "b:1"]],
-      [3, 2, ["a:1", "a:3", "b:2"]],
-    ] as const) {
-      const given = managerSockets(sockets);
-      const listeners = new Listeners(native);
-      listeners.adopt("rtmp", given.endpoint, given.copies, slots === 2 ? ["a", "b"] : []);
-      const numbers = given.copies.map((fd) => native?.identity(fd));
-      const found = ["a", "b"].flatMap((slot) =>
-        listeners.give(slot).map(({ fd }) => `${slot}:${numbers.indexOf(native?.identity(fd ?? -1) ?? null) + 1}`),
-      );
-      assert.deepEqual(found, expected);
-      for (const slot of ["a", "b"]) listeners.reclaim(slot);
-      listeners.close();
-      given.close();
-    }
-  });
+  it(
+    "of the service manager go one to each slot, again and again where there are more of one kind than of the other",
+    needsNative,
+    async () => {
+      for (const [sockets, slots, expected] of [
+        [2, 2, ["a:1", "b:2"]],
+        [1, 2, ["a:1", "b:1"]],
+        [3, 2, ["a:1", "a:3", "b:2"]],
+      ] as const) {
+        const given = managerSockets(sockets);
+        const copies = given.give();
+        const listeners = new Listeners(native, copies);
+        await listeners.add("rtmp", given.endpoint, slots === 2 ? ["a", "b"] : []);
+        const numbers = copies.map(({ fd }) => native?.identity(fd));
+        const found = ["a", "b"].flatMap((slot) =>
+          listeners.give(slot).map(({ fd }) => `${slot}:${numbers.indexOf(native?.identity(fd ?? -1) ?? null) + 1}`),
+        );
+        assert.deepEqual(found, expected);
+        for (const slot of ["a", "b"]) listeners.reclaim(slot);
+        listeners.close();
+        given.close();
+      }
+    },
+  );
 
   it("of the service manager go on queueing after the end, with all that was in the queue", needsNative, async () => {
     const given = managerSockets(2);
-    const listeners = new Listeners(native);
-    listeners.adopt("rtmp", given.endpoint, given.copies, ["a", "b"]);
+    const listeners = new Listeners(native, given.give());
+    await listeners.add("rtmp", given.endpoint, ["a", "b"]);
     const early = connect(given.endpoint.port, given.endpoint.host);
     await once(early, "connect");
     listeners.close();
     assert.equal(await attempt(given.endpoint), "connect");
-    const next = new Listeners(native);
-    next.adopt("rtmp", given.endpoint, given.again(), ["a", "b"]);
+    const next = new Listeners(native, given.give());
+    await next.add("rtmp", given.endpoint, ["a", "b"]);
     const servers = ["a", "b"].flatMap((slot) =>
       next.give(slot).map(({ fd }) => createServer((socket) => socket.end("served")).listen({ fd })),
     );
@@ -182,8 +188,9 @@ describe("listening sockets of the master", () => {
     needsNative,
     async () => {
       const given = managerSockets(2);
-      const listeners = new Listeners(native);
-      listeners.adopt("rtmp", given.endpoint, given.copies, ["a", "b"]);
+      const copies = given.give();
+      const listeners = new Listeners(native, copies);
+      await listeners.add("rtmp", given.endpoint, ["a", "b"]);
       listeners.withdraw("a");
       const opened = await Promise.all(Array.from({ length: 20 }, () => attempt(given.endpoint)));
       assert.deepEqual(new Set(opened), new Set(["connect"]), "the other one takes all");
@@ -198,8 +205,8 @@ describe("listening sockets of the master", () => {
       given.close();
 
       const one = managerSockets(1);
-      const sharing = new Listeners(native);
-      sharing.adopt("rtmp", one.endpoint, one.copies, ["a", "b"]);
+      const sharing = new Listeners(native, one.give());
+      await sharing.add("rtmp", one.endpoint, ["a", "b"]);
       sharing.withdraw("a");
       assert.equal(await attempt(one.endpoint), "connect");
       sharing.close();
@@ -209,7 +216,7 @@ describe("listening sockets of the master", () => {
 
   it("of the service manager are known by their address, and nothing else is taken for one", needsNative, async () => {
     const given = managerSockets(1);
-    const [fd = -1] = given.copies;
+    const [fd = -1] = given.give().map((one) => one.fd);
     assert.deepEqual(native?.address(fd), given.endpoint);
     for (const other of [0, -1, 9999]) assert.equal(native?.address(other), null);
     native?.pause(fd);

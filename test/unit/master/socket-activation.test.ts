@@ -1,25 +1,32 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DolphinError } from "../../../src/base/errors.js";
-import { parseListen } from "../../../src/conf/endpoint.js";
-import { publicAddresses, type GivenSocket } from "../../../src/master/socket-activation.js";
+import type { Config, Endpoint } from "../../../src/conf/config.js";
+import { formatEndpoint, parseListen } from "../../../src/conf/endpoint.js";
+import { defaultConfig } from "../../../src/conf/load.js";
+import { withGivenSockets, type GivenSocket } from "../../../src/master/socket-activation.js";
 
 /** `[name, address]`, as descriptors 3, 4, … */
 function sockets(...given: readonly (readonly [string, string | null])[]): GivenSocket[] {
   return given.map(([name, text], index) => ({ fd: 3 + index, name, endpoint: text === null ? null : parseListen(text) }));
 }
 
-const both = { listen: [parseListen("1935")], http: { listen: [parseListen("8080")], crossdomain: true } };
+const both = configOf("1935", "8080");
 
-function addresses(config: Parameters<typeof publicAddresses>[0], given: readonly GivenSocket[]): string[] {
-  return publicAddresses(config, given).map(
-    ({ protocol, endpoint, fds }) => `${protocol} ${endpoint.host} ${endpoint.port} ${fds.join(",") || "ours"}`,
-  );
+function configOf(listen: string, http: string | null): Config {
+  const config = defaultConfig();
+  const endpoints = (texts: string): Endpoint[] => texts.split(" ").map(parseListen);
+  return { ...config, listen: endpoints(listen), http: http === null ? null : { listen: endpoints(http), crossdomain: true } };
 }
 
-function refusal(config: Parameters<typeof publicAddresses>[0], given: readonly GivenSocket[]): string {
+function addresses(config: Config, given: readonly GivenSocket[]): string[] {
+  const { listen, http } = withGivenSockets(config, given);
+  return [...listen.map((one) => `rtmp ${formatEndpoint(one)}`), ...(http?.listen ?? []).map((one) => `http ${formatEndpoint(one)}`)];
+}
+
+function refusal(config: Config, given: readonly GivenSocket[]): string {
   try {
-    publicAddresses(config, given);
+    withGivenSockets(config, given);
   } catch (thrown) {
     if (thrown instanceof DolphinError && thrown.code === "CONF_VALUE") return thrown.message;
     throw thrown;
@@ -29,34 +36,29 @@ function refusal(config: Parameters<typeof publicAddresses>[0], given: readonly 
 
 describe("the public addresses", () => {
   it("are the configuration's where no socket is given", () => {
-    assert.deepEqual(addresses(both, []), ["rtmp 0.0.0.0 1935 ours", "http 0.0.0.0 8080 ours"]);
+    assert.equal(withGivenSockets(both, []), both);
   });
 
   it("are given by port where the names say nothing, as one unit file has one name for all its sockets", () => {
     const given = sockets(["dolphin.socket", "[::]:1935"], ["dolphin.socket", "[::]:8080"]);
-    assert.deepEqual(addresses(both, given), ["rtmp :: 1935 3", "http :: 8080 4"]);
+    assert.deepEqual(addresses(both, given), ["rtmp [::]:1935", "http [::]:8080"]);
   });
 
   it("are given by name whatever the port, and the configured ones are served as well", () => {
     const given = sockets(["http", "80"], ["rtmp", "443"]);
-    assert.deepEqual(addresses(both, given), [
-      "rtmp 0.0.0.0 443 4",
-      "rtmp 0.0.0.0 1935 ours",
-      "http 0.0.0.0 80 3",
-      "http 0.0.0.0 8080 ours",
-    ]);
+    assert.deepEqual(addresses(both, given), ["rtmp 0.0.0.0:443", "rtmp 0.0.0.0:1935", "http 0.0.0.0:80", "http 0.0.0.0:8080"]);
   });
 
-  it("have one socket for each worker where several are given for one address", () => {
+  it("are one where several sockets are given for it", () => {
     const given = sockets(["x", "1935"], ["x", "8080"], ["x", "1935"], ["x", "8080"]);
-    assert.deepEqual(addresses(both, given), ["rtmp 0.0.0.0 1935 3,5", "http 0.0.0.0 8080 4,6"]);
+    assert.deepEqual(addresses(both, given), ["rtmp 0.0.0.0:1935", "http 0.0.0.0:8080"]);
   });
 
   it("are covered by a socket that is wider or narrower, but not by one of another address", () => {
-    const two = { listen: [parseListen("10.0.0.1:1935"), parseListen("10.0.0.2:1935")], http: null };
-    assert.deepEqual(addresses(two, sockets(["", "1935"])), ["rtmp 0.0.0.0 1935 3"]);
-    assert.deepEqual(addresses(two, sockets(["", "10.0.0.2:1935"])), ["rtmp 10.0.0.2 1935 3", "rtmp 10.0.0.1 1935 ours"]);
-    assert.deepEqual(addresses({ listen: [parseListen("1935")], http: null }, sockets(["", "127.0.0.1:1935"])), ["rtmp 127.0.0.1 1935 3"]);
+    const two = configOf("10.0.0.1:1935 10.0.0.2:1935", null);
+    assert.deepEqual(addresses(two, sockets(["", "1935"])), ["rtmp 0.0.0.0:1935"]);
+    assert.deepEqual(addresses(two, sockets(["", "10.0.0.2:1935"])), ["rtmp 10.0.0.2:1935", "rtmp 10.0.0.1:1935"]);
+    assert.deepEqual(addresses(configOf("1935", null), sockets(["", "127.0.0.1:1935"])), ["rtmp 127.0.0.1:1935"]);
   });
 
   it("cannot be a socket that stands for nothing: nobody would answer there", () => {

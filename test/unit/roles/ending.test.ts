@@ -9,6 +9,7 @@ let timers: FakeTimers;
 let told: string[] = [];
 let isForced: boolean;
 let drainTimeoutMs: number | null;
+let timesBegun = 0;
 let closeOrigin: () => Promise<void>;
 
 function ending(): Ending {
@@ -17,6 +18,7 @@ function ending(): Ending {
     log: pino({ level: "silent" }),
     timers,
     config: () => ({ grace: { ...config.grace, isForced }, dolphin: { ...config.dolphin, drainTimeoutMs } }),
+    began: () => void (timesBegun += 1),
     closeListeners: () => void told.push("close listeners"),
     drain: (reason, timeoutMs) => void told.push(`drain for ${reason} within ${timeoutMs ?? "no bound"}`),
     stop: (reason) => void told.push(`stop for ${reason}`),
@@ -33,6 +35,7 @@ const soon = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 beforeEach(() => {
   timers = new FakeTimers();
   told = [];
+  timesBegun = 0;
   isForced = false;
   drainTimeoutMs = null;
   closeOrigin = () => Promise.resolve();
@@ -99,6 +102,15 @@ describe("a graceful end", () => {
     ending().signal("SIGQUIT");
     timers.pass(2300);
     assert.equal(told.at(-1), "drain for SIGQUIT within 60000");
+  });
+
+  it("has begun once, whatever follows", async () => {
+    const end = ending();
+    for (const signal of ["SIGQUIT", "SIGQUIT", "SIGTERM", "SIGTERM"] as const) end.signal(signal);
+    await end.childrenEnded("stopped", true);
+    assert.equal(timesBegun, 1);
+    await ending().childrenEnded("gaveUp", true);
+    assert.equal(timesBegun, 2, "also when nobody asked for it");
   });
 
   it("is not begun twice", () => {
