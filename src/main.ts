@@ -74,8 +74,8 @@ async function run(words: readonly string[]): Promise<number> {
 
 /** A line as SRS knows it gets SRS's answer, on standard output. */
 async function runShort(line: ShortLine, program: Command): Promise<number> {
-  if (line.ask === "start") return start(line);
-  if (line.ask === "test") return testConf(line);
+  if (line.ask === "start") return start({ ...line, cwd: process.cwd() });
+  if (line.ask === "test") return testConf({ ...line, cwd: process.cwd() });
   if (line.ask === "nothing") return refuse(line.complaint);
   if (line.ask === "help") program.outputHelp();
   else process.stdout.write(line.ask === "version" ? `${version}\n` : `${signature}(srs-dolphin)\n`);

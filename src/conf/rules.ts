@@ -14,7 +14,6 @@ const rootRules: readonly RootRule[] = [
   listenIsGiven,
   isNotTheFullExample,
   daemonHasNoParent,
-  daemonStays,
   sharedPortSharesTls,
   vhostsDiffer,
   balanceIsReadable,
@@ -49,15 +48,6 @@ function daemonHasNoParent(root: Block<"root">): Problem[] {
   const asProcess = find(root, "asprocess");
   if (asProcess === undefined || !valueOf(root, "asprocess") || !valueOf(root, "daemon")) return [];
   return [errorAt(asProcess, "CONF_VALUE", "asprocess on needs daemon off, for a daemon has no parent to follow")];
-}
-
-/** SRS detaches by default; whoever writes it down is told that dolphin does not yet. */
-function daemonStays(root: Block<"root">): Problem[] {
-  const daemon = find(root, "daemon");
-  if (daemon === undefined || !valueOf(root, "daemon")) return [];
-  return [
-    warningAt(daemon, "CONF_NOT_SERVED", "daemon on is not served yet: dolphin stays in the foreground, as systemd and containers want it"),
-  ];
 }
 
 /** The API and the HTTP server may share a port, but then TLS is shared too or is off in both. */

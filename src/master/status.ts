@@ -70,6 +70,9 @@ export interface BoxStatus {
   readonly balance?: BalanceStatus;
 }
 
+/** What is known of a box at the moment when everything serves. */
+export type ReadyBox = Pick<BoxStatus, "version" | "pid" | "plan" | "workers" | "endpoints">;
+
 /** How plan b spreads connections. */
 export interface BalanceStatus {
   readonly policy: PolicyName;

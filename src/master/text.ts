@@ -5,10 +5,10 @@ import { printable } from "../base/printable.js";
 import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 import type { BackendState, Lease } from "../ipc/balance.js";
-import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, Reloaded, StreamStatus } from "./status.js";
+import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, ReadyBox, Reloaded, StreamStatus } from "./status.js";
 
-/** What a started box tells: where to publish, where to watch, how to look at it and how to stop it. */
-export function welcome(box: Pick<BoxStatus, "version" | "pid" | "plan" | "workers" | "endpoints">): string {
+/** What a started box tells: where to publish, where to watch, how to look at it, and `stop`: how to stop it. */
+export function welcome(box: ReadyBox, stop: string): string {
   const urls = (protocol: "rtmp" | "http"): string[] =>
     box.endpoints
       .filter((one) => one.protocol === protocol)
@@ -21,7 +21,7 @@ export function welcome(box: Pick<BoxStatus, "version" | "pid" | "plan" | "worke
     `  publish  ffmpeg -re -i FILE -c copy -f flv ${rtmp[0] ?? ""}`,
     ...[...rtmp, ...flv].map((url, index) => `  ${index === 0 ? "watch    " : "         "}${url}`),
     "  look     dolphin status",
-    "  stop     Ctrl-C; once more to stop at once",
+    `  stop     ${stop}`,
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -24,7 +24,7 @@ import { publicNames } from "../master/plan.js";
 import { serverIdOf } from "../master/server-id.js";
 import type { MasterSignal, Signals } from "../master/signals.js";
 import { loopback } from "../master/slots.js";
-import type { BoxStatus, Reloaded } from "../master/status.js";
+import type { BoxStatus, ReadyBox, Reloaded } from "../master/status.js";
 import type { Change, ChildView, Timers } from "../master/supervisor.js";
 import { logCrashes } from "./crash.js";
 import { Crew } from "./crew.js";
@@ -53,7 +53,11 @@ export interface MasterOptions {
   /** What a reload reads. */
   readonly source: ConfOrigin;
   /** Told once, when everything serves. */
-  ready(box: Pick<BoxStatus, "version" | "pid" | "plan" | "workers" | "endpoints">): void;
+  ready(box: ReadyBox): void;
+  /** Told why it does not start; the log has it, too. */
+  refused(sentence: string): void;
+  /** Why `daemon on` is not followed; null: it is, or is not said. */
+  readonly stays: string | null;
 }
 
 /** Runs a box until it is stopped or gives up. Resolves to the exit code; throws nothing. */
@@ -62,17 +66,19 @@ export async function runMaster(config: Config, options: MasterOptions): Promise
   try {
     log = createLog({ role: "master", child: null, ...config.log });
   } catch (thrown) {
-    process.stderr.write(`dolphin: cannot write the log ${config.log.file ?? ""}: ${messageOf(thrown)}\n`);
+    options.refused(`cannot write the log ${config.log.file ?? ""}: ${messageOf(thrown)}`);
     return exitCodes.cannotCreate;
   }
   logCrashes(() => log);
+  if (options.stays !== null)
+    log.info({ event: "daemon.skipped", reason: options.stays }, "daemon on is not followed: it stays in the foreground");
   const master = new Master(config, options, log);
   try {
     await master.start();
   } catch (thrown) {
     const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
     log.error({ event: "dolphin.refused", code }, messageOf(thrown));
-    if (config.log.file !== null) process.stderr.write(`dolphin: ${messageOf(thrown)}\n`);
+    options.refused(messageOf(thrown));
     await master.abandon();
     return exitCodeOf(thrown);
   }

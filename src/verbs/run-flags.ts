@@ -1,15 +1,19 @@
 // The flags of a start, for the verbs that read a configuration as a start would: their names for commander, and the way from
 // them and a file to one Config.
+import { resolve } from "node:path";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { messageOf } from "../base/errors.js";
 import { policyNames, type Config, type Endpoint, type PolicyName } from "../conf/config.js";
 import { parseListen } from "../conf/endpoint.js";
 import { applyFlags, type Flags } from "../conf/flags.js";
 import { loadConfig, type Loaded } from "../conf/load.js";
+import { isContainer } from "../master/container.js";
 import type { ConfOrigin } from "../roles/reloads.js";
 
 /** What a start is asked for, whichever way the command line is written. */
 export interface RunRequest {
+  /** Where it was typed: paths of flags begin there, and so does every path that the file includes. */
+  readonly cwd: string;
   readonly file: string | undefined;
   /** The environment is the configuration. */
   readonly isEnvOnly: boolean;
@@ -19,6 +23,7 @@ export interface RunRequest {
 /** The flags as commander gives them. */
 export interface RunFlags {
   readonly config?: string;
+  readonly envOnly?: boolean;
   readonly daemon?: boolean;
   readonly cores?: number | "auto";
   readonly listen?: readonly Endpoint[];
@@ -37,6 +42,7 @@ const levels = ["trace", "debug", "info", "warn", "error", "silent"];
 export function addRunFlags(command: Command): Command {
   return command
     .option("-c, --config <file>", "configuration file, in SRS's grammar (default: what `dolphin conf` prints)")
+    .option("-e, --env-only", "no file: environment variables of SRS's names are the configuration")
     .option("--daemon", "detach from the terminal once everything serves, whatever the file says")
     .option("--no-daemon", "stay in the foreground, whatever the file says")
     .option("--cores <n>", "worker processes: a number, or auto for what the CPU set and the cgroup allow", parseCores)
@@ -54,8 +60,8 @@ export function addRunFlags(command: Command): Command {
 }
 
 /** The request that the flags stand for. */
-export function requestOf({ config, ...flags }: RunFlags): RunRequest {
-  return { file: config, isEnvOnly: false, flags };
+export function requestOf({ config, envOnly = false, ...flags }: RunFlags): RunRequest {
+  return { cwd: process.cwd(), file: config, isEnvOnly: envOnly, flags };
 }
 
 /** The file of a start. `SRS_CONFIG_FILE` replaces what `-c` names. */
@@ -70,11 +76,36 @@ export function isEnvOnly(request: RunRequest, env: NodeJS.ProcessEnv): boolean 
 
 /** The configuration of a start: null when it holds an error, which is among the problems of `source.loaded`. */
 export function readConfig(request: RunRequest): { readonly config: Config | null; readonly source: ConfOrigin } {
+  const { cwd } = request;
   const file = configFile(request, process.env) ?? null;
-  const read = (): Loaded => loadConfig({ file, isEnvOnly: isEnvOnly(request, process.env), env: process.env });
+  const read = (): Loaded => {
+    const loaded = loadConfig({ file, cwd, isEnvOnly: isEnvOnly(request, process.env), env: process.env, isContainer: isContainer() });
+    return { ...loaded, config: loaded.config === null ? null : fromWorkDir(loaded.config, cwd) };
+  };
   const loaded = read();
-  const { flags } = request;
+  const flags = pathsFrom(cwd, request.flags, loaded.config?.workDir ?? cwd);
   return { config: loaded.config === null ? null : applyFlags(loaded.config, flags), source: { loaded, flags, read } };
+}
+
+/** The file's own path, as it is reached from `work_dir`. */
+function fromWorkDir(config: Config, cwd: string): Config {
+  return config.file === null || isHere(cwd, config.workDir) ? config : { ...config, file: resolve(cwd, config.file) };
+}
+
+/** The paths of flags likewise; those in the file begin in `work_dir` anyway. */
+function pathsFrom(cwd: string, flags: Flags, workDir: string): Flags {
+  if (isHere(cwd, workDir)) return flags;
+  const { server, serverConf } = flags;
+  const [program = "", ...words] = server?.split(/\s+/) ?? [];
+  return {
+    ...flags,
+    server: program.includes("/") ? [resolve(cwd, program), ...words].join(" ") : server,
+    serverConf: serverConf === undefined ? undefined : resolve(cwd, serverConf),
+  };
+}
+
+function isHere(cwd: string, workDir: string): boolean {
+  return resolve(cwd, workDir) === cwd;
 }
 
 const maxCores = 1024;

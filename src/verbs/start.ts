@@ -1,13 +1,19 @@
 // No verb at all: start a box from a file and flags. The box itself is roles/master.ts.
+import { resolve } from "node:path";
+import { messageOf } from "../base/errors.js";
 import { printable } from "../base/printable.js";
 import { version } from "../base/version.js";
-import { formatProblem } from "../conf/problem.js";
+import type { Config } from "../conf/config.js";
+import { formatProblem, type Problem } from "../conf/problem.js";
+import { isContainer } from "../master/container.js";
+import { findLauncher, launchDaemon, reasonToStay, type Launcher } from "../master/daemon.js";
 import { Signals } from "../master/signals.js";
 import { welcome } from "../master/text.js";
 import { exitCodes } from "../roles/exit-codes.js";
+import type { MasterOptions } from "../roles/master.js";
 import { addRunFlags, readConfig, requestOf, type RunFlags, type RunRequest } from "./run-flags.js";
 import { testConf } from "./test-conf.js";
-import type { AddVerb } from "./verb.js";
+import { complain, type AddVerb } from "./verb.js";
 
 interface StartFlags extends RunFlags {
   readonly test?: boolean;
@@ -19,22 +25,71 @@ export const addStart: AddVerb = (program, end) => {
     .action(async ({ test, ...flags }: StartFlags) => end(test === true ? testConf(requestOf(flags)) : await start(requestOf(flags))));
 };
 
-/** Starts a box and runs it until it has ended. Gives the exit code. */
+/** Starts a box and runs it until it has ended, or leaves it in the background. Gives the exit code. */
 export async function start(request: RunRequest): Promise<number> {
-  const signals = new Signals();
   // A terminal that was closed, or a reader of the log that is gone, ends no stream.
   for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
+  const launcher = findLauncher();
   const { config, source } = readConfig(request);
-  for (const problem of source.loaded.problems) process.stderr.write(`${printable(formatProblem(problem))}\n`);
+  if (launcher === null || config === null) tell(source.loaded.problems); // the launcher has told them otherwise
   if (config === null) return exitCodes.config;
-  // Loaded only here, so that the other verbs do not wait for a whole server.
-  const { runMaster } = await import("../roles/master.js");
-  return runMaster(config, {
-    version,
-    signals,
-    source,
+  const stays = config.daemon ? reasonToStay(config, isContainer(), process.env) : null;
+  if (config.daemon && stays === null && launcher === null) return launch(config);
+  return serve(config, { launcher, source, stays });
+}
+
+function tell(problems: readonly Problem[]): void {
+  for (const problem of problems) process.stderr.write(`${printable(formatProblem(problem))}\n`);
+}
+
+/** What a person needs to know of a box that goes on without him. */
+function launch(config: Config): Promise<number> {
+  return launchDaemon(config, {
+    refused: complain,
     ready(box) {
-      if (process.stdout.isTTY) process.stdout.write(`\n${welcome(box)}\n`);
+      const { file } = config.log;
+      const isTerminal = process.stdout.isTTY;
+      const log =
+        file === null ? "nowhere: a daemon has no terminal; write srs_log_tank file, or daemon off" : resolve(config.workDir, file);
+      if (isTerminal) process.stdout.write(`\n${welcome(box, `kill ${box.pid}; once more to stop at once`)}  log      ${log}\n`);
+      // Where the log goes to this very output, it has told already.
+      else if (file !== null) process.stdout.write(`dolphin ${box.version} serves in the background, pid ${box.pid}, log ${log}\n`);
     },
   });
+}
+
+interface Circumstances extends Pick<MasterOptions, "source" | "stays"> {
+  readonly launcher: Launcher | null;
+}
+
+async function serve(config: Config, { launcher, source, stays }: Circumstances): Promise<number> {
+  const signals = new Signals();
+  const refused = (sentence: string): void => (launcher === null ? complain(sentence) : launcher.refused(sentence));
+  const code = await run();
+  await launcher?.close();
+  return code;
+
+  async function run(): Promise<number> {
+    try {
+      process.chdir(config.workDir);
+    } catch (thrown) {
+      refused(`cannot change to the work_dir ${config.workDir}: ${messageOf(thrown)}`);
+      return exitCodes.config;
+    }
+    // Loaded only here, so that the other verbs do not wait for a whole server.
+    const { runMaster } = await import("../roles/master.js");
+    return runMaster(config, {
+      version,
+      signals,
+      source,
+      stays,
+      ready(box) {
+        launcher?.ready(box);
+        if (launcher === null && process.stdout.isTTY) process.stdout.write(`\n${welcome(box, "Ctrl-C; once more to stop at once")}\n`);
+      },
+      refused(sentence) {
+        if (launcher !== null || config.log.file !== null) refused(sentence); // the console has the line of the log
+      },
+    });
+  }
 }

@@ -151,11 +151,7 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
     "listen 1935; http_api { listen 8080; enabled on; } http_server { enabled on; } vhost a { }",
     ["CONF_NOT_SERVED http_api is known but not served yet: it has no effect"],
   ],
-  [
-    "a daemon that is asked for",
-    "listen 1935; daemon on; vhost a { }",
-    ["CONF_NOT_SERVED daemon on is not served yet: dolphin stays in the foreground, as systemd and containers want it"],
-  ],
+  ["a daemon that is asked for", "listen 1935; daemon on; vhost a { }", []],
   ["a daemon that is not asked for", "listen 1935; daemon off; vhost a { }", []],
   ["an API that is off", "listen 1935; http_api { enabled off; listen 1985; } vhost a { }", []],
   [

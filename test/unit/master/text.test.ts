@@ -79,7 +79,7 @@ describe("text for a terminal", () => {
   });
 
   it("welcomes with commands that publish and watch, leaving out the default port", () => {
-    const text = welcome(box);
+    const text = welcome(box, "Ctrl-C");
     assert.match(text, /ffmpeg -re -i FILE -c copy -f flv rtmp:\/\/127\.0\.0\.1\/live\/livestream\n/);
     assert.match(text, /http:\/\/\[::1\]:8080\/live\/livestream\.flv\n/);
     assert.match(text, /1 edge around one origin/);
@@ -136,6 +136,6 @@ describe("text of plan b", () => {
   });
 
   it("welcomes with the proxies", () => {
-    assert.match(welcome({ ...box, plan: "b", workers: 2 }), /is live: 2 proxies before the servers/);
+    assert.match(welcome({ ...box, plan: "b", workers: 2 }, "Ctrl-C"), /is live: 2 proxies before the servers/);
   });
 });
