@@ -1,6 +1,7 @@
 // Free ports of the loopback address, from below the range that the system gives to outgoing connections, so that none of
 // those takes the port between our look and the server's bind.
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
+import { eventually } from "./wait.js";
 
 const lowest = 12_000;
 const highest = 31_999;
@@ -23,4 +24,18 @@ function isFree(port: number): Promise<boolean> {
     server.once("error", () => resolve(false));
     server.listen({ host: "127.0.0.1", port, exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+/** Waits until nobody listens on this port of 127.0.0.1 any more; who was about to be accepted until then is reset. */
+export async function refuses(port: number): Promise<void> {
+  const look = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.once("error", (error) => resolve("code" in error && error.code === "ECONNREFUSED"));
+      socket.once("connect", () => {
+        socket.destroy();
+        resolve(false);
+      });
+    });
+  await eventually(look, { everyMs: 10, what: `port ${port} to refuse` });
 }
