@@ -6,6 +6,7 @@ import { Dolphin, type LogLine } from "../helpers/dolphin.js";
 import { playerAtEachEdge } from "../helpers/edges.js";
 import { publish } from "../helpers/ffmpeg.js";
 import { watchFlv } from "../helpers/flv-reader.js";
+import { Knocker } from "../helpers/knocker.js";
 import { headers, pictures, videoFrame } from "../helpers/media.js";
 import { freePort, refuses } from "../helpers/ports.js";
 import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "../helpers/rtmp-client.js";
@@ -227,3 +228,27 @@ void test("reload: more and fewer cores, and an encoder and its viewers stay", a
   await eventually(async () => (await namesOf(dolphin)).length === 2, { what: "the old edges to be gone" });
   await dolphin.stop();
 });
+
+for (const plan of ["a", "b"] as const) {
+  void test(`reload: nobody is refused while plan ${plan}'s public processes are replaced, once by a reload and once by USR2`, async (t) => {
+    const confOf = (rtmp: number, http: number, serves: boolean): string =>
+      `listen 127.0.0.1:${rtmp}; http_server { enabled ${serves ? "on" : "off"}; listen 127.0.0.1:${http}; } dolphin { plan ${plan}; cores 2; } ${vhost("one")}`;
+    const dolphin = await Dolphin.start(t, { words: () => [], conf: (rtmp, http) => confOf(rtmp, http, true) });
+    const knocker = new Knocker(dolphin.rtmpPort);
+    t.after(() => knocker.close());
+    const thirtyMore = async (): Promise<void> => {
+      const { answered } = knocker;
+      await eventually(() => knocker.answered > answered + 30, { what: "thirty more newcomers" });
+    };
+    await thirtyMore();
+    await dolphin.reload(confOf(dolphin.rtmpPort, dolphin.httpPort, false));
+    await thirtyMore();
+    dolphin.signal("SIGUSR2");
+    await dolphin.waitFor("dolphin.restarted", { timeoutMs: 20_000 });
+    await thirtyMore();
+    await knocker.close();
+    assert.equal(knocker.refused, 0, `of ${knocker.answered + knocker.refused} newcomers`);
+    const names = (await namesOf(dolphin)).filter((name) => name.endsWith(".3 up"));
+    assert.equal(names.length, 2);
+  });
+}
