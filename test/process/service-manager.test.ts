@@ -90,7 +90,7 @@ void describe("the service manager", { skip: native === null ? "no koffi or no L
     await dolphin.stop();
   });
 
-  void test("can restart it while clients come all the time: none is refused, and who came in between is served", async (t) => {
+  void test("can restart it, and it can replace its workers, while clients come all the time: none is refused, and who came in between is served", async (t) => {
     const given = await managerSockets(t, 2);
     const callers = new Callers(given.rtmpPort);
     t.after(() => callers.close());
@@ -99,6 +99,8 @@ void describe("the service manager", { skip: native === null ? "no koffi or no L
       const dolphin = await Dolphin.start(t, given.options);
       if (early !== null) assert.equal(await early, true, "who came while nothing ran has an answer");
       assert.equal(await handshakeAnswered("127.0.0.1", given.rtmpPort, 5000), true);
+      dolphin.signal("SIGUSR2");
+      await dolphin.waitFor("dolphin.restarted");
       const before = callers.connected;
       await eventually(() => callers.connected > before + 20, { what: "clients to come" });
       await dolphin.stop();

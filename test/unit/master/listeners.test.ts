@@ -162,6 +162,20 @@ describe("listening sockets of the master", () => {
     },
   );
 
+  it("of the service manager are shared by slots that come later, by as few as can be", needsNative, async () => {
+    const given = managerSockets(2);
+    const copies = given.give();
+    const listeners = new Listeners(native, copies);
+    await listeners.add("rtmp", given.endpoint, ["a", "b"]);
+    await listeners.inherit("rtmp", given.endpoint, "a.2", "a");
+    assert.deepEqual(await listeners.inherit("rtmp", given.endpoint, "c.2", null), given.endpoint);
+    const [a, b, heir, newcomer] = ["a", "b", "a.2", "c.2"].map((slot) => native?.identity(listeners.give(slot)[0]?.fd ?? -1));
+    assert.deepEqual([heir, newcomer], [a, b]);
+    for (const slot of ["a", "b", "a.2", "c.2"]) listeners.reclaim(slot);
+    listeners.close();
+    given.close();
+  });
+
   it("of the service manager go on queueing after the end, with all that was in the queue", needsNative, async () => {
     const given = managerSockets(2);
     const listeners = new Listeners(native, given.give());
