@@ -103,12 +103,10 @@ function edgeVhost(vhost: Vhost, origin: Endpoint): Vhost {
 }
 
 /**
- * A process's share of `max_connections`, and never more than its open files allow. Descriptors that it needs beside its
- * connections: libraries, pipes, the log, and pulls (a tenth).
+ * A process's share of `max_connections`, or what its open files allow: less what it needs beside its connections, which are
+ * libraries, pipes, the log, and pulls (a tenth).
  */
-export function connectionLimit(config: Config, processes: number, facts: Pick<PlanFacts, "maxOpenFiles">): number | null {
-  const byFiles = facts.maxOpenFiles === null ? null : Math.max(16, Math.floor(facts.maxOpenFiles * 0.9) - 64);
-  if (config.maxConnections === null) return byFiles;
-  const share = Math.ceil(config.maxConnections / processes);
-  return byFiles === null ? share : Math.min(share, byFiles);
+export function connectionLimit(config: Config, processes: number, { maxOpenFiles }: Pick<PlanFacts, "maxOpenFiles">): number | null {
+  if (config.maxConnections !== null) return Math.ceil(config.maxConnections / processes);
+  return maxOpenFiles === null ? null : Math.max(16, Math.floor(maxOpenFiles * 0.9) - 64);
 }

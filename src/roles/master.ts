@@ -16,8 +16,9 @@ import { Listeners } from "../master/listeners.js";
 import { logChange } from "../master/log-change.js";
 import { LogRotation } from "../master/log-rotation.js";
 import { loadNativeSockets } from "../master/native-socket.js";
-import { readMaxOpenFiles } from "../master/open-files.js";
+import { checkOpenFiles, fewFilesWarning, readMaxOpenFiles } from "../master/open-files.js";
 import { Overview } from "../master/overview.js";
+import { ParentWatch } from "../master/parent-watch.js";
 import { PidFile } from "../master/pid-file.js";
 import { checkPlan } from "../master/plan-b.js";
 import { publicNames } from "../master/plan.js";
@@ -93,6 +94,7 @@ class Master {
   private readonly overview: Overview;
   private readonly ending: Ending;
   private config: Config;
+  private parent: ParentWatch | null = null;
   private pidFile: PidFile | null = null;
   private serverId = "";
   private listeners = new Listeners(null);
@@ -146,10 +148,12 @@ class Master {
     const { config, log } = this;
     const { dolphin } = config;
     checkPlan(config);
+    const facts = { cores: countCores(), maxOpenFiles: readMaxOpenFiles() };
+    checkOpenFiles(config, facts);
+    if (config.asProcess) this.parent = new ParentWatch({ timers, parent: () => process.ppid, gone: (pid) => this.orphaned(pid) });
     if (config.pidFile !== null) this.pidFile = PidFile.create(config.pidFile, await loadFileLocks());
     this.serverId = serverIdOf(config);
     this.listeners = new Listeners(native, this.service.listeners);
-    const facts = { cores: countCores(), maxOpenFiles: readMaxOpenFiles() };
     const addresses = await this.listen(publicNames(config, facts.cores));
     const origin = await this.originEndpoint();
     const socket = dolphin.controlSocket ?? controlPath(addresses[0] ?? origin, process.env);
@@ -176,6 +180,8 @@ class Master {
     this.reloads = this.prepareReloads(this.crew, this.service);
     const { cores } = facts;
     log.info({ event: "dolphin.started", serverId: this.serverId, plan: dolphin.plan, cores, ownSockets: native !== null }, "starting");
+    const warning = fewFilesWarning(config, facts.maxOpenFiles);
+    if (warning !== null) log.warn({ event: "limit.low" }, warning);
     await this.crew.start();
     this.heart = new Heart(
       () => this.crew?.originStats() ?? noStats,
@@ -256,6 +262,11 @@ class Master {
     }
   }
 
+  private orphaned(parent: number): void {
+    this.log.warn({ event: "parent.gone", parent }, "the program that started this one has ended (asprocess on)");
+    this.ending.stop("the parent process is gone");
+  }
+
   private reload(reason: string): Promise<Reloaded> {
     return this.reloads?.reload(reason) ?? Promise.resolve(notYet);
   }
@@ -331,6 +342,7 @@ class Master {
     this.listeners.close();
     this.control?.close();
     this.pidFile?.close();
+    this.parent?.close();
     this.options.signals.close();
   }
 

@@ -16,6 +16,8 @@ import { applyFlags, flaggedPaths, type Flags } from "../conf/flags.js";
 import { loadInForce, type Loaded } from "../conf/load.js";
 import { formatProblem } from "../conf/problem.js";
 import { ConfWatch } from "../master/conf-watch.js";
+import { countCores } from "../master/cores.js";
+import { checkOpenFiles, readMaxOpenFiles } from "../master/open-files.js";
 import { checkPlan } from "../master/plan-b.js";
 import type { Reloaded } from "../master/status.js";
 
@@ -106,6 +108,7 @@ export class Reloads {
   private async apply(config: Config, changes: readonly ConfChange[], reason: string): Promise<string | null> {
     try {
       checkPlan(config);
+      checkOpenFiles(config, { cores: countCores(), maxOpenFiles: readMaxOpenFiles() });
       const takesNew = changes.some((change) => change.reload === "replace");
       const takesAny = takesNew || changes.some((change) => change.reload === "live");
       const problem = takesNew ? await this.parts.replace(config, reason) : takesAny ? await this.parts.reconfigure(config) : null;

@@ -87,19 +87,12 @@ describe("plan single", () => {
 });
 
 describe("the limit of connections", () => {
-  const limitOf = (maxConnections: number | undefined, maxOpenFiles: number | null): (number | null)[] =>
-    planProcesses(withFlags({ cores: 3, maxConnections }), { ...facts, maxOpenFiles }).map((spec) => spec.maxConnections);
-
   it("is divided over the edges, rounded up, and does not bind the origin", () => {
     const box = { ...withFlags({ cores: 3 }), maxConnections: 1000 };
     assert.deepEqual(
       planProcesses(box, facts).map((spec) => spec.maxConnections),
       [null, 334, 334, 334],
     );
-  });
-
-  it("is never more than the open files of a process allow, less a reserve", () => {
-    assert.deepEqual(limitOf(1_000_000, 1024), [null, 857, 857, 857]);
   });
 
   it("is what the open files allow when none is given", () => {
