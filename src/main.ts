@@ -4,6 +4,7 @@ import { messageOf } from "./base/errors.js";
 import { signature, version } from "./base/version.js";
 import { readShortFlags, type ShortLine } from "./conf/short-flags.js";
 import { exitCodes } from "./roles/exit-codes.js";
+import { addCheck } from "./verbs/check.js";
 import { addConf } from "./verbs/conf.js";
 import { addDrain, addUndrain } from "./verbs/drain.js";
 import { addExplain } from "./verbs/explain.js";
@@ -15,7 +16,7 @@ import { refuse, testConf } from "./verbs/test-conf.js";
 import { complain, type AddVerb } from "./verbs/verb.js";
 
 /** In the order of the help. */
-const verbs: readonly AddVerb[] = [addStatus, addReload, addRestart, addExplain, addDrain, addUndrain, addConf, addUnit];
+const verbs: readonly AddVerb[] = [addStatus, addReload, addRestart, addExplain, addDrain, addUndrain, addCheck, addConf, addUnit];
 
 const examples = `
 Examples:
@@ -29,6 +30,7 @@ Examples:
   dolphin restart                            replace the processes that serve one by one; nobody is disconnected
   dolphin explain live/livestream            which server has a stream, or would get it, and why (plan b)
   dolphin drain server-2                     no new connections for a server (plan b)
+  dolphin check -c my.conf                   everything that would stop that start, at once
   dolphin conf > my.conf                     a file to start from
   dolphin unit -c my.conf                    a systemd unit that starts so; --socket: its sockets
 

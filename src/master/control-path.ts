@@ -7,7 +7,7 @@ import { DolphinError, messageOf } from "../base/errors.js";
 import type { Endpoint } from "../conf/config.js";
 
 /** The longest path that a Unix socket can have on Linux, sockaddr_un minus its final zero. */
-const maxPathBytes = 107;
+export const maxPathBytes = 107;
 
 /** Where the runtime folders of systemd's services are, `RuntimeDirectory=dolphin/…` in the units that `dolphin unit` prints. */
 const servicesFolder = "/run/dolphin";

@@ -148,7 +148,8 @@ export class PlanB {
   }
 }
 
-function programFacts(config: Config, software: Software): ProgramFacts {
+/** What a foreign server is started by. Throws CONF_FILE, or the problem of the file that an srs shall read. */
+export function programFacts(config: Config, software: Software): ProgramFacts {
   const { serverConf } = config.dolphin.balance;
   const confPath = software.kind === "srs" ? (serverConf ?? config.file) : serverConf;
   const text = confPath === null ? null : readText(confPath);

@@ -2,6 +2,7 @@
 // that scripts look for, and SRS's exit codes. `dolphin check` looks at the machine as well.
 import { printable } from "../base/printable.js";
 import { formatProblem } from "../conf/problem.js";
+import { findImpossible } from "../master/preflight.js";
 import { exitCodes } from "../roles/exit-codes.js";
 import { configFile, isEnvOnly, readConfig, type RunRequest } from "./run-flags.js";
 
@@ -12,9 +13,11 @@ export function testConf(request: RunRequest): number {
   const name = file ?? "of the environment";
   const { config, source } = readConfig(request);
   const { problems } = source.loaded;
+  const findings = config === null ? [] : findImpossible(config);
   for (const problem of problems) say(formatProblem(problem));
-  const errors = problems.filter(({ severity }) => severity === "error").length;
-  if (config === null) {
+  for (const { sentence } of findings) say(sentence);
+  const errors = [...problems, ...findings].filter(({ severity }) => severity === "error").length;
+  if (errors > 0) {
     refuse(`invalid config: ${errors === 1 ? "the error is" : `${errors} errors are`} told above`);
     say(`the config file ${name} test is failed`);
     return exitCodes.srsConfig;

@@ -9,7 +9,7 @@ import { runToItsEnd, temporaryFolder } from "../helpers/launch.js";
 import { freePort } from "../helpers/ports.js";
 
 const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as { version: string };
-const good = "listen 1935; pid ./objs/x.pid; vhost __defaultVhost__ { }\n";
+const good = "listen 1935; max_connections 100; pid ./objs/x.pid; vhost __defaultVhost__ { }\n";
 
 void describe("flags of srs", { concurrency: 2 }, () => {
   for (const flag of ["-v", "-V", "--version"]) {
@@ -72,6 +72,18 @@ void describe("flags of srs", { concurrency: 2 }, () => {
     );
     assert.deepEqual(stdout.slice(-2), [
       "invalid config: 2 errors are told above code=1023(ConfigInvalid)",
+      "the config file x.conf test is failed",
+    ]);
+  });
+
+  void test("-t refuses what this machine can never do, as srs does: connections without open files", async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, "x.conf"), "listen 1935; max_connections 10000000; vhost __defaultVhost__ { }\n");
+    const { code, stdout } = await runToItsEnd(t, ["-tc", "x.conf"], { folder });
+    assert.equal(code, 255);
+    assert.match(stdout[0] ?? "", /^max_connections 10000000 needs \d+ open files in each of \d+ processes/);
+    assert.deepEqual(stdout.slice(1), [
+      "invalid config: the error is told above code=1023(ConfigInvalid)",
       "the config file x.conf test is failed",
     ]);
   });

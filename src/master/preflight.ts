@@ -1,0 +1,158 @@
+// Everything about this machine that would keep a box from starting, found without starting it and without leaving anything: the
+// files and folders it writes, an instance that runs already, its ports, its limits. What stands behind the proxies of plan b
+// is looked at by roles/server-check.ts. Nothing here throws: a finding is one sentence with its remedy.
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { errnoOf, messageOf } from "../base/errors.js";
+import type { Config, Endpoint } from "../conf/config.js";
+import { formatEndpoint } from "../conf/endpoint.js";
+import { fetchStatus } from "./control-client.js";
+import { controlPath, maxPathBytes } from "./control-path.js";
+import { countCores } from "./cores.js";
+import { loadFileLocks } from "./file-lock.js";
+import { Listeners } from "./listeners.js";
+import { checkOpenFiles, fewFilesWarning, readMaxOpenFiles } from "./open-files.js";
+import { alreadyRuns, findHolder } from "./pid-file.js";
+import { checkPlan } from "./plan-b.js";
+import { portOwner } from "./port-owner.js";
+import { loopback } from "./slots.js";
+
+export interface Finding {
+  /** An error would stop the start. */
+  readonly severity: "error" | "warning";
+  readonly sentence: string;
+}
+
+/** All findings about a start with this configuration, in the present folder, which is its `work_dir`. */
+export async function preflight(config: Config): Promise<Finding[]> {
+  const socket = controlSocketOf(config);
+  return [
+    ...findImpossible(config),
+    ...findUnwritable(config, socket),
+    ...(await findInstance(config, socket)),
+    ...(await findPorts(config)),
+  ];
+}
+
+/** What is asked for and cannot be, whatever else runs here: directives that exclude each other, limits of this process. */
+export function findImpossible(config: Config): Finding[] {
+  const maxOpenFiles = readMaxOpenFiles();
+  const warning = fewFilesWarning(config, maxOpenFiles);
+  return [
+    ...findThrown(() => checkPlan(config)),
+    ...findThrown(() => checkOpenFiles(config, { cores: countCores(), maxOpenFiles })),
+    ...(warning === null ? [] : [{ severity: "warning", sentence: warning } as const]),
+  ];
+}
+
+/** What a check that throws has to say. */
+function findThrown(check: () => void): Finding[] {
+  try {
+    check();
+    return [];
+  } catch (thrown) {
+    return [refusal(messageOf(thrown))];
+  }
+}
+
+export function refusal(sentence: string): Finding {
+  return { severity: "error", sentence };
+}
+
+function findUnwritable({ log, pidFile }: Config, socket: string): Finding[] {
+  const files: [what: string, path: string | null, remedy: string][] = [
+    ["the log", log.file, "srs_log_file"],
+    ["the pid file", pidFile, "pid"],
+    ["the control socket", socket, "control_socket"],
+  ];
+  const found = files.flatMap(([what, path, directive]) => {
+    const problem = path === null ? null : unwritable(resolve(path));
+    return problem === null ? [] : [refusal(`${what} ${path ?? ""} cannot be written: ${problem}; correct that, or ${directive}`)];
+  });
+  if (Buffer.byteLength(socket) > maxPathBytes) {
+    found.push(refusal(`the control socket's path is longer than ${maxPathBytes} bytes: ${socket}; write a shorter control_socket`));
+  }
+  return found;
+}
+
+/** Why a file cannot be written or made, with its folders; null: it can. */
+function unwritable(path: string): string | null {
+  const isThere = existsSync(path);
+  const existing = isThere ? path : nearestExisting(dirname(path));
+  try {
+    if (isThere && statSync(path).isDirectory()) return `${path} is a folder`;
+    if (!isThere && !statSync(existing).isDirectory()) return `${existing} is not a folder`;
+    accessSync(existing, isThere ? constants.W_OK : constants.W_OK | constants.X_OK);
+    return null;
+  } catch (thrown) {
+    return `this user may not write ${existing} (${errnoOf(thrown) ?? messageOf(thrown)})`;
+  }
+}
+
+function nearestExisting(folder: string): string {
+  return existsSync(folder) || dirname(folder) === folder ? folder : nearestExisting(dirname(folder));
+}
+
+async function findInstance({ pidFile }: Config, socket: string): Promise<Finding[]> {
+  const found: Finding[] = [];
+  const holder = pidFile === null ? null : findHolder(pidFile, await loadFileLocks());
+  if (pidFile !== null && holder !== null) found.push(refusal(alreadyRuns(pidFile, holder.pid)));
+  const box = await fetchStatus(socket).catch(() => null); // nobody answers, as it should be
+  if (box !== null) {
+    found.push(
+      refusal(`another dolphin, process ${box.pid}, answers on ${socket}: stop it first, or give this one another control_socket`),
+    );
+  }
+  return found;
+}
+
+async function findPorts({ listen, http, dolphin }: Config): Promise<Finding[]> {
+  const { plan, balance } = dolphin;
+  const behind = plan === "b" ? [...(balance.serverPorts?.rtmp ?? []), ...(balance.serverPorts?.http ?? [])] : [];
+  const wanted = [...listen, ...(http?.listen ?? []), ...behind.map((port) => ({ host: loopback, port }))];
+  // Without slots nothing is kept open.
+  const listeners = new Listeners(null);
+  const found: Finding[] = [];
+  for (const endpoint of wanted) {
+    try {
+      await listeners.add("rtmp", endpoint, []);
+    } catch (thrown) {
+      found.push(refusal(portSentence(endpoint, thrown instanceof Error ? thrown.cause : thrown)));
+    }
+  }
+  listeners.close();
+  return found;
+}
+
+/** Why an address cannot be listened on, and what to do. `owner` tells who has a port. */
+export function portSentence(endpoint: Endpoint, cause: unknown, owner: (port: number) => string | null = portOwner): string {
+  const address = formatEndpoint(endpoint);
+  switch (errnoOf(cause)) {
+    case "EADDRINUSE":
+      return `${address} is in use by ${owner(endpoint.port) ?? "another program"}: stop it, or take another port`;
+    case "EACCES":
+    case "EPERM":
+      return (
+        `${address} needs a privilege, for ports below ${lowestFreePort()} are the system's: take a higher one, or give ` +
+        "CAP_NET_BIND_SERVICE (AmbientCapabilities= in a unit, setcap on node)"
+      );
+    case "EADDRNOTAVAIL":
+      return `${address} is no address of this machine: correct listen`;
+    case undefined:
+    default:
+      return `${address} cannot be listened on: ${messageOf(cause)}; correct listen`;
+  }
+}
+
+function lowestFreePort(): number {
+  try {
+    return Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"));
+  } catch {
+    return 1024; // the rule of every Unix
+  }
+}
+
+function controlSocketOf({ dolphin, listen }: Config): string {
+  const [first = { host: loopback, port: 0 }] = listen;
+  return dolphin.controlSocket ?? controlPath(first, process.env);
+}
