@@ -15,6 +15,8 @@ import { maxOutletBytes } from "../src/server/relay/outlet.js";
 import { startTimeoutMs } from "../src/server/rtmp/client.js";
 import { maxCommandsPerSecond } from "../src/server/rtmp/command-rate.js";
 import { busyRetryMs } from "../src/server/publication.js";
+import { maxUnreadAnswerBytes } from "../src/server/rtmp/connection.js";
+import { maxSavedBytes } from "../src/server/rtmp/saved-publisher.js";
 import * as session from "../src/server/rtmp/session.js";
 import { maxBacklogBytes } from "../src/stream/fanout.js";
 import { maxMetadataBytes } from "../src/stream/source.js";
@@ -43,7 +45,9 @@ const limits: Readonly<Record<string, unknown>> = {
   maxMetadataBytes,
   maxOutletBytes,
   maxPrefaceBytes,
+  maxSavedBytes,
   maxStreams,
+  maxUnreadAnswerBytes,
   mergeMs,
   silenceTimeoutMs,
   startTimeoutMs,

@@ -14,7 +14,7 @@ import { resolveStream, type StreamRequest } from "../codec/rtmp/url.js";
 import type { Vhost } from "../conf/config.js";
 import { trustedNetworks, type TrustedNetworks } from "../conf/networks.js";
 import type { Reconfiguration, ServerSetup, StreamReport } from "../ipc/messages.js";
-import { Source } from "../stream/source.js";
+import { Source, type SavedSource } from "../stream/source.js";
 import { vhostFor, whyLeave, type Client } from "./clients.js";
 import { MergedReads } from "./merged-read.js";
 import type { Publication, Publisher } from "./publication.js";
@@ -23,6 +23,7 @@ import { EdgePush } from "./relay/edge-push.js";
 import { Forwards } from "./relay/forwards.js";
 import { makePass, makeUpstreams, type Upstreams } from "./relay/upstreams.js";
 import { upnodeArgs } from "./rtmp/client.js";
+import type { Mover } from "./rtmp/saved-publisher.js";
 import { settingsOf } from "./settings.js";
 import { noTraffic } from "./traffic.js";
 
@@ -55,6 +56,8 @@ export class Hub {
   setup: ServerSetup;
   /** Why the process takes nobody new and waits for its connections to leave; null: it serves. */
   drainReason: string | null = null;
+  /** Takes publishers to another process as soon as they can go; null: they stay. */
+  mover: Mover | null = null;
   /** Those who play or publish here; each adds and removes itself. */
   readonly clients = new Set<Client>();
   /** Peers that may say who the client behind them is. */
@@ -96,9 +99,12 @@ export class Hub {
     return this.open(vhost, request).source;
   }
 
-  /** Begins to publish. The publisher is told when it may send. Throws RTMP_BUSY while another publishes the stream. */
-  publish(vhost: Vhost, request: StreamRequest, publisher: Publisher): Publication {
-    return vhost.cluster.mode === "remote" ? this.push(vhost, request, publisher) : this.publishHere(vhost, request, publisher);
+  /**
+   * Begins to publish, or goes on with what another process has saved. The publisher is told when it may send. Throws RTMP_BUSY
+   * while another publishes the stream.
+   */
+  publish(vhost: Vhost, request: StreamRequest, publisher: Publisher, saved: SavedSource | null = null): Publication {
+    return vhost.cluster.mode === "remote" ? this.push(vhost, request, publisher) : this.publishHere(vhost, request, publisher, saved);
   }
 
   /**
@@ -227,15 +233,17 @@ export class Hub {
     );
   }
 
-  private publishHere(vhost: Vhost, request: StreamRequest, publisher: Publisher): Publication {
+  private publishHere(vhost: Vhost, request: StreamRequest, publisher: Publisher, saved: SavedSource | null): Publication {
     const stream = this.open(vhost, request);
     const { source } = stream;
     source.publish(publisher);
     stream.publisher = publisher;
     forward(stream);
+    if (saved !== null) source.resume(saved);
     publisher.onStarted();
     return {
       push: (message) => pushInto(source, message),
+      save: () => source.save(),
       close: () => {
         stream.publisher = null;
         forward(stream);

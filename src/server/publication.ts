@@ -2,6 +2,7 @@
 import type { DolphinError } from "../base/errors.js";
 import { mergeMs } from "./merged-read.js";
 import type { Message } from "../codec/rtmp/message.js";
+import type { SavedSource } from "../stream/source.js";
 
 /** An encoder that reconnects at once may be faster than the news of its old connection's end: a busy stream is asked twice. */
 export const busyRetryMs = 2 * mergeMs;
@@ -23,5 +24,7 @@ export interface Publisher {
 export interface Publication {
   /** Takes an audio, video or data message; the payload belongs to the publication from now on. */
   push(message: Message): void;
+  /** What another process needs to go on with the stream; null where it cannot. Nothing changes by it. */
+  save(): SavedSource | null;
   close(): void;
 }

@@ -13,9 +13,10 @@ import type { Listener, Reconfiguration, ServerSetup, ServerStats, StreamReport 
 import { createHttpServer, keepAliveMs } from "./http/http-server.js";
 import { endSoon } from "./farewell.js";
 import { Hub } from "./hub.js";
-import { peerOf } from "./peer.js";
+import { nameClient, peerOf } from "./peer.js";
+import type { Mover, SavedPublisher } from "./rtmp/saved-publisher.js";
 import { RtmpSession } from "./rtmp/session.js";
-import { withSharedRead } from "./shared-read.js";
+import { adoptedSocket, withSharedRead, type Take } from "./shared-read.js";
 
 /** An address that is being served, with the port that the system chose where 0 was asked for. */
 export interface BoundEndpoint {
@@ -87,6 +88,25 @@ export class Server {
     await this.sockets.gone();
   }
 
+  /**
+   * Lets publishers go on in another process from now on: who asks to publish before being answered, who publishes here between
+   * two reads. Those who cannot go, as one whose media is passed on from here, stay.
+   */
+  movePublishers(mover: Mover): void {
+    this.hub.mover = mover;
+    for (const session of this.sessions) session.move(mover);
+  }
+
+  /** Goes on with a publisher whom another process has let go. The descriptor is the server's from now on. */
+  adoptPublisher(saved: SavedPublisher, fd: number): void {
+    const session = this.openSession((take) => {
+      const socket = adoptedSocket(fd, take).setNoDelay(true).setKeepAlive(true, keepAliveMs);
+      nameClient(socket, saved.connection.client);
+      return socket;
+    }, saved.connection.conn);
+    session.goOn(saved);
+  }
+
   /** Stops listening and ends every connection. Resolves when the listeners are closed. */
   async close(reason: string): Promise<void> {
     const closed = this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
@@ -126,15 +146,15 @@ export class Server {
       socket.destroy();
       return;
     }
-    if (protocol === "rtmp") this.openSession(socket);
+    if (protocol === "rtmp") this.openSession((take) => withSharedRead(socket, take), randomBytes(6).toString("base64url"));
     else this.count(socket);
   }
 
-  private openSession(accepted: Socket): void {
-    const socket = withSharedRead(accepted, (bytes) => session.read(bytes));
-    const session = new RtmpSession({
+  private openSession(open: (take: Take) => Socket, conn: string): RtmpSession {
+    const socket = open((bytes) => session.read(bytes));
+    const session: RtmpSession = new RtmpSession({
       socket,
-      conn: randomBytes(6).toString("base64url"),
+      conn,
       hub: this.hub,
       log: this.log,
       onEnd: () => void this.sessions.delete(session),
@@ -142,6 +162,7 @@ export class Server {
     this.sessions.add(session);
     this.count(socket);
     socket.resume();
+    return session;
   }
 
   private count(socket: Socket): void {

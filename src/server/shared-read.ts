@@ -20,9 +20,44 @@ export function sharedRead(take: Take): OnReadOpts {
  * moves to a socket made with it, and the accepted one ends without it. Call `resume` on the result to begin.
  */
 export function withSharedRead(accepted: Socket, take: Take): Socket {
-  const holder = accepted as unknown as { _handle: object | null };
+  return new Socket({ handle: takeHandle(accepted), onread: sharedRead(take) } as SocketConstructorOpts);
+}
+
+/** A socket of a connection that another process has served, whose descriptor is the socket's from now on. It reads at once. */
+export function adoptedSocket(fd: number, take: Take): Socket {
+  return new Socket({ fd, readable: true, writable: true, onread: sharedRead(take) } as SocketConstructorOpts);
+}
+
+/** The descriptor of a socket, which stays the socket's; null when it is closed. */
+export function descriptorOf(socket: Socket): number | null {
+  const { _handle: handle } = socket as unknown as Holder;
+  return handle === null || handle.fd < 0 ? null : handle.fd;
+}
+
+/**
+ * Ends a socket and leaves its connection as it is: nothing is read from it any more, and nothing must be waiting to be written.
+ * Returns how to close this process's descriptor, which ends the connection only if nobody else has one.
+ */
+export function abandon(socket: Socket): () => void {
+  socket.pause(); // stops the reading at once
+  const handle = takeHandle(socket);
+  return () => handle?.close();
+}
+
+/** What is the connection to Node. */
+interface Handle {
+  readonly fd: number;
+  close(): void;
+}
+
+interface Holder {
+  _handle: Handle | null;
+}
+
+function takeHandle(socket: Socket): Handle | null {
+  const holder = socket as unknown as Holder;
   const handle = holder._handle;
   holder._handle = null;
-  accepted.destroy(); // without a handle nothing is closed, and the listener stops counting it
-  return new Socket({ handle, onread: sharedRead(take) } as SocketConstructorOpts);
+  socket.destroy(); // without a handle nothing is closed, and a listener stops counting it
+  return handle;
 }

@@ -12,7 +12,7 @@ import { flvContainer, rtmpContainer } from "./container.js";
 import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
 import { makePacket, type Packet, type PacketType } from "./packet.js";
 import { StartCache, type StartCacheOptions } from "./start-cache.js";
-import { advance, makeTimeline, splice, type Timeline } from "./timeline.js";
+import { advance, makeTimeline, present, resume, splice, type Timeline } from "./timeline.js";
 
 /** Longest metadata that is kept and passed on. */
 export const maxMetadataBytes = 64 << 10;
@@ -32,6 +32,13 @@ export interface SourceOptions extends SourceSettings {
   readonly key: string;
   /** What players are told as our chunk size, in bytes; one for the whole life of the source. */
   readonly chunkSize: number;
+}
+
+/** What a source elsewhere needs to go on with the present publisher, as JSON. */
+export interface SavedSource {
+  readonly timeline: Timeline;
+  /** The metadata and decoder configuration, which the publisher does not send again; payloads in base64. */
+  readonly headers: readonly { readonly type: PacketType; readonly payload: string }[];
 }
 
 const taps = ["rtmp", "prompt", "flv"] as const;
@@ -116,6 +123,20 @@ export class Source {
     splice(this.timeline, this.settings.timeline);
   }
 
+  /** Writes down what another source needs to go on with the present publisher. */
+  save(): SavedSource {
+    const headers = this.cache.headers(0).map(({ type, payload }) => ({ type, payload: payload.toString("base64") }));
+    return { timeline: { ...this.timeline, lastOfType: [...this.timeline.lastOfType] }, headers };
+  }
+
+  /** Goes on, behind `publish`, with a publisher whom another source has had. */
+  resume({ timeline, headers }: SavedSource): void {
+    resume(this.timeline, timeline);
+    for (const { type, payload } of headers) {
+      this.emit(makePacket(type, present(this.timeline, type), Buffer.from(payload, "base64")));
+    }
+  }
+
   /** Ends the publishing of `publisher`; anything else is ignored. Consumers stay for the next one. */
   unpublish(publisher: object): void {
     if (this.publisher !== publisher) return;
@@ -131,17 +152,7 @@ export class Source {
     if (payload.length === 0) return; // encoders send them to keep the line open; no container needs them
     if (type === messageType.data && payload.length > maxMetadataBytes) return;
     this.bytesIn += payload.length;
-    const packet = makePacket(type, advance(this.timeline, type, timestamp), payload);
-    this.name(packet);
-    if (this.settings.reduceSequenceHeader && this.cache.repeatsHeader(packet)) return;
-    this.cache.push(packet);
-    if (this.consumers > 0) {
-      this.fanouts.rtmp.push(packet);
-      this.fanouts.prompt.push(packet);
-      this.fanouts.flv.push(packet);
-    }
-    for (const tap of this.taps) tap(packet);
-    this.goLive(true);
+    this.emit(makePacket(type, advance(this.timeline, type, timestamp), payload));
   }
 
   /** Seats a consumer. It is given what the stream has to start with before this returns. */
@@ -191,6 +202,19 @@ export class Source {
     if (this.isLive === isLive) return;
     this.isLive = isLive;
     for (const fanout of Object.values(this.fanouts)) fanout.onLive(isLive);
+  }
+
+  private emit(packet: Packet): void {
+    this.name(packet);
+    if (this.settings.reduceSequenceHeader && this.cache.repeatsHeader(packet)) return;
+    this.cache.push(packet);
+    if (this.consumers > 0) {
+      this.fanouts.rtmp.push(packet);
+      this.fanouts.prompt.push(packet);
+      this.fanouts.flv.push(packet);
+    }
+    for (const tap of this.taps) tap(packet);
+    this.goLive(true);
   }
 
   /** Learns the codecs from the first packet of each kind, and again from every header. */

@@ -37,6 +37,11 @@ export function splice(timeline: Timeline, mode: Timeline["mode"]): void {
   timeline.isSplice = timeline.lastIn !== null;
 }
 
+/** Goes on where another timeline stood, unless this one has had a clock to follow: then its own viewers come first. */
+export function resume(timeline: Timeline, saved: Timeline): void {
+  if (timeline.lastIn === null) Object.assign(timeline, saved, { mode: timeline.mode, lastOfType: [...saved.lastOfType] });
+}
+
 /**
  * The time to give to a message of this type and timestamp (ms, modulo 2³²). Data gets the time of the media around it, for
  * many encoders give it none. Results are not reduced modulo 2³².
@@ -44,9 +49,14 @@ export function splice(timeline: Timeline, mode: Timeline["mode"]): void {
 export function advance(timeline: Timeline, type: number, timestamp: number): number {
   if (timeline.mode === "off") return pass(timeline, type, timestamp);
   if (type !== messageType.data) tick(timeline, timestamp);
-  const out = Math.max(timeline.lastOut, timeline.lastOfType[type]!);
+  const out = present(timeline, type);
   timeline.lastOfType[type] = out;
   return out;
+}
+
+/** The time for something of this type that has none of its own: that of the media around it. */
+export function present(timeline: Timeline, type: number): number {
+  return Math.max(timeline.lastOut, timeline.lastOfType[type]!);
 }
 
 /** Leaves the time as it is, and remembers it for a mode that may follow. */

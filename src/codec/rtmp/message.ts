@@ -36,6 +36,19 @@ export interface Message {
   readonly payload: Buffer;
 }
 
+/** A message as JSON; the payload is in base64. */
+export interface SavedMessage extends Omit<Message, "payload"> {
+  readonly payload: string;
+}
+
+export function saveMessage({ type, streamId, timestamp, payload }: Message): SavedMessage {
+  return { type, streamId, timestamp, payload: payload.toString("base64") };
+}
+
+export function resumeMessage({ payload, ...rest }: SavedMessage): Message {
+  return { ...rest, payload: Buffer.from(payload, "base64") };
+}
+
 /** A protocol control message with one 32-bit number: chunk size, acknowledgement, window size. */
 export function controlMessage(type: number, value: number): Message {
   const payload = Buffer.allocUnsafe(4);

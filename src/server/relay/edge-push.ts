@@ -61,6 +61,11 @@ export class EdgePush implements Publication {
     }
   }
 
+  /** The way to the origin ends here: its connection is this process's. */
+  save(): null {
+    return null;
+  }
+
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;

@@ -7,6 +7,8 @@ import type { Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/config.js";
 import type { Hub } from "../hub.js";
+import type { SavedSource } from "../../stream/source.js";
+import type { Client } from "../clients.js";
 import { busyRetryMs, type Publication, type Publisher } from "../publication.js";
 import { readBufferBytes } from "../shared-read.js";
 import { PublisherWatch } from "./publisher-watch.js";
@@ -19,6 +21,9 @@ export interface PublishingOptions {
   /** Who publishes, for `dolphin status`: an address, or the name of an own edge. */
   readonly peer: string;
   readonly isOwnEdge: boolean;
+  readonly client: Client;
+  /** What another process has published of it; null: nothing. */
+  readonly saved: SavedSource | null;
   /** Media may come. */
   readonly onStarted: () => void;
   /** The stream does not take it, or no longer: with the sentence for its encoder. */
@@ -39,7 +44,7 @@ export class Publishing {
   /** Throws what refuses a publisher, but for a busy stream, which is asked again before `onRefused` is called. */
   constructor(options: PublishingOptions) {
     this.options = options;
-    const { socket, hub, isOwnEdge, vhost } = options;
+    const { socket, hub, isOwnEdge, vhost, client } = options;
     try {
       this.begin();
     } catch (error) {
@@ -49,6 +54,7 @@ export class Publishing {
       this.retry.set(busyRetryMs, () => this.beginAgain());
     }
     if (!isOwnEdge) hub.traffic.publishers += 1;
+    hub.clients.add(client);
     this.watch = new PublisherWatch({ timeouts: vhost.publish, isPaused: () => socket.isPaused(), onSilent: options.onSilent });
   }
 
@@ -63,6 +69,11 @@ export class Publishing {
     else this.publication.push(message);
   }
 
+  /** What another process needs to go on; null where it cannot. */
+  save(): SavedSource | null {
+    return this.publication?.save() ?? null;
+  }
+
   /** After a read of so many bytes: whether to read on at once. Otherwise the socket is read again with the others. */
   readsOn(bytes: number): boolean {
     const { socket, hub, isOwnEdge, vhost } = this.options;
@@ -73,7 +84,8 @@ export class Publishing {
   }
 
   close(): void {
-    const { socket, hub, isOwnEdge } = this.options;
+    const { socket, hub, isOwnEdge, client } = this.options;
+    hub.clients.delete(client);
     if (!isOwnEdge) hub.traffic.publishers -= 1;
     this.retry.clear();
     this.watch.close();
@@ -83,7 +95,7 @@ export class Publishing {
   }
 
   private begin(): void {
-    const { socket, hub, request, peer, onStarted, onRefused } = this.options;
+    const { socket, hub, request, peer, saved, onStarted, onRefused } = this.options;
     const publisher: Publisher = {
       peer,
       onStarted,
@@ -97,7 +109,7 @@ export class Publishing {
         socket.resume();
       },
     };
-    this.publication = hub.publish(hub.vhost(request.vhost), request, publisher);
+    this.publication = hub.publish(hub.vhost(request.vhost), request, publisher, saved);
     for (const message of this.early) this.publication.push(message);
     this.early = [];
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { maxBacklogBytes, type Seat } from "../../../src/stream/fanout.js";
-import { maxMetadataBytes, Source, type SourceOptions, type Tap } from "../../../src/stream/source.js";
+import { maxMetadataBytes, Source, type SavedSource, type SourceOptions, type Tap } from "../../../src/stream/source.js";
 import { chunkSize, FakeConsumer, nameOf, payloadOf, typeOf, type Kind } from "./fakes.js";
 
 beforeEach(() => {
@@ -335,4 +335,22 @@ test("source: after close no timer sends anything", () => {
   owned.source.close();
   mock.timers.tick(10_000);
   for (const { sent } of consumers) assert.deepEqual(sent, []);
+});
+
+test("source: a publisher goes on at another source, with its clock and with headers for those who are there and those who come", () => {
+  const before = new Owned();
+  before.source.publish(before.publisher);
+  for (const kind of ["meta", "avc", "aac"] as const) before.push(kind, 5000, kind);
+  before.push("key", 5000, "k");
+  before.push("inter", 5040, "i");
+  const after = new Owned();
+  const early = after.join().consumer;
+  after.source.publish(after.publisher);
+  after.source.resume(JSON.parse(JSON.stringify(before.source.save())) as SavedSource);
+  after.push("inter", 5080, "j");
+  mock.timers.tick(350);
+  const late = after.join().consumer;
+  assert.deepEqual(timed(early), ["meta meta at 40", "aac aac at 40", "avc avc at 40", "inter j at 80"]);
+  assert.deepEqual(timed(late), ["meta meta at 80", "aac aac at 80", "avc avc at 80"]);
+  assert.equal(after.source.video, before.source.video);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { advance, makeTimeline, splice, type Timeline } from "../../../src/stream/timeline.js";
+import { advance, makeTimeline, resume, splice, type Timeline } from "../../../src/stream/timeline.js";
 
 const audio = 8;
 const video = 9;
@@ -167,4 +167,32 @@ test("timeline: an edge of the box's own origin takes every forward time as it i
   splice(timeline, timeline.mode);
   assert.equal(advance(timeline, 9, 0), 9050, "an origin that began anew does not send viewers back");
   assert.equal(advance(timeline, 9, 40), 9090);
+});
+
+for (const mode of ["full", "zero", "off", "adopt", "follow"] as const) {
+  test(`timeline: one of ${mode} goes on elsewhere as if it had stayed`, () => {
+    const packets: [type: number, timestamp: number][] = [];
+    for (let i = 0; i < 10; i++) packets.push([video, 5000 + i * 40], [audio, 5010 + i * 40], [data, 0]);
+    packets.push([video, 90], [audio, 100]); // a jump back
+    const given = (cut: number): number[] => {
+      let timeline = makeTimeline(mode);
+      return packets.map(([type, timestamp], i) => {
+        if (i === cut) {
+          const heir = makeTimeline(mode);
+          resume(heir, JSON.parse(JSON.stringify(timeline)) as Timeline);
+          timeline = heir;
+        }
+        return advance(timeline, type, timestamp);
+      });
+    };
+    for (let cut = 0; cut < packets.length; cut++) assert.deepEqual(given(cut), given(-1), `behind ${cut} packets`);
+  });
+}
+
+test("timeline: one that has had a clock to follow keeps its own, and splices", () => {
+  const timeline = makeTimeline("full");
+  for (const timestamp of [0, 40, 80]) advance(timeline, video, timestamp);
+  splice(timeline, "full");
+  resume(timeline, { ...makeTimeline("full"), lastIn: 9000, lastOut: 1000 });
+  assert.equal(advance(timeline, video, 9040), 90);
 });

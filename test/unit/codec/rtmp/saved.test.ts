@@ -8,7 +8,7 @@ import { Engine, type EngineHandler, type SavedEngine } from "../../../../src/co
 import { answerBytes, handshakeBytes } from "../../../../src/codec/rtmp/handshake.js";
 import { controlEvent, controlMessage, messageType, userControl, type Message } from "../../../../src/codec/rtmp/message.js";
 import { ChunkWriter, type ChunkHabits, type RtmpMessage } from "../../../helpers/rtmp-chunks.js";
-import { chunk, pattern, read, readMoved, setChunkSize } from "./chunks.js";
+import { chunk, pattern, read, readMoved, setChunkSize, whole } from "./chunks.js";
 
 const { audio, video, command } = messageType;
 
@@ -38,11 +38,13 @@ test("saved: whatever an encoder writes, readers that take turns read what one r
         timestamp += step;
         return { csid, type, timestamp, streamId: 1, payload: pattern(sizeBytes, i) };
       });
-      const bytes = Buffer.concat([setChunkSize(chunkSize), ...written.map((message) => writer.write(message))]);
+      // the last one lets a reader that awaits an extended timestamp find out that there is none
+      const last = whole(7, audio, 0, pattern(4));
+      const bytes = Buffer.concat([setChunkSize(chunkSize), ...written.map((message) => writer.write(message)), last]);
       const places = cuts.map((cut) => cut % (bytes.length + 1)).toSorted((a, b) => a - b);
       const pieces = [...places, bytes.length].map((end, i) => bytes.subarray(places[i - 1] ?? 0, end));
       const expected = read(bytes);
-      assert.equal(expected.length, messages.length);
+      assert.equal(expected.length, messages.length + 1);
       assert.deepEqual(readMoved(...pieces), expected);
     }),
     { numRuns: 500 },

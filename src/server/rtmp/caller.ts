@@ -1,0 +1,36 @@
+// What a client has told of itself and been told before it has a stream: `connect` and the calls behind it. Plain data, which
+// goes along when the connection moves to another process.
+import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
+import type { ServerSetup } from "../../ipc/messages.js";
+
+/** One connection's client, as its session knows it. */
+export interface Caller {
+  tcUrl: string;
+  app: string;
+  /** The name of the own edge that this is; null for everybody else. */
+  edgeName: string | null;
+  /** What it was told as our chunk size, in bytes; 0: nothing yet. */
+  chunkSize: number;
+  /** Whether it has asked for a message stream. */
+  hasStream: boolean;
+  /** Whether it publishes as FMLE does (ffmpeg, OBS) and waits for the notices of that way. */
+  isFmle: boolean;
+}
+
+/** One who has said nothing. */
+export function newCaller(): Caller {
+  return { tcUrl: "", app: "", edgeName: null, chunkSize: 0, hasStream: false, isFmle: false };
+}
+
+/** Takes what `connect` tells. An edge of this box is who knows the secret that the master gave to all. */
+export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, isEdge }: ServerSetup): void {
+  const properties = asObject(args[0]);
+  caller.tcUrl = text(properties?.["tcUrl"]);
+  caller.app = text(properties?.["app"]);
+  const members = asObject(args[1]);
+  if (!isEdge && edgeKey !== "" && members?.["dolphin_edge"] === edgeKey) caller.edgeName = text(members["dolphin_name"]);
+}
+
+function text(value: AmfValue): string {
+  return typeof value === "string" ? value : "";
+}

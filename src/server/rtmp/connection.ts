@@ -1,0 +1,188 @@
+// An incoming RTMP connection without what is said over it: socket, engine, deadline, and its lines in the log. Whatever a peer
+// does wrong ends in `guard`, and costs this connection alone. The dialogue is the session's (session.ts).
+import type { Socket } from "node:net";
+import { Deadline } from "../../base/deadline.js";
+import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
+import type { Log } from "../../base/log.js";
+import { Engine, type EngineHandler, type SavedEngine } from "../../codec/rtmp/engine.js";
+import type { Message } from "../../codec/rtmp/message.js";
+import type { Endpoint } from "../../conf/config.js";
+import { endSoon } from "../farewell.js";
+import type { Hub } from "../hub.js";
+import { clientOf, nameClient, peerOf } from "../peer.js";
+import { abandon } from "../shared-read.js";
+
+/** Bytes of answers that may wait for a peer that asks and does not read. */
+export const maxUnreadAnswerBytes = 64 << 10;
+
+export interface ConnectionOptions {
+  readonly socket: Socket;
+  /** The connection's id in logs; 8 characters. */
+  readonly conn: string;
+  readonly hub: Hub;
+  readonly log: Log;
+  /** Called once, when the connection is over. */
+  readonly onEnd: () => void;
+}
+
+/** What a connection tells its session. */
+export interface ConnectionOwner {
+  /** Also after its end, for what the same read brought. */
+  onMessage(message: Message): void;
+  /** What the peer said has led to this error: a last word may be written before the connection closes. */
+  onError(error: DolphinError): void;
+  /** The connection ends; called once, before its last line. */
+  onClose(): void;
+}
+
+/** A connection between two reads, behind the handshake, as JSON. */
+export interface SavedConnection {
+  /** The connection's id in logs. */
+  readonly conn: string;
+  /** Who the client is: the socket's peer, or the one that a trusted peer has named. */
+  readonly client: Endpoint;
+  /** Since 1970. */
+  readonly startedAtMs: number;
+  /** What was sent to it so far. */
+  readonly bytesOut: number;
+  readonly engine: SavedEngine;
+}
+
+/** One connection. `close` ends it with a reason, `leave` lets it go on elsewhere. */
+export class Connection {
+  readonly socket: Socket;
+  /** Ends what is waited for; the session sets and clears it. */
+  readonly deadline = new Deadline();
+  /** What the connection is at, for the sentence of an error. */
+  doing = "handshaking";
+  /** Whether the lines of its ordinary life are told by somebody else, as what the box's own edges do is by them. */
+  isQuiet = false;
+  isClosed = false;
+  private readonly options: ConnectionOptions;
+  private readonly owner: ConnectionOwner;
+  private readonly handler: EngineHandler;
+  private engine: Engine;
+  private connectionLog: Log;
+  /** The connection's log, with the stream while it has one. */
+  private log: Log;
+  private startedAtMs = Date.now();
+  /** What another process has sent before this one. */
+  private bytesOutBefore = 0;
+  private unreadAnswerBytes = 0;
+
+  constructor(options: ConnectionOptions, owner: ConnectionOwner) {
+    this.options = options;
+    this.owner = owner;
+    const { socket, conn, hub, log } = options;
+    this.socket = socket;
+    this.connectionLog = log.child({ conn, peer: peerOf(socket) });
+    this.log = this.connectionLog;
+    const onClient = (client: Endpoint): void => {
+      nameClient(socket, client);
+      this.connectionLog = log.child({ conn, peer: peerOf(socket) });
+      this.log = this.connectionLog;
+    };
+    this.handler = {
+      ...(hub.trusted.has(socket.remoteAddress ?? "") ? { onClient } : {}),
+      onSend: (bytes) => this.answer(bytes),
+      onOpen: () => (this.doing = "waiting for connect"),
+      onMessage: (message) => owner.onMessage(message),
+    };
+    this.engine = new Engine("server", this.handler);
+    socket.on("error", (error) => this.close(messageOf(error)));
+    socket.on("close", () => this.close("the peer left"));
+  }
+
+  /** Takes what the socket has read, which stays the caller's. */
+  read(bytes: Buffer): void {
+    if (this.isClosed) return;
+    this.options.hub.traffic.bytesIn += bytes.length;
+    this.guard(() => {
+      this.engine.receive(bytes);
+      if (this.unreadAnswerBytes > maxUnreadAnswerBytes) throw new DolphinError("RTMP_SLOW", "it asks and does not read the answers");
+    });
+  }
+
+  write(messages: readonly Message[]): void {
+    this.engine.write(messages);
+  }
+
+  /** Sets the acknowledgement window for what we receive. */
+  setAckWindow(bytes: number): void {
+    this.engine.setAckWindow(bytes);
+  }
+
+  /** Runs what a peer's bytes lead to: the one place where their errors end. */
+  guard(run: () => void): void {
+    try {
+      run();
+    } catch (thrown) {
+      const error = asDolphinError(thrown);
+      this.owner.onError(error);
+      this.close(error.message, error.code, error.cause);
+    }
+  }
+
+  /** Names a stream in further lines of the log; null: there is none any more. */
+  concern(stream: { readonly vhost: string; readonly app: string; readonly stream: string } | null): void {
+    this.log = stream === null ? this.connectionLog : this.connectionLog.child(stream);
+  }
+
+  /** A line of ordinary life. */
+  tell(line: object): void {
+    if (this.isQuiet) this.log.debug(line);
+    else this.log.info(line);
+  }
+
+  /** Writes down where it stands, between two reads. Null during the handshake, and while something waits to be written. */
+  save(): SavedConnection | null {
+    const { socket, startedAtMs } = this;
+    const engine = this.isClosed || socket.writableLength > 0 ? null : this.engine.save();
+    if (engine === null) return null;
+    return { conn: this.options.conn, client: clientOf(socket), startedAtMs, bytesOut: this.account().bytesOut, engine };
+  }
+
+  /** Goes on, before anything is read, where another process has stood. */
+  goOn({ engine, startedAtMs, bytesOut }: SavedConnection): void {
+    this.engine = Engine.resume(engine, this.handler);
+    this.startedAtMs = startedAtMs;
+    this.bytesOutBefore = bytesOut;
+  }
+
+  /** Lets it go on in another process. This one closes its descriptor when that has been `sent`. */
+  leave(sent: Promise<void>): void {
+    this.isClosed = true;
+    this.deadline.clear();
+    this.tell({ event: "rtmp.moved", ...this.account() });
+    void sent.then(abandon(this.socket));
+    this.options.onEnd();
+  }
+
+  /** Ends the connection: with a code it is a failure and a warning, without one ordinary life. Again does nothing. */
+  close(reason: string, code?: ErrorCode, cause?: unknown): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.deadline.clear();
+    this.owner.onClose();
+    endSoon(this.socket);
+    const line = { event: "rtmp.closed", code, reason, ...this.account() };
+    if (code === undefined) this.tell(line);
+    else if (code === "INTERNAL") this.log.error({ ...line, err: cause });
+    else this.log.warn(line);
+    this.options.onEnd();
+  }
+
+  /** What it was at and what it has cost, for its last line. */
+  private account(): { doing: string; durMs: number; bytesIn: number; bytesOut: number } {
+    const { doing, startedAtMs, engine, socket, bytesOutBefore } = this;
+    return { doing, durMs: Date.now() - startedAtMs, bytesIn: engine.bytesIn, bytesOut: bytesOutBefore + socket.bytesWritten };
+  }
+
+  /** Sends what the dialogue says. It never closes: those who call it are in the middle of something. */
+  private answer(bytes: Buffer): void {
+    if (this.isClosed) return;
+    this.options.hub.traffic.bytesOut += bytes.length;
+    this.unreadAnswerBytes += bytes.length;
+    this.socket.write(bytes, () => (this.unreadAnswerBytes -= bytes.length));
+  }
+}

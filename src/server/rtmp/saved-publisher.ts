@@ -1,0 +1,35 @@
+// A publisher's connection as plain data: all that another process must know to go on with it as if it had accepted it
+// itself. The connection's descriptor travels beside it; how both travel is up to whoever gives a server its mover.
+//
+//   publish ─▶ written down before it is asked for ─▶ there: asked for and answered         an edge, to the origin
+//   media ───▶ written down between two reads ──────▶ there: goes on, and nobody notices    a process, to its heir
+import type { SavedMessage } from "../../codec/rtmp/message.js";
+import type { SavedSource } from "../../stream/source.js";
+import type { Caller } from "./caller.js";
+import type { SavedConnection } from "./connection.js";
+
+/** The longest that a written-down publisher may be as JSON, in bytes. */
+export const maxSavedBytes = 80 << 10;
+
+/** A connection that wants to publish, or does. */
+export interface SavedPublisher {
+  readonly connection: SavedConnection;
+  readonly caller: Caller;
+  /** The stream as `publish` named it, parameters and all. */
+  readonly stream: string;
+  /** The stream's source where publishing has begun; null: `publish` is still to be answered. */
+  readonly source: SavedSource | null;
+  /** What the last read brought behind `publish`. */
+  readonly early: readonly SavedMessage[];
+}
+
+/**
+ * Takes a publisher to another process. Null: it cannot, and the publisher stays. Otherwise that process may read from the
+ * connection at once, and the promise resolves when this one may close its descriptor.
+ */
+export type Mover = (saved: SavedPublisher, fd: number) => Promise<void> | null;
+
+/** Whether it is short enough to be sent. */
+export function isSendable(saved: SavedPublisher): boolean {
+  return Buffer.byteLength(JSON.stringify(saved)) <= maxSavedBytes;
+}
