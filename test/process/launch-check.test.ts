@@ -61,7 +61,7 @@ void test("errors of a file are told without looking any further", async (t) => 
   writeFileSync(join(folder, "x.conf"), `listen 1935; nonsense on; ${vhost}`);
   const { code, stdout } = await runToItsEnd(t, ["check", "-c", "x.conf"], { folder });
   assert.equal(code, 78);
-  assert.match(stdout[0] ?? "", /^error: x\.conf:1:14: CONF_UNKNOWN: nonsense is not known/);
+  assert.match(stdout[0] ?? "", /^error: x\.conf:1:14: CONF_UNKNOWN: "nonsense" is not known/);
   assert.equal(stdout.at(-1), "dolphin would not start: one error");
 });
 
