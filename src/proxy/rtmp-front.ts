@@ -12,7 +12,7 @@ import { DolphinError } from "../base/errors.js";
 import { asObject, type AmfValue } from "../codec/rtmp/amf0.js";
 import { ChunkReader } from "../codec/rtmp/chunk-reader.js";
 import { makeStatus, parseCommand, type Command } from "../codec/rtmp/command.js";
-import { acknowledged, connectResult, fmleNotice } from "../codec/rtmp/dialogue.js";
+import { acknowledged, connectResult, publishNotice } from "../codec/rtmp/dialogue.js";
 import { Engine } from "../codec/rtmp/engine.js";
 import { handshakeBytes, helloBytes } from "../codec/rtmp/handshake.js";
 import { controlMessage, mediaStreamId, messageType, peerBandwidth, type Message } from "../codec/rtmp/message.js";
@@ -188,7 +188,7 @@ export class RtmpFront {
     this.answer(command);
     if (!isHaivision) return;
     this.hasNotice = true;
-    this.engine.write([fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.")]);
+    this.engine.write([publishNotice()]);
   }
 
   private request(what: string, name: AmfValue): StreamRequest {

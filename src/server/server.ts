@@ -97,7 +97,10 @@ export class Server {
     for (const session of this.sessions) session.move(mover);
   }
 
-  /** Goes on with a publisher whom another process has let go. The descriptor is the server's from now on. */
+  /**
+   * Goes on with a publisher whom another process has let go. The descriptor is the server's from now on. With as many publishers
+   * as the whole box may have connections, it is refused (RTMP_FULL).
+   */
   adoptPublisher(saved: SavedPublisher, fd: number): void {
     const session = this.openSession((take) => {
       const socket = adoptedSocket(fd, take).setNoDelay(true).setKeepAlive(true, keepAliveMs);

@@ -1,5 +1,6 @@
 // The messages of a server's side of the RTMP dialogue, in the words that SRS uses and that its clients know.
 // Only composition: when each of them is sent is decided by whoever holds the dialogue, a server's session or a proxy.
+import type { DolphinError } from "../../base/errors.js";
 import { signature, version } from "../../base/version.js";
 import { ecmaArray, encodeAmf, type AmfObject } from "./amf0.js";
 import { makeCommand, makeStatus } from "./command.js";
@@ -76,6 +77,26 @@ export function playPaused(isPaused: boolean): Message[] {
 /** Tells one of our own edges that a stream has begun or ended; players are never told, for they would leave. */
 export function liveNotice(isLive: boolean): Message {
   return userControl(isLive ? controlEvent.streamBegin : controlEvent.streamEof, mediaStreamId);
+}
+
+/** What a publisher waits for before it sends media; encoders of FMLE's kind wait for the notice too. */
+export function publishStarted(isFmle: boolean): Message[] {
+  const status = makeStatus("status", "NetStream.Publish.Start", "Started publishing stream.");
+  return isFmle ? [publishNotice(), status] : [status];
+}
+
+/** The notice in the form of FMLE that a stream may be published. */
+export function publishNotice(): Message {
+  return fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.");
+}
+
+/** Only a busy stream is a bad name: an edge asks another origin after any other refusal. */
+export function publishRefused({ code, message }: DolphinError): Message {
+  return makeStatus("error", code === "RTMP_BUSY" ? "NetStream.Publish.BadName" : "NetStream.Publish.Denied", message);
+}
+
+export function playFailed({ message }: DolphinError): Message {
+  return makeStatus("error", "NetStream.Play.Failed", message);
 }
 
 /** The end of publishing, asked for by FCUnpublish. */

@@ -6,8 +6,19 @@
 //                       ─play────▶ playing ─────closeStream────────────▶ idle …
 import { DolphinError, type ErrorCode } from "../../base/errors.js";
 import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
-import { amf0Body, makeStatus, parseCommand, type Command } from "../../codec/rtmp/command.js";
-import { acknowledged, connected, fmleNotice, liveNotice, playPaused, playStarted, publishEnded } from "../../codec/rtmp/dialogue.js";
+import { amf0Body, parseCommand, type Command } from "../../codec/rtmp/command.js";
+import {
+  acknowledged,
+  connected,
+  liveNotice,
+  playFailed,
+  playPaused,
+  playStarted,
+  publishEnded,
+  publishNotice,
+  publishRefused,
+  publishStarted,
+} from "../../codec/rtmp/dialogue.js";
 import { controlMessage, messageType, resumeMessage, saveMessage, type Message } from "../../codec/rtmp/message.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/config.js";
@@ -83,7 +94,9 @@ export class RtmpSession {
     this.caller = { ...caller };
     this.state = { at: "idle" };
     this.connection.guard(() => {
-      this.publishAs(this.ask("publish", stream), source);
+      const asked = this.ask("publish", stream);
+      if (caller.edgeName === null) this.admit();
+      this.publishAs(asked, source);
       for (const message of early) this.receive(resumeMessage(message));
     });
   }
@@ -130,9 +143,15 @@ export class RtmpSession {
     return isSendable(saved) ? saved : null;
   }
 
+  /** No process counts connections that have left it, so those who come from others are held against the limit of the whole box. */
+  private admit(): void {
+    const most = this.hub.setup.config.maxConnections;
+    if (most === null || this.hub.traffic.publishers < most) return;
+    throw new DolphinError("RTMP_FULL", `all ${most} connections are in use`);
+  }
+
   private publishStarted(): void {
-    if (this.caller.isFmle) this.connection.write([fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.")]);
-    this.connection.write([makeStatus("status", "NetStream.Publish.Start", "Started publishing stream.")]);
+    this.connection.write(publishStarted(this.caller.isFmle));
     this.connection.doing = "publishing";
     this.connection.tell({ event: "publish.started" });
   }
@@ -143,31 +162,21 @@ export class RtmpSession {
   }
 
   private publishRefused(reason: DolphinError): void {
-    this.sayRefused(reason);
+    this.connection.write([publishRefused(reason)]);
     this.close(reason.message, reason.code);
   }
 
   private dismiss(from: Client["does"], reason: DolphinError): void {
     if (from === "publish") return this.publishRefused(reason);
-    this.sayPlayFailed(reason);
+    this.connection.write([playFailed(reason)]);
     return this.close(reason.message, reason.code);
-  }
-
-  /** Only a busy stream is a bad name: an edge asks another origin after any other refusal. */
-  private sayRefused({ code, message }: DolphinError): void {
-    const status = code === "RTMP_BUSY" ? "NetStream.Publish.BadName" : "NetStream.Publish.Denied";
-    this.connection.write([makeStatus("error", status, message)]);
   }
 
   /** The last word to a peer whose request has failed. */
   private sayFailed(error: DolphinError): void {
     if (this.state.at !== "idle") return;
-    if (this.connection.doing === "asking to play") this.sayPlayFailed(error);
-    if (this.connection.doing === "asking to publish") this.sayRefused(error);
-  }
-
-  private sayPlayFailed({ message }: DolphinError): void {
-    this.connection.write([makeStatus("error", "NetStream.Play.Failed", message)]);
+    if (this.connection.doing === "asking to play") this.connection.write([playFailed(error)]);
+    if (this.connection.doing === "asking to publish") this.connection.write([publishRefused(error)]);
   }
 
   private receive(message: Message): void {
@@ -264,7 +273,7 @@ export class RtmpSession {
     const isHaivision = caller.hasStream && !caller.isFmle; // it asks for the stream first, and for the notice here
     caller.isFmle = !isHaivision;
     this.connection.write([acknowledged(transaction)]);
-    if (isHaivision) this.connection.write([fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.")]);
+    if (isHaivision) this.connection.write([publishNotice()]);
   }
 
   private publish({ args }: Command): void {

@@ -5,6 +5,7 @@ import koffi from "koffi";
 import { writePreface } from "../../../src/codec/preface.js";
 import type { Mover, SavedPublisher } from "../../../src/server/rtmp/saved-publisher.js";
 import type { LogLine } from "../../helpers/dolphin.js";
+import { publish } from "../../helpers/ffmpeg.js";
 import { headers, pictures, videoFrame } from "../../helpers/media.js";
 import { command, handshake, login, loginAndPublish, message, RawPeer } from "../../helpers/raw-peer.js";
 import { publisher, type RtmpPlayer, type RtmpPublisher } from "../../helpers/rtmp-client.js";
@@ -178,8 +179,8 @@ test("moving: a publisher with much of a message under way stays, and goes when 
   size.writeUInt32BE(40_000);
   const bytes = new ChunkWriter({ chunkSize: 40_000 }).write({ ...picture, csid: 6, streamId: 1 });
   const firstChunk = 12 + 40_000;
-  const publish = message(20, command("publish", 3, null, "s", "live").subarray(12), { streamId: 1 });
-  peer.send(login(), command("createStream", 2, null), message(1, size, { csid: 2 }), bytes.subarray(0, firstChunk), publish);
+  const request = message(20, command("publish", 3, null, "s", "live").subarray(12), { streamId: 1 });
+  peer.send(login(), command("createStream", 2, null), message(1, size, { csid: 2 }), bytes.subarray(0, firstChunk), request);
   await peer.waitForText("NetStream.Publish.Start");
   assert.equal(mover.saved.length, 0);
   assert.equal(first.stream("s")?.state, "publish");
@@ -256,6 +257,30 @@ for (const [name, vhost] of [
     assert.equal(source.connection.commands.filter(({ name: one }) => one === "onStatus").length, 1, "it was told to start once");
   });
 }
+
+test("moving: ffmpeg publishes across three servers, and all of its pictures arrive", async (t) => {
+  const { edge, origin } = await edgeAndOrigin(t);
+  const heir = await startServer(t, prompt);
+  const viewers = [await watch(t, origin.rtmpUrl("s")), await watch(t, heir.rtmpUrl("s"))] as const;
+  const encoder = publish(edge.rtmpUrl("s"), { seconds: 3 });
+  t.after(() => encoder.stop());
+  await viewers[0].waitForMedia(60);
+  origin.server.movePublishers(moverTo(heir));
+  const { code } = await within(encoder.ended, 15_000, () => `the end of ffmpeg: ${encoder.output()}`);
+  assert.equal(code, 0, encoder.output());
+  await eventually(() => heir.stream("s")?.state === "wait", { what: "the end of the stream" });
+  const frames = viewers.map(({ media }) => media.filter(({ type, payload }) => type === 9 && payload[1] === 1).length);
+  assert.ok(frames[0]! > 0 && frames[1]! > 0, `both have some: ${frames.join(", ")}`);
+  assert.equal(frames[0]! + frames[1]!, 75);
+});
+
+test("moving: a box has no more publishers in its origin than connections", async (t) => {
+  const { edge, origin } = await edgeAndOrigin(t, `max_connections 2; ${prompt}`);
+  for (const name of ["a", "b"]) await Encoder.open(t, edge.rtmpUrl(name));
+  await assert.rejects(publisher(edge.rtmpUrl("c")), /NetStream\.Publish\.Denied/);
+  assert.equal(origin.server.stats().publishers, 2);
+  assert.equal(origin.lines.find(({ event }) => event === "rtmp.closed")?.code, "RTMP_FULL");
+});
 
 test("moving: whose media is passed on stays, and goes on", async (t) => {
   const origin = await startServer(t, prompt);

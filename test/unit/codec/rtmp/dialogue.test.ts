@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { DolphinError } from "../../../../src/base/errors.js";
 import { signature, version } from "../../../../src/base/version.js";
 import { asObject, decodeAmf, type AmfValue } from "../../../../src/codec/rtmp/amf0.js";
 import { parseCommand } from "../../../../src/codec/rtmp/command.js";
@@ -9,9 +10,12 @@ import {
   connected,
   fmleNotice,
   liveNotice,
+  playFailed,
   playPaused,
   playStarted,
   publishEnded,
+  publishRefused,
+  publishStarted,
 } from "../../../../src/codec/rtmp/dialogue.js";
 
 /** A message as a line: its stream and what it says. */
@@ -120,6 +124,27 @@ test("dialogue: the end of publishing is confirmed in three ways", () => {
     [1, "onFCUnpublish", 0, null, { code: "NetStream.Unpublish.Success", description: "Stop publishing stream." }],
     [0, "_result", 6, null, undefined],
     status("NetStream.Unpublish.Success", "Stop publishing stream."),
+  ]);
+});
+
+test("dialogue: a publisher is told to start, with the notice if it is of FMLE's kind", () => {
+  assert.deepEqual(publishStarted(false).map(said), [status("NetStream.Publish.Start", "Started publishing stream.")]);
+  assert.deepEqual(publishStarted(true).map(said), [
+    [1, "onFCPublish", 0, null, { code: "NetStream.Publish.Start", description: "Started publishing stream." }],
+    status("NetStream.Publish.Start", "Started publishing stream."),
+  ]);
+});
+
+test("dialogue: only a busy stream is a bad name", () => {
+  const codeOf = (answer: Message): unknown => asObject(parseCommand(answer).args[1])?.["code"];
+  assert.equal(codeOf(publishRefused(new DolphinError("RTMP_BUSY", "it is published"))), "NetStream.Publish.BadName");
+  assert.equal(codeOf(publishRefused(new DolphinError("RTMP_VHOST", "there is none"))), "NetStream.Publish.Denied");
+  assert.deepEqual(said(playFailed(new DolphinError("RTMP_VHOST", "there is none"))), [
+    1,
+    "onStatus",
+    0,
+    null,
+    { level: "error", code: "NetStream.Play.Failed", description: "there is none", details: "stream", clientid: "ASAICiss" },
   ]);
 });
 
