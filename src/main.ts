@@ -48,7 +48,13 @@ socket, 75 gave up (try again), 77 no permission for the port, 78 configuration,
 
 /** Runs one command line and ends the process with its exit code. */
 export async function main(words: readonly string[]): Promise<void> {
-  process.exit(await run(words));
+  const outputs = [process.stdout, process.stderr];
+  // A terminal that was closed, or a reader that is gone, ends no stream and is no crash.
+  for (const output of outputs) output.on("error", () => undefined);
+  const code = await run(words);
+  // A pipe takes no more at once than it holds; the rest would be lost with the process.
+  await Promise.all(outputs.map((output) => new Promise<void>((resolve) => output.write("", () => resolve()))));
+  process.exit(code);
 }
 
 async function run(words: readonly string[]): Promise<number> {

@@ -27,8 +27,6 @@ export const addStart: AddVerb = (program, end) => {
 
 /** Starts a box and runs it until it has ended, or leaves it in the background. Gives the exit code. */
 export async function start(request: RunRequest): Promise<number> {
-  // A terminal that was closed, or a reader of the log that is gone, ends no stream.
-  for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
   const launcher = findLauncher();
   const { config, source } = readConfig(request);
   if (launcher === null || config === null) tell(source.loaded.problems); // the launcher has told them otherwise

@@ -4,9 +4,11 @@ import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Dolphin } from "../helpers/dolphin.js";
-import { projectRoot } from "../helpers/child.js";
+import { projectRoot, start } from "../helpers/child.js";
 import { runToItsEnd, temporaryFolder } from "../helpers/launch.js";
 import { freePort } from "../helpers/ports.js";
+import { RawPeer } from "../helpers/raw-peer.js";
+import { within } from "../helpers/wait.js";
 
 const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as { version: string };
 const good = "listen 1935; max_connections 100; pid ./objs/x.pid; vhost __defaultVhost__ { }\n";
@@ -121,6 +123,22 @@ void test("-p and -x of srs 2 to 4 replace the ports of the file, stay in the fo
   await dolphin.stop();
 });
 
+for (const [how, words, mark] of [
+  ["-e", ["-e"], {}],
+  ["--env-only", ["--env-only", "--plan", "a"], {}],
+  ["SRS_ENV_ONLY", ["-c", "gone.conf"], { SRS_ENV_ONLY: "on" }],
+] as const) {
+  void test(`${how} starts by the environment alone, in the foreground and with the log on the console`, async (t) => {
+    const port = await freePort();
+    const env = { ...mark, SRS_LISTEN: `127.0.0.1:${port}`, SRS_DOLPHIN_CORES: "1", SRS_MAX_CONNECTIONS: "100" };
+    const dolphin = await Dolphin.start(t, { words: () => words, env });
+    (await RawPeer.open(port)).close();
+    await dolphin.stop();
+    const tested = await runToItsEnd(t, ["-t", ...words], { env });
+    assert.deepEqual([tested.code, tested.stdout.at(-1)], [0, "the config file of the environment test is successful"]);
+  });
+}
+
 void test("our own command is not taken for an srs", async (t) => {
   const command = join(temporaryFolder(t), "srs");
   writeFileSync(command, `#!/bin/sh\nexec ${process.execPath} ${join(projectRoot, "bin/dolphin.js")} "$@"\n`);
@@ -128,4 +146,17 @@ void test("our own command is not taken for an srs", async (t) => {
   const { code, output } = await runToItsEnd(t, ["--server", command, "--listen", `127.0.0.1:${await freePort()}`, "--http", "off"]);
   assert.equal(code, 73, output);
   assert.match(output, /is dolphin itself: write builtin/);
+});
+
+void test("what is longer than a pipe holds arrives whole, and a reader that leaves early is no crash", async (t) => {
+  const folder = temporaryFolder(t);
+  const command = `${process.execPath} ${join(projectRoot, "bin/dolphin.js")} conf --schema`;
+  // The reader begins when the writer has filled the pipe.
+  const whole = start("/bin/sh", ["-c", `${command} | { sleep 1; cat; }`], { cwd: folder });
+  assert.deepEqual(await within(whole.ended, 10_000, "the reader to end"), { code: 0, signal: null });
+  assert.ok(whole.output().length > 100_000);
+  assert.ok(Array.isArray((JSON.parse(whole.output()) as { directives: unknown[] }).directives));
+  const left = start("/bin/sh", ["-c", `${command} | head -c 10`], { cwd: folder });
+  await within(left.ended, 10_000, "the reader to leave");
+  assert.equal(left.output(), '{\n  "versi');
 });
