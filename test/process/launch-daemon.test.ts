@@ -1,12 +1,13 @@
 // daemon on, work_dir, and where neither has an effect: who waits for whom, what is where, and what remains.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { isRunning, projectRoot, start } from "../helpers/child.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
-import { launch, runToItsEnd, temporaryFolder } from "../helpers/launch.js";
+import { launch, runToItsEnd } from "../helpers/launch.js";
 import { freePort } from "../helpers/ports.js";
 import { waitUntilGone } from "../helpers/processes.js";
 import { RawPeer } from "../helpers/raw-peer.js";
@@ -22,18 +23,21 @@ interface Place {
 
 /** A folder with a file that says what SRS's files say: nothing of a daemon, and the pid and log in objs. */
 async function place(t: TestContext, more: string): Promise<Place> {
-  const folder = temporaryFolder(t);
+  const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
+  // One hook, for a daemon is found by what is in the folder.
+  t.after(async () => {
+    for (const pid of [pidIn(folder), pidIn(folder, "run/objs/srs.pid")]) {
+      if (pid === null) continue;
+      process.kill(pid, "SIGKILL");
+      await waitUntilGone([pid], 3000);
+    }
+    rmSync(folder, { recursive: true, force: true });
+  });
   const port = await freePort();
   writeFileSync(
     join(folder, "x.conf"),
     `listen 127.0.0.1:${port};\npid ./objs/srs.pid; srs_log_tank file; srs_log_file ./objs/srs.log;\ndisable_daemon_for_docker off;\n${more}\n${vhost}\n`,
   );
-  t.after(async () => {
-    const pid = pidIn(folder);
-    if (pid === null) return;
-    process.kill(pid, "SIGKILL");
-    await waitUntilGone([pid], 3000);
-  });
   return { folder, file: "x.conf", port };
 }
 
