@@ -282,6 +282,31 @@ test("moving: a box has no more publishers in its origin than connections", asyn
   assert.equal(origin.lines.find(({ event }) => event === "rtmp.closed")?.code, "RTMP_FULL");
 });
 
+test("moving: a publisher that has gone by the time it arrives is one who left", async (t) => {
+  const { edge, origin } = await edgeAndOrigin(t);
+  const held: { readonly saved: SavedPublisher; readonly fd: number }[] = [];
+  edge.server.movePublishers((saved, fd) => {
+    held.push({ saved, fd: dup(fd) });
+    return Promise.resolve();
+  });
+  const port = Number(edge.address.split(":")[1]);
+  const [left, broken] = [await RawPeer.open(port), await RawPeer.open(port)];
+  for (const [i, peer] of [left, broken].entries()) {
+    peer.send(loginAndPublish(`s${i}`));
+    await eventually(() => held.length === i + 1, { what: "it to move" });
+  }
+  left.close();
+  broken.reset();
+  await within(Promise.all([left.closed, broken.closed]), 5000, "both to be gone");
+  for (const { saved, fd } of held) origin.server.adoptPublisher(saved, fd);
+  await eventually(() => origin.server.stats().connections === 0, { what: "the origin to have forgotten them" });
+  assert.deepEqual([origin.server.stats().publishers, origin.stream("s0"), origin.stream("s1")], [0, null, null]);
+  assert.deepEqual(
+    origin.lines.flatMap(({ event, code }) => (event === "rtmp.closed" ? [code] : [])),
+    [undefined, undefined],
+  );
+});
+
 test("moving: whose media is passed on stays, and goes on", async (t) => {
   const origin = await startServer(t, prompt);
   const edge = await startServer(t, `vhost __defaultVhost__ { min_latency on; cluster { mode remote; origin ${origin.address}; } }`);
