@@ -23,9 +23,9 @@ export interface PumpEnd {
 }
 
 export interface PumpOptions {
-  /** Ends the pair when no byte passes in either direction for so long, to the second; null: never. */
+  /** Ends the pair when no byte passes in either direction for so long (> 0), never earlier and up to a second later; null: never. */
   readonly idleMs: number | null;
-  /** Ends the pair after so long, to the second; null: never. */
+  /** Ends the pair after so long (> 0), never earlier and up to a second later; null: never. */
   readonly totalMs: number | null;
   /** Called once, never from within `join`. */
   readonly onEnd: (end: PumpEnd) => void;

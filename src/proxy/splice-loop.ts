@@ -11,6 +11,9 @@
 // All flowing directions use one pipe, which is empty between two of them. When the far side does not take all, that pipe
 // with the rest in it becomes the direction's own, the side is read no more until the rest is gone, and the next pipe
 // becomes the shared one. So only who is slow costs a pipe.
+//
+// A slot is the loop's from `join` until its end is told. The main thread fills a free slot's descriptors before the command
+// arrives, so what stands in the table says nothing about whether the loop has the pair: the states do.
 import {
   CLOEXEC,
   dataWord,
@@ -44,9 +47,11 @@ export interface LoopHost {
   turned(): boolean;
 }
 
-const flowing = 0;
-const full = 1;
-const done = 2;
+/** Of a slot that is not the loop's. */
+const absent = 0;
+const flowing = 1;
+const full = 2;
+const done = 3;
 
 const unwatched = -1;
 /** In the data of the wake descriptor's events. */
@@ -68,18 +73,18 @@ export class SpliceLoop {
   private readonly watched: Int32Array;
   /** By side: what waits in its direction's own pipe. */
   private readonly waiting: Uint32Array;
-  /** By slot: who ended it first and how, or -1; and its limits, by the clock in seconds. */
+  /** By slot: who ended it first and how, or -1; and its limits, by the clock in milliseconds. */
   private readonly causes: Int8Array;
   private readonly reasons: Uint8Array;
-  private readonly movedAt: Uint32Array;
-  private readonly idleS: Uint32Array;
-  private readonly endsAt: Float64Array;
+  private readonly movedAtMs: Float64Array;
+  private readonly idleMs: Float64Array;
+  private readonly endsAtMs: Float64Array;
   private readonly pipes: PipePool;
   private shared: Pipe;
   private topSlot = 0;
   private limited = 0;
-  private nowS = 0;
-  private sweptS = 0;
+  private nowMs = 0;
+  private sweptMs = -Infinity;
 
   /** Throws when the system gives no epoll or pipe. */
   constructor(calls: SpliceCalls, table: SpliceTable, host: LoopHost) {
@@ -92,9 +97,9 @@ export class SpliceLoop {
     this.waiting = new Uint32Array(sides);
     this.causes = new Int8Array(sides / 2);
     this.reasons = new Uint8Array(sides / 2);
-    this.movedAt = new Uint32Array(sides / 2);
-    this.idleS = new Uint32Array(sides / 2);
-    this.endsAt = new Float64Array(sides / 2);
+    this.movedAtMs = new Float64Array(sides / 2);
+    this.idleMs = new Float64Array(sides / 2);
+    this.endsAtMs = new Float64Array(sides / 2);
     this.epoll = calls.epoll_create1(CLOEXEC);
     this.pipes = new PipePool(calls);
     const pipe = this.pipes.take();
@@ -107,9 +112,10 @@ export class SpliceLoop {
     const { calls, events, host } = this;
     let isRunning = true;
     while (isRunning) {
-      const count = calls.epoll_wait(this.epoll, events, maxEvents, this.limited > 0 ? tickMs : -1);
+      const waitMs = this.limited > 0 ? Math.ceil(this.sweptMs + tickMs - this.nowMs) : -1;
+      const count = calls.epoll_wait(this.epoll, events, maxEvents, waitMs);
       if (count < 0 && calls.errno() !== EINTR) throw new Error(`epoll_wait: errno ${calls.errno()}`);
-      this.nowS = Math.floor(performance.now() / 1000);
+      this.nowMs = performance.now();
       let isWoken = false;
       for (let at = 0; at < count * eventWords; at += eventWords) {
         const index = events[at + dataWord]!;
@@ -120,21 +126,21 @@ export class SpliceLoop {
         calls.read(host.wakeFd, this.counter, this.counter.length);
         host.commands(); // after the events: they are about the slots as they were
       }
-      if (this.limited > 0 && this.nowS !== this.sweptS) this.sweep();
+      if (this.limited > 0 && this.nowMs - this.sweptMs >= tickMs) this.sweep();
       isRunning = host.turned();
     }
     this.close();
   }
 
   /** Begins to move a pair whose descriptors are in the table; 0 is no limit. */
-  join(slot: number, idleS: number, totalS: number): void {
+  join(slot: number, idleMs: number, totalMs: number): void {
     const client = 2 * slot;
-    this.nowS = Math.floor(performance.now() / 1000);
+    this.nowMs = performance.now();
     this.causes[slot] = -1;
-    this.movedAt[slot] = this.nowS;
-    this.idleS[slot] = idleS;
-    this.endsAt[slot] = totalS === 0 ? 0 : this.nowS + totalS;
-    if (idleS !== 0 || totalS !== 0) this.limited++;
+    this.movedAtMs[slot] = this.nowMs;
+    this.idleMs[slot] = idleMs;
+    this.endsAtMs[slot] = totalMs === 0 ? 0 : this.nowMs + totalMs;
+    if (this.isLimited(slot)) this.limited++;
     if (slot >= this.topSlot) this.topSlot = slot + 1;
     for (const side of [client, client + 1]) {
       this.states[side] = flowing;
@@ -144,7 +150,7 @@ export class SpliceLoop {
     if (!this.watchSide(client) || !this.watchSide(client + 1)) this.finish(slot, byProxy, failed);
   }
 
-  /** Ends a pair from here; one that has ended already is left alone. */
+  /** Ends a pair from here; one that has ended already is left alone, and so is the next one in its slot. */
   end(slot: number, reason: number): void {
     if (this.isOpen(slot)) this.finish(slot, byProxy, reason);
   }
@@ -188,7 +194,7 @@ export class SpliceLoop {
     }
     if (given > 0) {
       this.table.bytes[side]! += given;
-      this.movedAt[side >> 1] = this.nowS;
+      this.movedAtMs[side >> 1] = this.nowMs;
     }
     const wasFull = this.states[side] === full;
     if (given < count) {
@@ -256,11 +262,12 @@ export class SpliceLoop {
 
   /** Closes both sides, with a reset where one was the cause, and tells. */
   private finish(slot: number, by: number, reason: number, isAbort = reason === reset): void {
-    if (this.idleS[slot] !== 0 || this.endsAt[slot] !== 0) this.limited--;
+    if (this.isLimited(slot)) this.limited--;
     for (const side of [2 * slot, 2 * slot + 1]) {
       const fd = this.table.fds[side]!;
       if (isAbort) this.calls.setsockopt(fd, SOL_SOCKET, SO_LINGER, lingerZero, lingerZero.byteLength);
       this.freePipe(side, this.waiting[side] === 0);
+      this.states[side] = absent;
       this.table.fds[side] = 0;
       this.calls.close(fd);
     }
@@ -268,18 +275,22 @@ export class SpliceLoop {
   }
 
   private sweep(): void {
-    this.sweptS = this.nowS;
+    this.sweptMs = this.nowMs;
     for (let slot = 0; slot < this.topSlot; slot++) {
       if (!this.isOpen(slot)) continue;
-      const idleS = this.idleS[slot]!;
-      const endsAt = this.endsAt[slot]!;
-      if (endsAt !== 0 && this.nowS >= endsAt) this.finish(slot, byProxy, limit);
-      else if (idleS !== 0 && this.nowS - this.movedAt[slot]! >= idleS) this.finish(slot, byProxy, idle);
+      const idleMs = this.idleMs[slot]!;
+      const endsAtMs = this.endsAtMs[slot]!;
+      if (endsAtMs !== 0 && this.nowMs >= endsAtMs) this.finish(slot, byProxy, limit);
+      else if (idleMs !== 0 && this.nowMs - this.movedAtMs[slot]! >= idleMs) this.finish(slot, byProxy, idle);
     }
   }
 
   private isOpen(slot: number): boolean {
-    return this.table.fds[2 * slot] !== 0;
+    return this.states[2 * slot] !== absent;
+  }
+
+  private isLimited(slot: number): boolean {
+    return this.idleMs[slot] !== 0 || this.endsAtMs[slot] !== 0;
   }
 
   /** Waits for what a side's state and its far side's make of interest. Errors are always told. */

@@ -127,7 +127,7 @@ export class SplicePump implements Pump, PairHost {
     this.pairs[slot] = pair;
     if (this.open++ === 0) this.worker.ref();
     const { idleMs, totalMs } = pair.options;
-    this.command(slot, seconds(idleMs), seconds(totalMs));
+    this.command(slot, idleMs ?? 0, totalMs ?? 0);
     return slot;
   }
 
@@ -139,7 +139,7 @@ export class SplicePump implements Pump, PairHost {
     return this.table.bytes[2 * slot + side] ?? 0;
   }
 
-  private command(...numbers: readonly [slot: number, idleS: number, totalS: number]): void {
+  private command(...numbers: readonly [slot: number, idleMs: number, totalMs: number]): void {
     if (this.commands.length === 0) setImmediate(() => this.send());
     this.commands.push(...numbers);
   }
@@ -195,9 +195,4 @@ export class SplicePump implements Pump, PairHost {
     for (const fd of [fds[side], pipes[2 * side], pipes[2 * side + 1]]) if (fd !== undefined && fd !== 0) this.calls.close(fd);
     fds[side] = pipes[2 * side] = pipes[2 * side + 1] = 0;
   }
-}
-
-/** In whole seconds and at least one; 0 for none. */
-function seconds(ms: number | null): number {
-  return ms === null ? 0 : Math.max(1, Math.ceil(ms / 1000));
 }

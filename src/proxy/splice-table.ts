@@ -13,7 +13,7 @@
 export const maxSlots = 40_000;
 
 export interface SpliceTable {
-  /** Descriptors by side; 0: none. The loop clears an entry before it closes the descriptor. */
+  /** Descriptors by side; 0: none. The main thread sets them before `join`; the loop clears one before it closes it. */
   readonly fds: Int32Array;
   /** A private pipe for what a side sent and the other could not take: its two ends, `2 * (2 * slot + side)`; 0: none. */
   readonly pipes: Int32Array;
@@ -40,7 +40,7 @@ export function tableOver(memory: SharedArrayBuffer): SpliceTable {
 }
 
 /**
- * A command takes three numbers: slot, idle seconds and total seconds (0: no limit) join the pair whose descriptors stand in
+ * A command takes three numbers: slot, idle time and total time in milliseconds (0: no limit) join the pair whose descriptors stand in
  * the table; slot, -1 and -1 end it.
  */
 export const endCommand = -1;

@@ -37,7 +37,7 @@ port.postMessage("ready");
 loop.run();
 port.close();
 
-function obey(slot: number, idleS: number, totalS: number): void {
-  if (idleS === endCommand) loop.end(slot, stopped);
-  else loop.join(slot, idleS, totalS);
+function obey(slot: number, idleMs: number, totalMs: number): void {
+  if (idleMs === endCommand) loop.end(slot, stopped);
+  else loop.join(slot, idleMs, totalMs);
 }
