@@ -9,6 +9,8 @@ import { handleOf, takeOver, type TakeOver } from "./take-over.js";
 export interface PairHost {
   /** Copies both descriptors for the loop and gives the slot; null: there is no room, or the loop is over. */
   adopt(pair: SplicePair, client: number, server: number): number | null;
+  /** A pair has ended that the loop never had. */
+  dropped(pair: SplicePair): void;
   /** Asks the loop to end what is in a slot. */
   end(slot: number): void;
   /** What a side of a slot has sent. */
@@ -50,9 +52,19 @@ export class SplicePair implements Joined {
     return this.countedOut + (this.slot === null ? 0 : this.pump.moved(this.slot, 1));
   }
 
+  /** Whether the sockets are still node's. */
+  get isWaiting(): boolean {
+    return this.sockets !== null;
+  }
+
   close(): void {
     if (this.slot !== null) this.pump.end(this.slot);
     else setImmediate(() => (this.slot === null ? this.drop("proxy", "stopped") : this.pump.end(this.slot)));
+  }
+
+  /** From the pump: it ends, and the loop has not got this pair yet. */
+  stop(): void {
+    this.drop("proxy", "stopped");
   }
 
   /** From the pump: the loop has let it go. */
@@ -88,6 +100,7 @@ export class SplicePair implements Joined {
       else socket.destroy();
     }
     this.sockets = null;
+    this.pump.dropped(this);
     this.tell(endedBy, reason);
   }
 

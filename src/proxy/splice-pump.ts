@@ -35,6 +35,8 @@ export class SplicePump implements Pump, PairHost {
   private readonly stop: Int32Array;
   private readonly pairs: (SplicePair | undefined)[] = [];
   private readonly freeSlots: number[] = [];
+  /** Pairs that were joined and that the loop has not got yet. */
+  private readonly waiting = new Set<SplicePair>();
   private readonly atExit = (): void => this.askToStop();
   private readonly isOver: Promise<void>;
   private wakeFd: number;
@@ -94,9 +96,10 @@ export class SplicePump implements Pump, PairHost {
   }
 
   join(client: Socket, server: Socket, options: PumpOptions): Joined {
-    return this.state === "running" && this.open < maxSlots
-      ? new SplicePair(this, client, server, options)
-      : this.spare.join(client, server, options);
+    if (this.state !== "running" || this.open >= maxSlots) return this.spare.join(client, server, options);
+    const pair = new SplicePair(this, client, server, options);
+    if (pair.isWaiting) this.waiting.add(pair);
+    return pair;
   }
 
   async close(): Promise<void> {
@@ -106,6 +109,7 @@ export class SplicePump implements Pump, PairHost {
       this.state = "closing";
       this.worker.ref(); // the process waits for the ends to be told
     }
+    for (const pair of this.waiting) pair.stop();
     await Promise.all([this.spare.close(), this.isOver]);
   }
 
@@ -124,11 +128,16 @@ export class SplicePump implements Pump, PairHost {
       bytes[2 * slot + side] = 0;
       fds[2 * slot + side] = copy;
     }
+    this.waiting.delete(pair);
     this.pairs[slot] = pair;
     if (this.open++ === 0) this.worker.ref();
     const { idleMs, totalMs } = pair.options;
     this.command(slot, idleMs ?? 0, totalMs ?? 0);
     return slot;
+  }
+
+  dropped(pair: SplicePair): void {
+    this.waiting.delete(pair);
   }
 
   end(slot: number): void {

@@ -116,6 +116,17 @@ for (const kind of ["auto", "plain"] as const) {
       assert.equal((await pair.ended).bytesIn, 4);
     });
 
+    test("closing the pump ends a pair that still waits for its far side", async (t) => {
+      const own = await createPump(log, kind);
+      t.after(() => own.close());
+      const open = await rig.open();
+      open.server.pause();
+      open.near.server.write(pattern(8 << 20));
+      const pair = joinPair(own, open);
+      await own.close();
+      assert.deepEqual(await pair.ended, { endedBy: "proxy", reason: "stopped", bytesIn: 0, bytesOut: 0 });
+    });
+
     test("a socket that broke before the join ends the pair", async () => {
       const open = await rig.open();
       open.near.server.destroy();
