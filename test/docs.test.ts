@@ -20,7 +20,9 @@ import { maxSavedBytes } from "../src/server/rtmp/saved-publisher.js";
 import * as session from "../src/server/rtmp/session.js";
 import { maxBacklogBytes } from "../src/stream/fanout.js";
 import { maxMetadataBytes } from "../src/stream/source.js";
-import { maxGopBytes } from "../src/stream/start-cache.js";
+import { historyMs, maxGopBytes } from "../src/stream/start-cache.js";
+import { maxRows } from "../src/ipc/marks.js";
+import { orphanMs } from "../src/master/vault.js";
 
 /** The rows of the tables of a page, whose first cell is code. */
 function tableOf(path: string): string[][] {
@@ -39,6 +41,9 @@ const limits: Readonly<Record<string, unknown>> = {
   ...httpServer,
   ...session,
   busyRetryMs,
+  historyMs,
+  maxRows,
+  orphanMs,
   maxBacklogBytes,
   maxCommandsPerSecond,
   maxGopBytes,

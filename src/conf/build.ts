@@ -78,6 +78,7 @@ function buildDolphin(block: Block<"dolphin">): DolphinBlock {
     controlSocket: valueOf(block, "control_socket"),
     heartbeatTimeoutMs: valueOf(block, "heartbeat_timeout"),
     stopTimeoutMs: valueOf(block, "stop_timeout"),
+    carriesSessions: valueOf(block, "carry_sessions"),
     drainTimeoutMs: valueOf(block, "drain_timeout"),
     flvWaitMs: valueOf(block, "http_flv_wait"),
     pullLingerMs: valueOf(block, "pull_linger"),

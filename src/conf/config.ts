@@ -84,6 +84,8 @@ export interface DolphinBlock {
   readonly heartbeatTimeoutMs: number;
   /** How long a stop may take before what is left is killed. */
   readonly stopTimeoutMs: number;
+  /** Viewers outlive the process that serves them, where the system can do that. */
+  readonly carriesSessions: boolean;
   /** How long a worker that was replaced may still serve the connections that it has; null: until the last one has left. */
   readonly drainTimeoutMs: number | null;
   /** How long HTTP-FLV waits for a stream that is not (or no longer) published. */

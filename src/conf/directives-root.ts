@@ -81,7 +81,7 @@ export const rootPlaces = {
     stats: [block, null, harmless, live, "What of the machine is reported by the API.", "noVariable"],
     pithy_print_ms: [whole("ms"), "10000", harmless, live, "How often a session logs; ours log when they end."],
     disable_daemon_for_docker: [onOff, "on", served, restart, "Ignore `daemon on` in a container."],
-    auto_reload_for_docker: [onOff, "on", harmless, live, "Reload when the file changes, in a container."],
+    auto_reload_for_docker: [onOff, "on", served, live, "Reload when the file changes, in a container."],
     in_docker: [onOff, "off", served, restart, "Take this for a container."],
     query_latest_version: [onOff, "off", harmless, live, "Ask for news of releases."],
     first_wait_for_qlv: [whole("s"), "300", harmless, live, "Wait before asking for news of releases."],
@@ -117,6 +117,13 @@ export const rootPlaces = {
     control_socket: [text, null, served, restart, "The Unix socket of the master; below the runtime folder when left out."],
     heartbeat_timeout: [decimal("s", 0.1, 86_400), "10", served, live, "A child that is silent for so long is taken as hung.", "strict"],
     stop_timeout: [decimal("s", 0, 86_400), "5", served, live, "How long a stop may take before what is left is killed.", "strict"],
+    carry_sessions: [
+      onOff,
+      "on",
+      served,
+      restart,
+      "Keep viewers connected over the death and the replacement of the process that serves them.",
+    ],
     drain_timeout: [
       decimal("s", 0, 604_800),
       null,

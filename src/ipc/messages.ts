@@ -45,6 +45,8 @@ export interface ServerSetup {
   readonly edgeKey: string;
   /** Connections that this process accepts; null: no limit of its own. */
   readonly maxConnections: number | null;
+  /** Who wants to publish goes on at the box's own origin, which lives in the master. */
+  readonly publishersMove: boolean;
 }
 
 /** What a running child can be told to go by from now on. */
@@ -90,6 +92,11 @@ export type FromChild =
   /** What was asked for under this number is done, or could not be done because of `problem`, a sentence. */
   | { readonly type: "done"; readonly id: number; readonly problem: string | null }
   /** `id` is the proxy's own, one for each publisher; `backend` is where it would go. */
+  /** Descriptors and their notes have been sent on the link: connections that are carried. */
+  | { readonly type: "parcels" }
+  /** These connections are over, or were let go so that another process goes on with them. */
+  | { readonly type: "over"; readonly tokens: readonly string[] }
+  | { readonly type: "let-go"; readonly tokens: readonly string[] }
   | { readonly type: "take"; readonly id: number; readonly key: string; readonly backend: string }
   | { readonly type: "release"; readonly id: number };
 
@@ -103,7 +110,12 @@ export type ToChild =
   | { readonly type: "report"; readonly id: number }
   | { readonly type: "reopen-log"; readonly id: number }
   | { readonly type: "reconfigure"; readonly id: number; readonly change: Reconfiguration }
-  | { readonly type: "drain"; readonly reason: string }
+  /** `isReplaced`: another process goes on with the connections that are carried. */
+  | { readonly type: "drain"; readonly reason: string; readonly isReplaced: boolean }
+  /** Connections to go on with have been sent on the link. */
+  | { readonly type: "parcels" }
+  /** A publisher who came in here and went on at the origin has ended. */
+  | { readonly type: "publisher-over" }
   | { readonly type: "stop"; readonly reason: string };
 
 const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
@@ -113,6 +125,9 @@ const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
   "heartbeat",
   "reported",
   "done",
+  "parcels",
+  "over",
+  "let-go",
   "take",
   "release",
 ]);
@@ -126,6 +141,8 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "reopen-log",
   "reconfigure",
   "drain",
+  "parcels",
+  "publisher-over",
   "stop",
 ]);
 

@@ -1,6 +1,8 @@
 // Starts children with node:cluster. A child is gone when its process has ended *and* its channel has closed: only then
 // has the cluster module let go of the descriptors that it held for it.
+import type { StdioOptions } from "node:child_process";
 import cluster, { type Worker } from "node:cluster";
+import { closeSync } from "node:fs";
 import { messageOf } from "../base/errors.js";
 import { channelToChild } from "../ipc/channel.js";
 import type { FromChild } from "../ipc/messages.js";
@@ -12,6 +14,8 @@ export interface ClusterSpawnerOptions {
   entryOf(spec: ProcessSpec): string;
   /** Whether children bring listening sockets of their own (see listeners.ts); else the primary accepts for all in turn. */
   readonly hasOwnSockets: boolean;
+  /** Descriptors that a child is given beside its channel, from 4 on, and closed here when it has them; and how it is told. */
+  give(spec: ProcessSpec): { readonly fds: readonly number[]; readonly env: Readonly<Record<string, string>> };
   /** A child said what no child says; it was dropped. */
   invalid(spec: ProcessSpec, error: Error): void;
 }
@@ -23,8 +27,11 @@ export function clusterSpawner(options: ClusterSpawnerOptions): Spawner {
 }
 
 function spawn(options: ClusterSpawnerOptions, spec: ProcessSpec, events: RunningEvents): Running {
-  cluster.setupPrimary({ exec: options.entryOf(spec), args: [], execArgv: [...process.execArgv] });
-  const worker = cluster.fork({ DOLPHIN_CHILD: spec.name });
+  const { fds, env } = options.give(spec);
+  const stdio: StdioOptions = ["inherit", "inherit", "inherit", "ipc", ...fds];
+  cluster.setupPrimary({ exec: options.entryOf(spec), args: [], execArgv: [...process.execArgv], stdio });
+  const worker = cluster.fork({ DOLPHIN_CHILD: spec.name, ...env });
+  for (const fd of fds) closeSync(fd);
   const { pid } = worker.process;
   worker.on("error", () => undefined); // a failed send or fork; the end of the process is what counts
   if (pid === undefined) throw new Error("the system has no room for another process");

@@ -5,6 +5,7 @@ import type { ConfChange } from "../conf/changes.js";
 import type { PolicyName } from "../conf/config.js";
 import type { BackendState, Lease } from "../ipc/balance.js";
 import type { Listener, StreamReport } from "../ipc/messages.js";
+import type { CarriedCounts } from "./vault.js";
 import type { ChildState } from "./child.js";
 import type { CarriedBy } from "./loads.js";
 import type { ProcessSpec } from "./plan.js";
@@ -66,6 +67,8 @@ export interface BoxStatus {
   readonly endpoints: readonly Pick<Listener, "protocol" | "endpoint">[];
   readonly processes: readonly ProcessStatus[];
   readonly streams: readonly StreamStatus[];
+  /** What became of connections whose process was gone; null: they end with it. */
+  readonly carried: CarriedCounts | null;
   /** Plan b only. */
   readonly balance?: BalanceStatus;
 }

@@ -153,7 +153,7 @@ export class Supervisor {
       return;
     }
     slot.child = { ...slot.child, wanted: false };
-    slot.process?.send({ type: "drain", reason });
+    slot.process?.send({ type: "drain", reason, isReplaced: this.drainReason === null });
     if (timeoutMs !== null) slot.forgetLeaving = this.options.timers.after(timeoutMs, () => this.deliver(slot, { type: "stop" }));
   }
 

@@ -39,7 +39,20 @@ export function statusText(box: BoxStatus): string {
   const processes = table(processColumns, box.processes);
   const streams = box.streams.length === 0 ? "no streams" : table(streamColumns, box.streams);
   const balance = box.balance === undefined ? "" : `\n${balanceText(box.balance, Date.now())}`;
-  return `${printable(head)}\n\n${processes}\n\n${streams}\n${balance}`;
+  return `${printable(head)}\n\n${processes}\n\n${streams}\n${carriedText(box.carried)}${balance}`;
+}
+
+/** What became of viewers whose process was gone; nothing where none was. */
+function carriedText(counts: BoxStatus["carried"]): string {
+  if (counts === null) return "";
+  const { carried, cut, abandoned, refused } = counts;
+  const parts = [
+    carried === 0 ? "" : `${carried} carried over to another process`,
+    cut === 0 ? "" : `${cut} lost with theirs in the middle of a write`,
+    abandoned === 0 ? "" : `${abandoned} for want of another process`,
+    refused === 0 ? "" : `${refused} not kept, for too many files were open`,
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "" : `\nviewers: ${parts.join(", ")}\n`;
 }
 
 function balanceText({ policy, routing, software, servers, leases }: BalanceStatus, nowMs: number): string {

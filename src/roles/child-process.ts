@@ -7,6 +7,10 @@ import type { Carried, ProxySetup } from "../ipc/balance.js";
 import { channelToMaster, type Channel } from "../ipc/channel.js";
 import type { FromChild, Listener, Reconfiguration, ServerSetup, ServerStats, StreamReport, ToChild } from "../ipc/messages.js";
 import type { News } from "./balancer.js";
+import type { AdoptNote } from "../ipc/carried.js";
+import type { Mover } from "../server/rtmp/saved-publisher.js";
+import type { Carrier } from "../server/carriage.js";
+import { ChildCarrier, linkVariable } from "./child-carrier.js";
 import { logCrashes } from "./crash.js";
 import { exitCodeOf, exitCodes } from "./exit-codes.js";
 import { Heart } from "./heart.js";
@@ -21,6 +25,14 @@ interface Service {
   streams?(): readonly StreamReport[];
   /** Goes by another configuration while it serves. Throws, and changes nothing, where it cannot. */
   reconfigure?(change: Reconfiguration): void;
+  /** Goes on with a connection that another process has served; the descriptor is its own from now on. */
+  adopt?(fd: number, note: AdoptNote): void;
+  /** A publisher that was moved has ended. */
+  publisherOver?(): void;
+  /** Lets publishers go on in another process from now on. */
+  movePublishers?(mover: Mover): void;
+  /** Leaves its connections to other processes, and resolves when that is done as far as it can be. */
+  handOver?(): Promise<void>;
   /** Takes nothing new, and resolves when the last connection that it has is over. */
   drain?(reason: string): Promise<void>;
   close(reason: string): Promise<void>;
@@ -34,7 +46,7 @@ export interface Role<Setup extends ServerSetup | ProxySetup> {
   /** The setup in a message that says what to be; null in one that is for the other kind. */
   setupIn(message: Extract<ToChild, { setup: unknown }>): Setup | null;
   /** Resolves when it serves; throws what keeps it from serving. */
-  start(setup: Setup, log: Log, send: (message: FromChild) => void): Promise<Service>;
+  start(setup: Setup, log: Log, send: (message: FromChild) => void, carrier: Carrier | null): Promise<Service>;
   /** What of its load the process list shows. */
   load(stats: ServerStats): readonly (readonly [count: number, noun: string])[];
   /** Takes what is said to this kind alone; it may come before `start` is done. */
@@ -55,6 +67,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
   private log: Log;
   private service: Service | null = null;
   private heart: Heart | null = null;
+  private carrier: ChildCarrier | null = null;
   private isLeaving = false;
 
   constructor(role: Role<Setup>) {
@@ -97,7 +110,13 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
         void this.carryOut(message.id, () => this.reconfigure(message.change));
         return;
       case "drain":
-        this.drain(message.reason);
+        this.drain(message.reason, message.isReplaced);
+        return;
+      case "parcels":
+        this.carrier?.receive((fd, note) => this.service?.adopt?.(fd, note));
+        return;
+      case "publisher-over":
+        this.service?.publisherOver?.();
         return;
       case "stop":
         this.leave(message.reason);
@@ -121,7 +140,9 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
     this.log = createLog({ role, child: setup.name, ...setup.config.log });
     let service: Service;
     try {
-      service = await this.role.start(setup, this.log, (message) => void this.master.send(message));
+      const send = (message: FromChild): void => void this.master.send(message);
+      this.carrier = await ChildCarrier.open(process.env[linkVariable], send);
+      service = await this.role.start(setup, this.log, send, this.carrier);
     } catch (thrown) {
       const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "CHILD_START";
       this.log.error({ event: `${role}.refused`, code }, messageOf(thrown));
@@ -129,6 +150,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
       return;
     }
     this.service = service;
+    if (this.carrier !== null && "publishersMove" in setup && setup.publishersMove) service.movePublishers?.(this.carrier.mover);
     this.heart = new Heart(
       () => service.stats(),
       (stats) => this.beat(service, stats),
@@ -150,9 +172,12 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
   }
 
   /** The heart goes on beating: a child that drains is watched like any other. */
-  private drain(reason: string): void {
-    if (this.service?.drain === undefined) this.leave(reason);
-    else void this.service.drain(reason).finally(() => this.leave(reason));
+  private drain(reason: string, isReplaced: boolean): void {
+    const { service } = this;
+    if (service?.drain === undefined) return this.leave(reason);
+    void service.drain(reason).finally(() => this.leave(reason));
+    if (isReplaced) void service.handOver?.();
+    return undefined;
   }
 
   /** Once is enough; what takes too long is ended by the master. */

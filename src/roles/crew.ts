@@ -14,11 +14,16 @@ import type { Listeners } from "../master/listeners.js";
 import { planProcesses, type ProcessSpec } from "../master/plan.js";
 import { Questions } from "../master/questions.js";
 import { Rollout } from "../master/rollout.js";
+import { Vault, type CarriedCounts, type VaultParts } from "../master/vault.js";
 import { Supervisor, type Change, type ChildView, type Timers } from "../master/supervisor.js";
 import { Server } from "../server/server.js";
+import type { SavedPublisher } from "../server/rtmp/saved-publisher.js";
+import { linkVariable } from "./child-carrier.js";
 import type { PlanB } from "./plan-b.js";
 
 const entryOf = (role: "server" | "proxy"): string => fileURLToPath(new URL(`${role}.js`, import.meta.url));
+/** Where it is not known how many files may be open. */
+const maxKeptByDefault = 100_000;
 /** How long a child may take to do what it was asked for while it serves. */
 const answerDeadlineMs = 5000;
 
@@ -33,6 +38,8 @@ export interface CrewOptions {
   /** Where the origin of plan a listens. */
   readonly origin: Endpoint;
   readonly planB: PlanB | null;
+  /** What copies of connections are kept with; null: they end with the process that serves them. */
+  readonly carrying: VaultParts | null;
   changed(change: Change): void;
   heard(name: string, message: FromChild): void;
   /** Once: no child is left. */
@@ -46,6 +53,7 @@ export class Crew {
   private readonly supervisor: Supervisor;
   private readonly rollout: Rollout;
   private readonly questions: Questions<string | null>;
+  private readonly vault: Vault | null;
   private origin: Server | null = null;
   private config: Config;
 
@@ -54,10 +62,12 @@ export class Crew {
     this.options = options;
     const { timers, log, planB, hasOwnSockets, listeners } = options;
     this.questions = new Questions(timers, answerDeadlineMs);
+    this.vault = this.openVault();
     const children = this.plan(config).filter(({ place }) => place === "child");
     const own = clusterSpawner({
       entryOf: ({ duty }) => entryOf(duty === "proxy" ? "proxy" : "server"),
       hasOwnSockets,
+      give: (spec) => this.descriptorsOf(spec),
       invalid: (spec, error) => log.warn({ event: "message.dropped", child: spec.name, err: messageOf(error) }),
     });
     const foreign = planB?.spawner() ?? own;
@@ -143,8 +153,14 @@ export class Crew {
     this.supervisor.kill(reason);
   }
 
+  /** What has become of connections whose process was gone; null where they are not carried. */
+  carried(): CarriedCounts | null {
+    return this.vault?.counted() ?? null;
+  }
+
   /** Ends what the master serves itself. */
   async closeOrigin(reason: string): Promise<void> {
+    this.vault?.close();
     await this.origin?.close(reason);
   }
 
@@ -234,6 +250,27 @@ export class Crew {
     }
   }
 
+  private openVault(): Vault | null {
+    const { carrying, timers, log, maxOpenFiles } = this.options;
+    if (carrying === null) return null;
+    return new Vault({
+      ...carrying,
+      timers,
+      log,
+      // Half of what this process may open: the origin has connections of its own.
+      maxKept: Math.floor((maxOpenFiles ?? 2 * maxKeptByDefault) / 2),
+      send: (name, message) => this.supervisor.send(name, message),
+      adoptPublisher: (saved, fd, ended) => this.origin?.adoptPublisher(saved as SavedPublisher, fd, ended),
+      heirs: () => this.children().flatMap(({ spec, child, isLeaving }) => (child.state === "up" && !isLeaving ? [spec.name] : [])),
+    });
+  }
+
+  /** Those who serve viewers are given a link to the vault. */
+  private descriptorsOf({ name, duty }: ProcessSpec): { readonly fds: readonly number[]; readonly env: Record<string, string> } {
+    if (this.vault === null || duty !== "edge") return { fds: [], env: {} };
+    return { fds: this.vault.admit(name), env: { [linkVariable]: "4,5" } };
+  }
+
   /** What a child is told when it starts; null for a program that is not ours. */
   private setupOf(spec: ProcessSpec): ServerSetup | ProxySetup | null {
     const { planB, listeners } = this.options;
@@ -248,17 +285,27 @@ export class Crew {
     return this.setupFor(spec, own);
   }
 
+  /** Only an origin in the master is there for as long as the box is. */
+  private get publishersMove(): boolean {
+    return this.vault !== null && this.origin !== null;
+  }
+
   private setupFor({ name, duty, config, maxConnections }: ProcessSpec, listeners: readonly Listener[]): ServerSetup {
-    return { name, isEdge: duty === "edge", config, listeners, edgeKey: this.edgeKey, maxConnections };
+    return { name, isEdge: duty === "edge", config, listeners, edgeKey: this.edgeKey, maxConnections, publishersMove: this.publishersMove };
   }
 
   private changed(change: Change): void {
-    if (change.ending !== null) this.questions.gone(change.spec.name);
+    if (change.ending !== null) {
+      this.questions.gone(change.spec.name);
+      this.vault?.gone(change.spec.name);
+    }
     this.options.planB?.changed(change);
     this.options.changed(change);
+    if (change.child.state === "up") this.vault?.place();
   }
 
   private heard(spec: ProcessSpec, message: FromChild): void {
+    this.vault?.heard(spec.name, message);
     if (message.type === "done") this.questions.answer(spec.name, message.id, message.problem);
     this.options.planB?.heard(spec, message);
     this.options.heard(spec.name, message);

@@ -27,6 +27,7 @@ import type { MasterSignal, Signals } from "../master/signals.js";
 import { loopback } from "../master/slots.js";
 import type { BoxStatus, ReadyBox, Reloaded } from "../master/status.js";
 import type { Change, ChildView, Timers } from "../master/supervisor.js";
+import { loadVaultParts, type VaultParts } from "../master/vault.js";
 import { logCrashes } from "./crash.js";
 import { Crew } from "./crew.js";
 import { Ending } from "./ending.js";
@@ -173,6 +174,7 @@ class Master {
       listeners: this.listeners,
       hasOwnSockets: native !== null,
       planB: this.planB,
+      carrying: await this.loadCarrying(),
       changed: (change) => this.changed(change),
       heard: (name, message) => this.overview.heard(name, message),
       ended: (how) => void this.childrenEnded(how),
@@ -241,6 +243,19 @@ class Master {
         this.rotation?.reconfigure(config.log);
       },
     });
+  }
+
+  /** What connections are carried with; null where they shall not be, or cannot: then that is told. */
+  private async loadCarrying(): Promise<VaultParts | null> {
+    const { plan, carriesSessions } = this.config.dolphin;
+    if (!carriesSessions || plan !== "a") return null;
+    const parts = await loadVaultParts();
+    if (parts !== null) return parts;
+    this.log.info(
+      { event: "connections.not-carried" },
+      "viewers end with the process that serves them: that takes Linux and the package koffi",
+    );
+    return null;
   }
 
   private signal(signal: MasterSignal): void {
@@ -359,6 +374,7 @@ class Master {
       upSeconds: Math.round((timers.nowMs() - this.startedAtMs) / 1000),
       controlSocket: this.control?.path ?? "",
       configFile: this.config.file,
+      carried: this.crew?.carried() ?? null,
       ...(await this.overview.look()),
       ...(this.planB === null ? {} : { balance: this.planB.status() }),
     };

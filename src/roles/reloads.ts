@@ -121,7 +121,8 @@ export class Reloads {
     return null;
   }
 
-  private watchFile({ file, isWatched }: Config): void {
+  private watchFile({ file, isWatched: isAsked, container }: Config): void {
+    const isWatched = isAsked || (container.isWatched && (container.isGiven || this.running.isContainer));
     if (isWatched === (this.watch !== null) || file === null) return;
     this.watch?.close();
     this.watch = isWatched ? new ConfWatch(file, () => void this.reload("the file has changed")) : null;

@@ -10,7 +10,7 @@ await runChild<ServerSetup>({
   role: "server",
   onTerminate,
   setupIn: (message) => (message.type === "configure" ? message.setup : null),
-  start: (setup, log) => Server.start(setup, log),
+  start: (setup, log, _send, carrier) => Server.start(setup, log, carrier),
   load: ({ players, publishers }) => [
     [players, "player"],
     [publishers, "publisher"],

@@ -15,6 +15,8 @@ export interface Client {
   readonly vhost: Vhost;
   /** Tells the client why it must leave, and closes the connection. */
   dismiss(reason: DolphinError): void;
+  /** Leaves the client to another process; false where that cannot be, now or ever. */
+  letGo(): boolean;
 }
 
 /** The vhost that serves this name: its own, or the default one; null when there is none or it is disabled. */

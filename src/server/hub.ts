@@ -15,6 +15,7 @@ import type { Vhost } from "../conf/config.js";
 import { trustedNetworks, type TrustedNetworks } from "../conf/networks.js";
 import type { Reconfiguration, ServerSetup, StreamReport } from "../ipc/messages.js";
 import { Source, type SavedSource } from "../stream/source.js";
+import type { Carrier } from "./carriage.js";
 import { vhostFor, whyLeave, type Client } from "./clients.js";
 import { MergedReads } from "./merged-read.js";
 import type { Publication, Publisher } from "./publication.js";
@@ -56,6 +57,8 @@ export class Hub {
   setup: ServerSetup;
   /** Why the process takes nobody new and waits for its connections to leave; null: it serves. */
   drainReason: string | null = null;
+  /** Publishers who came in here and went on in another process: they have a place of `max_connections` here until they end. */
+  movedAway = 0;
   /** Takes publishers to another process as soon as they can go; null: they stay. */
   mover: Mover | null = null;
   /** Those who play or publish here; each adds and removes itself. */
@@ -70,8 +73,12 @@ export class Hub {
   private readonly pushes = new Map<string, Passage>();
   private upstreams: ReadonlyMap<string, Upstreams> = new Map();
 
-  constructor(setup: ServerSetup, log: Log) {
+  /** What keeps copies of connections; null: they end with this process. */
+  readonly carrier: Carrier | null;
+
+  constructor(setup: ServerSetup, log: Log, carrier: Carrier | null) {
     this.setup = setup;
+    this.carrier = carrier;
     this.trusted = trustedNetworks(setup.config.dolphin.balance.trustedProxies);
     this.log = log;
     this.renewUpstreams();
@@ -82,6 +89,15 @@ export class Hub {
     const vhost = vhostFor(name, this.setup.config.vhosts);
     if (vhost === null) throw new DolphinError("RTMP_VHOST", `no vhost serves the name ${name}`);
     return vhost;
+  }
+
+  /**
+   * Throws RTMP_FULL for a publisher from another process who is one too many. No process counts connections that have left it, so
+   * they are held against the limit of the whole box.
+   */
+  admit(): void {
+    const most = this.setup.config.maxConnections;
+    if (most !== null && this.traffic.publishers >= most) throw new DolphinError("RTMP_FULL", `all ${most} connections are in use`);
   }
 
   /** The vhost that a tcUrl alone names, or null: a refusal waits for the stream's name, which may give another. */

@@ -5,12 +5,16 @@ import { Server as HttpServer } from "node:http";
 import { createServer as createNetServer, Server as NetServer, type Socket } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { Crowd } from "../base/crowd.js";
-import { DolphinError, messageOf } from "../base/errors.js";
+import { asDolphinError, DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 import type { Listener, Reconfiguration, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
-import { createHttpServer, keepAliveMs } from "./http/http-server.js";
+import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/http-server.js";
+import type { AdoptNote } from "../ipc/carried.js";
+import type { Carrier } from "./carriage.js";
+import type { SavedConnection } from "./rtmp/connection.js";
+import type { SavedPlayer } from "./rtmp/playing.js";
 import { endSoon } from "./farewell.js";
 import { Hub } from "./hub.js";
 import { nameClient, peerOf } from "./peer.js";
@@ -25,6 +29,9 @@ export interface BoundEndpoint {
 }
 
 const backlog = 1024;
+/** Viewers that are left to another process are tried so often: what has been written to them must be with the system first. */
+const handOverEveryMs = 50;
+const handOverRounds = 100;
 /** Paused until its reads are shared; a player that vanished without a word is found by keep-alive probes. */
 const rtmpSocketOptions = { noDelay: true, pauseOnConnect: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs };
 
@@ -37,14 +44,17 @@ export class Server {
   private readonly sessions = new Set<RtmpSession>();
   private readonly sockets = new Crowd<Socket>();
 
-  private constructor(setup: ServerSetup, log: Log) {
+  private constructor(setup: ServerSetup, log: Log, carrier: Carrier | null) {
     this.log = log;
-    this.hub = new Hub(setup, log);
+    this.hub = new Hub(setup, log, carrier);
   }
 
-  /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
-  static async start(setup: ServerSetup, log: Log): Promise<Server> {
-    const server = new Server(setup, log);
+  /**
+   * Listens on every address of the setup. Viewers outlive the process where there is a carrier. Throws CHILD_LISTEN with the
+   * address when one cannot be had.
+   */
+  static async start(setup: ServerSetup, log: Log, carrier: Carrier | null = null): Promise<Server> {
+    const server = new Server(setup, log, carrier);
     try {
       for (const listener of setup.listeners) server.endpoints.push(await server.listen(listener));
     } catch (error) {
@@ -99,15 +109,44 @@ export class Server {
 
   /**
    * Goes on with a publisher whom another process has let go. The descriptor is the server's from now on. With as many publishers
-   * as the whole box may have connections, it is refused (RTMP_FULL).
+   * as the whole box may have connections, it is refused (RTMP_FULL). `ended` is called when the publisher has left.
    */
-  adoptPublisher(saved: SavedPublisher, fd: number): void {
-    const session = this.openSession((take) => {
-      const socket = adoptedSocket(fd, take).setNoDelay(true).setKeepAlive(true, keepAliveMs);
-      nameClient(socket, saved.connection.client);
-      return socket;
-    }, saved.connection.conn);
-    session.goOn(saved);
+  adoptPublisher(saved: SavedPublisher, fd: number, ended: () => void = () => undefined): void {
+    this.adoptSession(fd, saved.connection, ended).goOn(saved);
+  }
+
+  /** A publisher that was moved has ended: its place is free. */
+  publisherOver(): void {
+    this.hub.movedAway = Math.max(0, this.hub.movedAway - 1);
+  }
+
+  /** Goes on with a viewer whom another process has served. The descriptor is the server's from now on. */
+  adopt(fd: number, { session, from }: AdoptNote): void {
+    if (session.kind === "rtmp") {
+      const saved = session.saved as SavedPlayer;
+      this.adoptSession(fd, saved.connection).goOnPlaying(saved, from);
+      return;
+    }
+    const saved = session.saved as SavedFlv;
+    const socket = adoptedSocket(fd, () => true); // what a viewer of HTTP-FLV says is nothing to us, but for its end
+    nameClient(socket, saved.peer);
+    this.count(socket);
+    try {
+      resumeFlv(this.hub, this.log, socket, saved, session.token, from);
+    } catch (thrown) {
+      const { code, message } = asDolphinError(thrown);
+      this.log.warn({ event: "flv.closed", code, peer: peerOf(socket), reason: message });
+      socket.destroy();
+    }
+  }
+
+  /** Leaves viewers to other processes; resolves when all have been left that can be. */
+  async handOver(): Promise<void> {
+    for (let round = 0; round < handOverRounds; round++) {
+      const waiting = [...this.hub.clients].filter((client) => client.does === "play" && !client.letGo());
+      if (waiting.length === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, handOverEveryMs));
+    }
   }
 
   /** Stops listening and ends every connection. Resolves when the listeners are closed. */
@@ -141,7 +180,7 @@ export class Server {
   /** At the limit a connection is accepted and closed at once, as SRS does: waiting would only hide it. */
   private accept(socket: Socket, protocol: Listener["protocol"]): void {
     const { traffic, setup } = this.hub;
-    if (setup.maxConnections !== null && traffic.connections >= setup.maxConnections) {
+    if (setup.maxConnections !== null && traffic.connections + this.hub.movedAway >= setup.maxConnections) {
       this.log.warn(
         { event: `${protocol}.closed`, code: "RTMP_FULL", peer: peerOf(socket) },
         `all ${setup.maxConnections} connections are in use`,
@@ -151,6 +190,15 @@ export class Server {
     }
     if (protocol === "rtmp") this.openSession((take) => withSharedRead(socket, take), randomBytes(6).toString("base64url"));
     else this.count(socket);
+  }
+
+  private adoptSession(fd: number, { client, conn }: SavedConnection, ended: () => void = () => undefined): RtmpSession {
+    return this.openSession((take) => {
+      const socket = adoptedSocket(fd, take).setNoDelay(true).setKeepAlive(true, keepAliveMs);
+      nameClient(socket, client);
+      socket.once("close", ended);
+      return socket;
+    }, conn);
   }
 
   private openSession(open: (take: Take) => Socket, conn: string): RtmpSession {

@@ -7,9 +7,12 @@
 // then it is left out until it has drained, comes back at the next key frame, and is dropped when that takes too long.
 // So a slow viewer costs what waits in its own socket, which the limit bounds, and nobody else notices it.
 import type { ErrorCode } from "../base/errors.js";
+import type { Position } from "../base/position.js";
+import { messageType } from "../codec/rtmp/message.js";
+import { catchUp, isAfter } from "./catch-up.js";
 import type { Container } from "./container.js";
 import type { Packet } from "./packet.js";
-import type { StartCache } from "./start-cache.js";
+import { historyMs, type StartCache } from "./start-cache.js";
 
 /** Bytes that may wait in a viewer's socket, beyond what it was given to start with, before it is behind. */
 export const maxBacklogBytes = 4 << 20;
@@ -18,8 +21,8 @@ export const maxBacklogBytes = 4 << 20;
 export interface Consumer {
   /** Bytes given to `send` that the socket has not taken yet. */
   readonly backlogBytes: number;
-  /** Takes whole messages. The bytes are shared by all consumers: read only. */
-  send(bytes: Buffer): void;
+  /** Takes whole messages, of which `last` is the last one. The bytes are shared by all consumers: read only. */
+  send(bytes: Buffer, last: Packet | null): void;
   /** The consumer has been too slow for too long: it leaves its seat now and closes. */
   drop(code: ErrorCode, reason: string): void;
   /** The stream begins (first packet of a publisher), or ends (the publisher left); the seat stays. */
@@ -34,6 +37,8 @@ export interface Seat {
   isNew: boolean;
   /** When it fell behind (ms); 0 while it is in step. */
   behindSinceMs: number;
+  /** Where it goes on, as soon as the stream comes so far: it was served by another process; null otherwise. */
+  from: Position | null;
 }
 
 export interface FanoutOptions {
@@ -52,8 +57,11 @@ export class Fanout {
   private options: FanoutOptions;
   private readonly seats = new Set<Seat>();
   private pending: Packet[] = [];
+  /** What was sent in the last moments, for those who come from another process. */
+  private recent: readonly Packet[] = [];
   private timer: NodeJS.Timeout | null = null;
   private immediate: NodeJS.Immediate | null = null;
+  private lastTail: { readonly packets: readonly Packet[]; readonly from: number; readonly bytes: Buffer } | null = null;
   /** What newcomers are given until the next flush, made for the first of them. */
   private start: { readonly bytes: Buffer | null; readonly skip: number } | null = null;
 
@@ -76,9 +84,21 @@ export class Fanout {
   add(consumer: Consumer): Seat {
     this.start ??= { bytes: this.joined(this.cache.start()), skip: this.pending.length };
     const { bytes } = this.start;
-    const seat: Seat = { consumer, limitBytes: maxBacklogBytes + (bytes?.length ?? 0), isNew: true, behindSinceMs: 0 };
+    const limitBytes = maxBacklogBytes + (bytes?.length ?? 0);
+    const seat: Seat = { consumer, limitBytes, isNew: true, behindSinceMs: 0, from: null };
     this.seats.add(seat);
-    if (bytes !== null) consumer.send(bytes);
+    if (bytes !== null) consumer.send(bytes, this.cache.last);
+    return seat;
+  }
+
+  /** Seats a consumer whom another process has served up to a position: it goes on there, and gets nothing twice. */
+  readmit(consumer: Consumer, from: Position): Seat {
+    if (this.pending.length > 0) this.flush(); // all stand at a boundary then
+    const seat: Seat = { consumer, limitBytes: maxBacklogBytes, isNew: false, behindSinceMs: 0, from };
+    this.seats.add(seat);
+    const lists = [this.recent, this.cache.packets];
+    const isIn = (packets: readonly Packet[]): boolean => typeof catchUp(from, packets) === "object";
+    this.goOn(seat, from, lists.find(isIn) ?? lists.find(({ length }) => length > 0) ?? []);
     return seat;
   }
 
@@ -104,6 +124,13 @@ export class Fanout {
     else this.immediate = setImmediate(this.flush);
   }
 
+  /** Takes packets that nobody here is sent: they were sent by another process, whose viewers may come. */
+  remember(packets: readonly Packet[]): void {
+    const all = [...this.recent, ...packets];
+    const since = (packets.at(-1)?.timestamp ?? 0) - historyMs;
+    this.recent = all.slice(all.findIndex(({ timestamp }) => timestamp >= since));
+  }
+
   /** Sends what is pending now. */
   readonly flush = (): void => {
     this.close();
@@ -111,19 +138,23 @@ export class Fanout {
     const newcomersHad = this.start?.skip ?? 0;
     this.pending = [];
     this.start = null;
+    this.lastTail = null;
     if (packets.length === 0) {
       for (const seat of this.seats) seat.isNew = false; // what comes next is new to all
       return;
     }
     if (this.seats.size === 0) return;
+    this.remember(packets);
+    const last = lastMedia(packets);
     const batch = this.container(packets);
     const rest = lazy(() => this.joined(packets.slice(newcomersHad)));
     const resume = lazy(() => this.joined(this.resumePackets(packets)));
     for (const seat of this.seats) {
       const { consumer } = seat;
-      if (seat.behindSinceMs !== 0 || consumer.backlogBytes > seat.limitBytes) this.wait(seat, resume);
-      else if (seat.isNew) this.admit(seat, rest());
-      else consumer.send(batch);
+      if (seat.from !== null) this.goOn(seat, seat.from, this.recent);
+      else if (seat.behindSinceMs !== 0 || consumer.backlogBytes > seat.limitBytes) this.wait(seat, resume, last);
+      else if (seat.isNew) this.admit(seat, rest(), last);
+      else consumer.send(batch, last);
     }
   };
 
@@ -135,6 +166,8 @@ export class Fanout {
   private reset(): void {
     this.close();
     this.pending = [];
+    this.recent = [];
+    this.lastTail = null;
     this.start = null;
   }
 
@@ -147,13 +180,34 @@ export class Fanout {
   }
 
   /** A newcomer's first batch, which leaves out what its start buffer had. */
-  private admit(seat: Seat, rest: Buffer | null): void {
+  private admit(seat: Seat, rest: Buffer | null, last: Packet | null): void {
     seat.isNew = false;
-    if (rest !== null) seat.consumer.send(rest);
+    if (rest !== null) seat.consumer.send(rest, last);
+  }
+
+  /** Somebody who comes from another process: in step from where it stood, or from the next key frame behind that. */
+  private goOn(seat: Seat, from: Position, packets: readonly Packet[]): void {
+    const next = catchUp(from, packets);
+    if (next === "later") return;
+    seat.from = null;
+    if (next === "key frame") {
+      seat.behindSinceMs = Date.now();
+      const later = packets.filter((packet) => isAfter(packet, from));
+      this.wait(seat, () => this.joined(this.resumePackets(later)), lastMedia(later));
+    } else if (next.from < packets.length) seat.consumer.send(this.tail(packets, next.from), lastMedia(packets));
+  }
+
+  /** Whoever died left many at the same place: what they are given is joined once. */
+  private tail(packets: readonly Packet[], from: number): Buffer {
+    const { lastTail } = this;
+    if (lastTail?.packets === packets && lastTail.from === from) return lastTail.bytes;
+    const bytes = this.container(packets.slice(from));
+    this.lastTail = { packets, from, bytes };
+    return bytes;
   }
 
   /** A seat that is behind: back in step with a key frame once drained, dropped after too long. */
-  private wait(seat: Seat, resume: () => Buffer | null): void {
+  private wait(seat: Seat, resume: () => Buffer | null, last: Packet | null): void {
     const now = Date.now();
     seat.isNew = false;
     if (seat.behindSinceMs === 0) seat.behindSinceMs = now;
@@ -165,7 +219,7 @@ export class Fanout {
     const bytes = resume();
     if (bytes === null) return;
     seat.behindSinceMs = 0;
-    seat.consumer.send(bytes);
+    seat.consumer.send(bytes, last);
   }
 
   /** From the last key frame of a batch on, with the headers before it; empty when the batch has none and the stream has video. */
@@ -177,6 +231,11 @@ export class Fanout {
   private joined(packets: readonly Packet[]): Buffer | null {
     return packets.length === 0 ? null : this.container(packets);
   }
+}
+
+/** Where those stand who have got these packets; null where they are data alone, which leaves everybody where they were. */
+function lastMedia(packets: readonly Packet[]): Packet | null {
+  return packets.findLast(({ type }) => type !== messageType.data) ?? null;
 }
 
 /** Computes a value when it is first asked for. */

@@ -8,6 +8,7 @@
 import { DolphinError } from "../base/errors.js";
 import { audioCodec, videoCodec } from "../codec/av.js";
 import { messageType } from "../codec/rtmp/message.js";
+import type { Position } from "../base/position.js";
 import { flvContainer, rtmpContainer } from "./container.js";
 import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
 import { makePacket, type Packet, type PacketType } from "./packet.js";
@@ -155,9 +156,29 @@ export class Source {
     this.emit(makePacket(type, advance(this.timeline, type, timestamp), payload));
   }
 
+  /** What one of the box's own edges is told beside the start of the stream: packets of the last moments before; null: none. */
+  history(): { readonly count: number; readonly bytes: Buffer } | null {
+    const packets = this.cache.history();
+    return packets.length === 0 ? null : { count: packets.length, bytes: rtmpContainer(this.chunkSize)(packets) };
+  }
+
+  /** Takes a message that was sent before what a newcomer starts with. Nobody is sent it, but it tells where others stand. */
+  remember(type: PacketType, timestamp: number, payload: Buffer): void {
+    const packet = makePacket(type, advance(this.timeline, type, timestamp), payload);
+    for (const tap of taps) this.fanouts[tap].remember([packet]);
+  }
+
   /** Seats a consumer. It is given what the stream has to start with before this returns. */
   add(tap: Tap, consumer: Consumer): Seat {
     const seat = this.fanouts[tap].add(consumer);
+    this.consumers += 1;
+    if (this.consumers === 1) this.owner.onWanted(this);
+    return seat;
+  }
+
+  /** Seats a consumer whom another process has served up to a position. */
+  readmit(tap: Tap, consumer: Consumer, from: Position): Seat {
+    const seat = this.fanouts[tap].readmit(consumer, from);
     this.consumers += 1;
     if (this.consumers === 1) this.owner.onWanted(this);
     return seat;

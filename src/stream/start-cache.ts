@@ -10,6 +10,9 @@ const packetOverheadBytes = 256;
 /** So many audio packets without video in between mean that the stream is audio alone. */
 const pureAudioPackets = 115;
 
+/** How far back a stream is known to those who go on for another process. */
+export const historyMs = 2000;
+
 export interface StartCacheOptions {
   readonly gopCache: boolean;
   /** Most packets that are kept since the last key frame; 0: no limit but {@link maxGopBytes}. */
@@ -24,8 +27,11 @@ export class StartCache {
   private audioHeader: Packet | null = null;
   private gop: Packet[] = [];
   private gopBytes = 0;
+  /** The end of the GOP before: what somebody who was served by another process may not have got yet. */
+  private before: readonly Packet[] = [];
   private audioSinceVideo = 0;
-  private lastTimestamp = 0;
+  /** The packet of audio or video that was pushed last; null before the first. */
+  last: Packet | null = null;
   /** Whether the stream has shown audio, and video, so far. */
   hasAudio = false;
   hasVideo = false;
@@ -42,7 +48,7 @@ export class StartCache {
 
   /** Takes the next packet of the stream. */
   push(packet: Packet): void {
-    this.lastTimestamp = packet.timestamp;
+    if (packet.type !== messageType.data) this.last = packet;
     this.hasAudio ||= packet.type === messageType.audio;
     this.hasVideo ||= packet.type === messageType.video;
     if (packet.isHeader) this.setHeader(packet);
@@ -61,12 +67,23 @@ export class StartCache {
     return [this.metadata, this.audioHeader, this.videoHeader].filter((packet) => packet !== null).map((packet) => at(packet, timestamp));
   }
 
+  /** Those since the last key frame; empty without a GOP cache. Whoever changes the cache makes a new list or adds to this one. */
+  get packets(): readonly Packet[] {
+    return this.gop;
+  }
+
   /** All that a new viewer is given at once. Empty when nothing has been published. */
   start(): Packet[] {
-    return [...this.headers(this.gop[0]?.timestamp ?? this.lastTimestamp), ...this.gop];
+    return [...this.headers(this.gop[0]?.timestamp ?? this.last?.timestamp ?? 0), ...this.gop];
+  }
+
+  /** What came in the last moments before what a newcomer is given. */
+  history(): readonly Packet[] {
+    return this.gop.length === 0 ? [] : this.before;
   }
 
   clear(): void {
+    this.before = [];
     this.metadata = null;
     this.videoHeader = null;
     this.audioHeader = null;
@@ -84,8 +101,11 @@ export class StartCache {
   }
 
   private pushMedia(packet: Packet): void {
-    if (packet.isKeyFrame) this.dropGop();
-    else if (this.gop.length === 0) return; // nothing can be decoded before the first key frame
+    if (packet.isKeyFrame) {
+      const since = packet.timestamp - historyMs;
+      this.before = this.gop.filter(({ timestamp }) => timestamp >= since);
+      this.dropGop();
+    } else if (this.gop.length === 0) return; // nothing can be decoded before the first key frame
     this.audioSinceVideo = packet.type === messageType.audio ? this.audioSinceVideo + 1 : 0;
     this.gop.push(packet);
     this.gopBytes += packet.payload.length + packetOverheadBytes;

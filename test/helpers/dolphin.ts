@@ -154,7 +154,8 @@ export class Dolphin {
     const [command = "", ...rest] = [...prefix, process.execPath, join(projectRoot, "bin/dolphin.js"), ...words];
     const child = start(command, rest, {
       cwd: folder,
-      env: { XDG_RUNTIME_DIR: folder, ...(sockets.length === 0 ? {} : listenEnv), ...env },
+      // In a container a changed file would be read by itself, beside what a test asks for.
+      env: { XDG_RUNTIME_DIR: folder, SRS_AUTO_RELOAD_FOR_DOCKER: "off", ...(sockets.length === 0 ? {} : listenEnv), ...env },
       fds: sockets.map(({ fd }) => fd),
       onLine: (line) => read(line),
     });

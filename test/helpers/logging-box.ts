@@ -29,7 +29,9 @@ export class LoggingBox {
     this.port = port;
     this.folder = folder;
     this.file = join(folder, "srs.log");
-    const own = `listen 127.0.0.1:${port}; vhost __defaultVhost__ { }`;
+    // In a container the log would go to the console.
+    const tank = conf.includes("srs_log_tank") ? "" : "srs_log_tank file;";
+    const own = `daemon off; pid off; ${tank} listen 127.0.0.1:${port}; vhost __defaultVhost__ { }`;
     writeFileSync(join(folder, "box.conf"), `${own}\n${conf.replace("LOG", this.file)}`);
     this.child = start(process.execPath, [entry, "-c", join(folder, "box.conf"), "--cores", "2"], {
       cwd: folder,

@@ -25,7 +25,8 @@ for (const role of ["server", "proxy"] as const) {
       listeners: [],
       maxConnections: null,
     };
-    if (role === "server") channel.send({ type: "configure", setup: { ...common, isEdge: false, edgeKey: "" } satisfies ServerSetup });
+    if (role === "server")
+      channel.send({ type: "configure", setup: { ...common, isEdge: false, edgeKey: "", publishersMove: false } satisfies ServerSetup });
     else channel.send({ type: "configure-proxy", setup: { ...common, vhosts: null } });
     await hear("ready");
 

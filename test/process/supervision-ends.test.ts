@@ -88,8 +88,8 @@ void test("HUP without a change, and USR1, disturb nobody", async (t) => {
   await dolphin.stop();
 });
 
-void test("USR2 replaces the edges one by one, and the viewers of the old ones are served on", async (t) => {
-  const dolphin = await Dolphin.start(t, { conf: promptConf });
+void test("USR2 replaces the edges one by one; without carry_sessions the old ones serve their viewers on until they leave", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: `${promptConf} dolphin { carry_sessions off; }` });
   const { source, viewers } = await showAt(t, dolphin);
   dolphin.signal("SIGUSR2");
   await dolphin.waitFor("dolphin.restarted");

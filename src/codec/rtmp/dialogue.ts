@@ -99,6 +99,11 @@ export function playFailed({ message }: DolphinError): Message {
   return makeStatus("error", "NetStream.Play.Failed", message);
 }
 
+/** Tells one of our own edges that the next messages of media, so many, were sent before what a newcomer starts with. */
+export function historyNotice(count: number): Message {
+  return userControl(controlEvent.history, count);
+}
+
 /** The end of publishing, asked for by FCUnpublish. */
 export function publishEnded(transaction: number): Message[] {
   return [

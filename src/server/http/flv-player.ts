@@ -8,17 +8,27 @@ import type { Socket } from "node:net";
 import { Deadline } from "../../base/deadline.js";
 import type { ErrorCode } from "../../base/errors.js";
 import { flvStart, withoutFraming } from "../../stream/container.js";
+import type { Position } from "../../base/position.js";
 import type { Consumer, Seat } from "../../stream/fanout.js";
+import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
+import { writeMarked, type Carriage } from "../carriage.js";
 import { endSoon } from "../farewell.js";
 import type { Traffic } from "../traffic.js";
 
 const lastChunk = Buffer.from("0\r\n\r\n");
 
 export interface FlvPlayerOptions {
-  readonly response: ServerResponse;
+  /** Null: its head is out, by another process, and the viewer goes on behind `from`. */
+  readonly response: ServerResponse | null;
   /** The response's socket, which is its alone. */
   readonly socket: Socket;
+  /** HTTP 1.1: the body comes in chunks. */
+  readonly isChunked: boolean;
+  /** Where a viewer goes on whom another process has served; null: from the stream's start. */
+  readonly from: Position | null;
+  /** Has a copy of the connection kept, once the head is out; null where that cannot be. */
+  readonly carry: () => Carriage | null;
   readonly source: Source;
   /** Headers beside those that FLV itself needs. */
   readonly headers: Readonly<Record<string, string>>;
@@ -35,8 +45,8 @@ export interface FlvPlayerOptions {
 export class FlvPlayer implements Consumer {
   private readonly options: FlvPlayerOptions;
   private readonly socket: Socket;
-  private readonly isChunked: boolean;
   private seat: Seat | null = null;
+  private carriage: Carriage | null = null;
   private readonly patience = new Deadline();
   private isClosed = false;
   private hasHead = false;
@@ -44,21 +54,27 @@ export class FlvPlayer implements Consumer {
   constructor(options: FlvPlayerOptions) {
     this.options = options;
     this.socket = options.socket;
-    this.isChunked = options.response.req.httpVersion === "1.1";
     this.socket.once("close", () => this.close("the viewer left"));
     this.awaitStream();
-    this.seat = options.source.add("flv", this);
-    if (options.source.isLive) this.onLive(true);
+    const { source, response, from } = options;
+    if (response === null) {
+      this.hasHead = true;
+      this.carriage = options.carry();
+    }
+    this.seat = from === null ? source.add("flv", this) : source.readmit("flv", this, from);
+    if (source.isLive) this.onLive(true);
   }
 
   get backlogBytes(): number {
     return this.socket.writableLength;
   }
 
-  send(bytes: Buffer): void {
+  send(bytes: Buffer, last: Packet | null): void {
     if (!this.hasHead) this.sendHead();
     this.options.traffic.bytesOut += bytes.length;
-    this.socket.write(this.isChunked ? bytes : withoutFraming(bytes));
+    const body = this.options.isChunked ? bytes : withoutFraming(bytes);
+    if (this.carriage === null) this.socket.write(body);
+    else writeMarked(this.socket, body, last, this.carriage);
   }
 
   drop(code: ErrorCode, reason: string): void {
@@ -79,15 +95,31 @@ export class FlvPlayer implements Consumer {
   close(reason: string, code?: ErrorCode): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.leave();
+    this.carriage?.over();
+    const { response, headers, isChunked, onEnd } = this.options;
+    if (this.hasHead || response === null) {
+      if (isChunked && this.socket.writable) this.socket.write(lastChunk);
+      endSoon(this.socket);
+    } else if (!this.socket.destroyed) notFound(response, headers);
+    onEnd(reason, code);
+  }
+
+  /** Leaves the viewer to another process; false where that cannot be, now or ever. `onEnd` is not called. */
+  letGo(): boolean {
+    if (this.isClosed || this.carriage === null || this.socket.writableLength > 0) return false;
+    this.isClosed = true;
+    this.leave();
+    this.carriage.letGo();
+    this.socket.destroy(); // the connection itself goes on in the copy
+    return true;
+  }
+
+  private leave(): void {
     this.patience.clear();
     const { seat } = this;
     this.seat = null;
     if (seat !== null) this.options.source.remove("flv", seat);
-    if (this.hasHead) {
-      if (this.isChunked && this.socket.writable) this.socket.write(lastChunk);
-      endSoon(this.socket);
-    } else if (!this.socket.destroyed) notFound(this.options.response, this.options.headers);
-    this.options.onEnd(reason, code);
   }
 
   private awaitStream(): void {
@@ -100,7 +132,8 @@ export class FlvPlayer implements Consumer {
 
   private sendHead(): void {
     this.hasHead = true;
-    const { response, headers, source, announces } = this.options;
+    const { response, headers, source, announces, isChunked } = this.options;
+    if (response === null) return;
     const hasAudio = announces?.audio ?? source.hasAudio;
     const hasVideo = announces?.video ?? source.hasVideo;
     response.writeHead(200, {
@@ -108,11 +141,12 @@ export class FlvPlayer implements Consumer {
       "Content-Type": "video/x-flv",
       "Cache-Control": "no-cache",
       Connection: "close",
-      ...(this.isChunked ? { "Transfer-Encoding": "chunked" } : {}),
+      ...(isChunked ? { "Transfer-Encoding": "chunked" } : {}),
     });
     response.flushHeaders();
     const start = flvStart(hasAudio, hasVideo);
-    this.socket.write(this.isChunked ? start : withoutFraming(start));
+    this.socket.write(isChunked ? start : withoutFraming(start));
+    this.carriage = this.options.carry();
   }
 }
 

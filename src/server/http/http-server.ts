@@ -1,5 +1,6 @@
 // HTTP streaming: which requests are for a stream, and which are refused. The protocol itself is node:http's, behind the
 // preface by which a trusted peer may tell who the client is; what happens to a stream's bytes is the player's.
+import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
@@ -8,11 +9,15 @@ import { takeFront } from "../../base/socket-front.js";
 import { signature } from "../../base/version.js";
 import { readPreface } from "../../codec/preface.js";
 import { formatEndpoint } from "../../conf/endpoint.js";
+import type { StreamRequest } from "../../codec/rtmp/url.js";
+import type { Endpoint, Vhost } from "../../conf/config.js";
+import type { Position } from "../../base/position.js";
 import type { Client } from "../clients.js";
 import type { Hub } from "../hub.js";
 import { clientOf, nameClient, peerOf } from "../peer.js";
-import { FlvPlayer, notFound } from "./flv-player.js";
+import { FlvPlayer, notFound, type FlvPlayerOptions } from "./flv-player.js";
 import { forwardedClient } from "./forwarded.js";
+import { descriptorOf } from "../shared-read.js";
 import { findRoute } from "./route.js";
 
 /** From the connection to the end of a request's headers. */
@@ -112,30 +117,83 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   }
   const { socket } = response;
   if (socket === null) throw new DolphinError("FLV_REQUEST", "a request behind an unfinished one: a stream has no end to wait for");
+  watch(hub, log, {
+    vhost,
+    stream,
+    socket,
+    response,
+    headers,
+    isChunked: request.httpVersion === "1.1",
+    peer: forwardedClient(request.headers, clientOf(request.socket), hub.trusted),
+    startedAtMs: Date.now(),
+    token: `${process.pid}.${randomBytes(6).toString("base64url")}`,
+    from: null,
+  });
+}
+
+/** A viewer as plain data: the response's head is out, and another process may go on behind it. */
+export interface SavedFlv {
+  readonly stream: StreamRequest;
+  readonly isChunked: boolean;
+  /** Who the client is. */
+  readonly peer: Endpoint;
+  /** Since 1970. */
+  readonly startedAtMs: number;
+}
+
+/** Goes on with a viewer whom another process has served up to a position. Throws RTMP_VHOST when nothing serves it any more. */
+export function resumeFlv(hub: Hub, log: Log, socket: Socket, saved: SavedFlv, token: string, from: Position | null): void {
+  const vhost = hub.vhost(saved.stream.vhost);
+  watch(hub, log, { ...saved, vhost, socket, response: null, headers: {}, token, from });
+}
+
+/** A viewer, new or from another process. */
+interface Viewer extends Pick<FlvPlayerOptions, "response" | "socket" | "isChunked" | "from" | "headers"> {
+  readonly vhost: Vhost;
+  readonly stream: StreamRequest;
+  readonly peer: Endpoint;
+  readonly startedAtMs: number;
+  readonly token: string;
+}
+
+function watch(hub: Hub, log: Log, viewer: Viewer): void {
+  const { vhost, stream, socket, response, isChunked, peer, startedAtMs, token, from } = viewer;
   const source = hub.source(vhost, stream);
-  const startedAtMs = Date.now();
-  const streamLog = log.child({ peer: askerOf(hub, request), vhost: vhost.name, app: stream.app, stream: stream.stream });
+  const streamLog = log.child({ peer: formatEndpoint(peer), vhost: vhost.name, app: stream.app, stream: stream.stream });
   const { hasAudio, hasVideo, guessHasAv } = vhost.httpRemux;
   hub.traffic.players += 1;
-  streamLog.info({ event: "play.started", protocol: "flv" });
+  streamLog.info({ event: response === null ? "play.resumed" : "play.started", protocol: "flv" });
+  const left = (): void => {
+    hub.traffic.players -= 1;
+    hub.clients.delete(client);
+  };
   const player = new FlvPlayer({
-    response,
-    socket,
+    ...viewer,
     source,
-    headers,
     waitMs: hub.setup.config.dolphin.flvWaitMs,
     announces: guessHasAv && hasAudio && hasVideo ? null : { audio: hasAudio, video: hasVideo },
     traffic: hub.traffic,
+    carry: () => {
+      const fd = descriptorOf(socket);
+      return fd === null
+        ? null
+        : (hub.carrier?.carry(fd, { token, kind: "flv", saved: { stream, isChunked, peer, startedAtMs } satisfies SavedFlv }, from) ??
+            null);
+    },
     onEnd: (reason, code) => {
-      hub.traffic.players -= 1;
-      hub.clients.delete(client);
+      left();
       const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: socket.bytesWritten };
       if (code === undefined || code === "FLV_NOT_FOUND") streamLog.info(line);
       else streamLog.warn(line);
     },
   });
   const dismiss = ({ message, code }: DolphinError): void => player.close(message, code);
-  const client: Client = { does: "play", protocol: "flv", asked: stream.vhost, vhost, dismiss };
+  const letGo = (): boolean => {
+    if (!player.letGo()) return false;
+    left();
+    return true;
+  };
+  const client: Client = { does: "play", protocol: "flv", asked: stream.vhost, vhost, dismiss, letGo };
   hub.clients.add(client);
 }
 

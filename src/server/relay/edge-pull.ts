@@ -44,6 +44,8 @@ export class EdgePull {
   private readonly linger = new Deadline();
   private isPublishing = false;
   private hasHeard = false;
+  /** Messages to come that were sent before the stream's start. */
+  private historyLeft = 0;
   private isClosed = false;
   private countedBytes = 0;
 
@@ -103,6 +105,7 @@ export class EdgePull {
   private connect(): void {
     const { request, args, log } = this.options;
     this.hasHeard = false;
+    this.historyLeft = 0;
     this.countedBytes = 0;
     const client = new RtmpClient(
       { endpoint: candidate(this.pass), request, purpose: "play", args },
@@ -128,14 +131,23 @@ export class EdgePull {
         if (message.type === messageType.data && isSampleAccess(message.payload)) return;
         if (!this.isPublishing) this.publish();
         this.hasHeard = true;
-        source.push(message.type, message.timestamp, message.payload);
+        if (this.historyLeft > 0) {
+          this.historyLeft -= 1;
+          source.remember(message.type, message.timestamp, message.payload);
+        } else source.push(message.type, message.timestamp, message.payload);
         this.countBytes();
         return;
       case messageType.userControl:
-        if (message.payload.readUInt16BE(0) === controlEvent.streamEof) this.unpublish();
+        this.noticed(message.payload);
         return;
       default:
     }
+  }
+
+  private noticed(payload: Buffer): void {
+    const event = payload.readUInt16BE(0);
+    if (event === controlEvent.streamEof) this.unpublish();
+    if (event === controlEvent.history && this.options.isOwnOrigin && payload.length >= 6) this.historyLeft = payload.readUInt32BE(2);
   }
 
   private publish(): void {

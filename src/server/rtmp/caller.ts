@@ -1,7 +1,10 @@
 // What a client has told of itself and been told before it has a stream: `connect` and the calls behind it. Plain data, which
 // goes along when the connection moves to another process.
 import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
+import type { StreamRequest } from "../../codec/rtmp/url.js";
+import type { Vhost } from "../../conf/config.js";
 import type { ServerSetup } from "../../ipc/messages.js";
+import type { Client } from "../clients.js";
 
 /** One connection's client, as its session knows it. */
 export interface Caller {
@@ -15,6 +18,15 @@ export interface Caller {
   hasStream: boolean;
   /** Whether it publishes as FMLE does (ffmpeg, OBS) and waits for the notices of that way. */
   isFmle: boolean;
+}
+
+/** A publish or play that may begin. */
+export interface Asked {
+  /** The stream as the command names it. */
+  readonly name: string;
+  readonly request: StreamRequest;
+  readonly vhost: Vhost;
+  readonly client: Client;
 }
 
 /** One who has said nothing. */

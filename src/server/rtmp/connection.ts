@@ -58,6 +58,9 @@ export class Connection {
   /** Whether the lines of its ordinary life are told by somebody else, as what the box's own edges do is by them. */
   isQuiet = false;
   isClosed = false;
+  /** What a peer says wrongly costs it no more than not being heard: its words may have been cut with the process that served it. */
+  isForgiving = false;
+  private isDeaf = false;
   private readonly options: ConnectionOptions;
   private readonly owner: ConnectionOwner;
   private readonly handler: EngineHandler;
@@ -95,7 +98,7 @@ export class Connection {
 
   /** Takes what the socket has read, which stays the caller's. */
   read(bytes: Buffer): void {
-    if (this.isClosed) return;
+    if (this.isClosed || this.isDeaf) return;
     this.options.hub.traffic.bytesIn += bytes.length;
     this.guard(() => {
       this.engine.receive(bytes);
@@ -118,6 +121,10 @@ export class Connection {
       run();
     } catch (thrown) {
       const error = asDolphinError(thrown);
+      if (this.isForgiving && error.code !== "INTERNAL") {
+        this.isDeaf = true;
+        return;
+      }
       this.owner.onError(error);
       this.close(error.message, error.code, error.cause);
     }
@@ -134,10 +141,10 @@ export class Connection {
     else this.log.info(line);
   }
 
-  /** Writes down where it stands, between two reads. Null during the handshake, and while something waits to be written. */
-  save(): SavedConnection | null {
+  /** Writes down where it stands, between two reads. Null during the handshake, and while something waits to be written (`isWritten`). */
+  save(isWritten: boolean): SavedConnection | null {
     const { socket, startedAtMs } = this;
-    const engine = this.isClosed || socket.writableLength > 0 ? null : this.engine.save();
+    const engine = this.isClosed || (isWritten && socket.writableLength > 0) ? null : this.engine.save();
     if (engine === null) return null;
     return { conn: this.options.conn, client: clientOf(socket), startedAtMs, bytesOut: this.account().bytesOut, engine };
   }

@@ -2,8 +2,11 @@
 // each with one call; all that it keeps of its own is its seat.
 import type { Socket } from "node:net";
 import type { ErrorCode } from "../../base/errors.js";
+import type { Position } from "../../base/position.js";
 import type { Consumer, Seat } from "../../stream/fanout.js";
+import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
+import { markNow, writeMarked, type Carriage } from "../carriage.js";
 import type { Traffic } from "../traffic.js";
 
 export interface PlayerOptions {
@@ -12,8 +15,12 @@ export interface PlayerOptions {
   /** Whether the player is one of the box's own edges: it gets packets at once, and is told when the stream ends. */
   readonly isOwnEdge: boolean;
   readonly traffic: Traffic;
+  /** Where it goes on, if another process has served it; null: from the stream's start. */
+  readonly from: Position | null;
   /** Called when the player was too slow for too long. */
   readonly onDrop: (code: ErrorCode, reason: string) => void;
+  /** Called, for an own edge only, before so many packets are written that came before the stream's start. */
+  readonly onHistory: (count: number) => void;
   /** Called with every begin and end of the stream, for an own edge only. */
   readonly onLive: (isLive: boolean) => void;
 }
@@ -24,21 +31,38 @@ export class RtmpPlayer implements Consumer {
   private readonly socket: Socket;
   private seat: Seat | null;
   private isPaused = false;
+  private last: Packet | null = null;
+  /** Null: the connection ends with this process. */
+  private carriage: Carriage | null = null;
 
   constructor(options: PlayerOptions) {
     this.options = options;
     this.socket = options.socket;
-    this.seat = options.source.add(this.tap, this);
+    const { source, from, isOwnEdge, onHistory } = options;
+    const history = isOwnEdge ? source.history() : null;
+    if (history !== null) {
+      onHistory(history.count);
+      this.socket.write(history.bytes);
+    }
+    this.seat = from === null ? source.add(this.tap, this) : source.readmit(this.tap, this, from);
   }
 
   get backlogBytes(): number {
     return this.socket.writableLength;
   }
 
-  send(bytes: Buffer): void {
+  send(bytes: Buffer, last: Packet | null): void {
     if (this.isPaused) return;
     this.options.traffic.bytesOut += bytes.length;
-    this.socket.write(bytes);
+    this.last = last ?? this.last;
+    if (this.carriage === null) this.socket.write(bytes);
+    else writeMarked(this.socket, bytes, last, this.carriage);
+  }
+
+  /** From now on every write is marked. */
+  mark(carriage: Carriage): void {
+    this.carriage = carriage;
+    markNow(this.socket, this.last, carriage);
   }
 
   drop(code: ErrorCode, reason: string): void {

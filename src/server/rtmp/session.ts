@@ -10,6 +10,7 @@ import { amf0Body, parseCommand, type Command } from "../../codec/rtmp/command.j
 import {
   acknowledged,
   connected,
+  historyNotice,
   liveNotice,
   playFailed,
   playPaused,
@@ -20,17 +21,17 @@ import {
   publishStarted,
 } from "../../codec/rtmp/dialogue.js";
 import { controlMessage, messageType, resumeMessage, saveMessage, type Message } from "../../codec/rtmp/message.js";
-import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
-import type { Vhost } from "../../conf/config.js";
+import { resolveStream } from "../../codec/rtmp/url.js";
+import type { Position } from "../../base/position.js";
 import type { SavedSource } from "../../stream/source.js";
 import type { Client } from "../clients.js";
 import type { Hub } from "../hub.js";
 import { peerOf } from "../peer.js";
 import { descriptorOf } from "../shared-read.js";
-import { introduce, newCaller } from "./caller.js";
+import { introduce, newCaller, type Asked } from "./caller.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
-import { RtmpPlayer } from "./player.js";
+import { Playing, type SavedPlayer } from "./playing.js";
 import { Publishing } from "./publishing.js";
 import { isSendable, type Mover, type SavedPublisher } from "./saved-publisher.js";
 
@@ -47,18 +48,9 @@ const unknownVhostChunkSize = 60_000;
 type State =
   | { readonly at: "new" }
   | { readonly at: "idle" }
-  | { readonly at: "playing"; readonly player: RtmpPlayer; readonly client: Client }
+  | { readonly at: "playing"; readonly asked: Asked; readonly playing: Playing }
   | { readonly at: "moving"; readonly asked: Asked; readonly early: Message[] }
   | { readonly at: "publishing"; readonly asked: Asked; readonly publishing: Publishing };
-
-/** A publish or play that may begin. */
-interface Asked {
-  /** The stream as the command names it. */
-  readonly name: string;
-  readonly request: StreamRequest;
-  readonly vhost: Vhost;
-  readonly client: Client;
-}
 
 /** One RTMP connection. `close` ends it with a reason. */
 export class RtmpSession {
@@ -84,21 +76,34 @@ export class RtmpSession {
   read(bytes: Buffer): boolean {
     this.connection.read(bytes);
     if (this.hub.mover !== null) this.move(this.hub.mover);
+    if (this.state.at === "playing") this.carry(this.state);
     return this.state.at !== "publishing" || this.state.publishing.readsOn(bytes.length);
   }
 
   /** Goes on, before anything is read, with a publisher whom another process has served until now. */
-  goOn({ connection, caller, stream, source, early }: SavedPublisher): void {
-    this.connection.goOn(connection);
-    this.connection.isQuiet = caller.edgeName !== null;
-    this.caller = { ...caller };
-    this.state = { at: "idle" };
-    this.connection.guard(() => {
-      const asked = this.ask("publish", stream);
-      if (caller.edgeName === null) this.admit();
-      this.publishAs(asked, source);
-      for (const message of early) this.receive(resumeMessage(message));
+  goOn(saved: SavedPublisher): void {
+    this.resume(saved, () => {
+      const asked = this.ask("publish", saved.stream);
+      if (this.caller.edgeName === null) this.hub.admit();
+      this.publishAs(asked, saved.source);
+      for (const message of saved.early) this.receive(resumeMessage(message));
     });
+  }
+
+  /** Goes on, before anything is read, with a viewer whom another process has served up to a position. */
+  goOnPlaying(saved: SavedPlayer, from: Position | null): void {
+    this.resume(saved, () => {
+      this.carry(this.seat(this.ask("play", saved.stream), true, from));
+      this.connection.isForgiving = true;
+    });
+  }
+
+  /** Leaves a viewer to another process; false where that cannot be, now or ever. The session is over then. */
+  letGo(): boolean {
+    if (this.state.at !== "playing" || !this.state.playing.letGo()) return false;
+    this.state = { at: "idle" };
+    this.connection.leave(Promise.resolve());
+    return true;
   }
 
   /** Leaves a publisher to another process, where it can be written down between two reads, and else tries again after the next. */
@@ -110,6 +115,7 @@ export class RtmpSession {
     if (sent !== null) {
       if (state.at === "publishing") state.publishing.close();
       this.state = { at: "idle" };
+      this.hub.movedAway += 1;
       connection.leave(sent);
     } else if (state.at === "moving") {
       this.state = { at: "idle" };
@@ -130,46 +136,37 @@ export class RtmpSession {
     this.connection.close(reason, code);
   }
 
+  private resume({ connection, caller }: Pick<SavedPlayer, "connection" | "caller">, run: () => void): void {
+    this.connection.goOn(connection);
+    this.connection.isQuiet = caller.edgeName !== null;
+    this.caller = { ...caller };
+    this.state = { at: "idle" };
+    this.connection.guard(run);
+  }
+
   /** What is known of a publisher, as data; null where that is not all, or too much. */
   private save(): SavedPublisher | null {
     const { state, caller } = this;
     if (state.at !== "moving" && state.at !== "publishing") return null;
     const source = state.at === "publishing" ? state.publishing.save() : null;
     if (state.at === "publishing" && source === null) return null;
-    const connection = this.connection.save();
+    const connection = this.connection.save(true);
     if (connection === null) return null;
     const early = state.at === "moving" ? state.early.map(saveMessage) : [];
     const saved = { connection, caller, stream: state.asked.name, source, early };
     return isSendable(saved) ? saved : null;
   }
 
-  /** No process counts connections that have left it, so those who come from others are held against the limit of the whole box. */
-  private admit(): void {
-    const most = this.hub.setup.config.maxConnections;
-    if (most === null || this.hub.traffic.publishers < most) return;
-    throw new DolphinError("RTMP_FULL", `all ${most} connections are in use`);
-  }
-
-  private publishStarted(): void {
-    this.connection.write(publishStarted(this.caller.isFmle));
+  /** Media may come; what another process has said already is not said again. */
+  private published(isResumed: boolean): void {
+    if (!isResumed) this.connection.write(publishStarted(this.caller.isFmle));
     this.connection.doing = "publishing";
-    this.connection.tell({ event: "publish.started" });
+    this.connection.tell({ event: isResumed ? "publish.resumed" : "publish.started" });
   }
 
-  private publishResumed(): void {
-    this.connection.doing = "publishing";
-    this.connection.tell({ event: "publish.resumed" });
-  }
-
-  private publishRefused(reason: DolphinError): void {
-    this.connection.write([publishRefused(reason)]);
+  private refuse(what: Client["does"], reason: DolphinError): void {
+    this.connection.write([what === "play" ? playFailed(reason) : publishRefused(reason)]);
     this.close(reason.message, reason.code);
-  }
-
-  private dismiss(from: Client["does"], reason: DolphinError): void {
-    if (from === "publish") return this.publishRefused(reason);
-    this.connection.write([playFailed(reason)]);
-    return this.close(reason.message, reason.code);
   }
 
   /** The last word to a peer whose request has failed. */
@@ -293,8 +290,8 @@ export class RtmpSession {
       saved,
       peer: caller.edgeName ?? peerOf(socket),
       isOwnEdge: caller.edgeName !== null,
-      onStarted: () => (saved === null ? this.publishStarted() : this.publishResumed()),
-      onRefused: (reason) => this.publishRefused(reason),
+      onStarted: () => this.published(saved !== null),
+      onRefused: (reason) => this.refuse("publish", reason),
       onSilent: (reason, code) => this.close(reason, code),
     });
     this.connection.deadline.clear();
@@ -302,26 +299,39 @@ export class RtmpSession {
   }
 
   private play({ args }: Command): void {
-    const { request, vhost, client } = this.ask("play", args[1]);
-    const { hub } = this;
-    const { socket } = this.connection;
-    const source = hub.source(vhost, request);
+    this.seat(this.ask("play", args[1]), false, null);
+  }
+
+  private seat(asked: Asked, isResumed: boolean, from: Position | null): State & { at: "playing" } {
+    const { hub, connection, caller } = this;
+    const source = hub.source(asked.vhost, asked.request);
     this.setChunkSize(source.chunkSize);
-    this.connection.write(playStarted());
-    this.connection.tell({ event: "play.started" });
-    const player = new RtmpPlayer({
-      socket,
+    if (!isResumed) connection.write(playStarted());
+    connection.tell({ event: isResumed ? "play.resumed" : "play.started" });
+    const playing = new Playing({
+      hub,
+      socket: connection.socket,
       source,
-      isOwnEdge: this.caller.edgeName !== null,
-      traffic: hub.traffic,
+      client: asked.client,
+      isOwnEdge: caller.edgeName !== null,
+      from,
       onDrop: (code, reason) => this.close(reason, code),
-      onLive: (isLive) => this.connection.write([liveNotice(isLive)]),
+      onHistory: (count) => connection.write([historyNotice(count)]),
+      onLive: (isLive) => connection.write([liveNotice(isLive)]),
     });
-    this.state = { at: "playing", player, client };
-    hub.clients.add(client);
-    this.connection.doing = "playing";
-    if (this.caller.edgeName === null) hub.traffic.players += 1;
-    this.connection.deadline.clear();
+    const state = { at: "playing", asked, playing } as const;
+    this.state = state;
+    connection.doing = "playing";
+    connection.deadline.clear();
+    return state;
+  }
+
+  /** Has a copy kept of a viewer's connection, so that it outlives this process. */
+  private carry({ asked, playing }: State & { at: "playing" }): void {
+    playing.carry(this.conn, () => {
+      const connection = this.connection.save(false);
+      return connection === null ? null : { connection, caller: this.caller, stream: asked.name };
+    });
   }
 
   /** What publish and play have in common: allowed now, a name that is one, a vhost that serves it. */
@@ -332,8 +342,13 @@ export class RtmpSession {
     const request = resolveStream(this.caller.tcUrl, this.caller.app, name);
     const vhost = this.hub.vhost(request.vhost);
     this.connection.concern({ vhost: vhost.name, app: request.app, stream: request.stream });
-    const dismiss = (reason: DolphinError): void => this.dismiss(what, reason);
-    return { name, request, vhost, client: { does: what, protocol: "rtmp", asked: request.vhost, vhost, dismiss } };
+    const dismiss = (reason: DolphinError): void => this.refuse(what, reason);
+    return {
+      name,
+      request,
+      vhost,
+      client: { does: what, protocol: "rtmp", asked: request.vhost, vhost, dismiss, letGo: () => this.letGo() },
+    };
   }
 
   private setChunkSize(chunkSize: number): void {
@@ -344,10 +359,10 @@ export class RtmpSession {
 
   private pausePlay(isPaused: boolean): void {
     if (this.state.at !== "playing") return;
-    const { player } = this.state;
-    if (isPaused) player.pause();
+    const { playing } = this.state;
+    if (isPaused) playing.pause();
     this.connection.write(playPaused(isPaused));
-    if (!isPaused) player.resume();
+    if (!isPaused) playing.resume();
   }
 
   private unpublish(transaction: number): void {
@@ -367,11 +382,9 @@ export class RtmpSession {
   /** Ends what the connection does with a stream. */
   private leave(): void {
     const { state } = this;
-    const { traffic, clients } = this.hub;
     if (state.at === "playing") {
-      clients.delete(state.client);
-      if (this.caller.edgeName === null) traffic.players -= 1;
-      state.player.close();
+      state.playing.close();
+      this.connection.isForgiving = false;
     } else if (state.at === "publishing") {
       state.publishing.close();
       if (state.publishing.hasBegun) this.connection.tell({ event: "publish.ended" });

@@ -23,6 +23,7 @@ const box: BoxStatus = {
   upSeconds: 0,
   controlSocket: "",
   configFile: null,
+  carried: null,
   endpoints: [],
   processes: [],
   streams: [],

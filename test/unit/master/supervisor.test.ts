@@ -83,7 +83,7 @@ function supervise(specs: readonly ProcessSpec[]): Supervisor {
         return process;
       },
     },
-    setupFor: ({ name }) => ({ name, isEdge: true, config, listeners: [], edgeKey: "", maxConnections: null }),
+    setupFor: ({ name }) => ({ name, isEdge: true, config, listeners: [], edgeKey: "", maxConnections: null, publishersMove: false }),
     events: {
       changed: (change) => changes.push(change),
       heard: () => undefined,
@@ -482,7 +482,7 @@ describe("letting a child go", () => {
     const supervisor = supervise([spec("edge-1"), spec("edge-2")]);
     for (const process of started) process.becomeReady();
     supervisor.retire("edge-1", "reload", null);
-    assert.deepEqual(latest("edge-1").sent.at(-1), { type: "drain", reason: "reload" });
+    assert.deepEqual(latest("edge-1").sent.at(-1), { type: "drain", reason: "reload", isReplaced: true });
     assert.equal(supervisor.children()[0]?.isLeaving, true);
     latest("edge-1").die("exit 0");
     timers.pass(60_000);

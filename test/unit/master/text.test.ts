@@ -33,6 +33,7 @@ const box: BoxStatus = {
   upSeconds: 90_000,
   controlSocket: "/run/x.sock",
   configFile: null,
+  carried: null,
   endpoints: [
     { protocol: "rtmp", endpoint: { host: "127.0.0.1", port: 1935 } },
     { protocol: "http", endpoint: { host: "::1", port: 8080 } },

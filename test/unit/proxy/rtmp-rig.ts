@@ -140,7 +140,7 @@ export async function startOwnServer(t: Cleanup, name = "server-1"): Promise<{ t
   if (config === null) throw new Error(JSON.stringify(problems));
   const endpoint = { host: "127.0.0.1", port: 0 };
   const listeners = (["rtmp", "http"] as const).map((protocol) => ({ protocol, endpoint, fd: null }));
-  const setup = { name, config, listeners, isEdge: false, edgeKey: "", maxConnections: null };
+  const setup = { name, config, listeners, isEdge: false, edgeKey: "", maxConnections: null, publishersMove: false };
   const server = await Server.start(setup, memoryLog().log);
   t.after(() => server.close("the test is over"));
   const [rtmp, http] = server.endpoints;

@@ -41,7 +41,14 @@ for (const [what, client, before, now, why] of [
     const vhost = vhostFor("a", vhosts(before));
     assert.ok(vhost);
     const does = client === "publish" ? "publish" : "play";
-    const asked: Client = { does, protocol: client === "flv" ? "flv" : "rtmp", asked: "a", vhost, dismiss: () => undefined };
+    const asked: Client = {
+      does,
+      protocol: client === "flv" ? "flv" : "rtmp",
+      asked: "a",
+      vhost,
+      dismiss: () => undefined,
+      letGo: () => false,
+    };
     assert.equal(whyLeave(asked, vhosts(before)), null, "nobody leaves where nothing changes");
     const sentence = whyLeave(asked, vhosts(now));
     if (why === null) assert.equal(sentence, null);

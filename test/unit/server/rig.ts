@@ -37,7 +37,15 @@ export async function startServer(t: Cleanup, vhosts: string): Promise<Rig> {
   const { log, lines } = memoryLog();
   const endpoint = { host: "127.0.0.1", port: 0 };
   const listeners = (["rtmp", "http"] as const).map((protocol) => ({ protocol, endpoint, fd: null }));
-  const setup = { name: "server", config: configOf(vhosts), listeners, isEdge: false, edgeKey: "", maxConnections: null };
+  const setup = {
+    name: "server",
+    config: configOf(vhosts),
+    listeners,
+    isEdge: false,
+    edgeKey: "",
+    maxConnections: null,
+    publishersMove: false,
+  };
   const server = await Server.start(setup, log);
   t.after(() => server.close("the test is over"));
   const [rtmp, http] = server.endpoints.map(({ endpoint: { host, port } }) => `${host}:${port}`);

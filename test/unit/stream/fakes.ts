@@ -11,14 +11,17 @@ export const chunkSize = 60_000;
 /** A consumer that writes down what it is told; its backlog is what the test says. */
 export class FakeConsumer implements Consumer {
   readonly sent: Buffer[] = [];
+  /** The packet behind which it stands. */
+  last: Packet | null = null;
   readonly lives: boolean[] = [];
   readonly drops: ErrorCode[] = [];
   backlogBytes = 0;
   /** What a real consumer does when it is dropped: it leaves its seat. */
   onDrop: () => void = () => {};
 
-  send(bytes: Buffer): void {
+  send(bytes: Buffer, last: Packet | null): void {
     this.sent.push(bytes);
+    this.last = last ?? this.last;
   }
 
   drop(code: ErrorCode): void {

@@ -1,0 +1,200 @@
+// Open descriptors on their way between the master and a child, each with a note that says what it is: a Unix socket pair
+// beside the channel, because what Node sends with a message takes 0.4 ms a socket and this some microseconds. What one process
+// has sent is the other's even if the sender is killed at once.
+//
+//   send ─▶ waiting ─▶ sendmsg, up to 100 descriptors and their notes a message ─▶ kernel ─▶ recvmsg ─▶ receive
+//
+// Nobody is told when something comes: whoever sends says so over the channel. Linux only, through koffi.
+import { closeSync } from "node:fs";
+import { constants } from "node:os";
+import { DolphinError } from "../base/errors.js";
+
+/** A descriptor and what it is. The sender keeps its own copy; the receiver closes the one that it gets. */
+export interface Parcel {
+  readonly fd: number;
+  readonly note: unknown;
+}
+
+interface Calls {
+  socketpair(family: number, type: number, protocol: number, ends: Int32Array): number;
+  sendmsg(fd: number, message: Buffer, flags: number): number;
+  recvmsg(fd: number, message: Buffer, flags: number): number;
+  /** Where a buffer lies. */
+  addressOf(buffer: Buffer): bigint;
+  errno(): number;
+}
+
+// bits/socket.h and asm-generic; the same on x64 and arm64.
+const AF_UNIX = 1;
+const SOCK_SEQPACKET_CLOEXEC = 5 | 0x80000;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_CMSG_CLOEXEC = 0x40000000;
+const { EAGAIN, EINTR } = constants.errno;
+
+/** The kernel takes 253 in one message. */
+const maxDescriptors = 100;
+/** A message must fit into a socket's buffer, which is 208 KiB unless the system says otherwise. */
+const maxNoteBytes = 96 << 10;
+/** When the other side has not read for a moment. */
+const retryMs = 5;
+
+// One piece of memory that never moves, laid out as `struct iovec`, `struct msghdr`, control data, data.
+const iovecAt = 0;
+const headerAt = 16;
+const controlAt = 128;
+const controlHeaderBytes = 16;
+const dataAt = 1024;
+
+/** Loads what links are made of, or tells that it is not to be had here. */
+export async function loadDescriptorLinks(): Promise<DescriptorLinks | null> {
+  if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) return null;
+  try {
+    const { default: koffi } = await import("koffi");
+    const libc = koffi.load(null);
+    return new DescriptorLinks({
+      socketpair: libc.func("int socketpair(int, int, int, void *)"),
+      sendmsg: libc.func("intptr_t sendmsg(int, const void *, int)"),
+      recvmsg: libc.func("intptr_t recvmsg(int, void *, int)"),
+      addressOf: (buffer) => koffi.address(buffer),
+      errno: () => koffi.errno(),
+    });
+  } catch {
+    return null; // an optional dependency that did not install or does not fit this system
+  }
+}
+
+/** Makes links. */
+export class DescriptorLinks {
+  private readonly calls: Calls;
+
+  constructor(calls: Calls) {
+    this.calls = calls;
+  }
+
+  /** A link and the descriptor of its other end, which the caller gives to a child and then closes. Throws CHILD_START. */
+  pair(): { readonly link: DescriptorLink; readonly otherFd: number } {
+    const ends = new Int32Array(2);
+    if (this.calls.socketpair(AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0, ends) !== 0) {
+      throw new DolphinError("CHILD_START", `cannot make a socket pair: errno ${this.calls.errno()}`);
+    }
+    return { link: this.open(ends[0]!), otherFd: ends[1]! };
+  }
+
+  /** The end that a process was given as this descriptor. */
+  open(fd: number): DescriptorLink {
+    return new DescriptorLink(fd, this.calls);
+  }
+}
+
+/** One end of a link. Close it once; what has not been received by then is closed by the kernel. */
+export class DescriptorLink {
+  private readonly fd: number;
+  private readonly calls: Calls;
+  private readonly memory = Buffer.alloc(dataAt + maxNoteBytes + (64 << 10));
+  private waiting: { readonly parcel: Parcel; readonly note: string; readonly sent: () => void }[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private isClosed = false;
+
+  constructor(fd: number, calls: Calls) {
+    this.fd = fd;
+    this.calls = calls;
+    this.memory.writeBigUInt64LE(calls.addressOf(this.memory) + BigInt(dataAt), iovecAt);
+  }
+
+  /**
+   * Sends parcels in their order, as many at once as the kernel takes. `sent` is called whenever some of them have gone: the other
+   * side must be told then, for the rest waits until it has read. The descriptors must stay open until they have gone.
+   */
+  send(parcels: readonly Parcel[], sent: () => void = () => undefined): void {
+    for (const parcel of parcels) {
+      const note = JSON.stringify(parcel.note);
+      if (Buffer.byteLength(note) > maxNoteBytes) throw new RangeError(`a note of ${note.length} characters`);
+      this.waiting.push({ parcel, note, sent });
+    }
+    this.flush();
+  }
+
+  /** Takes back a parcel, whose descriptor is about to be closed; does nothing when it is on its way already. */
+  withdraw(parcel: Parcel): void {
+    const at = this.waiting.findIndex((one) => one.parcel === parcel);
+    if (at >= 0) this.waiting.splice(at, 1);
+  }
+
+  /** Everything that has come. The descriptors are the caller's. */
+  receive(): Parcel[] {
+    const parcels: Parcel[] = [];
+    while (!this.isClosed) {
+      const { memory } = this;
+      this.layOut(memory.length - dataAt, controlHeaderBytes + 4 * maxDescriptors);
+      const size = this.calls.recvmsg(this.fd, memory.subarray(headerAt), MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+      if (size < 0 && this.calls.errno() === EINTR) continue;
+      if (size <= 0) break;
+      const notes = JSON.parse(memory.toString("utf8", dataAt, dataAt + size)) as unknown[];
+      // The control data may be padded; its own length is exact.
+      const controlBytes = memory.readBigUInt64LE(headerAt + 40) === 0n ? 0 : Number(memory.readBigUInt64LE(controlAt));
+      const count = Math.max(0, Math.floor((controlBytes - controlHeaderBytes) / 4));
+      const fds = Array.from({ length: count }, (_, at) => memory.readInt32LE(controlAt + controlHeaderBytes + 4 * at));
+      for (const [at, fd] of fds.entries()) {
+        if (at < notes.length) parcels.push({ fd, note: notes[at] });
+        else closeSync(fd);
+      }
+    }
+    return parcels;
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    this.waiting = [];
+    closeSync(this.fd);
+  }
+
+  private flush(): void {
+    clearTimeout(this.timer);
+    const told = new Set<() => void>();
+    while (this.waiting.length > 0 && !this.isClosed) {
+      const batch = this.nextBatch();
+      const size = this.memory.write(`[${batch.map(({ note }) => note).join(",")}]`, dataAt, "utf8");
+      const controlBytes = controlHeaderBytes + 4 * batch.length;
+      this.memory.writeBigUInt64LE(BigInt(controlBytes), controlAt);
+      this.memory.writeInt32LE(SOL_SOCKET, controlAt + 8);
+      this.memory.writeInt32LE(SCM_RIGHTS, controlAt + 12);
+      for (const [at, { parcel }] of batch.entries()) this.memory.writeInt32LE(parcel.fd, controlAt + controlHeaderBytes + 4 * at);
+      this.layOut(size, controlBytes);
+      if (this.calls.sendmsg(this.fd, this.memory.subarray(headerAt), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        const errno = this.calls.errno();
+        if (errno === EAGAIN || errno === EINTR) this.timer = setTimeout(() => this.flush(), retryMs);
+        else this.waiting = []; // the other side is gone, which its own end tells
+        break;
+      }
+      this.waiting.splice(0, batch.length);
+      for (const { sent } of batch) told.add(sent);
+    }
+    for (const sent of told) sent();
+  }
+
+  private nextBatch(): typeof this.waiting {
+    let bytes = 2;
+    const end = this.waiting.findIndex(({ note }, at) => {
+      bytes += Buffer.byteLength(note) + 1;
+      return at > 0 && (at >= maxDescriptors || bytes > maxNoteBytes);
+    });
+    return this.waiting.slice(0, end < 0 ? undefined : end);
+  }
+
+  /** `struct iovec {base, length}` and `struct msghdr {name, name length, iovec, count, control, control length, flags}`. */
+  private layOut(dataBytes: number, controlBytes: number): void {
+    const { memory } = this;
+    const base = memory.readBigUInt64LE(iovecAt) - BigInt(dataAt);
+    memory.writeBigUInt64LE(BigInt(dataBytes), iovecAt + 8);
+    memory.writeBigUInt64LE(base + BigInt(iovecAt), headerAt + 16);
+    memory.writeBigUInt64LE(1n, headerAt + 24);
+    memory.writeBigUInt64LE(base + BigInt(controlAt), headerAt + 32);
+    memory.writeBigUInt64LE(BigInt(controlBytes), headerAt + 40);
+    memory.writeInt32LE(0, headerAt + 48);
+  }
+}

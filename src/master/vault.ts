@@ -1,0 +1,227 @@
+// Copies of the connections of all viewers, so that they outlive the process that serves them. A child sends a copy when
+// somebody begins to play; when the child is gone, however that came, others go on with those whose last write was whole.
+//
+//   child plays ─▶ parcel ─▶ kept ── over ──▶ closed
+//                             │
+//                             ├─ the child let it go, or is gone ─▶ orphan ─▶ given to a child that serves ─▶ its parcel: kept
+//                             └─ gone in the middle of a write ──▶ cut
+//
+// A connection is open until its last copy is closed, so whoever ends one says so, and the copy here follows.
+import { closeSync } from "node:fs";
+import type { Log } from "../base/log.js";
+import type { AdoptNote, CarriedSession, CarryNote, PublisherNote } from "../ipc/carried.js";
+import { loadDescriptorLinks, type DescriptorLink, type DescriptorLinks } from "../ipc/descriptor-link.js";
+import { loadMarks, type Marks, type MarksMaker } from "../ipc/marks.js";
+import type { Position } from "../base/position.js";
+import type { FromChild, ToChild } from "../ipc/messages.js";
+import type { Timers } from "./supervisor.js";
+
+/** How long a connection waits for a process that goes on with it. */
+export const orphanMs = 30_000;
+
+/** What a vault is made with. */
+export interface VaultParts {
+  readonly links: DescriptorLinks;
+  readonly marks: MarksMaker;
+}
+
+/** Loads what a vault is made with; null where that is not to be had. */
+export async function loadVaultParts(): Promise<VaultParts | null> {
+  const [links, marks] = await Promise.all([loadDescriptorLinks(), loadMarks()]);
+  return links === null || marks === null ? null : { links, marks };
+}
+
+export interface VaultOptions extends VaultParts {
+  readonly timers: Timers;
+  readonly log: Log;
+  /** Copies that are kept at most: each is an open file of this process. */
+  readonly maxKept: number;
+  send(name: string, message: ToChild): boolean;
+  /** Goes on with a publisher until `ended` is called; the descriptor is its own from now on. */
+  adoptPublisher(saved: unknown, fd: number, ended: () => void): void;
+  /** The children that can go on with connections now. */
+  heirs(): readonly string[];
+}
+
+/** What has become of connections so far. */
+export interface CarriedCounts {
+  /** Copies that are kept now. */
+  readonly kept: number;
+  /** Times that a connection went on in another process. */
+  readonly carried: number;
+  /** Connections that were lost with their process because a write to them was half out. */
+  readonly cut: number;
+  /** Connections for which no process was there in time. */
+  readonly abandoned: number;
+  /** Connections that could not be kept, for there were too many. */
+  readonly refused: number;
+}
+
+interface Kept {
+  readonly fd: number;
+  readonly session: CarriedSession;
+  /** Where its child marks how far it has got; null: it was given to the child, which has not answered yet. */
+  readonly row: number | null;
+  /** How far it had got when it was given away. */
+  readonly from: Position | null;
+}
+
+interface Holder {
+  readonly link: DescriptorLink;
+  readonly marks: Marks;
+  readonly kept: Map<string, Kept>;
+}
+
+/** The vault of one box. Close it once; what is in it is closed. */
+export class Vault {
+  private readonly options: VaultOptions;
+  private readonly holders = new Map<string, Holder>();
+  private orphans: { readonly kept: Kept; readonly sinceMs: number }[] = [];
+  private readonly counts = { carried: 0, cut: 0, abandoned: 0, refused: 0 };
+
+  constructor(options: VaultOptions) {
+    this.options = options;
+  }
+
+  /** Prepares a child that is about to start: the descriptors of its link and its marks, which the caller closes. */
+  admit(name: string): readonly [linkFd: number, marksFd: number] {
+    const { link, otherFd } = this.options.links.pair();
+    const { marks, fd } = this.options.marks.create();
+    this.holders.set(name, { link, marks, kept: new Map() });
+    return [otherFd, fd];
+  }
+
+  counted(): CarriedCounts {
+    return { kept: this.size(), ...this.counts };
+  }
+
+  /** Takes what a child said. */
+  heard(name: string, message: FromChild): void {
+    const holder = this.holders.get(name);
+    if (holder === undefined) return;
+    if (message.type === "parcels") this.take(name, holder);
+    if (message.type === "over") this.end(name, holder, message.tokens);
+    if (message.type === "let-go") this.letGo(name, holder, message.tokens);
+  }
+
+  /** A child is gone. */
+  gone(name: string): void {
+    const holder = this.holders.get(name);
+    if (holder === undefined) return;
+    this.take(name, holder); // what it sent last is still there
+    this.holders.delete(name);
+    let cut = 0;
+    for (const kept of holder.kept.values()) if (!this.orphan(holder, kept)) cut += 1;
+    holder.link.close();
+    holder.marks.close();
+    const fields = { event: "connections.carried", child: name, count: holder.kept.size - cut, cut };
+    if (cut > 0) this.options.log.warn({ ...fields, code: "CHILD_EXITED" }, `${cut} connections of ${name} were lost with it`);
+    else if (holder.kept.size > 0) this.options.log.info(fields, `the connections of ${name} go on`);
+    this.place();
+  }
+
+  close(): void {
+    for (const { link, marks, kept } of this.holders.values()) {
+      for (const { fd } of kept.values()) closeSync(fd);
+      link.close();
+      marks.close();
+    }
+    for (const { kept } of this.orphans) closeSync(kept.fd);
+    this.holders.clear();
+    this.orphans = [];
+  }
+
+  private size(): number {
+    return [...this.holders.values()].reduce((sum, { kept }) => sum + kept.size, this.orphans.length);
+  }
+
+  private take(name: string, holder: Holder): void {
+    const { link, kept } = holder;
+    for (const { fd, note } of link.receive()) {
+      if (!isSession(note)) {
+        // Whoever took the publisher in counts it until it ends; a later process of the name does not.
+        const ended = (): void => {
+          if (this.holders.get(name) === holder) this.options.send(name, { type: "publisher-over" });
+        };
+        this.options.adoptPublisher((note as PublisherNote).publisher, fd, ended);
+        continue;
+      }
+      const { session, row } = note;
+      const given = kept.get(session.token);
+      if (given !== undefined) {
+        closeSync(given.fd);
+        this.counts.carried += 1;
+      } else if (this.size() >= this.options.maxKept) {
+        closeSync(fd);
+        this.counts.refused += 1;
+        continue;
+      }
+      kept.set(session.token, { fd, session, row, from: null });
+    }
+  }
+
+  private end(name: string, holder: Holder, tokens: readonly string[]): void {
+    this.take(name, holder); // of the same turn
+    for (const token of tokens) {
+      const kept = holder.kept.get(token);
+      if (kept !== undefined) closeSync(kept.fd);
+      holder.kept.delete(token);
+    }
+  }
+
+  private letGo(name: string, holder: Holder, tokens: readonly string[]): void {
+    this.take(name, holder);
+    for (const token of tokens) {
+      const kept = holder.kept.get(token);
+      if (kept === undefined) continue;
+      holder.kept.delete(token);
+      this.orphan(holder, kept);
+    }
+    this.options.log.debug({ event: "connections.carried", child: name, count: tokens.length });
+    this.place();
+  }
+
+  /** Finds out how far a connection has got, and looks for somebody to go on with it; false: it was cut. */
+  private orphan({ marks }: Holder, { fd, session, row, from }: Kept): boolean {
+    const at = row === null ? from : marks.read(row);
+    if (row !== null && at === null) {
+      closeSync(fd);
+      this.counts.cut += 1;
+      return false;
+    }
+    this.orphans.push({ kept: { fd, session, row: null, from: at === "start" ? null : at }, sinceMs: this.options.timers.nowMs() });
+    return true;
+  }
+
+  /** Gives all orphans to those who can go on with them, to each an equal share. To be called when somebody new can. */
+  place(): void {
+    const heirs = this.options.heirs().filter((name) => this.holders.has(name));
+    const { orphans } = this;
+    if (orphans.length === 0) return;
+    if (heirs.length === 0) {
+      this.options.timers.after(orphanMs, () => this.abandon());
+      return;
+    }
+    this.orphans = [];
+    const share = Math.ceil(orphans.length / heirs.length);
+    for (const [at, name] of heirs.entries()) {
+      const mine = orphans.slice(at * share, (at + 1) * share).map(({ kept }) => kept);
+      const { link, kept } = this.holders.get(name)!;
+      for (const one of mine) kept.set(one.session.token, one);
+      const parcels = mine.map(({ fd, session, from }) => ({ fd, note: { session, from } satisfies AdoptNote }));
+      if (parcels.length > 0) link.send(parcels, () => void this.options.send(name, { type: "parcels" }));
+    }
+  }
+
+  private abandon(): void {
+    const untilMs = this.options.timers.nowMs() - orphanMs;
+    const late = this.orphans.filter(({ sinceMs }) => sinceMs <= untilMs);
+    for (const { kept } of late) closeSync(kept.fd);
+    this.orphans = this.orphans.filter(({ sinceMs }) => sinceMs > untilMs);
+    this.counts.abandoned += late.length;
+  }
+}
+
+function isSession(note: unknown): note is CarryNote {
+  return typeof note === "object" && note !== null && "session" in note;
+}

@@ -1,0 +1,90 @@
+// What a connection does while it plays: its seat in the stream, its place among the clients, and the copy of it that lets
+// another process go on. The dialogue around it is the session's.
+import type { Socket } from "node:net";
+import type { ErrorCode } from "../../base/errors.js";
+import type { Position } from "../../base/position.js";
+import type { Source } from "../../stream/source.js";
+import type { Carriage } from "../carriage.js";
+import type { Client } from "../clients.js";
+import type { Hub } from "../hub.js";
+import { descriptorOf } from "../shared-read.js";
+import type { Caller } from "./caller.js";
+import type { SavedConnection } from "./connection.js";
+import { RtmpPlayer } from "./player.js";
+
+/** A viewer's connection as plain data: all that another process must know to go on with it. */
+export interface SavedPlayer {
+  readonly connection: SavedConnection;
+  readonly caller: Caller;
+  /** The stream as `play` named it, parameters and all. */
+  readonly stream: string;
+}
+
+export interface PlayingOptions {
+  readonly hub: Hub;
+  readonly socket: Socket;
+  readonly source: Source;
+  readonly client: Client;
+  readonly isOwnEdge: boolean;
+  /** As in `PlayerOptions`. */
+  readonly from: Position | null;
+  readonly onDrop: (code: ErrorCode, reason: string) => void;
+  readonly onHistory: (count: number) => void;
+  readonly onLive: (isLive: boolean) => void;
+}
+
+/** One play of one connection. `close` or `letGo` ends it. */
+export class Playing {
+  private readonly options: PlayingOptions;
+  private readonly player: RtmpPlayer;
+  private carriage: Carriage | null = null;
+  private isAsked = false;
+
+  constructor(options: PlayingOptions) {
+    this.options = options;
+    const { hub, client, isOwnEdge } = options;
+    hub.clients.add(client);
+    if (!isOwnEdge) hub.traffic.players += 1;
+    this.player = new RtmpPlayer({ ...options, traffic: hub.traffic });
+  }
+
+  /** Has a copy of the connection kept, between two reads. The box's own edges come back by themselves. Again does nothing. */
+  carry(token: string, save: () => SavedPlayer | null): void {
+    const { hub, socket, isOwnEdge, from } = this.options;
+    if (this.isAsked || isOwnEdge || hub.carrier === null) return;
+    this.isAsked = true;
+    const fd = descriptorOf(socket);
+    const saved = save();
+    if (fd === null || saved === null) return;
+    this.carriage = hub.carrier.carry(fd, { token, kind: "rtmp", saved }, from);
+    if (this.carriage !== null) this.player.mark(this.carriage);
+  }
+
+  pause(): void {
+    this.player.pause();
+  }
+
+  resume(): void {
+    this.player.resume();
+  }
+
+  close(): void {
+    this.leave();
+    this.carriage?.over();
+  }
+
+  /** Leaves the connection to another process; false where that cannot be, now or ever. Nothing may be written to it afterwards. */
+  letGo(): boolean {
+    if (this.carriage === null || this.options.socket.writableLength > 0) return false;
+    this.leave();
+    this.carriage.letGo();
+    return true;
+  }
+
+  private leave(): void {
+    const { hub, client, isOwnEdge } = this.options;
+    hub.clients.delete(client);
+    if (!isOwnEdge) hub.traffic.players -= 1;
+    this.player.close();
+  }
+}

@@ -1,0 +1,35 @@
+// Where a viewer goes on whom another process has served until now. Both processes had the same packets in the same order, so
+// the last one that the viewer got tells exactly what comes next. When that packet is out of sight, the next key frame does.
+import { packetKey, type Position } from "../base/position.js";
+import type { Packet } from "./packet.js";
+
+/** What is to be sent to somebody who stands at a position. */
+export type CatchUp =
+  /** From this index on; the length of the packets: nothing, and what comes next goes on from there. */
+  | { readonly from: number }
+  /** The stream has not come so far yet. */
+  | "later"
+  /** What comes next is lost: from a key frame on. */
+  | "key frame";
+
+/** The position behind a packet. */
+export function positionAfter({ timestamp, type, payload }: Packet): Position {
+  return { timestamp: timestamp >>> 0, packet: packetKey(type, payload.length) };
+}
+
+/** Finds where to go on among packets that follow each other. */
+export function catchUp(position: Position, packets: readonly Packet[]): CatchUp {
+  const found = packets.findLastIndex((packet) => isAt(packet, position));
+  if (found >= 0) return { from: found + 1 };
+  const last = packets.at(-1);
+  return last === undefined || !isAfter(last, position) ? "later" : "key frame";
+}
+
+/** Whether a packet comes later than a position, by the stream's time, which wraps. */
+export function isAfter({ timestamp }: Packet, position: Position): boolean {
+  return ((timestamp - position.timestamp) | 0) > 0;
+}
+
+function isAt({ timestamp, type, payload }: Packet, position: Position): boolean {
+  return timestamp >>> 0 === position.timestamp && packetKey(type, payload.length) === position.packet;
+}

@@ -1,0 +1,142 @@
+// Viewers outlive the process that serves them: an edge is killed, hangs, or is replaced, and those who watch there go on in
+// another process without a picture missing or coming twice, over RTMP and over HTTP-FLV.
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { promptConf } from "../helpers/bystanders.js";
+import { Dolphin } from "../helpers/dolphin.js";
+import { playerAt, steadyPublisherAt } from "../helpers/edges.js";
+import { watchFlv, type FlvPlayer } from "../helpers/flv-reader.js";
+import { pictures } from "../helpers/media.js";
+import type { RtmpPlayer } from "../helpers/rtmp-client.js";
+import { eventually, within } from "../helpers/wait.js";
+
+type Viewer = RtmpPlayer | FlvPlayer;
+
+/** Somebody publishes at one edge; RTMP and HTTP-FLV viewers are at the other. */
+async function audience(t: TestContext, dolphin: Dolphin, edge: string, publishedAt: string): Promise<Viewer[]> {
+  await steadyPublisherAt(t, dolphin, publishedAt, "show");
+  const viewers: Viewer[] = [];
+  for (let count = 0; count < 5; count++) viewers.push(await playerAt(t, dolphin, "show", dolphin.pids[edge] ?? 0));
+  while (viewers.length < 8) viewers.push(await flvAt(t, dolphin, edge));
+  for (const viewer of viewers) await viewer.waitForMedia(40);
+  return viewers;
+}
+
+async function flvAt(t: TestContext, dolphin: Dolphin, edge: string): Promise<FlvPlayer> {
+  for (let tries = 0; tries < 100; tries++) {
+    const from = dolphin.logLength;
+    const viewer = await watchFlv(dolphin.flvUrl("show"));
+    t.after(() => viewer.close());
+    const { child } = await dolphin.waitFor("play.started", { from, where: ({ protocol }) => protocol === "flv" });
+    if (child === edge) return viewer;
+    viewer.close();
+  }
+  throw new Error(`100 viewers did not reach ${edge}`);
+}
+
+const mediaOf = (viewer: Viewer): readonly { readonly type: number; readonly timestamp: number; readonly payload: Buffer }[] =>
+  viewer.media;
+
+/** Every picture from the first on, each once and in its order; no time runs backwards. */
+function assertUnbroken(viewer: Viewer): void {
+  const seen = pictures(mediaOf(viewer));
+  const [first = 0] = seen;
+  assert.deepEqual(
+    seen,
+    seen.map((_, at) => first + at),
+  );
+  for (const type of [8, 9]) {
+    const times = mediaOf(viewer)
+      .filter((one) => one.type === type)
+      .map(({ timestamp }) => timestamp);
+    assert.deepEqual(
+      times,
+      [...times].sort((a, b) => a - b),
+      "timestamps run forward",
+    );
+  }
+}
+
+async function assertGoOn(viewers: readonly Viewer[], count = 100): Promise<void> {
+  for (const viewer of viewers) await viewer.waitForMedia(viewer.media.length + count, 15_000);
+  for (const viewer of viewers) assertUnbroken(viewer);
+}
+
+const provoked = new Set(["child.exited", "child.hung"]);
+
+void test("viewers of an edge that is killed go on at another, without a picture missing", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: promptConf });
+  const viewers = await audience(t, dolphin, "edge-1", "edge-2");
+  process.kill(dolphin.pids["edge-1"] ?? 0, "SIGKILL");
+  await assertGoOn(viewers);
+  assert.equal(dolphin.logLines(({ event }) => event === "play.resumed").length, viewers.length);
+  for (const viewer of viewers) viewer.close();
+  await dolphin.stop({ allow: ({ event }) => provoked.has(event ?? "") });
+});
+
+void test("edges are killed in turn for twenty seconds: no publisher and no viewer is disconnected, no picture is missing", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: promptConf });
+  const viewers = await audience(t, dolphin, "edge-1", "edge-2");
+  const untilMs = Date.now() + 20_000;
+  for (let turn = 0; Date.now() < untilMs; turn++) {
+    const victim = turn % 2 === 0 ? "edge-2" : "edge-1"; // the publisher came in at edge-2
+    const pid = (await dolphin.status()).processes.find(({ name }) => name === victim)?.pid;
+    const from = dolphin.logLength;
+    process.kill(pid ?? 0, "SIGKILL");
+    await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === victim, timeoutMs: 20_000 });
+    await assertGoOn(viewers, 30);
+  }
+  assert.equal(dolphin.logLines(({ event }) => event === "publish.ended").length, 0);
+  for (const viewer of viewers) viewer.close();
+  await dolphin.stop({ allow: ({ event }) => provoked.has(event ?? "") || event === "pull.lost" });
+});
+
+void test("viewers of an edge that hangs go on at another once it is taken for dead", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: `${promptConf} dolphin { heartbeat_timeout 2; }` });
+  const viewers = await audience(t, dolphin, "edge-1", "edge-2");
+  process.kill(dolphin.pids["edge-1"] ?? 0, "SIGSTOP");
+  // What was sent while nobody knew may be lost, but nothing comes twice and no time runs backwards.
+  for (const viewer of viewers) await viewer.waitForMedia(viewer.media.length + 100, 15_000);
+  for (const viewer of viewers) {
+    const seen = pictures(mediaOf(viewer));
+    assert.deepEqual(
+      seen,
+      [...new Set(seen)].sort((a, b) => a - b),
+    );
+  }
+  for (const viewer of viewers) viewer.close();
+  await dolphin.stop({ allow: ({ event }) => provoked.has(event ?? "") });
+});
+
+void test("a rolling restart moves every viewer, and the old edges leave at once", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: promptConf });
+  const viewers = await audience(t, dolphin, "edge-1", "edge-2");
+  for (let round = 0; round < 3; round++) {
+    const from = dolphin.logLength;
+    dolphin.signal("SIGUSR2");
+    await dolphin.waitFor("dolphin.restarted", { from });
+    await assertGoOn(viewers, 30);
+  }
+  await dolphin.waitFor("child.exited", { where: ({ child }) => child === "edge-1.3" });
+  for (const viewer of viewers) viewer.close();
+  await dolphin.stop();
+});
+
+void test("a connection that ends is closed in the master too, and whoever closes first", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: promptConf });
+  await steadyPublisherAt(t, dolphin, "edge-2", "show");
+  await (await playerAt(t, dolphin, "show", dolphin.pids["edge-1"] ?? 0)).waitForMedia(10); // the edge pulls from here on
+  const copies = async (): Promise<number> =>
+    (JSON.parse(await dolphin.ask("status", "--json")) as { carried: { kept: number } }).carried.kept;
+  await eventually(async () => (await copies()) === 1, { what: "the first copy" });
+  const viewers = [await playerAt(t, dolphin, "show", dolphin.pids["edge-1"] ?? 0), await flvAt(t, dolphin, "edge-1")];
+  for (const viewer of viewers) await viewer.waitForMedia(10);
+  await eventually(async () => (await copies()) === 3, { what: "the copies of the others" });
+  for (const viewer of viewers) viewer.close();
+  await eventually(async () => (await copies()) === 1, { what: "the copies to be closed" });
+  // A vhost that goes takes its viewers with it: they must hear of it though the master has a copy.
+  const [rtmp, flv] = [await playerAt(t, dolphin, "show", dolphin.pids["edge-1"] ?? 0), await flvAt(t, dolphin, "edge-1")];
+  await Promise.all([rtmp, flv].map((one) => one.waitForMedia(10)));
+  await dolphin.stop();
+  await within(Promise.all([rtmp.ended, flv.ended]), 3000, "the viewers to hear that it is over");
+});

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { rtmpContainer } from "../../../src/stream/container.js";
+import { catchUp, isAfter, positionAfter } from "../../../src/stream/catch-up.js";
+import { Fanout } from "../../../src/stream/fanout.js";
+import type { Packet } from "../../../src/stream/packet.js";
+import { StartCache } from "../../../src/stream/start-cache.js";
+import { chunkSize, FakeConsumer, packetOf, type Kind } from "./fakes.js";
+
+const stream = (...kinds: readonly Kind[]): Packet[] => kinds.map((kind, at) => packetOf(kind, at * 40, at));
+
+test("catch-up: the packet behind the one that was sent last is next", () => {
+  const packets = stream("key", "audio", "inter", "audio");
+  assert.deepEqual(catchUp(positionAfter(packets[1]!), packets), { from: 2 });
+  assert.deepEqual(catchUp(positionAfter(packets[3]!), packets), { from: 4 });
+});
+
+test("catch-up: packets of one time are told apart by type and length", () => {
+  const [video] = stream("key");
+  const audio = { ...packetOf("audio", 0, 7), timestamp: 0 };
+  assert.deepEqual(catchUp(positionAfter(video!), [video!, audio]), { from: 1 });
+  assert.deepEqual(catchUp(positionAfter(audio), [video!, audio]), { from: 2 });
+});
+
+test("catch-up: a stream that has not come so far is waited for, one that is past goes on with a key frame", () => {
+  const packets = stream("key", "inter", "inter", "inter");
+  const position = positionAfter(packets[2]!);
+  assert.equal(catchUp(position, []), "later");
+  assert.equal(catchUp(position, packets.slice(0, 2)), "later");
+  assert.equal(catchUp(position, packets.slice(3)), "key frame");
+});
+
+test("catch-up: time wraps after 2³² ms", () => {
+  const before = { ...packetOf("inter", 0, 1), timestamp: 0xffffffff };
+  const after = { ...packetOf("inter", 0, 2), timestamp: 0x100000010 };
+  assert.ok(isAfter(after, positionAfter(before)));
+  assert.ok(!isAfter(before, positionAfter(after)));
+});
+
+/** One process with its own rhythm. */
+class Process {
+  readonly cache: StartCache;
+  readonly fanout: Fanout;
+
+  constructor(gopCache: boolean) {
+    this.cache = new StartCache({ gopCache, gopCacheMaxFrames: 0 });
+    this.fanout = new Fanout(rtmpContainer(chunkSize), this.cache, { delayMs: 1e9, queueLengthMs: 1e9, slowCode: "RTMP_SLOW" });
+    this.fanout.add(new FakeConsumer()); // somebody watches here all the time
+  }
+
+  push(packet: Packet): void {
+    this.cache.push(packet);
+    this.fanout.push(packet);
+  }
+
+  close(): void {
+    this.fanout.close();
+  }
+}
+
+const kinds = fc.array(fc.constantFrom<Kind>("key", "inter", "audio", "inter", "audio"), { minLength: 1, maxLength: 40 });
+
+/** Moves one viewer to and fro between two processes that get the same packets and send them when they like. */
+function travel(names: readonly Kind[], flushes: readonly number[], moves: readonly number[], gopCache: boolean): [Packet[], FakeConsumer] {
+  const processes = [new Process(gopCache), new Process(gopCache)] as const;
+  const packets = stream("key", ...names);
+  const consumer = new FakeConsumer();
+  let here = 0;
+  for (const process of processes) process.push(packets[0]!);
+  for (const process of processes) process.fanout.flush();
+  let seat = processes[0].fanout.add(consumer);
+  for (const [at, packet] of packets.slice(1).entries()) {
+    for (const process of processes) process.push(packet);
+    // The two flush at different times.
+    if ((flushes[at % flushes.length]! & 1) !== 0) processes[0].fanout.flush();
+    if ((flushes[at % flushes.length]! & 2) !== 0) processes[1].fanout.flush();
+    if (!moves.includes(at) || consumer.last === null) continue;
+    processes[here]!.fanout.remove(seat);
+    here = 1 - here;
+    seat = processes[here]!.fanout.readmit(consumer, positionAfter(consumer.last));
+  }
+  for (const process of processes) process.fanout.flush();
+  for (const process of processes) process.close();
+  return [packets, consumer];
+}
+
+const flushing = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 12 });
+const moving = fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 8 });
+
+test("catch-up: a viewer that is moved between processes with a GOP cache gets every packet once and in order", () => {
+  fc.assert(
+    fc.property(kinds, flushing, moving, (names, flushes, moves) => {
+      const [packets, consumer] = travel(names, flushes, moves, true);
+      const first = packets.findIndex(({ timestamp }) => timestamp === consumer.messages()[0]?.timestamp);
+      assert.deepEqual(
+        consumer.messages().map(({ timestamp }) => timestamp),
+        packets.slice(first).map(({ timestamp }) => timestamp),
+      );
+    }),
+  );
+});
+
+test("catch-up: without a GOP cache it may miss some, but gets none twice and none out of order", () => {
+  fc.assert(
+    fc.property(kinds, flushing, moving, (names, flushes, moves) => {
+      const [, consumer] = travel(names, flushes, moves, false);
+      const times = consumer.messages().map(({ timestamp }) => timestamp);
+      assert.deepEqual(
+        times,
+        [...new Set(times)].sort((a, b) => a - b),
+      );
+    }),
+  );
+});
