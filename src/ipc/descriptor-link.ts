@@ -8,6 +8,7 @@
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
 import { DolphinError } from "../base/errors.js";
+import { withLibc } from "../base/libc.js";
 
 /** A descriptor and what it is. The sender keeps its own copy; the receiver closes the one that it gets. */
 export interface Parcel {
@@ -49,21 +50,17 @@ const controlHeaderBytes = 16;
 const dataAt = 1024;
 
 /** Loads what links are made of, or tells that it is not to be had here. */
-export async function loadDescriptorLinks(): Promise<DescriptorLinks | null> {
-  if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) return null;
-  try {
-    const { default: koffi } = await import("koffi");
-    const libc = koffi.load(null);
-    return new DescriptorLinks({
-      socketpair: libc.func("int socketpair(int, int, int, void *)"),
-      sendmsg: libc.func("intptr_t sendmsg(int, const void *, int)"),
-      recvmsg: libc.func("intptr_t recvmsg(int, void *, int)"),
-      addressOf: (buffer) => koffi.address(buffer),
-      errno: () => koffi.errno(),
-    });
-  } catch {
-    return null; // an optional dependency that did not install or does not fit this system
-  }
+export function loadDescriptorLinks(): Promise<DescriptorLinks | null> {
+  return withLibc(
+    (libc, native) =>
+      new DescriptorLinks({
+        socketpair: libc.func("int socketpair(int, int, int, void *)"),
+        sendmsg: libc.func("intptr_t sendmsg(int, const void *, int)"),
+        recvmsg: libc.func("intptr_t recvmsg(int, void *, int)"),
+        addressOf: (buffer) => native.address(buffer),
+        errno: () => native.errno(),
+      }),
+  );
 }
 
 /** Makes links. */

@@ -7,6 +7,7 @@
 // behind, and nobody can go on from there.
 import { closeSync } from "node:fs";
 import { DolphinError } from "../base/errors.js";
+import { withLibc } from "../base/libc.js";
 import type { Position } from "../base/position.js";
 
 /** Sessions of one child that can be carried; the memory is taken as it is used. */
@@ -38,21 +39,17 @@ const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 
 /** Loads what tables are made of, or tells that it is not to be had here. */
-export async function loadMarks(): Promise<MarksMaker | null> {
-  if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) return null;
-  try {
-    const { default: koffi } = await import("koffi");
-    const libc = koffi.load(null);
-    return new MarksMaker({
-      memfd_create: libc.func("int memfd_create(const char *, unsigned int)"),
-      ftruncate: libc.func("int ftruncate(int, int64_t)"),
-      mmap: libc.func("void *mmap(void *, size_t, int, int, int, int64_t)"),
-      munmap: libc.func("int munmap(void *, size_t)"),
-      view: (address, bytes) => koffi.view(address, bytes),
-    });
-  } catch {
-    return null; // an optional dependency that did not install or does not fit this system
-  }
+export function loadMarks(): Promise<MarksMaker | null> {
+  return withLibc(
+    (libc, native) =>
+      new MarksMaker({
+        memfd_create: libc.func("int memfd_create(const char *, unsigned int)"),
+        ftruncate: libc.func("int ftruncate(int, int64_t)"),
+        mmap: libc.func("void *mmap(void *, size_t, int, int, int, int64_t)"),
+        munmap: libc.func("int munmap(void *, size_t)"),
+        view: (address, bytes) => native.view(address, bytes),
+      }),
+  );
 }
 
 /** Makes tables, and opens those that another process made. */

@@ -2,6 +2,7 @@
 // no part in them, the kernel ends them with the process however it dies, and so does closing ANY descriptor of the file, so
 // whoever holds one must not read that file by its name. Linux only; elsewhere `loadFileLocks` gives null.
 import { DolphinError } from "../base/errors.js";
+import { withLibc } from "../base/libc.js";
 
 export interface FileLocks {
   /** Takes the write lock on a descriptor that is open for writing; null when it is taken, else who holds it. Never waits. */
@@ -27,22 +28,18 @@ const pidOffset = 24;
 type Fcntl = (fd: number, command: number, type: "void *", argument: Buffer) => number;
 
 /** Loads the system call, or tells that it is not to be had here. */
-export async function loadFileLocks(): Promise<FileLocks | null> {
-  if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) return null;
-  try {
-    const { default: koffi } = await import("koffi");
-    const fcntl = koffi.load(null).func("int fcntl(int, int, ...)") as Fcntl;
+export function loadFileLocks(): Promise<FileLocks | null> {
+  return withLibc((libc, native) => {
+    const fcntl = libc.func("int fcntl(int, int, ...)") as Fcntl;
     const look = (fd: number): LockHolder | null => {
       const lock = wholeFile();
-      if (fcntl(fd, F_GETLK, "void *", lock) < 0) throw new DolphinError("CHILD_START", `cannot ask for a lock: errno ${koffi.errno()}`);
+      if (fcntl(fd, F_GETLK, "void *", lock) < 0) throw new DolphinError("CHILD_START", `cannot ask for a lock: errno ${native.errno()}`);
       if (lock.readInt16LE(0) === F_UNLCK) return null;
       const pid = lock.readInt32LE(pidOffset);
       return { pid: pid > 0 ? pid : null };
     };
     return { look, take: (fd) => (fcntl(fd, F_SETLK, "void *", wholeFile()) >= 0 ? null : (look(fd) ?? { pid: null })) };
-  } catch {
-    return null; // an optional dependency that did not install or does not fit this system
-  }
+  });
 }
 
 /** A write lock from the start (l_whence and l_start are 0) to the end of the file, wherever that will be (l_len is 0). */

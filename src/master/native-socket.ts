@@ -5,6 +5,7 @@ import { closeSync, fstatSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { constants } from "node:os";
 import { DolphinError } from "../base/errors.js";
+import { withLibc } from "../base/libc.js";
 import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 
@@ -55,11 +56,8 @@ interface Calls {
 }
 
 /** Loads the system calls, or tells that they are not to be had here. */
-export async function loadNativeSockets(): Promise<NativeSockets | null> {
-  if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) return null;
-  try {
-    const { default: koffi } = await import("koffi");
-    const libc = koffi.load(null); // the C library that Node itself runs on, whichever it is
+export function loadNativeSockets(): Promise<NativeSockets | null> {
+  return withLibc((libc, native) => {
     const calls = {
       socket: libc.func("int socket(int, int, int)"),
       setsockopt: libc.func("int setsockopt(int, int, int, const void *, uint32_t)"),
@@ -71,12 +69,10 @@ export async function loadNativeSockets(): Promise<NativeSockets | null> {
       fcntl: libc.func("int fcntl(int, int, ...)"),
       inet_pton: libc.func("int inet_pton(int, const char *, void *)"),
       inet_ntop: libc.func("const char *inet_ntop(int, const void *, _Out_ void *, uint32_t)"),
-      errno: () => koffi.errno(),
+      errno: () => native.errno(),
     } as unknown as Calls;
     return nativeSockets(calls);
-  } catch {
-    return null; // an optional dependency that did not install or does not fit this system
-  }
+  });
 }
 
 function nativeSockets(calls: Calls): NativeSockets {

@@ -2,6 +2,7 @@
 // are sent by system calls through koffi; where that is missing, by the program systemd-notify.
 import { spawn } from "node:child_process";
 import { close } from "node:fs";
+import { withLibc } from "../base/libc.js";
 
 /** Sends to a service manager; close it once. */
 export interface NotifySocket {
@@ -49,19 +50,12 @@ function socketAddress(name: string): Buffer | null {
   return Buffer.concat([family, Buffer.from(isAbstract ? `\0${name.slice(1)}` : `${name}\0`)]);
 }
 
-async function loadCalls(): Promise<Calls | null> {
-  if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) return null;
-  try {
-    const { default: koffi } = await import("koffi");
-    const libc = koffi.load(null);
-    return {
-      socket: libc.func("int socket(int, int, int)"),
-      sendto: libc.func("intptr_t sendto(int, const void *, size_t, int, const void *, uint32_t)"),
-      errno: () => koffi.errno(),
-    };
-  } catch {
-    return null; // an optional dependency that did not install or does not fit this system
-  }
+function loadCalls(): Promise<Calls | null> {
+  return withLibc((libc, native) => ({
+    socket: libc.func("int socket(int, int, int)"),
+    sendto: libc.func("intptr_t sendto(int, const void *, size_t, int, const void *, uint32_t)"),
+    errno: () => native.errno(),
+  }));
 }
 
 /** One run of the program for each datagram, one after the other. A unit must then say NotifyAccess=all. */

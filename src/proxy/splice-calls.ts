@@ -1,6 +1,7 @@
 // The system calls of the splice pump, through koffi: about 0.2 µs each beyond the kernel's own work. Linux on x64 and
 // arm64 only. Results are as the kernel gives them: -1 and `errno()` for a failure, nothing is thrown.
 import { constants } from "node:os";
+import { withLibc } from "../base/libc.js";
 
 /** What the pump's two threads call. */
 export interface SpliceCalls {
@@ -44,27 +45,20 @@ export const eventWords = process.arch === "x64" ? 3 : 4;
 export const dataWord = eventWords - 2;
 
 /** Loads the calls, or tells that they are not to be had here. */
-export async function loadSpliceCalls(): Promise<SpliceCalls | null> {
-  if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) return null;
-  try {
-    const { default: koffi } = await import("koffi");
-    const libc = koffi.load(null); // the C library that Node itself runs on
-    return {
-      splice: libc.func("intptr_t splice(int, intptr_t, int, intptr_t, size_t, unsigned int)"),
-      epoll_create1: libc.func("int epoll_create1(int)"),
-      epoll_ctl: libc.func("int epoll_ctl(int, int, int, const void *)"),
-      epoll_wait: libc.func("int epoll_wait(int, void *, int, int)"),
-      eventfd: libc.func("int eventfd(unsigned int, int)"),
-      pipe2: libc.func("int pipe2(void *, int)"),
-      read: libc.func("intptr_t read(int, void *, size_t)"),
-      write: libc.func("intptr_t write(int, const void *, size_t)"),
-      shutdown: libc.func("int shutdown(int, int)"),
-      setsockopt: libc.func("int setsockopt(int, int, int, const void *, uint32_t)"),
-      fcntl: libc.func("int fcntl(int, int, ...)"),
-      close: libc.func("int close(int)"),
-      errno: () => koffi.errno(),
-    };
-  } catch {
-    return null; // an optional dependency that did not install or does not fit this system
-  }
+export function loadSpliceCalls(): Promise<SpliceCalls | null> {
+  return withLibc((libc, native) => ({
+    splice: libc.func("intptr_t splice(int, intptr_t, int, intptr_t, size_t, unsigned int)"),
+    epoll_create1: libc.func("int epoll_create1(int)"),
+    epoll_ctl: libc.func("int epoll_ctl(int, int, int, const void *)"),
+    epoll_wait: libc.func("int epoll_wait(int, void *, int, int)"),
+    eventfd: libc.func("int eventfd(unsigned int, int)"),
+    pipe2: libc.func("int pipe2(void *, int)"),
+    read: libc.func("intptr_t read(int, void *, size_t)"),
+    write: libc.func("intptr_t write(int, const void *, size_t)"),
+    shutdown: libc.func("int shutdown(int, int)"),
+    setsockopt: libc.func("int setsockopt(int, int, int, const void *, uint32_t)"),
+    fcntl: libc.func("int fcntl(int, int, ...)"),
+    close: libc.func("int close(int)"),
+    errno: () => native.errno(),
+  }));
 }
