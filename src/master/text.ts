@@ -64,7 +64,7 @@ function balanceText({ policy, routing, software, servers, leases }: BalanceStat
 /** What `dolphin reload` and `dolphin restart` print. */
 export function reloadedText({ outcome, changes, problems }: Reloaded): string {
   const heads = {
-    applied: changes.length === 0 ? "done" : "applied",
+    applied: appliedText(changes),
     unchanged: "nothing to do: the configuration says what is in force already",
     refused: "refused: everything is as it was",
   };
@@ -73,6 +73,11 @@ export function reloadedText({ outcome, changes, problems }: Reloaded): string {
     return `  ${path}: ${from ?? "(none)"} → ${to ?? "(none)"}${isWaiting ? "   (takes a restart of dolphin)" : ""}`;
   });
   return [heads[outcome], ...lines, ...problems.map((problem) => `  ${problem}`), ""].map(printable).join("\n");
+}
+
+function appliedText(changes: Reloaded["changes"]): string {
+  if (changes.length === 0) return "done";
+  return changes.every(({ reload }) => reload === "restart") ? "nothing is in force yet: all of it takes a restart" : "applied";
 }
 
 /** What `dolphin explain` prints. */

@@ -95,7 +95,8 @@ export class Reloads {
     if (problem !== null) return fail([...problems, problem], changes);
     this.running = inForce;
     const waiting = changes.filter((change) => change.reload === "restart").map(({ path }) => path);
-    log.info({ event: "reload.applied", reason, changes: changes.map(({ path }) => path) }, "the changes are in force");
+    const done = changes.filter((change) => change.reload !== "restart").map(({ path }) => path);
+    if (done.length > 0) log.info({ event: "reload.applied", reason, changes: done }, "the changes are in force");
     if (waiting.length > 0) {
       log.warn(
         { event: "reload.waiting", code: "CONF_RELOAD", changes: waiting },

@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { beforeEach, describe, it } from "node:test";
+import pino from "pino";
+import { packetKey } from "../../../src/base/position.js";
+import type { AdoptNote, CarriedSession } from "../../../src/ipc/carried.js";
+import { stateBusy, stateClean, stateWord, timestampWord, packetWord } from "../../../src/ipc/marks.js";
+import type { FromChild } from "../../../src/ipc/messages.js";
+import { loadVaultParts, orphanMs, Vault } from "../../../src/master/vault.js";
+import { ChildCarrier } from "../../../src/roles/child-carrier.js";
+import type { Carriage } from "../../../src/server/carriage.js";
+import { FakeTimers } from "./fake-timers.js";
+
+/** A child of the vault, in this process: its own end of the link, and what it says. */
+interface Child {
+  readonly carrier: ChildCarrier;
+  readonly said: FromChild[];
+  /** What it was told to go on with. */
+  readonly adopted: { readonly fd: number; readonly note: AdoptNote }[];
+  /** Whether it carries on what it adopts. */
+  goesOn: boolean;
+}
+
+let timers: FakeTimers;
+let vault: Vault;
+let children: Map<string, Child>;
+let publishers: unknown[];
+
+const session = (token: string): CarriedSession => ({ token, kind: "rtmp", saved: { stream: token } });
+const soon = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+const position = { timestamp: 4711, packet: packetKey(9, 700) };
+
+async function makeVault(maxKept = 100): Promise<void> {
+  const parts = await loadVaultParts();
+  assert.ok(parts !== null, "koffi and Linux are here");
+  vault = new Vault({
+    ...parts,
+    timers,
+    log: pino({ level: "silent" }),
+    maxKept,
+    send: (name) => {
+      const child = children.get(name);
+      if (child === undefined) return false;
+      child.carrier.receive((fd, note) => {
+        child.adopted.push({ fd, note });
+        if (child.goesOn) child.carrier.carry(fd, note.session, note.from);
+      });
+      return true;
+    },
+    adoptPublisher: (saved, fd) => {
+      publishers.push(saved);
+      closeSync(fd);
+    },
+    heirs: () => [...children.keys()],
+  });
+}
+
+async function admit(name: string): Promise<Child> {
+  const said: FromChild[] = [];
+  const carrier = await ChildCarrier.open(vault.admit(name).join(","), (message) => {
+    said.push(message);
+    vault.heard(name, message);
+  });
+  assert.ok(carrier !== null);
+  const child = { carrier, said, adopted: [], goesOn: false };
+  children.set(name, child);
+  return child;
+}
+
+/** Somebody plays at a child; the descriptor is the child's own copy. */
+function play(child: Child, token: string): { readonly fd: number; readonly carriage: Carriage } {
+  const fd = openSync("/dev/null", "r");
+  const carriage = child.carrier.carry(fd, session(token), null);
+  assert.ok(carriage !== null);
+  return { fd, carriage };
+}
+
+function mark({ words, at }: Carriage, state: number): void {
+  words[at + timestampWord] = position.timestamp;
+  words[at + packetWord] = position.packet;
+  words[at + stateWord] = state;
+}
+
+/** A child that is gone cannot be spoken to. */
+function die(name: string): void {
+  children.delete(name);
+  vault.gone(name);
+}
+
+const isOpen = (fd: number): boolean => {
+  try {
+    fstatSync(fd);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+beforeEach(async () => {
+  timers = new FakeTimers();
+  children = new Map();
+  publishers = [];
+  await makeVault();
+});
+
+describe("the vault", () => {
+  it("keeps a copy until the connection is over", async () => {
+    const child = await admit("edge-1");
+    const { fd, carriage } = play(child, "a");
+    await soon();
+    closeSync(fd);
+    assert.equal(vault.counted().kept, 1);
+    carriage.over();
+    await soon();
+    assert.equal(vault.counted().kept, 0);
+    vault.close();
+  });
+
+  it("keeps nothing of a connection that is over in the turn in which it began", async () => {
+    const child = await admit("edge-1");
+    play(child, "a").carriage.over();
+    await soon();
+    assert.equal(vault.counted().kept, 0);
+    vault.close();
+  });
+
+  it("gives the connections of a dead child to the others in equal shares, with the place where each stands", async () => {
+    const child = await admit("edge-1");
+    for (const token of ["a", "b", "c", "d"]) mark(play(child, token).carriage, stateClean);
+    await soon();
+    const [second, third] = [await admit("edge-2"), await admit("edge-3")];
+    die("edge-1");
+    assert.deepEqual([second.adopted.length, third.adopted.length], [2, 2]);
+    assert.deepEqual(second.adopted[0]?.note, { session: session("a"), from: position });
+    vault.close();
+  });
+
+  it("starts anew who has got nothing yet, and cuts who was in the middle of a write", async () => {
+    const child = await admit("edge-1");
+    play(child, "fresh");
+    mark(play(child, "half").carriage, stateBusy);
+    await soon();
+    const other = await admit("edge-2");
+    die("edge-1");
+    assert.deepEqual(
+      other.adopted.map(({ note }) => [note.session.token, note.from]),
+      [["fresh", null]],
+    );
+    assert.equal(vault.counted().cut, 1);
+    vault.close();
+  });
+
+  it("has what a child sent last, even if nobody was told of it", async () => {
+    const child = await admit("edge-1");
+    play(child, "a");
+    child.said.length = 0;
+    await admit("edge-2");
+    await soon();
+    die("edge-1");
+    assert.equal(children.get("edge-2")?.adopted.length, 1);
+    vault.close();
+  });
+
+  it("takes the heir's copy for its own, and counts", async () => {
+    const child = await admit("edge-1");
+    mark(play(child, "a").carriage, stateClean);
+    await soon();
+    const heir = await admit("edge-2");
+    heir.goesOn = true;
+    die("edge-1");
+    await soon();
+    assert.deepEqual([vault.counted().kept, vault.counted().carried], [1, 1]);
+    vault.close();
+  });
+
+  it("gives it to the next one when the heir dies before it answers, from the same place", async () => {
+    const child = await admit("edge-1");
+    mark(play(child, "a").carriage, stateClean);
+    await soon();
+    await admit("edge-2");
+    die("edge-1");
+    const third = await admit("edge-3");
+    die("edge-2");
+    assert.deepEqual(third.adopted[0]?.note, { session: session("a"), from: position });
+    vault.close();
+  });
+
+  it("closes its copy of what an heir does not carry on", async () => {
+    const child = await admit("edge-1");
+    play(child, "a");
+    await soon();
+    await admit("edge-2");
+    die("edge-1");
+    await soon(); // it was handed over, and nobody called `carry`
+    assert.equal(vault.counted().kept, 0);
+    vault.close();
+  });
+
+  it("gives on what a child lets go, and not to that child", async () => {
+    const child = await admit("edge-1");
+    const { carriage } = play(child, "a");
+    mark(carriage, stateClean);
+    await soon();
+    children.delete("edge-1"); // it drains, and is no heir
+    const heir = await admit("edge-2");
+    carriage.letGo();
+    await soon();
+    assert.deepEqual(heir.adopted[0]?.note.from, position);
+    vault.close();
+  });
+
+  it("waits for an heir, and gives up after a while", async () => {
+    const child = await admit("edge-1");
+    mark(play(child, "a").carriage, stateClean);
+    mark(play(child, "b").carriage, stateClean);
+    await soon();
+    die("edge-1");
+    assert.equal(vault.counted().kept, 2);
+    timers.pass(orphanMs / 2);
+    const heir = await admit("edge-2");
+    vault.place();
+    assert.equal(heir.adopted.length, 2);
+    die("edge-2");
+    timers.pass(2 * orphanMs);
+    assert.deepEqual([vault.counted().kept, vault.counted().abandoned], [0, 2]);
+    vault.close();
+  });
+
+  it("keeps no more than it may", async () => {
+    await makeVault(1);
+    const child = await admit("edge-1");
+    play(child, "a");
+    play(child, "b");
+    await soon();
+    assert.deepEqual([vault.counted().kept, vault.counted().refused], [1, 1]);
+    vault.close();
+  });
+
+  it("hands a publisher on", async () => {
+    const child = await admit("edge-1");
+    const fd = openSync("/dev/null", "r");
+    await child.carrier.mover({ stream: "s" } as never, fd);
+    assert.deepEqual(publishers, [{ stream: "s" }]);
+    assert.ok(isOpen(fd), "the child closes its own");
+    closeSync(fd);
+    vault.close();
+  });
+
+  it("closes everything at the end", async () => {
+    const child = await admit("edge-1");
+    play(child, "a");
+    await soon();
+    vault.close();
+    assert.equal(vault.counted().kept, 0);
+  });
+});
