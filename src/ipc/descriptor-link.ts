@@ -16,6 +16,12 @@ export interface Parcel {
   readonly note: unknown;
 }
 
+/** One to be sent: its descriptor is asked for when it goes, and null takes it back. */
+export interface Outgoing {
+  readonly descriptor: () => number | null;
+  readonly note: unknown;
+}
+
 interface Calls {
   socketpair(family: number, type: number, protocol: number, ends: Int32Array): number;
   sendmsg(fd: number, message: Buffer, flags: number): number;
@@ -33,7 +39,12 @@ const SCM_RIGHTS = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
-const { EAGAIN, EINTR } = constants.errno;
+const { EAGAIN, EINTR, ENOBUFS, ENOMEM, EPIPE, ECONNRESET, ENOTCONN } = constants.errno;
+/** Too many descriptors of this user are on their way: asm-generic/errno.h, which Node does not name. */
+const ETOOMANYREFS = 109;
+/** What goes over by itself, and what never does. */
+const retried: ReadonlySet<number> = new Set([EAGAIN, EINTR, ENOBUFS, ENOMEM, ETOOMANYREFS]);
+const gone: ReadonlySet<number> = new Set([EPIPE, ECONNRESET, ENOTCONN]);
 
 /** The kernel takes 253 in one message. */
 const maxDescriptors = 100;
@@ -91,7 +102,7 @@ export class DescriptorLink {
   private readonly fd: number;
   private readonly calls: Calls;
   private readonly memory = Buffer.alloc(dataAt + maxNoteBytes + (64 << 10));
-  private waiting: { readonly parcel: Parcel; readonly note: string; readonly sent: () => void }[] = [];
+  private waiting: { readonly parcel: Outgoing; readonly note: string; readonly sent: () => void }[] = [];
   private timer: NodeJS.Timeout | undefined;
   private isClosed = false;
 
@@ -103,21 +114,20 @@ export class DescriptorLink {
 
   /**
    * Sends parcels in their order, as many at once as the kernel takes. `sent` is called whenever some of them have gone: the other
-   * side must be told then, for the rest waits until it has read. The descriptors must stay open until they have gone.
+   * side must be told then, for the rest waits until it has read. One that cannot go at all counts as gone.
    */
-  send(parcels: readonly Parcel[], sent: () => void = () => undefined): void {
+  send(parcels: readonly Outgoing[], sent: () => void = () => undefined): void {
     for (const parcel of parcels) {
       const note = JSON.stringify(parcel.note);
-      if (Buffer.byteLength(note) > maxNoteBytes) throw new RangeError(`a note of ${note.length} characters`);
-      this.waiting.push({ parcel, note, sent });
+      if (Buffer.byteLength(note) <= maxNoteBytes) this.waiting.push({ parcel, note, sent });
+      else sent();
     }
     this.flush();
   }
 
-  /** Takes back a parcel, whose descriptor is about to be closed; does nothing when it is on its way already. */
-  withdraw(parcel: Parcel): void {
-    const at = this.waiting.findIndex((one) => one.parcel === parcel);
-    if (at >= 0) this.waiting.splice(at, 1);
+  /** Whether a parcel has not gone yet. */
+  holds(parcel: Outgoing): boolean {
+    return this.waiting.some((one) => one.parcel === parcel);
   }
 
   /** Everything that has come. The descriptors are the caller's. */
@@ -153,32 +163,49 @@ export class DescriptorLink {
   private flush(): void {
     clearTimeout(this.timer);
     const told = new Set<() => void>();
-    while (this.waiting.length > 0 && !this.isClosed) {
-      const batch = this.nextBatch();
-      const size = this.memory.write(`[${batch.map(({ note }) => note).join(",")}]`, dataAt, "utf8");
-      const controlBytes = controlHeaderBytes + 4 * batch.length;
-      this.memory.writeBigUInt64LE(BigInt(controlBytes), controlAt);
-      this.memory.writeInt32LE(SOL_SOCKET, controlAt + 8);
-      this.memory.writeInt32LE(SCM_RIGHTS, controlAt + 12);
-      for (const [at, { parcel }] of batch.entries()) this.memory.writeInt32LE(parcel.fd, controlAt + controlHeaderBytes + 4 * at);
-      this.layOut(size, controlBytes);
-      if (this.calls.sendmsg(this.fd, this.memory.subarray(headerAt), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-        const errno = this.calls.errno();
-        if (errno === EAGAIN || errno === EINTR) this.timer = setTimeout(() => this.flush(), retryMs);
-        else this.waiting = []; // the other side is gone, which its own end tells
+    let most = maxDescriptors;
+    while (!this.isClosed) {
+      const batch = this.nextBatch(most);
+      if (batch.length === 0) break;
+      const errno = this.sendOne(batch);
+      if (errno !== 0 && retried.has(errno)) {
+        this.timer = setTimeout(() => this.flush(), retryMs);
         break;
       }
-      this.waiting.splice(0, batch.length);
-      for (const { sent } of batch) told.add(sent);
+      if (errno !== 0 && gone.has(errno)) {
+        this.waiting = []; // the other side's own end tells what becomes of it
+        break;
+      }
+      if (errno !== 0 && batch.length > 1) {
+        most = 1; // one of them is at fault
+        continue;
+      }
+      for (const { sent } of this.waiting.splice(0, batch.length)) told.add(sent);
     }
     for (const sent of told) sent();
   }
 
-  private nextBatch(): typeof this.waiting {
+  /** Sends the first of those that wait. The error's number, or 0. */
+  private sendOne(batch: typeof this.waiting): number {
+    const size = this.memory.write(`[${batch.map(({ note }) => note).join(",")}]`, dataAt, "utf8");
+    const controlBytes = controlHeaderBytes + 4 * batch.length;
+    this.memory.writeBigUInt64LE(BigInt(controlBytes), controlAt);
+    this.memory.writeInt32LE(SOL_SOCKET, controlAt + 8);
+    this.memory.writeInt32LE(SCM_RIGHTS, controlAt + 12);
+    for (const [at, { parcel }] of batch.entries()) {
+      this.memory.writeInt32LE(parcel.descriptor() ?? -1, controlAt + controlHeaderBytes + 4 * at);
+    }
+    this.layOut(size, controlBytes);
+    return this.calls.sendmsg(this.fd, this.memory.subarray(headerAt), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? this.calls.errno() : 0;
+  }
+
+  /** The next ones that go together, without those that were taken back. */
+  private nextBatch(most: number): typeof this.waiting {
+    this.waiting = this.waiting.filter(({ parcel }) => parcel.descriptor() !== null);
     let bytes = 2;
     const end = this.waiting.findIndex(({ note }, at) => {
       bytes += Buffer.byteLength(note) + 1;
-      return at > 0 && (at >= maxDescriptors || bytes > maxNoteBytes);
+      return at > 0 && (at >= most || bytes > maxNoteBytes);
     });
     return this.waiting.slice(0, end < 0 ? undefined : end);
   }

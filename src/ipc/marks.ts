@@ -37,6 +37,7 @@ interface Calls {
 const MFD_CLOEXEC = 1;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
+const mapFailed = 0xffff_ffff_ffff_ffffn;
 
 /** Loads what tables are made of, or tells that it is not to be had here. */
 export function loadMarks(): Promise<MarksMaker | null> {
@@ -63,8 +64,14 @@ export class MarksMaker {
   /** A new table, and the descriptor to give to a child, which the caller closes. Throws CHILD_START. */
   create(): { readonly marks: Marks; readonly fd: number } {
     const fd = this.calls.memfd_create("dolphin-marks", MFD_CLOEXEC);
-    if (fd < 0 || this.calls.ftruncate(fd, tableBytes) !== 0) throw new DolphinError("CHILD_START", "cannot make shared memory");
-    return { marks: this.map(fd), fd };
+    if (fd < 0) throw new DolphinError("CHILD_START", "cannot make shared memory");
+    try {
+      if (this.calls.ftruncate(fd, tableBytes) !== 0) throw new DolphinError("CHILD_START", "cannot make shared memory");
+      return { marks: this.map(fd), fd };
+    } catch (thrown) {
+      closeSync(fd);
+      throw thrown;
+    }
   }
 
   /** The table behind a descriptor, which is closed. */
@@ -76,6 +83,7 @@ export class MarksMaker {
 
   private map(fd: number): Marks {
     const address = this.calls.mmap(null, tableBytes, PROT_READ_WRITE, MAP_SHARED, fd, 0);
+    if (address === mapFailed) throw new DolphinError("CHILD_START", "cannot map shared memory");
     const words = new Int32Array(this.calls.view(address, tableBytes));
     return new Marks(words, () => void this.calls.munmap(address, tableBytes));
   }
@@ -109,6 +117,11 @@ export class Marks {
   /** Gives a row back. */
   giveBack(at: number): void {
     this.free.push(at / rowWords);
+  }
+
+  /** Everything that was written to the session of a row is with the system. */
+  settle(at: number): void {
+    if (this.words[at + stateWord] === stateBusy) this.words[at + stateWord] = stateClean;
   }
 
   /** How far the session of a row has got; null: its last write may be half out. */

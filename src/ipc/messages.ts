@@ -114,9 +114,12 @@ export type ToChild =
   | { readonly type: "drain"; readonly reason: string; readonly isReplaced: boolean }
   /** Connections to go on with have been sent on the link. */
   | { readonly type: "parcels" }
+  /** The master could not keep copies of these connections: they end with the process. */
+  | { readonly type: "not-kept"; readonly tokens: readonly string[] }
   /** A publisher who came in here and went on at the origin has ended. */
   | { readonly type: "publisher-over" }
-  | { readonly type: "stop"; readonly reason: string };
+  /** `isReplaced`: another process goes on with the connections that are carried. */
+  | { readonly type: "stop"; readonly reason: string; readonly isReplaced: boolean };
 
 const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
   "hello",
@@ -143,6 +146,7 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "drain",
   "parcels",
   "publisher-over",
+  "not-kept",
   "stop",
 ]);
 

@@ -30,8 +30,12 @@ function spawn(options: ClusterSpawnerOptions, spec: ProcessSpec, events: Runnin
   const { fds, env } = options.give(spec);
   const stdio: StdioOptions = ["inherit", "inherit", "inherit", "ipc", ...fds];
   cluster.setupPrimary({ exec: options.entryOf(spec), args: [], execArgv: [...process.execArgv], stdio });
-  const worker = cluster.fork({ DOLPHIN_CHILD: spec.name, ...env });
-  for (const fd of fds) closeSync(fd);
+  let worker: Worker;
+  try {
+    worker = cluster.fork({ DOLPHIN_CHILD: spec.name, ...env });
+  } finally {
+    for (const fd of fds) closeSync(fd);
+  }
   const { pid } = worker.process;
   worker.on("error", () => undefined); // a failed send or fork; the end of the process is what counts
   if (pid === undefined) throw new Error("the system has no room for another process");

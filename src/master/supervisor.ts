@@ -120,7 +120,7 @@ export class Supervisor {
    * not tried twice. Its name must be new.
    */
   add(spec: ProcessSpec): Promise<string | null> {
-    if (this.stopReason !== null) return Promise.resolve("dolphin is stopping");
+    if (this.stopReason !== null || this.drainReason !== null) return Promise.resolve("dolphin is stopping");
     return new Promise((resolve) => this.deliver(this.open(spec, resolve), { type: "start" }));
   }
 
@@ -288,7 +288,8 @@ export class Supervisor {
 
   private ask(slot: Slot): void {
     // A child that has not spoken cannot hear yet, but a signal reaches it.
-    if (slot.saidHello) slot.process?.send({ type: "stop", reason: this.stopReason ?? slot.child.doom ?? "asked to" });
+    if (slot.saidHello)
+      slot.process?.send({ type: "stop", reason: this.stopReason ?? slot.child.doom ?? "asked to", isReplaced: this.stopReason === null });
     else slot.process?.kill("SIGTERM");
   }
 

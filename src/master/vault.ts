@@ -31,6 +31,9 @@ export async function loadVaultParts(): Promise<VaultParts | null> {
   return links === null || marks === null ? null : { links, marks };
 }
 
+/** Processes that may be gone before they have answered for one connection. */
+const maxUnanswered = 2;
+
 export interface VaultOptions extends VaultParts {
   readonly timers: Timers;
   readonly log: Log;
@@ -64,6 +67,8 @@ interface Kept {
   readonly row: number | null;
   /** How far it had got when it was given away. */
   readonly from: Position | null;
+  /** Processes that were gone before they had answered: a connection that ends them all must not go round. */
+  readonly unanswered: number;
 }
 
 interface Holder {
@@ -77,6 +82,7 @@ export class Vault {
   private readonly options: VaultOptions;
   private readonly holders = new Map<string, Holder>();
   private orphans: { readonly kept: Kept; readonly sinceMs: number }[] = [];
+  private forgetTimer: () => void = () => undefined;
   private readonly counts = { carried: 0, cut: 0, abandoned: 0, refused: 0 };
 
   constructor(options: VaultOptions) {
@@ -85,8 +91,8 @@ export class Vault {
 
   /** Prepares a child that is about to start: the descriptors of its link and its marks, which the caller closes. */
   admit(name: string): readonly [linkFd: number, marksFd: number] {
-    const { link, otherFd } = this.options.links.pair();
     const { marks, fd } = this.options.marks.create();
+    const { link, otherFd } = this.options.links.pair();
     this.holders.set(name, { link, marks, kept: new Map() });
     return [otherFd, fd];
   }
@@ -121,6 +127,7 @@ export class Vault {
   }
 
   close(): void {
+    this.forgetTimer();
     for (const { link, marks, kept } of this.holders.values()) {
       for (const { fd } of kept.values()) closeSync(fd);
       link.close();
@@ -137,6 +144,7 @@ export class Vault {
 
   private take(name: string, holder: Holder): void {
     const { link, kept } = holder;
+    const refused: string[] = [];
     for (const { fd, note } of link.receive()) {
       if (!isSession(note)) {
         // Whoever took the publisher in counts it until it ends; a later process of the name does not.
@@ -153,11 +161,13 @@ export class Vault {
         this.counts.carried += 1;
       } else if (this.size() >= this.options.maxKept) {
         closeSync(fd);
-        this.counts.refused += 1;
+        refused.push(session.token);
         continue;
       }
-      kept.set(session.token, { fd, session, row, from: null });
+      kept.set(session.token, { fd, session, row, from: null, unanswered: 0 });
     }
+    this.counts.refused += refused.length;
+    if (refused.length > 0) this.options.send(name, { type: "not-kept", tokens: refused });
   }
 
   private end(name: string, holder: Holder, tokens: readonly string[]): void {
@@ -182,14 +192,18 @@ export class Vault {
   }
 
   /** Finds out how far a connection has got, and looks for somebody to go on with it; false: it was cut. */
-  private orphan({ marks }: Holder, { fd, session, row, from }: Kept): boolean {
+  private orphan({ marks }: Holder, { fd, session, row, from, unanswered }: Kept): boolean {
     const at = row === null ? from : marks.read(row);
-    if (row !== null && at === null) {
+    const tries = row === null ? unanswered + 1 : 0;
+    if ((row !== null && at === null) || tries > maxUnanswered) {
       closeSync(fd);
       this.counts.cut += 1;
       return false;
     }
-    this.orphans.push({ kept: { fd, session, row: null, from: at === "start" ? null : at }, sinceMs: this.options.timers.nowMs() });
+    this.orphans.push({
+      kept: { fd, session, row: null, from: at === "start" ? null : at, unanswered: tries },
+      sinceMs: this.options.timers.nowMs(),
+    });
     return true;
   }
 
@@ -199,7 +213,8 @@ export class Vault {
     const { orphans } = this;
     if (orphans.length === 0) return;
     if (heirs.length === 0) {
-      this.options.timers.after(orphanMs, () => this.abandon());
+      this.forgetTimer();
+      this.forgetTimer = this.options.timers.after(orphanMs, () => this.abandon());
       return;
     }
     this.orphans = [];
@@ -208,7 +223,7 @@ export class Vault {
       const mine = orphans.slice(at * share, (at + 1) * share).map(({ kept }) => kept);
       const { link, kept } = this.holders.get(name)!;
       for (const one of mine) kept.set(one.session.token, one);
-      const parcels = mine.map(({ fd, session, from }) => ({ fd, note: { session, from } satisfies AdoptNote }));
+      const parcels = mine.map(({ fd, session, from }) => ({ descriptor: () => fd, note: { session, from } satisfies AdoptNote }));
       if (parcels.length > 0) link.send(parcels, () => void this.options.send(name, { type: "parcels" }));
     }
   }
@@ -219,6 +234,7 @@ export class Vault {
     for (const { kept } of late) closeSync(kept.fd);
     this.orphans = this.orphans.filter(({ sinceMs }) => sinceMs > untilMs);
     this.counts.abandoned += late.length;
+    this.place(); // and waits again, for those that came later
   }
 }
 

@@ -1,6 +1,6 @@
 // A child's way to the vault in the master: connections whose viewers shall outlive this process are sent there, with what they
 // are, at the end of the event loop's turn in which they begin to play, and called back when they are over.
-import { loadDescriptorLinks, type DescriptorLink, type Parcel } from "../ipc/descriptor-link.js";
+import { loadDescriptorLinks, type DescriptorLink, type Outgoing } from "../ipc/descriptor-link.js";
 import type { AdoptNote, CarriedSession, CarryNote, PublisherNote } from "../ipc/carried.js";
 import { loadMarks, type Marks } from "../ipc/marks.js";
 import type { Position } from "../base/position.js";
@@ -11,16 +11,19 @@ import type { Carriage, Carrier } from "../server/carriage.js";
 /** The environment variable in which the master tells the descriptors of the link and of the marks. */
 export const linkVariable = "DOLPHIN_LINK";
 
+/** The longest that a viewer may be as JSON; one that is longer ends with this process. */
+const maxSessionBytes = 64 << 10;
+
 /** The carrier of one child, for the life of the process. */
 export class ChildCarrier implements Carrier {
   private readonly link: DescriptorLink;
   private readonly marks: Marks;
   private readonly say: (message: FromChild) => void;
-  private parcels: Parcel[] = [];
+  private parcels: Outgoing[] = [];
   private over: { readonly token: string; readonly row: number | null }[] = [];
-  /** Those that are carried now. */
-  private readonly tokens = new Set<string>();
   private letGo: string[] = [];
+  /** Those that are carried now; false: the master could not keep the copy. */
+  private readonly tokens = new Map<string, boolean>();
   private flushing: NodeJS.Immediate | null = null;
 
   private constructor(link: DescriptorLink, marks: Marks, say: (message: FromChild) => void) {
@@ -37,31 +40,40 @@ export class ChildCarrier implements Carrier {
     return links === null || maker === null ? null : new ChildCarrier(links.open(linkFd), maker.open(marksFd), say);
   }
 
-  carry(fd: number, session: CarriedSession, from: Position | null): Carriage | null {
+  carry(descriptor: () => number | null, session: CarriedSession, from: Position | null): Carriage | null {
+    if (Buffer.byteLength(JSON.stringify(session)) > maxSessionBytes) return null;
     const row = this.marks.take(from);
     if (row === null) return null;
     const { token } = session;
-    this.tokens.add(token);
+    let isOver = false;
+    this.tokens.set(token, true);
     const note: CarryNote = { session, row };
-    const parcel: Parcel = { fd, note };
+    // A descriptor that was closed may be another connection's a moment later.
+    const parcel: Outgoing = { descriptor: () => (isOver ? null : descriptor()), note };
+    const isKept = (): boolean => {
+      if (this.parcels.includes(parcel)) this.flush();
+      return this.tokens.get(token) === true && !this.link.holds(parcel);
+    };
     this.parcels.push(parcel);
     this.flushSoon();
-    const take = (): void => {
-      // Its descriptor is closed next, and may be another's before the parcel goes.
-      this.parcels = this.parcels.filter((one) => one !== parcel);
-      this.link.withdraw(parcel);
-      this.flushSoon();
-    };
     return {
       words: this.marks.words,
       at: row,
+      get isOver() {
+        return isOver;
+      },
+      get isKept() {
+        return isKept();
+      },
       over: () => {
-        take();
+        isOver = true;
         this.tokens.delete(token);
         this.over.push({ token, row });
+        this.flushSoon();
       },
       letGo: () => {
-        if (this.parcels.includes(parcel)) this.flush(); // the copy must be there before ours is closed
+        this.marks.settle(row);
+        this.tokens.delete(token);
         this.letGo.push(token);
         this.flushSoon();
       },
@@ -71,11 +83,16 @@ export class ChildCarrier implements Carrier {
   /** Takes publishers to the origin in the master. */
   readonly mover: Mover = (publisher, fd) =>
     new Promise((resolve) => {
-      this.link.send([{ fd, note: { publisher } satisfies PublisherNote }], () => {
+      this.link.send([{ descriptor: () => fd, note: { publisher } satisfies PublisherNote }], () => {
         this.say({ type: "parcels" });
         resolve();
       });
     });
+
+  /** The master could not keep the copies of these: they end with this process. */
+  refused(tokens: readonly string[]): void {
+    for (const token of tokens) if (this.tokens.has(token)) this.tokens.set(token, false);
+  }
 
   /** Hands over the connections that this process is to go on with. The copy of one that it does not carry on is given up. */
   receive(adopt: (fd: number, note: AdoptNote) => void): void {
@@ -84,8 +101,9 @@ export class ChildCarrier implements Carrier {
       const { token } = adopted.session;
       adopt(fd, adopted);
       if (!this.tokens.has(token)) this.over.push({ token, row: null });
+      // The master must know who goes on with it before much has been written to it.
+      this.flush();
     }
-    this.flushSoon();
   }
 
   private flushSoon(): void {
@@ -97,9 +115,11 @@ export class ChildCarrier implements Carrier {
     this.flushing = null;
     const { parcels, over, letGo } = this;
     [this.parcels, this.over, this.letGo] = [[], [], []];
-    if (parcels.length > 0) this.link.send(parcels, () => this.say({ type: "parcels" }));
+    if (parcels.length > 0) this.link.send(parcels, this.sayParcels);
     if (over.length > 0) this.say({ type: "over", tokens: over.map(({ token }) => token) });
     for (const { row } of over) if (row !== null) this.marks.giveBack(row);
     if (letGo.length > 0) this.say({ type: "let-go", tokens: letGo });
   }
+
+  private readonly sayParcels = (): void => this.say({ type: "parcels" });
 }

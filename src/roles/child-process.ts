@@ -1,6 +1,7 @@
 // What every child of the master does alike, whatever it serves: it says hello, is told what to be, serves, tells once a
 // second how it fares, does what it is asked, and leaves when asked, on SIGTERM, or when the master is gone. The entries,
 // server.ts and proxy.ts, say only what differs; they have taken the signals before this is loaded.
+import { closeSync } from "node:fs";
 import { messageOf } from "../base/errors.js";
 import { createLog, reopenLog, type Log } from "../base/log.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
@@ -37,6 +38,9 @@ interface Service {
   drain?(reason: string): Promise<void>;
   close(reason: string): Promise<void>;
 }
+
+/** How long a child that is asked to leave tries to leave its viewers to others. */
+const lastHandOverMs = 200;
 
 /** One kind of child. */
 export interface Role<Setup extends ServerSetup | ProxySetup> {
@@ -76,7 +80,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
     process.title = `dolphin: ${this.name}`;
     this.log = createLog({ role: role.role, child: this.name, level: "info", format: "json", file: null });
     logCrashes(() => this.log);
-    role.onTerminate(() => this.leave("SIGTERM"));
+    role.onTerminate(() => void this.leave("SIGTERM", true));
     this.master = channelToMaster(process, {
       message: (message) => this.hear(message),
       invalid: (error) => this.log.warn({ event: "message.dropped", code: error.code, err: error.message }),
@@ -113,13 +117,16 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
         this.drain(message.reason, message.isReplaced);
         return;
       case "parcels":
-        this.carrier?.receive((fd, note) => this.service?.adopt?.(fd, note));
+        this.carrier?.receive((fd, note) => this.adopt(fd, note));
+        return;
+      case "not-kept":
+        this.carrier?.refused(message.tokens);
         return;
       case "publisher-over":
         this.service?.publisherOver?.();
         return;
       case "stop":
-        this.leave(message.reason);
+        void this.leave(message.reason, message.isReplaced);
         return;
     }
   }
@@ -174,18 +181,34 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
   /** The heart goes on beating: a child that drains is watched like any other. */
   private drain(reason: string, isReplaced: boolean): void {
     const { service } = this;
-    if (service?.drain === undefined) return this.leave(reason);
-    void service.drain(reason).finally(() => this.leave(reason));
+    if (service?.drain === undefined) {
+      void this.leave(reason, isReplaced);
+      return;
+    }
+    void service.drain(reason).finally(() => void this.leave(reason, false));
     if (isReplaced) void service.handOver?.();
-    return undefined;
+  }
+
+  /** What goes wrong with one connection ends that one. */
+  private adopt(fd: number, note: AdoptNote): void {
+    try {
+      if (this.service?.adopt === undefined) closeSync(fd);
+      else this.service.adopt(fd, note);
+    } catch (thrown) {
+      this.log.error({ event: "connection.lost", code: "INTERNAL", err: messageOf(thrown) }, "a connection could not go on here");
+    }
   }
 
   /** Once is enough; what takes too long is ended by the master. */
-  private leave(reason: string): void {
+  private async leave(reason: string, isReplaced: boolean): Promise<void> {
     if (this.isLeaving) return;
     if (this.service === null) process.exit(exitCodes.ok); // it has nothing to finish
     this.isLeaving = true;
     this.heart?.close();
-    void this.service.close(reason).finally(() => process.exit(exitCodes.ok));
+    if (isReplaced && this.carrier !== null) {
+      const late = new Promise((resolve) => setTimeout(resolve, lastHandOverMs));
+      await Promise.race([this.service.handOver?.(), late]);
+    }
+    await this.service.close(reason).finally(() => process.exit(exitCodes.ok));
   }
 }

@@ -2,6 +2,7 @@
 // supervisor. It knows which process a configuration asks for, tells it what to be, and carries a new configuration to all of
 // them or to none. What the box is beside its processes is in master.ts.
 import { randomBytes } from "node:crypto";
+import { closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
@@ -54,6 +55,8 @@ export class Crew {
   private readonly rollout: Rollout;
   private readonly questions: Questions<string | null>;
   private readonly vault: Vault | null;
+  /** The configuration that each child was started with, or told since. */
+  private readonly told = new Map<string, Config>();
   private origin: Server | null = null;
   private config: Config;
 
@@ -260,7 +263,10 @@ export class Crew {
       // Half of what this process may open: the origin has connections of its own.
       maxKept: Math.floor((maxOpenFiles ?? 2 * maxKeptByDefault) / 2),
       send: (name, message) => this.supervisor.send(name, message),
-      adoptPublisher: (saved, fd, ended) => this.origin?.adoptPublisher(saved as SavedPublisher, fd, ended),
+      adoptPublisher: (saved, fd, ended) => {
+        if (this.origin === null) closeSync(fd);
+        else this.origin.adoptPublisher(saved as SavedPublisher, fd, ended);
+      },
       heirs: () => this.children().flatMap(({ spec, child, isLeaving }) => (child.state === "up" && !isLeaving ? [spec.name] : [])),
     });
   }
@@ -275,6 +281,7 @@ export class Crew {
   private setupOf(spec: ProcessSpec): ServerSetup | ProxySetup | null {
     const { planB, listeners } = this.options;
     const { name, duty, backend } = spec;
+    this.told.set(name, spec.config);
     if (duty === "proxy") return planB?.proxySetup(spec, listeners.give(name)) ?? null;
     if (backend === undefined) return this.setupFor(spec, listeners.give(name));
     if (backend.program !== null) return null;
@@ -301,7 +308,19 @@ export class Crew {
     }
     this.options.planB?.changed(change);
     this.options.changed(change);
-    if (change.child.state === "up") this.vault?.place();
+    if (change.child.state === "up") {
+      this.catchUp(change.spec);
+      this.vault?.place();
+    }
+    if (change.child.state === "down") this.told.delete(change.spec.name);
+  }
+
+  /** A child that was starting while the configuration changed was told the one before. */
+  private catchUp(spec: ProcessSpec): void {
+    const { name, config, maxConnections } = spec;
+    if (!isOwn(spec) || this.told.get(name) === config) return;
+    this.told.set(name, config);
+    void this.questions.ask([name], (_, id) => this.supervisor.send(name, { type: "reconfigure", id, change: { config, maxConnections } }));
   }
 
   private heard(spec: ProcessSpec, message: FromChild): void {

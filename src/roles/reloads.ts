@@ -94,6 +94,7 @@ export class Reloads {
     const problem = await this.apply(config, changes, reason);
     if (problem !== null) return fail([...problems, problem], changes);
     this.running = inForce;
+    this.watchFile(config);
     const waiting = changes.filter((change) => change.reload === "restart").map(({ path }) => path);
     const done = changes.filter((change) => change.reload !== "restart").map(({ path }) => path);
     if (done.length > 0) log.info({ event: "reload.applied", reason, changes: done }, "the changes are in force");
@@ -118,7 +119,6 @@ export class Reloads {
       return messageOf(thrown);
     }
     this.parts.adopt(config);
-    this.watchFile(config);
     return null;
   }
 
@@ -126,7 +126,16 @@ export class Reloads {
     const isWatched = isAsked || (container.isWatched && (container.isGiven || this.running.isContainer));
     if (isWatched === (this.watch !== null) || file === null) return;
     this.watch?.close();
-    this.watch = isWatched ? new ConfWatch(file, () => void this.reload("the file has changed")) : null;
+    this.watch = null;
+    if (!isWatched) return;
+    try {
+      this.watch = new ConfWatch(file, () => void this.reload("the file has changed"));
+    } catch (thrown) {
+      this.parts.log.warn(
+        { event: "reload.unwatched", code: "CONF_FILE", err: messageOf(thrown) },
+        `changes of ${file} are not noticed: HUP reloads`,
+      );
+    }
   }
 }
 

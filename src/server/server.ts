@@ -31,7 +31,6 @@ export interface BoundEndpoint {
 const backlog = 1024;
 /** Viewers that are left to another process are tried so often: what has been written to them must be with the system first. */
 const handOverEveryMs = 50;
-const handOverRounds = 100;
 /** Paused until its reads are shared; a player that vanished without a word is found by keep-alive probes. */
 const rtmpSocketOptions = { noDelay: true, pauseOnConnect: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs };
 
@@ -124,7 +123,7 @@ export class Server {
   adopt(fd: number, { session, from }: AdoptNote): void {
     if (session.kind === "rtmp") {
       const saved = session.saved as SavedPlayer;
-      this.adoptSession(fd, saved.connection).goOnPlaying(saved, from);
+      this.adoptSession(fd, saved.connection).goOnPlaying(saved, { token: session.token, from });
       return;
     }
     const saved = session.saved as SavedFlv;
@@ -140,11 +139,10 @@ export class Server {
     }
   }
 
-  /** Leaves viewers to other processes; resolves when all have been left that can be. */
+  /** Leaves viewers to other processes, those who come late too; resolves when no connection is left. */
   async handOver(): Promise<void> {
-    for (let round = 0; round < handOverRounds; round++) {
-      const waiting = [...this.hub.clients].filter((client) => client.does === "play" && !client.letGo());
-      if (waiting.length === 0) return;
+    while (this.sockets.size > 0) {
+      for (const client of this.hub.clients) if (client.does === "play") client.letGo();
       await new Promise((resolve) => setTimeout(resolve, handOverEveryMs));
     }
   }

@@ -2,6 +2,7 @@
 // the last one that the viewer got tells exactly what comes next. When that packet is out of sight, the next key frame does.
 import { packetKey, type Position } from "../base/position.js";
 import type { Packet } from "./packet.js";
+import { historyMs } from "./start-cache.js";
 
 /** What is to be sent to somebody who stands at a position. */
 export type CatchUp =
@@ -22,7 +23,10 @@ export function catchUp(position: Position, packets: readonly Packet[]): CatchUp
   const found = packets.findLastIndex((packet) => isAt(packet, position));
   if (found >= 0) return { from: found + 1 };
   const last = packets.at(-1);
-  return last === undefined || !isAfter(last, position) ? "later" : "key frame";
+  if (last === undefined) return "later";
+  // Far ahead of the stream is not ahead: the clock is another one.
+  const aheadMs = (position.timestamp - last.timestamp) | 0;
+  return aheadMs >= 0 && aheadMs <= historyMs ? "later" : "key frame";
 }
 
 /** Whether a packet comes later than a position, by the stream's time, which wraps. */

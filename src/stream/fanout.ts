@@ -12,10 +12,13 @@ import { messageType } from "../codec/rtmp/message.js";
 import { catchUp, isAfter } from "./catch-up.js";
 import type { Container } from "./container.js";
 import type { Packet } from "./packet.js";
-import { historyMs, type StartCache } from "./start-cache.js";
+import { historyMs, maxGopBytes, type StartCache } from "./start-cache.js";
 
 /** Bytes that may wait in a viewer's socket, beyond what it was given to start with, before it is behind. */
 export const maxBacklogBytes = 4 << 20;
+
+/** Packets that are known from before at most. */
+const maxRecentPackets = 1000;
 
 /** What drinks from a source. All calls are direct and must not throw. */
 export interface Consumer {
@@ -46,6 +49,8 @@ export interface FanoutOptions {
   readonly delayMs: number;
   /** How long a viewer may be behind before it is dropped. */
   readonly queueLengthMs: number;
+  /** Whether viewers may come from another process. */
+  readonly keepsRecent: boolean;
   /** What a viewer is told that is dropped. */
   readonly slowCode: "RTMP_SLOW" | "FLV_SLOW";
 }
@@ -61,9 +66,9 @@ export class Fanout {
   private recent: readonly Packet[] = [];
   private timer: NodeJS.Timeout | null = null;
   private immediate: NodeJS.Immediate | null = null;
-  private lastTail: { readonly packets: readonly Packet[]; readonly from: number; readonly bytes: Buffer } | null = null;
+  private lastTail: { readonly count: number; readonly last: Packet | undefined; readonly bytes: Buffer } | null = null;
   /** What newcomers are given until the next flush, made for the first of them. */
-  private start: { readonly bytes: Buffer | null; readonly skip: number } | null = null;
+  private start: { readonly bytes: Buffer | null; readonly skip: number; readonly last: Packet | null } | null = null;
 
   constructor(container: Container, cache: StartCache, options: FanoutOptions) {
     this.container = container;
@@ -82,12 +87,12 @@ export class Fanout {
 
   /** Seats a consumer and gives it what the stream has to start with. It is in step from the next batch on. */
   add(consumer: Consumer): Seat {
-    this.start ??= { bytes: this.joined(this.cache.start()), skip: this.pending.length };
-    const { bytes } = this.start;
+    this.start ??= { bytes: this.joined(this.cache.start()), skip: this.pending.length, last: this.cache.last };
+    const { bytes, last } = this.start;
     const limitBytes = maxBacklogBytes + (bytes?.length ?? 0);
     const seat: Seat = { consumer, limitBytes, isNew: true, behindSinceMs: 0, from: null };
     this.seats.add(seat);
-    if (bytes !== null) consumer.send(bytes, this.cache.last);
+    if (bytes !== null) consumer.send(bytes, last);
     return seat;
   }
 
@@ -96,9 +101,7 @@ export class Fanout {
     if (this.pending.length > 0) this.flush(); // all stand at a boundary then
     const seat: Seat = { consumer, limitBytes: maxBacklogBytes, isNew: false, behindSinceMs: 0, from };
     this.seats.add(seat);
-    const lists = [this.recent, this.cache.packets];
-    const isIn = (packets: readonly Packet[]): boolean => typeof catchUp(from, packets) === "object";
-    this.goOn(seat, from, lists.find(isIn) ?? lists.find(({ length }) => length > 0) ?? []);
+    this.goOn(seat, from);
     return seat;
   }
 
@@ -124,13 +127,6 @@ export class Fanout {
     else this.immediate = setImmediate(this.flush);
   }
 
-  /** Takes packets that nobody here is sent: they were sent by another process, whose viewers may come. */
-  remember(packets: readonly Packet[]): void {
-    const all = [...this.recent, ...packets];
-    const since = (packets.at(-1)?.timestamp ?? 0) - historyMs;
-    this.recent = all.slice(all.findIndex(({ timestamp }) => timestamp >= since));
-  }
-
   /** Sends what is pending now. */
   readonly flush = (): void => {
     this.close();
@@ -144,14 +140,14 @@ export class Fanout {
       return;
     }
     if (this.seats.size === 0) return;
-    this.remember(packets);
+    if (this.options.keepsRecent) this.remember(packets);
     const last = lastMedia(packets);
     const batch = this.container(packets);
     const rest = lazy(() => this.joined(packets.slice(newcomersHad)));
     const resume = lazy(() => this.joined(this.resumePackets(packets)));
     for (const seat of this.seats) {
       const { consumer } = seat;
-      if (seat.from !== null) this.goOn(seat, seat.from, this.recent);
+      if (seat.from !== null) this.goOn(seat, seat.from);
       else if (seat.behindSinceMs !== 0 || consumer.backlogBytes > seat.limitBytes) this.wait(seat, resume, last);
       else if (seat.isNew) this.admit(seat, rest(), last);
       else consumer.send(batch, last);
@@ -159,6 +155,7 @@ export class Fanout {
   };
 
   onLive(isLive: boolean): void {
+    if (!isLive) this.recent = [];
     for (const seat of this.seats) seat.consumer.onLive(isLive);
   }
 
@@ -185,25 +182,46 @@ export class Fanout {
     if (rest !== null) seat.consumer.send(rest, last);
   }
 
-  /** Somebody who comes from another process: in step from where it stood, or from the next key frame behind that. */
-  private goOn(seat: Seat, from: Position, packets: readonly Packet[]): void {
+  /** Somebody who comes from another process: in step from where it stood, or from a key frame behind that. */
+  private goOn(seat: Seat, from: Position): void {
+    const lists = [this.recent, [...this.cache.history(), ...this.cache.packets]];
+    const isIn = (list: readonly Packet[]): boolean => typeof catchUp(from, list) === "object";
+    const packets = lists.find(isIn) ?? lists.find(({ length }) => length > 0) ?? [];
     const next = catchUp(from, packets);
     if (next === "later") return;
     seat.from = null;
     if (next === "key frame") {
       seat.behindSinceMs = Date.now();
-      const later = packets.filter((packet) => isAfter(packet, from));
-      this.wait(seat, () => this.joined(this.resumePackets(later)), lastMedia(later));
-    } else if (next.from < packets.length) seat.consumer.send(this.tail(packets, next.from), lastMedia(packets));
+      const later = packets.findIndex((packet) => isAfter(packet, from));
+      if (later >= 0) this.wait(seat, () => this.resumeFrom(packets, later), lastMedia(packets));
+    } else if (next.from < packets.length) seat.consumer.send(this.tail(packets.slice(next.from)), lastMedia(packets));
+  }
+
+  private resumeFrom(packets: readonly Packet[], from: number): Buffer | null {
+    const rest = this.resumePackets(packets.slice(from));
+    return rest.length === 0 ? null : this.tail(rest);
   }
 
   /** Whoever died left many at the same place: what they are given is joined once. */
-  private tail(packets: readonly Packet[], from: number): Buffer {
+  private tail(packets: readonly Packet[]): Buffer {
     const { lastTail } = this;
-    if (lastTail?.packets === packets && lastTail.from === from) return lastTail.bytes;
-    const bytes = this.container(packets.slice(from));
-    this.lastTail = { packets, from, bytes };
+    if (lastTail !== null && lastTail.count === packets.length && lastTail.last === packets.at(-1)) return lastTail.bytes;
+    const bytes = this.container(packets);
+    this.lastTail = { count: packets.length, last: packets.at(-1), bytes };
     return bytes;
+  }
+
+  /** Bounded in time, number and bytes, whatever a publisher does with its clock. */
+  private remember(packets: readonly Packet[]): void {
+    const all = [...this.recent, ...packets];
+    const last = all.at(-1)!.timestamp;
+    let bytes = 0;
+    const far = all.findLastIndex(({ timestamp, payload }, at) => {
+      const ageMs = (last - timestamp) | 0;
+      bytes += payload.length;
+      return ageMs < 0 || ageMs > historyMs || bytes > maxGopBytes || all.length - at > maxRecentPackets;
+    });
+    this.recent = all.slice(far + 1);
   }
 
   /** A seat that is behind: back in step with a key frame once drained, dropped after too long. */

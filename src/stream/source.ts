@@ -165,7 +165,7 @@ export class Source {
   /** Takes a message that was sent before what a newcomer starts with. Nobody is sent it, but it tells where others stand. */
   remember(type: PacketType, timestamp: number, payload: Buffer): void {
     const packet = makePacket(type, advance(this.timeline, type, timestamp), payload);
-    for (const tap of taps) this.fanouts[tap].remember([packet]);
+    this.cache.remember(packet);
   }
 
   /** Seats a consumer. It is given what the stream has to start with before this returns. */
@@ -249,5 +249,10 @@ export class Source {
 }
 
 function fanoutOptions(tap: Tap, { delayMs, queueLengthMs }: SourceSettings): FanoutOptions {
-  return { delayMs: tap === "prompt" ? 0 : delayMs, queueLengthMs, slowCode: tap === "flv" ? "FLV_SLOW" : "RTMP_SLOW" };
+  return {
+    delayMs: tap === "prompt" ? 0 : delayMs,
+    queueLengthMs,
+    keepsRecent: tap !== "prompt",
+    slowCode: tap === "flv" ? "FLV_SLOW" : "RTMP_SLOW",
+  };
 }

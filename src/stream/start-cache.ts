@@ -13,6 +13,8 @@ const pureAudioPackets = 115;
 /** How far back a stream is known to those who go on for another process. */
 export const historyMs = 2000;
 
+const maxHistoryPackets = 1000;
+
 export interface StartCacheOptions {
   readonly gopCache: boolean;
   /** Most packets that are kept since the last key frame; 0: no limit but {@link maxGopBytes}. */
@@ -77,6 +79,11 @@ export class StartCache {
     return [...this.headers(this.gop[0]?.timestamp ?? this.last?.timestamp ?? 0), ...this.gop];
   }
 
+  /** Takes a packet that was sent before what a newcomer is given, elsewhere. */
+  remember(packet: Packet): void {
+    this.before = [...this.before, packet].slice(-maxHistoryPackets);
+  }
+
   /** What came in the last moments before what a newcomer is given. */
   history(): readonly Packet[] {
     return this.gop.length === 0 ? [] : this.before;
@@ -102,8 +109,8 @@ export class StartCache {
 
   private pushMedia(packet: Packet): void {
     if (packet.isKeyFrame) {
-      const since = packet.timestamp - historyMs;
-      this.before = this.gop.filter(({ timestamp }) => timestamp >= since);
+      // What was told of the time before the first one stays.
+      if (this.gop.length > 0) this.before = this.gop.filter(({ timestamp }) => ((packet.timestamp - timestamp) | 0) <= historyMs);
       this.dropGop();
     } else if (this.gop.length === 0) return; // nothing can be decoded before the first key frame
     this.audioSinceVideo = packet.type === messageType.audio ? this.audioSinceVideo + 1 : 0;

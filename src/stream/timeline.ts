@@ -77,7 +77,7 @@ function tick(timeline: Timeline, timestamp: number): void {
 function step(timeline: Timeline, delta: number): number {
   const { isSplice, mode } = timeline;
   timeline.isSplice = false;
-  if (mode === "follow" && delta >= 0) return delta;
+  if (mode === "follow" && !(isSplice && delta < 0)) return delta;
   if (isSplice) {
     const furthest = Math.max(...timeline.lastOfType);
     return furthest - timeline.lastOut + spliceStepMs;

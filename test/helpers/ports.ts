@@ -4,18 +4,38 @@ import { connect, createServer } from "node:net";
 import { eventually } from "./wait.js";
 
 const lowest = 12_000;
-const highest = 31_999;
+/** Test files run beside each other, and what they start takes ports next to those that it was given: each file has a thousand of its own. */
+const sliceSize = 1_000;
+const slices = 20;
 const given = new Set<number>();
+let claimed: Promise<number> | null = null;
 
 /** A port of 127.0.0.1 that nobody listens on; never the same twice in one process. */
 export async function freePort(): Promise<number> {
+  claimed ??= claimSlice();
+  const first = await claimed;
   for (let tries = 0; tries < 200; tries++) {
-    const port = lowest + Math.floor(Math.random() * (highest - lowest + 1));
+    const port = first + 1 + Math.floor(Math.random() * (sliceSize - 1));
     if (given.has(port) || !(await isFree(port))) continue;
     given.add(port);
     return port;
   }
   throw new Error("found no free port in 200 tries");
+}
+
+/** The first port of a slice, which this process listens on as long as it lives: that makes the slice its own. */
+async function claimSlice(): Promise<number> {
+  const start = Math.floor(Math.random() * slices);
+  for (let turn = 0; turn < slices; turn++) {
+    const port = lowest + ((start + turn) % slices) * sliceSize;
+    const server = createServer().unref();
+    const isMine = new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen({ host: "127.0.0.1", port, exclusive: true }, () => resolve(true));
+    });
+    if (await isMine) return port;
+  }
+  throw new Error("every slice of ports is somebody's");
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -43,7 +43,7 @@ for (const role of ["server", "proxy"] as const) {
     assert.deepEqual([dropped(moved), dropped(file)], [["one", "two", "three"], ["four"]]);
 
     const left = once(wire, "exit");
-    channel.send({ type: "stop", reason: "the test is over" });
+    channel.send({ type: "stop", reason: "the test is over", isReplaced: false });
     assert.deepEqual(await within(left, 5000, "the child to leave"), [0, null]);
   });
 }

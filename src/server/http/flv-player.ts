@@ -107,7 +107,7 @@ export class FlvPlayer implements Consumer {
 
   /** Leaves the viewer to another process; false where that cannot be, now or ever. `onEnd` is not called. */
   letGo(): boolean {
-    if (this.isClosed || this.carriage === null || this.socket.writableLength > 0) return false;
+    if (this.isClosed || this.carriage?.isKept !== true || this.socket.writableLength > 0) return false;
     this.isClosed = true;
     this.leave();
     this.carriage.letGo();

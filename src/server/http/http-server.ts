@@ -173,13 +173,12 @@ function watch(hub: Hub, log: Log, viewer: Viewer): void {
     waitMs: hub.setup.config.dolphin.flvWaitMs,
     announces: guessHasAv && hasAudio && hasVideo ? null : { audio: hasAudio, video: hasVideo },
     traffic: hub.traffic,
-    carry: () => {
-      const fd = descriptorOf(socket);
-      return fd === null
-        ? null
-        : (hub.carrier?.carry(fd, { token, kind: "flv", saved: { stream, isChunked, peer, startedAtMs } satisfies SavedFlv }, from) ??
-            null);
-    },
+    carry: () =>
+      hub.carrier?.carry(
+        () => descriptorOf(socket),
+        { token, kind: "flv", saved: { stream, isChunked, peer, startedAtMs } satisfies SavedFlv },
+        from,
+      ) ?? null,
     onEnd: (reason, code) => {
       left();
       const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: socket.bytesWritten };

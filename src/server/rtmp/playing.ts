@@ -1,5 +1,6 @@
 // What a connection does while it plays: its seat in the stream, its place among the clients, and the copy of it that lets
 // another process go on. The dialogue around it is the session's.
+import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { ErrorCode } from "../../base/errors.js";
 import type { Position } from "../../base/position.js";
@@ -20,14 +21,22 @@ export interface SavedPlayer {
   readonly stream: string;
 }
 
+/** A play that another process has served up to a position. */
+export interface Resumed {
+  /** As in `CarriedSession`. */
+  readonly token: string;
+  /** As in `PlayerOptions`. */
+  readonly from: Position | null;
+}
+
 export interface PlayingOptions {
   readonly hub: Hub;
   readonly socket: Socket;
   readonly source: Source;
   readonly client: Client;
   readonly isOwnEdge: boolean;
-  /** As in `PlayerOptions`. */
-  readonly from: Position | null;
+  /** Null: it begins here. */
+  readonly resumed: Resumed | null;
   readonly onDrop: (code: ErrorCode, reason: string) => void;
   readonly onHistory: (count: number) => void;
   readonly onLive: (isLive: boolean) => void;
@@ -45,18 +54,18 @@ export class Playing {
     const { hub, client, isOwnEdge } = options;
     hub.clients.add(client);
     if (!isOwnEdge) hub.traffic.players += 1;
-    this.player = new RtmpPlayer({ ...options, traffic: hub.traffic });
+    this.player = new RtmpPlayer({ ...options, from: options.resumed?.from ?? null, traffic: hub.traffic });
   }
 
   /** Has a copy of the connection kept, between two reads. The box's own edges come back by themselves. Again does nothing. */
-  carry(token: string, save: () => SavedPlayer | null): void {
-    const { hub, socket, isOwnEdge, from } = this.options;
+  carry(save: () => SavedPlayer | null): void {
+    const { hub, socket, isOwnEdge, resumed } = this.options;
     if (this.isAsked || isOwnEdge || hub.carrier === null) return;
     this.isAsked = true;
-    const fd = descriptorOf(socket);
     const saved = save();
-    if (fd === null || saved === null) return;
-    this.carriage = hub.carrier.carry(fd, { token, kind: "rtmp", saved }, from);
+    if (saved === null) return;
+    const token = resumed?.token ?? `${process.pid}.${randomBytes(6).toString("base64url")}`;
+    this.carriage = hub.carrier.carry(() => descriptorOf(socket), { token, kind: "rtmp", saved }, resumed?.from ?? null);
     if (this.carriage !== null) this.player.mark(this.carriage);
   }
 
@@ -75,7 +84,7 @@ export class Playing {
 
   /** Leaves the connection to another process; false where that cannot be, now or ever. Nothing may be written to it afterwards. */
   letGo(): boolean {
-    if (this.carriage === null || this.options.socket.writableLength > 0) return false;
+    if (this.carriage?.isKept !== true || this.options.socket.writableLength > 0) return false;
     this.leave();
     this.carriage.letGo();
     return true;

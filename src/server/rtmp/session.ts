@@ -22,7 +22,6 @@ import {
 } from "../../codec/rtmp/dialogue.js";
 import { controlMessage, messageType, resumeMessage, saveMessage, type Message } from "../../codec/rtmp/message.js";
 import { resolveStream } from "../../codec/rtmp/url.js";
-import type { Position } from "../../base/position.js";
 import type { SavedSource } from "../../stream/source.js";
 import type { Client } from "../clients.js";
 import type { Hub } from "../hub.js";
@@ -31,7 +30,7 @@ import { descriptorOf } from "../shared-read.js";
 import { introduce, newCaller, type Asked } from "./caller.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
-import { Playing, type SavedPlayer } from "./playing.js";
+import { Playing, type Resumed, type SavedPlayer } from "./playing.js";
 import { Publishing } from "./publishing.js";
 import { isSendable, type Mover, type SavedPublisher } from "./saved-publisher.js";
 
@@ -91,9 +90,9 @@ export class RtmpSession {
   }
 
   /** Goes on, before anything is read, with a viewer whom another process has served up to a position. */
-  goOnPlaying(saved: SavedPlayer, from: Position | null): void {
+  goOnPlaying(saved: SavedPlayer, resumed: Resumed): void {
     this.resume(saved, () => {
-      this.carry(this.seat(this.ask("play", saved.stream), true, from));
+      this.carry(this.seat(this.ask("play", saved.stream), resumed));
       this.connection.isForgiving = true;
     });
   }
@@ -299,22 +298,22 @@ export class RtmpSession {
   }
 
   private play({ args }: Command): void {
-    this.seat(this.ask("play", args[1]), false, null);
+    this.seat(this.ask("play", args[1]), null);
   }
 
-  private seat(asked: Asked, isResumed: boolean, from: Position | null): State & { at: "playing" } {
+  private seat(asked: Asked, resumed: Resumed | null): State & { at: "playing" } {
     const { hub, connection, caller } = this;
     const source = hub.source(asked.vhost, asked.request);
     this.setChunkSize(source.chunkSize);
-    if (!isResumed) connection.write(playStarted());
-    connection.tell({ event: isResumed ? "play.resumed" : "play.started" });
+    if (resumed === null) connection.write(playStarted());
+    connection.tell({ event: resumed === null ? "play.started" : "play.resumed" });
     const playing = new Playing({
       hub,
       socket: connection.socket,
       source,
       client: asked.client,
       isOwnEdge: caller.edgeName !== null,
-      from,
+      resumed,
       onDrop: (code, reason) => this.close(reason, code),
       onHistory: (count) => connection.write([historyNotice(count)]),
       onLive: (isLive) => connection.write([liveNotice(isLive)]),
@@ -328,7 +327,7 @@ export class RtmpSession {
 
   /** Has a copy kept of a viewer's connection, so that it outlives this process. */
   private carry({ asked, playing }: State & { at: "playing" }): void {
-    playing.carry(this.conn, () => {
+    playing.carry(() => {
       const connection = this.connection.save(false);
       return connection === null ? null : { connection, caller: this.caller, stream: asked.name };
     });

@@ -55,7 +55,7 @@ describe("a channel", () => {
     wire.connected = false;
     let told = 0;
     assert.equal(
-      channel.send({ type: "stop", reason: "test" }, () => (told += 1)),
+      channel.send({ type: "stop", reason: "test", isReplaced: false }, () => (told += 1)),
       false,
     );
     assert.equal(told, 1);
@@ -69,7 +69,7 @@ describe("a channel", () => {
     channel.close();
     channel.close();
     wire.emit("message", { type: "hello" });
-    assert.equal(channel.send({ type: "stop", reason: "test" }), false);
+    assert.equal(channel.send({ type: "stop", reason: "test", isReplaced: false }), false);
     assert.deepEqual([heard, wire.sent], [[], []]);
   });
 });

@@ -21,8 +21,8 @@ describe("a descriptor link", () => {
     const other = links.open(otherFd);
     const file = join(folder, "a");
     const fd = openSync(file, "w");
-    link.send([{ fd, note: { name: "ä", n: 1 } }]);
-    link.send([{ fd, note: "second" }]);
+    link.send([{ descriptor: () => fd, note: { name: "ä", n: 1 } }]);
+    link.send([{ descriptor: () => fd, note: "second" }]);
     closeSync(fd); // on its way it is nobody's
     const parcels = other.receive();
     assert.deepEqual(
@@ -47,7 +47,7 @@ describe("a descriptor link", () => {
     const next = (): Promise<void> => new Promise((resolve) => (told = resolve));
     let gone = next();
     link.send(
-      Array.from({ length: count }, (_, n) => ({ fd, note: { n, text: "x".repeat(1000) } })),
+      Array.from({ length: count }, (_, n) => ({ descriptor: () => fd, note: { n, text: "x".repeat(1000) } })),
       () => told(),
     );
     const seen: number[] = [];
@@ -72,13 +72,13 @@ describe("a descriptor link", () => {
     const { link, otherFd } = links.pair();
     const other = links.open(otherFd);
     const fd = openSync("/dev/null", "r");
-    link.send([{ fd, note: 1 }]);
+    link.send([{ descriptor: () => fd, note: 1 }]);
     link.close();
     const [parcel] = other.receive();
     assert.equal(parcel?.note, 1);
     closeSync(parcel.fd);
     assert.deepEqual(other.receive(), []);
-    other.send([{ fd, note: 2 }]); // EPIPE: nothing is thrown, and no signal ends the process
+    other.send([{ descriptor: () => fd, note: 2 }]); // EPIPE: nothing is thrown, and no signal ends the process
     other.close();
     closeSync(fd);
   });
@@ -87,7 +87,7 @@ describe("a descriptor link", () => {
     const { link, otherFd } = links.pair();
     const other = links.open(otherFd);
     const fd = openSync("/dev/null", "r");
-    link.send([{ fd, note: null }]);
+    link.send([{ descriptor: () => fd, note: null }]);
     const [parcel] = other.receive();
     const flags = /flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${parcel!.fd}`, "utf8"))?.[1] ?? "0";
     assert.ok((Number.parseInt(flags, 8) & 0o2000000) !== 0, "close-on-exec");

@@ -363,7 +363,7 @@ describe("stopping", () => {
     const supervisor = supervise([spec("edge-1"), spec("edge-2")]);
     for (const process of started) process.becomeReady();
     supervisor.stop("SIGTERM");
-    for (const process of started) assert.deepEqual(process.sent.at(-1), { type: "stop", reason: "SIGTERM" });
+    for (const process of started) assert.deepEqual(process.sent.at(-1), { type: "stop", reason: "SIGTERM", isReplaced: false });
     latest("edge-1").die("exit 0");
     assert.deepEqual(ended, []);
     latest("edge-2").die("exit 0");
@@ -539,7 +539,7 @@ describe("letting a child go", () => {
     latest("edge-1").die("exit 0");
     assert.equal(latest("origin").sent.at(-1)?.type, "configure");
     latest("edge-2").die("exit 0");
-    assert.deepEqual(latest("origin").sent.at(-1), { type: "stop", reason: "SIGQUIT" });
+    assert.deepEqual(latest("origin").sent.at(-1), { type: "stop", reason: "SIGQUIT", isReplaced: false });
     latest("origin").die("exit 0");
     assert.deepEqual(ended, ["stopped"]);
   });
@@ -549,7 +549,7 @@ describe("letting a child go", () => {
     latest("edge-1").becomeReady();
     supervisor.drain("SIGQUIT", null);
     supervisor.stop("SIGTERM");
-    assert.deepEqual(latest("edge-1").sent.at(-1), { type: "stop", reason: "SIGTERM" });
+    assert.deepEqual(latest("edge-1").sent.at(-1), { type: "stop", reason: "SIGTERM", isReplaced: false });
     latest("edge-1").die("exit 0");
     assert.deepEqual(ended, ["stopped"]);
   });

@@ -19,6 +19,8 @@ interface Child {
   readonly adopted: { readonly fd: number; readonly note: AdoptNote }[];
   /** Whether it carries on what it adopts. */
   goesOn: boolean;
+  /** It was given something, and dies before it looks. */
+  isDeaf: boolean;
 }
 
 let timers: FakeTimers;
@@ -40,10 +42,10 @@ async function makeVault(maxKept = 100): Promise<void> {
     maxKept,
     send: (name) => {
       const child = children.get(name);
-      if (child === undefined) return false;
+      if (child === undefined || child.isDeaf) return false;
       child.carrier.receive((fd, note) => {
         child.adopted.push({ fd, note });
-        if (child.goesOn) child.carrier.carry(fd, note.session, note.from);
+        if (child.goesOn) child.carrier.carry(() => fd, note.session, note.from);
       });
       return true;
     },
@@ -62,7 +64,7 @@ async function admit(name: string): Promise<Child> {
     vault.heard(name, message);
   });
   assert.ok(carrier !== null);
-  const child = { carrier, said, adopted: [], goesOn: false };
+  const child = { carrier, said, adopted: [], goesOn: false, isDeaf: false };
   children.set(name, child);
   return child;
 }
@@ -70,7 +72,7 @@ async function admit(name: string): Promise<Child> {
 /** Somebody plays at a child; the descriptor is the child's own copy. */
 function play(child: Child, token: string): { readonly fd: number; readonly carriage: Carriage } {
   const fd = openSync("/dev/null", "r");
-  const carriage = child.carrier.carry(fd, session(token), null);
+  const carriage = child.carrier.carry(() => fd, session(token), null);
   assert.ok(carriage !== null);
   return { fd, carriage };
 }
@@ -177,7 +179,7 @@ describe("the vault", () => {
     const child = await admit("edge-1");
     mark(play(child, "a").carriage, stateClean);
     await soon();
-    await admit("edge-2");
+    (await admit("edge-2")).isDeaf = true;
     die("edge-1");
     const third = await admit("edge-3");
     die("edge-2");
@@ -218,11 +220,29 @@ describe("the vault", () => {
     assert.equal(vault.counted().kept, 2);
     timers.pass(orphanMs / 2);
     const heir = await admit("edge-2");
+    heir.goesOn = true;
     vault.place();
     assert.equal(heir.adopted.length, 2);
     die("edge-2");
     timers.pass(2 * orphanMs);
     assert.deepEqual([vault.counted().kept, vault.counted().abandoned], [0, 2]);
+    vault.close();
+  });
+
+  it("does not let a connection go round that ends whoever is given it", async () => {
+    const child = await admit("edge-1");
+    mark(play(child, "poison").carriage, stateClean);
+    await soon();
+    for (const [heir, last] of [
+      ["edge-2", "edge-1"],
+      ["edge-3", "edge-2"],
+      ["edge-4", "edge-3"],
+      ["edge-5", "edge-4"],
+    ] as const) {
+      (await admit(heir)).isDeaf = true;
+      die(last);
+    }
+    assert.deepEqual([vault.counted().kept, vault.counted().cut], [0, 1]);
     vault.close();
   });
 

@@ -45,7 +45,12 @@ class Process {
 
   constructor(gopCache: boolean) {
     this.cache = new StartCache({ gopCache, gopCacheMaxFrames: 0 });
-    this.fanout = new Fanout(rtmpContainer(chunkSize), this.cache, { delayMs: 1e9, queueLengthMs: 1e9, slowCode: "RTMP_SLOW" });
+    this.fanout = new Fanout(rtmpContainer(chunkSize), this.cache, {
+      delayMs: 1e9,
+      queueLengthMs: 1e9,
+      keepsRecent: true,
+      slowCode: "RTMP_SLOW",
+    });
     this.fanout.add(new FakeConsumer()); // somebody watches here all the time
   }
 

@@ -32,7 +32,7 @@ const steps = fc.array(
 
 function run(list: readonly Step[], gopCache: boolean, delayMs: number): void {
   const cache = new StartCache({ gopCache, gopCacheMaxFrames: 0 });
-  const fanout = new Fanout(rtmpContainer(chunkSize), cache, { delayMs, queueLengthMs: 1000, slowCode: "RTMP_SLOW" });
+  const fanout = new Fanout(rtmpContainer(chunkSize), cache, { delayMs, queueLengthMs: 1000, keepsRecent: true, slowCode: "RTMP_SLOW" });
   const all: Joined[] = [];
   let media = 0;
   let headers = 0;

@@ -28,7 +28,7 @@ class Bench {
       this.joins++;
       return container(packets);
     };
-    this.fanout = new Fanout(counted, this.cache, { delayMs, queueLengthMs, slowCode: "RTMP_SLOW" });
+    this.fanout = new Fanout(counted, this.cache, { delayMs, queueLengthMs, keepsRecent: true, slowCode: "RTMP_SLOW" });
   }
 
   /** Pushes packets that are named by their kind and number. */
