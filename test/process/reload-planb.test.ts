@@ -102,3 +102,23 @@ void test("reload, plan b: another port is served by other proxies, and the old 
   await eventually(isReplaced, { what: "the old proxies to be gone" });
   await dolphin.stop();
 });
+
+void test("QUIT, plan b: the proxies let everybody finish, the servers end last, and USR1 and USR2 disturb nobody before", async (t) => {
+  const dolphin = await Dolphin.start(t, {
+    words: () => [],
+    conf: (rtmp, http) => `grace_start_wait 200; grace_final_wait 100; ${confOf(rtmp, http, vhost("one"))}`,
+  });
+  const one = await show(t, dolphin.rtmpUrl("s?vhost=one"));
+  dolphin.signal("SIGUSR1");
+  await dolphin.waitFor("log.reopened");
+  dolphin.signal("SIGUSR2");
+  await dolphin.waitFor("dolphin.restarted");
+  await one.goesOn();
+  dolphin.signal("SIGQUIT");
+  await dolphin.waitFor("dolphin.draining");
+  await one.goesOn();
+  for (const viewer of one.viewers) viewer.close();
+  one.source.close();
+  assert.deepEqual(await within(dolphin.ended, 10_000, "the box to end"), { code: 0, signal: null });
+  await dolphin.assertCleanLog();
+});
