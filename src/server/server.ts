@@ -128,6 +128,7 @@ export class Server {
     }
     const saved = session.saved as SavedFlv;
     const socket = adoptedSocket(fd, () => true); // what a viewer of HTTP-FLV says is nothing to us, but for its end
+    socket.on("error", () => undefined); // a reset is the end of this viewer alone, and `close` tells of it
     nameClient(socket, saved.peer);
     this.count(socket);
     try {

@@ -1,6 +1,8 @@
 // Viewers outlive the process that serves them: an edge is killed, hangs, or is replaced, and those who watch there go on in
 // another process without a picture missing or coming twice, over RTMP and over HTTP-FLV.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { test, type TestContext } from "node:test";
 import { promptConf } from "../helpers/bystanders.js";
 import { Dolphin } from "../helpers/dolphin.js";
@@ -118,6 +120,25 @@ void test("a rolling restart moves every viewer, and the old edges leave at once
     await assertGoOn(viewers, 30);
   }
   await dolphin.waitFor("child.exited", { where: ({ child }) => child === "edge-1.3" });
+  for (const viewer of viewers) viewer.close();
+  await dolphin.stop();
+});
+
+void test("a viewer of HTTP-FLV who resets after it was moved costs nobody else anything", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: promptConf });
+  const viewers = await audience(t, dolphin, "edge-1", "edge-2");
+  const raw = connect(dolphin.httpPort, "127.0.0.1").on("error", () => undefined);
+  t.after(() => raw.destroy());
+  raw.write("GET /live/show.flv HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await within(once(raw, "data"), 5000, "its stream");
+  const moved = dolphin.logLength;
+  dolphin.signal("SIGUSR2");
+  await dolphin.waitFor("dolphin.restarted", { from: moved });
+  await assertGoOn(viewers, 30);
+  const from = dolphin.logLength;
+  raw.resetAndDestroy();
+  await dolphin.waitFor("flv.closed", { from });
+  await assertGoOn(viewers, 30);
   for (const viewer of viewers) viewer.close();
   await dolphin.stop();
 });
