@@ -8,7 +8,7 @@ import { addCheck } from "./verbs/check.js";
 import { addConf } from "./verbs/conf.js";
 import { addDrain, addUndrain } from "./verbs/drain.js";
 import { addExplain } from "./verbs/explain.js";
-import { addReload, addRestart } from "./verbs/reload.js";
+import { addReload, addRestart, addUpgrade } from "./verbs/reload.js";
 import { addStart, start } from "./verbs/start.js";
 import { addStatus } from "./verbs/status.js";
 import { addUnit } from "./verbs/unit.js";
@@ -16,7 +16,18 @@ import { refuse, testConf } from "./verbs/test-conf.js";
 import { complain, type AddVerb } from "./verbs/verb.js";
 
 /** In the order of the help. */
-const verbs: readonly AddVerb[] = [addStatus, addReload, addRestart, addExplain, addDrain, addUndrain, addCheck, addConf, addUnit];
+const verbs: readonly AddVerb[] = [
+  addStatus,
+  addReload,
+  addRestart,
+  addUpgrade,
+  addExplain,
+  addDrain,
+  addUndrain,
+  addCheck,
+  addConf,
+  addUnit,
+];
 
 const examples = `
 Examples:
@@ -28,6 +39,7 @@ Examples:
   dolphin status                             from another terminal: processes and streams
   dolphin reload                             read the configuration again, and tell what changed or why nothing did
   dolphin restart                            replace the processes that serve one by one; nobody is disconnected
+  dolphin upgrade                            have this dolphin take the place of the running one; nobody is disconnected
   dolphin explain live/livestream            which server has a stream, or would get it, and why (plan b)
   dolphin drain server-2                     no new connections for a server (plan b)
   dolphin check -c my.conf                   everything that would stop that start, at once

@@ -1,6 +1,7 @@
 // Asks a running instance over its control socket, and finds out which instances run.
 import { request } from "node:http";
 import { DolphinError, errnoOf, messageOf } from "../base/errors.js";
+import type { UpgradeProgram } from "./control.js";
 import type { BoxStatus, Explanation, Reloaded } from "./status.js";
 
 /** An instance asked takes a second at most to hear its children, and a little to look at their CPU. */
@@ -31,6 +32,11 @@ export async function reload(path: string): Promise<Reloaded> {
 /** Has the box replace the processes that serve, one by one. Resolves when that is done. Throws CHILD_START when there is no answer. */
 export async function restart(path: string): Promise<Reloaded> {
   return (await ask(path, "POST", "/restart", changeTimeoutMs)) as Reloaded;
+}
+
+/** Has another program take the box's place. Resolves when it has, or why it has not. Throws CHILD_START when there is no answer. */
+export async function upgrade(path: string, program: UpgradeProgram): Promise<Reloaded> {
+  return (await ask(path, "POST", `/upgrade/${encodeURIComponent(JSON.stringify(program))}`, changeTimeoutMs)) as Reloaded;
 }
 
 function ask(socketPath: string, method: "GET" | "POST", path: string, timeout = answerTimeoutMs): Promise<unknown> {

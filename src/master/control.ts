@@ -1,11 +1,17 @@
-// The control socket: HTTP over a Unix socket that only this user can open. It answers `GET /status`, `POST /reload` and
-// `POST /restart`, and on plan b `GET /explain/KEY`, `POST /drain/SERVER` and `POST /undrain/SERVER`; who asks is control-client.ts.
+// The control socket: HTTP over a Unix socket that only this user can open. It answers `GET /status`, `POST /reload`, `POST /restart`
+// and `POST /upgrade/PROGRAM`, and on plan b `GET /explain/KEY`, `POST /drain/SERVER` and `POST /undrain/SERVER`; who asks is control-client.ts.
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect } from "node:net";
 import { DolphinError, errnoOf, messageOf } from "../base/errors.js";
 import { prepareControlFolder } from "./control-path.js";
 import type { BoxStatus, Explanation, Reloaded } from "./status.js";
+
+/** A program that is to take the place of the running one: Node, and the script of `dolphin`. */
+export interface UpgradeProgram {
+  readonly execPath: string;
+  readonly script: string;
+}
 
 /** What can be asked of a running box. */
 export interface ControlAnswers {
@@ -17,6 +23,8 @@ export interface ControlAnswers {
   /** Resolves when it is done. */
   reload(): Promise<Reloaded>;
   restart(): Promise<Reloaded>;
+  /** The same; this process ends soon afterwards when another has taken its place. */
+  upgrade(program: UpgradeProgram): Promise<Reloaded>;
 }
 
 /** A listening control socket. Close it once; its file is removed. */
@@ -43,7 +51,9 @@ export class Control {
       };
       const question = readQuestion(request.url ?? "");
       if (question === null)
-        reply(404, { error: "there is only /status, /reload, /restart, /explain/KEY, /drain/SERVER and /undrain/SERVER" });
+        reply(404, {
+          error: "there is only /status, /reload, /restart, /upgrade/PROGRAM, /explain/KEY, /drain/SERVER and /undrain/SERVER",
+        });
       else if (request.method !== question.method) reply(405, { error: `only ${question.method} is served` });
       else
         answerTo(answers, question).then(
@@ -56,10 +66,15 @@ export class Control {
     return control;
   }
 
-  close(): void {
+  /** Takes no more questions, and removes the file; those that were asked are still answered. */
+  stopListening(): void {
     if (this.isClosed) return;
     this.isClosed = true;
     this.http.close(); // removes the file
+  }
+
+  close(): void {
+    this.stopListening();
     this.http.closeAllConnections();
   }
 
@@ -80,9 +95,9 @@ export class Control {
 }
 
 interface Question {
-  readonly verb: "status" | "reload" | "restart" | "explain" | "drain" | "undrain";
+  readonly verb: "status" | "reload" | "restart" | "upgrade" | "explain" | "drain" | "undrain";
   readonly method: "GET" | "POST";
-  /** Of a stream or a server; empty for what is about the whole box. */
+  /** Of a stream or a server, an UpgradeProgram as JSON; empty for what is about the whole box. */
   readonly name: string;
 }
 
@@ -93,6 +108,7 @@ function readQuestion(url: string): Question | null {
   if ((verb === "reload" || verb === "restart") && text === "") return { verb, method: "POST", name: "" };
   if (name === null || name === "") return null;
   if (verb === "explain") return { verb, method: "GET", name };
+  if (verb === "upgrade") return { verb, method: "POST", name };
   return verb === "drain" || verb === "undrain" ? { verb, method: "POST", name } : null;
 }
 
@@ -106,6 +122,7 @@ function decoded(text: string): string | null {
 
 async function answerTo(answers: ControlAnswers, { verb, name }: Question): Promise<[code: number, body: unknown]> {
   if (verb === "status" || verb === "reload" || verb === "restart") return [200, await answers[verb]()];
+  if (verb === "upgrade") return [200, await answers.upgrade(JSON.parse(name) as UpgradeProgram)];
   if (verb === "explain") {
     const explanation = answers.explain(name);
     return explanation === null ? [409, { error: "only plan b chooses servers" }] : [200, explanation];

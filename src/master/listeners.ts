@@ -36,6 +36,13 @@ export interface GivenListener {
   readonly endpoint: Endpoint;
 }
 
+/** A socket of a master before this one, for one slot of an address. */
+export interface InheritedListener extends GivenListener {
+  readonly protocol: Listener["protocol"];
+  /** As it was asked for. */
+  readonly wanted: Endpoint;
+}
+
 interface Copy {
   readonly fd: number;
   readonly identity: bigint | null;
@@ -47,12 +54,17 @@ export class Listeners {
   private readonly places = new Map<string, Place[]>();
   private readonly copies = new Map<string, Copy[]>();
   private readonly given: readonly GivenListener[];
+  private inherited: readonly InheritedListener[];
   private isClosed = false;
 
-  /** What a service manager gave is used for its addresses, and closed in the end. Without native sockets there can be none. */
-  constructor(native: NativeSockets | null, given: readonly GivenListener[] = []) {
+  /**
+   * What a service manager gave is used for its addresses, and closed in the end; what a master before this one gave likewise, until
+   * `settle`. Without native sockets there can be none of both.
+   */
+  constructor(native: NativeSockets | null, given: readonly GivenListener[] = [], inherited: readonly InheritedListener[] = []) {
     this.native = native;
     this.given = given;
+    this.inherited = inherited;
   }
 
   /**
@@ -65,13 +77,35 @@ export class Listeners {
       this.share(protocol, wanted, given, slots);
       return wanted;
     }
+    const inherited = this.inherited.filter((one) => one.protocol === protocol && isSameEndpoint(one.wanted, wanted));
     // SO_REUSEPORT would share the port with another instance in silence: a plain listen finds out first.
-    const endpoint = await probe(wanted);
-    for (const slot of slots) {
-      const place: Place = { protocol, wanted, endpoint, kept: this.native?.listen(endpoint, listenBacklog) ?? null, given: null };
-      this.put(slot, place);
+    const endpoint = inherited[0]?.endpoint ?? (await probe(wanted));
+    for (const [at, slot] of slots.entries()) {
+      const kept = inherited[at]?.fd ?? this.native?.listen(endpoint, listenBacklog) ?? null;
+      this.put(slot, { protocol, wanted, endpoint, kept, given: null });
     }
+    this.inherited = this.inherited.filter((one) => !inherited.slice(0, slots.length).includes(one));
     return endpoint;
+  }
+
+  /** All addresses that are wanted have been taken: what a master before this one listened on besides is closed here. */
+  settle(): void {
+    for (const { fd } of this.inherited) this.native?.close(fd);
+    this.inherited = [];
+  }
+
+  /** The sockets of these slots, for a master that takes the place of this one; both may listen on them. */
+  handOn(slots: readonly string[]): (InheritedListener & { readonly isGiven: boolean })[] {
+    const places = slots.flatMap((slot) => this.places.get(slot) ?? []);
+    const handed = places.flatMap(({ protocol, wanted, endpoint, kept, given }) =>
+      kept === null ? [] : [{ protocol, wanted, endpoint, fd: kept, isGiven: given !== null }],
+    );
+    return [...new Map(handed.map((one) => [one.fd, one])).values()];
+  }
+
+  /** After somebody else has listened on them: the kernel forgets nobody who waits, however that one ended. */
+  listenAgain(): void {
+    for (const { kept } of this.allPlaces()) if (kept !== null) this.native?.setBacklog(kept, listenBacklog);
   }
 
   /**
@@ -145,6 +179,7 @@ export class Listeners {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.settle();
     for (const place of this.allPlaces()) {
       if (place.kept !== null && place.given === null) this.native?.close(place.kept);
     }

@@ -82,6 +82,10 @@ export class Vault {
   private readonly options: VaultOptions;
   private readonly holders = new Map<string, Holder>();
   private orphans: { readonly kept: Kept; readonly sinceMs: number }[] = [];
+  /** The way to the process that takes the place of this one; null: there is none. */
+  private successor: { readonly link: DescriptorLink; readonly say: () => void } | null = null;
+  /** Copies that it has been sent. */
+  private bequeathed: number[] = [];
   private forgetTimer: () => void = () => undefined;
   private readonly counts = { carried: 0, cut: 0, abandoned: 0, refused: 0 };
 
@@ -126,8 +130,29 @@ export class Vault {
     this.place();
   }
 
+  /** From now on everything goes to the process that takes the place of this one; `say` tells it that something has come on the link. */
+  bequeath(link: DescriptorLink, say: () => void): void {
+    this.successor = { link, say };
+    this.place();
+  }
+
+  /** Takes what the process before this one has sent on the link. */
+  inherit(link: DescriptorLink): void {
+    for (const { fd, note } of link.receive()) {
+      if ("publisher" in (note as object)) {
+        this.options.adoptPublisher((note as PublisherNote).publisher, fd, () => undefined);
+        continue;
+      }
+      const { session, from } = note as AdoptNote;
+      this.orphans.push({ kept: { fd, session, row: null, from, unanswered: 0 }, sinceMs: this.options.timers.nowMs() });
+    }
+    this.place();
+  }
+
   close(): void {
     this.forgetTimer();
+    for (const fd of this.bequeathed) closeSync(fd);
+    this.bequeathed = [];
     for (const { link, marks, kept } of this.holders.values()) {
       for (const { fd } of kept.values()) closeSync(fd);
       link.close();
@@ -209,6 +234,18 @@ export class Vault {
 
   /** Gives all orphans to those who can go on with them, to each an equal share. To be called when somebody new can. */
   place(): void {
+    if (this.successor !== null) {
+      const { link, say } = this.successor;
+      const leaving = this.orphans.map(({ kept }) => kept);
+      this.orphans = [];
+      this.bequeathed.push(...leaving.map(({ fd }) => fd)); // a copy must be open until it has gone
+      this.counts.carried += leaving.length;
+      link.send(
+        leaving.map(({ fd, session, from }) => ({ descriptor: () => fd, note: { session, from } satisfies AdoptNote })),
+        say,
+      );
+      return;
+    }
     const heirs = this.options.heirs().filter((name) => this.holders.has(name));
     const { orphans } = this;
     if (orphans.length === 0) return;

@@ -1,12 +1,13 @@
 // A child's way to the vault in the master: connections whose viewers shall outlive this process are sent there, with what they
 // are, at the end of the event loop's turn in which they begin to play, and called back when they are over.
 import { loadDescriptorLinks, type DescriptorLink, type Outgoing } from "../ipc/descriptor-link.js";
-import type { AdoptNote, CarriedSession, CarryNote, PublisherNote } from "../ipc/carried.js";
+import type { AdoptNote, CarriedSession, CarryNote } from "../ipc/carried.js";
 import { loadMarks, type Marks } from "../ipc/marks.js";
 import type { Position } from "../base/position.js";
 import type { FromChild } from "../ipc/messages.js";
 import type { Mover } from "../server/rtmp/saved-publisher.js";
 import type { Carriage, Carrier } from "../server/carriage.js";
+import { moverOver } from "./mover.js";
 
 /** The environment variable in which the master tells the descriptors of the link and of the marks. */
 export const linkVariable = "DOLPHIN_LINK";
@@ -30,6 +31,7 @@ export class ChildCarrier implements Carrier {
     this.link = link;
     this.marks = marks;
     this.say = say;
+    this.mover = moverOver(link, this.sayParcels);
   }
 
   /** Null where the master keeps no connections. */
@@ -81,13 +83,7 @@ export class ChildCarrier implements Carrier {
   }
 
   /** Takes publishers to the origin in the master. */
-  readonly mover: Mover = (publisher, fd) =>
-    new Promise((resolve) => {
-      this.link.send([{ descriptor: () => fd, note: { publisher } satisfies PublisherNote }], () => {
-        this.say({ type: "parcels" });
-        resolve();
-      });
-    });
+  readonly mover: Mover;
 
   /** The master could not keep the copies of these: they end with this process. */
   refused(tokens: readonly string[]): void {

@@ -17,9 +17,10 @@ import { Questions } from "../master/questions.js";
 import { Rollout } from "../master/rollout.js";
 import { Vault, type CarriedCounts, type VaultParts } from "../master/vault.js";
 import { Supervisor, type Change, type ChildView, type Timers } from "../master/supervisor.js";
-import { Server } from "../server/server.js";
 import type { SavedPublisher } from "../server/rtmp/saved-publisher.js";
+import { Server } from "../server/server.js";
 import { linkVariable } from "./child-carrier.js";
+import type { Estate } from "./estate.js";
 import type { PlanB } from "./plan-b.js";
 
 const entryOf = (role: "server" | "proxy"): string => fileURLToPath(new URL(`${role}.js`, import.meta.url));
@@ -159,6 +160,21 @@ export class Crew {
   /** What has become of connections whose process was gone; null where they are not carried. */
   carried(): CarriedCounts | null {
     return this.vault?.counted() ?? null;
+  }
+
+  /** What goes to the process that takes the place of this one, or comes from the one before; null: the streams end with the children. */
+  get estate(): Estate | null {
+    const { origin, vault, edgeKey } = this;
+    if (origin === null || vault === null) return null;
+    const retireAll = (why: string): void => {
+      for (const { spec } of this.children()) this.supervisor.retire(spec.name, why, null);
+    };
+    return { origin, vault, edgeKey, retireAll };
+  }
+
+  /** The listening sockets of those who serve the public addresses. */
+  handOn(): ReturnType<Listeners["handOn"]> {
+    return this.options.listeners.handOn(this.rollout.specs.map(({ name }) => name));
   }
 
   /** Ends what the master serves itself. */

@@ -63,6 +63,12 @@ export class Ending {
     else if (this.stage === "stopping") this.kill(signal);
   }
 
+  /** The program that it belongs to has ended. */
+  orphaned(parent: number): void {
+    this.parts.log.warn({ event: "parent.gone", parent }, "the program that started this one has ended (asprocess on)");
+    this.stop("the parent process is gone");
+  }
+
   /** Ends when the last connection has left. */
   quit(reason: string): void {
     if (this.stage !== "running") return;

@@ -8,46 +8,40 @@ import { createLog, reopenLog, type Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/config.js";
 import { noStats } from "../ipc/messages.js";
 import { controlPath } from "../master/control-path.js";
-import { Control } from "../master/control.js";
+import type { ControlAnswers, UpgradeProgram } from "../master/control.js";
 import { countCores } from "../master/cores.js";
-import { memberOf, type Member } from "../master/directory.js";
-import { loadFileLocks } from "../master/file-lock.js";
 import { Listeners } from "../master/listeners.js";
 import { logChange } from "../master/log-change.js";
 import { LogRotation } from "../master/log-rotation.js";
 import { loadNativeSockets } from "../master/native-socket.js";
 import { checkOpenFiles, fewFilesWarning, readMaxOpenFiles } from "../master/open-files.js";
-import { Overview } from "../master/overview.js";
 import { ParentWatch } from "../master/parent-watch.js";
-import { PidFile } from "../master/pid-file.js";
 import { checkPlan } from "../master/plan-b.js";
 import { publicNames } from "../master/plan.js";
-import { serverIdOf } from "../master/server-id.js";
 import type { MasterSignal, Signals } from "../master/signals.js";
 import { loopback } from "../master/slots.js";
-import type { BoxStatus, ReadyBox, Reloaded } from "../master/status.js";
-import type { Change, ChildView, Timers } from "../master/supervisor.js";
+import type { ReadyBox, Reloaded } from "../master/status.js";
+import type { Change } from "../master/supervisor.js";
+import { systemTimers as timers } from "../master/system-timers.js";
 import { loadVaultParts, type VaultParts } from "../master/vault.js";
+import { Claims } from "./claims.js";
 import { logCrashes } from "./crash.js";
 import { Crew } from "./crew.js";
 import { Ending } from "./ending.js";
 import { exitCodeOf, exitCodes } from "./exit-codes.js";
 import { Heart } from "./heart.js";
 import { PlanB } from "./plan-b.js";
+import { Portrait } from "./portrait.js";
+import type { Predecessor } from "./predecessor.js";
 import { Reloads, type ConfOrigin } from "./reloads.js";
 import { Service } from "./service.js";
+import { upgrade } from "./upgrade.js";
 
 /** A slot whose next start is further away than this takes no connections meanwhile. */
 const withdrawAfterMs = 1000;
+/** How long the processes of one whose place was taken go on with what could not go over, such as connections that have no stream yet. */
+const lingerMs = 5000;
 const notYet: Reloaded = { outcome: "refused", changes: [], problems: ["dolphin is still starting"] };
-
-const timers: Timers = {
-  nowMs: () => performance.now(),
-  after(delayMs, run) {
-    const timer = setTimeout(run, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 export interface MasterOptions {
   readonly version: string;
@@ -60,6 +54,10 @@ export interface MasterOptions {
   refused(sentence: string): void;
   /** Why `daemon on` is not followed; null: it is, or is not said. */
   readonly stays: string | null;
+  /** Where it was started, before it went to its work_dir. */
+  readonly cwd: string;
+  /** The master whose place it takes; null: none. */
+  readonly predecessor: Predecessor | null;
 }
 
 /** Runs a box until it is stopped or gives up. Resolves to the exit code; throws nothing. */
@@ -91,22 +89,29 @@ class Master {
   readonly ended: Promise<number>;
   private readonly options: MasterOptions;
   private readonly log: Log;
-  private readonly startedAtMs = timers.nowMs();
-  private readonly overview: Overview;
+  private readonly claims = new Claims();
+  private readonly portrait: Portrait;
   private readonly ending: Ending;
   private config: Config;
   private parent: ParentWatch | null = null;
-  private pidFile: PidFile | null = null;
-  private serverId = "";
   private listeners = new Listeners(null);
-  private control: Control | null = null;
   private heart: Heart | null = null;
   private planB: PlanB | null = null;
   private crew: Crew | null = null;
   private reloads: Reloads | null = null;
   private rotation: LogRotation | null = null;
+  private takeControl: () => Promise<void> = () => Promise.resolve();
   private service: Service | null = null;
   private isReady = false;
+
+  private readonly answers: ControlAnswers = {
+    status: () => this.portrait.status(),
+    explain: (key) => this.planB?.explain(key) ?? null,
+    drain: (server, isDraining) => this.planB?.drain(server, isDraining) ?? false,
+    reload: () => this.reload("dolphin reload"),
+    restart: () => this.restart("dolphin restart"),
+    upgrade: (program) => this.upgrade(program),
+  };
 
   constructor(config: Config, options: MasterOptions, log: Log) {
     this.config = config;
@@ -114,11 +119,14 @@ class Master {
     this.log = log;
     let finish = (_code: number): void => undefined;
     this.ended = new Promise((resolve) => (finish = resolve));
-    this.overview = new Overview({
+    this.portrait = new Portrait({
+      version: options.version,
       timers,
-      members: () => this.members(),
-      ask: (name, id) => this.crew?.send(name, { type: "report", id }) ?? false,
-      ownStreams: () => this.crew?.originStreams() ?? [],
+      claims: this.claims,
+      config: () => this.config,
+      crew: () => this.crew,
+      planB: () => this.planB,
+      isEnding: () => this.ending.hasBegun,
     });
     this.ending = new Ending({
       log,
@@ -139,33 +147,30 @@ class Master {
   async start(): Promise<void> {
     process.title = "dolphin: master";
     const native = await loadNativeSockets();
+    const { predecessor } = this.options;
+    predecessor?.check();
     this.service = await Service.open(process.env, native, {
       timers,
       plan: this.config.dolphin.plan,
-      children: () => this.children(),
-      totals: (names) => this.overview.totals(names),
+      handed: predecessor?.given ?? [],
+      children: () => this.portrait.children(),
+      totals: (names) => this.portrait.overview.totals(names),
     });
     this.config = this.service.fit(this.config);
     const { config, log } = this;
-    const { dolphin } = config;
     checkPlan(config);
     const facts = { cores: countCores(), maxOpenFiles: readMaxOpenFiles() };
     checkOpenFiles(config, facts);
-    if (config.asProcess) this.parent = new ParentWatch({ timers, parent: () => process.ppid, gone: (pid) => this.orphaned(pid) });
-    if (config.pidFile !== null) this.pidFile = PidFile.create(config.pidFile, await loadFileLocks());
-    this.serverId = serverIdOf(config);
-    this.listeners = new Listeners(native, this.service.listeners);
+    if (config.asProcess) this.parent = new ParentWatch({ timers, parent: () => process.ppid, gone: (pid) => this.ending.orphaned(pid) });
+    if (predecessor === null) await this.claims.takePidFile(config);
+    else this.claims.serverId = predecessor.serverId;
+    this.listeners = new Listeners(native, this.service.listeners, predecessor?.listeners);
     const addresses = await this.listen(publicNames(config, facts.cores));
     const origin = await this.originEndpoint();
-    const socket = dolphin.controlSocket ?? controlPath(addresses[0] ?? origin, process.env);
-    this.control = await Control.open(socket, {
-      status: () => this.status(),
-      explain: (key) => this.planB?.explain(key) ?? null,
-      drain: (server, isDraining) => this.planB?.drain(server, isDraining) ?? false,
-      reload: () => this.reload("dolphin reload"),
-      restart: () => this.restart("dolphin restart"),
-    });
-    if (dolphin.plan === "b") this.planB = await this.preparePlanB(facts, addresses, socket);
+    const socket = config.dolphin.controlSocket ?? controlPath(addresses[0] ?? origin, process.env);
+    this.takeControl = () => this.claims.takeControl(socket, this.answers);
+    if (predecessor === null) await this.takeControl();
+    if (config.dolphin.plan === "b") this.planB = await this.preparePlanB(facts, addresses, socket);
     this.crew = new Crew(config, {
       ...facts,
       timers,
@@ -176,18 +181,21 @@ class Master {
       planB: this.planB,
       carrying: await this.loadCarrying(),
       changed: (change) => this.changed(change),
-      heard: (name, message) => this.overview.heard(name, message),
+      heard: (name, message) => this.portrait.overview.heard(name, message),
       ended: (how) => void this.childrenEnded(how),
     });
     this.reloads = this.prepareReloads(this.crew, this.service);
     const { cores } = facts;
-    log.info({ event: "dolphin.started", serverId: this.serverId, plan: dolphin.plan, cores, ownSockets: native !== null }, "starting");
+    log.info(
+      { event: "dolphin.started", serverId: this.claims.serverId, plan: config.dolphin.plan, cores, ownSockets: native !== null },
+      "starting",
+    );
     const warning = fewFilesWarning(config, facts.maxOpenFiles);
     if (warning !== null) log.warn({ event: "limit.low" }, warning);
     await this.crew.start();
     this.heart = new Heart(
       () => this.crew?.originStats() ?? noStats,
-      (stats) => this.overview.beat("master", stats),
+      (stats) => this.portrait.overview.beat("master", stats),
     );
     this.rotation = new LogRotation({ settings: this.config.log, timers, log, reopenAll: () => this.reopenLogs() });
     this.options.signals.listen((signal) => this.signal(signal));
@@ -204,6 +212,7 @@ class Master {
     const endpoints: Endpoint[] = [];
     for (const wanted of listen) endpoints.push(await this.listeners.add("rtmp", wanted, names));
     for (const wanted of http?.listen ?? []) endpoints.push(await this.listeners.add("http", wanted, names));
+    this.listeners.settle();
     return endpoints;
   }
 
@@ -277,11 +286,6 @@ class Master {
     }
   }
 
-  private orphaned(parent: number): void {
-    this.log.warn({ event: "parent.gone", parent }, "the program that started this one has ended (asprocess on)");
-    this.ending.stop("the parent process is gone");
-  }
-
   private reload(reason: string): Promise<Reloaded> {
     return this.reloads?.reload(reason) ?? Promise.resolve(notYet);
   }
@@ -299,6 +303,16 @@ class Master {
     );
   }
 
+  /** Has another process take the place of this one, with everything that it has; then ends. */
+  private async upgrade(program: UpgradeProgram): Promise<Reloaded> {
+    const { crew, service, reloads, listeners, claims, log } = this;
+    if (crew === null || service === null || reloads === null) return notYet;
+    const { cwd } = this.options;
+    const leave = (reason: string): void => void timers.after(lingerMs, () => this.ending.stop(reason));
+    const parts = { log, cwd, plan: this.config.dolphin.plan, isBound: this.parent !== null, claims, listeners, crew, service, leave };
+    return reloads.exclusively(() => upgrade(program, parts));
+  }
+
   /** Throws when a process has not opened its log anew. */
   private async reopenLogs(): Promise<void> {
     const others = this.crew?.reopenLogs() ?? []; // asked before ours is opened, which may fail
@@ -312,7 +326,7 @@ class Master {
     logChange(this.log, change);
     if (child.state === "up") this.listeners.restoreBacklog(spec.name);
     if (child.state === "waiting" || child.state === "down" || child.state === "failed") {
-      this.overview.gone(spec.name);
+      this.portrait.overview.gone(spec.name);
       this.listeners.reclaim(spec.name);
     }
     if (child.state === "failed" || (delayMs ?? 0) > withdrawAfterMs) this.listeners.withdraw(spec.name);
@@ -321,26 +335,50 @@ class Master {
 
   /** Once, when every child serves, or is given up while others serve. */
   private tellWhenReady(): void {
-    const children = this.children();
+    const children = this.portrait.children();
     const settled = children.every(({ child }) => child.state === "up" || child.state === "failed");
     if (this.isReady || this.ending.hasBegun || !settled || !children.some(({ child }) => child.state === "up")) return;
     this.isReady = true;
+    void this.ready();
+  }
+
+  private async ready(): Promise<void> {
+    const { predecessor } = this.options;
+    if (predecessor !== null && !(await this.takeOver(predecessor))) return;
     const { plan } = this.config.dolphin;
-    const box = this.box();
-    const pids = Object.fromEntries([["master", process.pid], ...children.map(({ spec, pid }) => [spec.name, pid])]) as Record<
-      string,
-      number | null
-    >;
+    const box = this.portrait.box();
+    const children = this.portrait.children().map(({ spec, pid }) => [spec.name, pid] as const);
+    const pids = Object.fromEntries<number | null>([["master", process.pid], ...children]);
     const noun = { a: "edges", b: "proxies", single: "server" }[plan];
     process.title = `dolphin: master (plan ${plan}, ${box.workers} ${noun})`;
-    const details = { plan, workers: box.workers, endpoints: box.endpoints, pids, controlSocket: this.control?.path };
+    const details = { plan, workers: box.workers, endpoints: box.endpoints, pids, controlSocket: this.claims.controlSocket };
     this.log.info({ event: "dolphin.ready", ...details }, "everything serves");
     this.service?.ready();
     this.options.ready(box);
+    predecessor?.taken();
+  }
+
+  /** Goes on with everything that the master before this one has. False: it could not, and ends. */
+  private async takeOver(predecessor: Predecessor): Promise<boolean> {
+    try {
+      await predecessor.takeOver({
+        mirror: (origin) => this.crew?.estate?.origin.mirror(origin) ?? Promise.resolve(),
+        receive: (link) => this.crew?.estate?.vault.inherit(link),
+      });
+      this.crew?.estate?.origin.endMirror();
+      await this.claims.takePidFile(this.config);
+      await this.takeControl();
+      return true;
+    } catch (thrown) {
+      this.log.error({ event: "dolphin.refused", code: "CHILD_START" }, messageOf(thrown));
+      predecessor.refused(messageOf(thrown));
+      this.ending.stop(messageOf(thrown));
+      return false;
+    }
   }
 
   private async childrenEnded(how: "stopped" | "gaveUp"): Promise<void> {
-    const couldFork = this.children().some(({ child }) => child.deaths.some(({ cause }) => !cause.startsWith("not started")));
+    const couldFork = this.portrait.children().some(({ child }) => child.deaths.some(({ cause }) => !cause.startsWith("not started")));
     await this.ending.childrenEnded(how, couldFork);
   }
 
@@ -355,46 +393,8 @@ class Master {
     this.rotation?.close();
     this.service?.close();
     this.listeners.close();
-    this.control?.close();
-    this.pidFile?.close();
+    this.claims.close();
     this.parent?.close();
     this.options.signals.close();
-  }
-
-  private box(): Pick<BoxStatus, "version" | "pid" | "plan" | "workers" | "endpoints"> {
-    const { plan } = this.config.dolphin;
-    const workers = this.children().filter(({ spec, isLeaving }) => spec.isPublic && !isLeaving).length;
-    return { version: this.options.version, pid: process.pid, plan, workers, endpoints: this.crew?.addresses() ?? [] };
-  }
-
-  private async status(): Promise<BoxStatus> {
-    return {
-      ...this.box(),
-      serverId: this.serverId,
-      upSeconds: Math.round((timers.nowMs() - this.startedAtMs) / 1000),
-      controlSocket: this.control?.path ?? "",
-      configFile: this.config.file,
-      carried: this.crew?.carried() ?? null,
-      ...(await this.overview.look()),
-      ...(this.planB === null ? {} : { balance: this.planB.status() }),
-    };
-  }
-
-  private members(): Member[] {
-    const master: Member = {
-      name: "master",
-      role: "master",
-      duty: this.crew?.hasOrigin === true ? "origin" : null,
-      pid: process.pid,
-      restarts: 0,
-      lastDeath: null,
-      state: this.ending.hasBegun ? "stopping" : "up",
-      upAtMs: this.startedAtMs,
-    };
-    return [master, ...this.children().map(memberOf)];
-  }
-
-  private children(): ChildView[] {
-    return this.crew?.children() ?? [];
   }
 }

@@ -8,7 +8,7 @@ import type { GivenListener } from "../master/listeners.js";
 import type { NativeSockets } from "../master/native-socket.js";
 import { openNotifySocket } from "../master/notify-socket.js";
 import { withGivenSockets, type GivenSocket } from "../master/socket-activation.js";
-import { takeSystemdEnvironment } from "../master/systemd-environment.js";
+import { takeSystemdEnvironment, type InheritedSocket } from "../master/systemd-environment.js";
 import { Systemd } from "../master/systemd.js";
 import type { ChildView, Timers } from "../master/supervisor.js";
 
@@ -19,6 +19,8 @@ const extensionMs = 10_000;
 export interface ServiceParts {
   readonly timers: Timers;
   readonly plan: Config["dolphin"]["plan"];
+  /** Sockets that the manager gave to the process whose place this one takes. */
+  readonly handed: readonly InheritedSocket[];
   children(): readonly ChildView[];
   /** What these processes carry together. */
   totals(names: readonly string[]): Totals;
@@ -26,18 +28,28 @@ export interface ServiceParts {
 
 type Totals = Pick<ServerStats, "connections" | "players" | "publishers">;
 
+/** What the manager told. */
+interface Told {
+  readonly given: readonly GivenSocket[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly systemd: Systemd;
+}
+
 /** The master's side of its service manager, if there is one; without, nothing here has an effect. Close it once. */
 export class Service {
   /** The sockets that were given, for their addresses. */
   readonly listeners: readonly GivenListener[];
+  /** What a process that takes the place of this one has to be told of its manager, as environment variables. */
+  readonly environment: Readonly<Record<string, string>>;
   private readonly sockets: readonly GivenSocket[];
   private readonly parts: ServiceParts;
   private readonly systemd: Systemd;
   private stage: "starting" | "serving" | "ending" = "starting";
   private forgetTimer: () => void = () => undefined;
 
-  private constructor(sockets: readonly GivenSocket[], systemd: Systemd, parts: ServiceParts) {
+  private constructor({ given: sockets, environment, systemd }: Told, parts: ServiceParts) {
     this.sockets = sockets;
+    this.environment = environment;
     this.listeners = sockets.flatMap(({ fd, endpoint }) => (endpoint === null ? [] : [{ fd, endpoint }]));
     this.systemd = systemd;
     this.parts = parts;
@@ -45,7 +57,8 @@ export class Service {
 
   /** Takes what concerns it out of the environment, before any child could see it. Throws CHILD_LISTEN for sockets that nobody can use. */
   static async open(env: Record<string, string | undefined>, native: NativeSockets | null, parts: ServiceParts): Promise<Service> {
-    const { notifySocket, watchdogMs, sockets } = takeSystemdEnvironment(env, process.pid);
+    const { notifySocket, watchdogMs, sockets: own } = takeSystemdEnvironment(env, process.pid);
+    const sockets = [...own, ...parts.handed];
     if (native === null && sockets.length > 0) {
       const why = "the service manager gave sockets, which need koffi on Linux: install it, or disable the .socket unit";
       throw new DolphinError("CHILD_LISTEN", why);
@@ -53,12 +66,27 @@ export class Service {
     const given = sockets.map(({ fd, name }) => ({ fd, name, endpoint: native?.address(fd) ?? null }));
     const socket = notifySocket === null ? null : await openNotifySocket(notifySocket);
     const isSound = (): boolean => isAnythingUp(parts.children());
-    return new Service(given, new Systemd({ socket, watchdogMs, timers: parts.timers, isSound }), parts);
+    const environment = {
+      ...(notifySocket === null ? {} : { NOTIFY_SOCKET: notifySocket }),
+      ...(watchdogMs === null ? {} : { WATCHDOG_USEC: String(watchdogMs * 1000) }),
+    };
+    return new Service({ given, environment, systemd: new Systemd({ socket, watchdogMs, timers: parts.timers, isSound }) }, parts);
   }
 
   /** The configuration as it is with the sockets that were given. Throws CONF_VALUE for one that it has no use for. */
   fit(config: Config): Config {
     return withGivenSockets(config, this.sockets);
+  }
+
+  /** What the manager calls a socket that it gave; empty where it says nothing. */
+  nameOf(fd: number): string {
+    return this.sockets.find((one) => one.fd === fd)?.name ?? "";
+  }
+
+  /** Another process is the service from now on: this one has nothing more to tell. */
+  handOver(pid: number): void {
+    this.systemd.mainPid(pid);
+    this.close();
   }
 
   /** Everything serves. */

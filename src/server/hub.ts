@@ -7,19 +7,18 @@
 import { isDeepStrictEqual } from "node:util";
 import { DolphinError } from "../base/errors.js";
 import type { Log } from "../base/log.js";
-import { signature } from "../base/version.js";
-import { forPlayers } from "../codec/rtmp/metadata.js";
-import { messageType, type Message } from "../codec/rtmp/message.js";
 import { resolveStream, type StreamRequest } from "../codec/rtmp/url.js";
 import type { Vhost } from "../conf/config.js";
 import { trustedNetworks, type TrustedNetworks } from "../conf/networks.js";
 import type { Reconfiguration, ServerSetup, StreamReport } from "../ipc/messages.js";
+import type { MirroredOrigin } from "../ipc/succession.js";
 import { Source, type SavedSource } from "../stream/source.js";
 import type { Carrier } from "./carriage.js";
 import { vhostFor, whyLeave, type Client } from "./clients.js";
+import { forward, publishInto, reportOf, succeed, upstreamRequest, type LiveStream } from "./live-stream.js";
 import { MergedReads } from "./merged-read.js";
 import type { Publication, Publisher } from "./publication.js";
-import { EdgePull } from "./relay/edge-pull.js";
+import { EdgePull, type EdgePullOptions } from "./relay/edge-pull.js";
 import { EdgePush } from "./relay/edge-push.js";
 import { Forwards } from "./relay/forwards.js";
 import { makePass, makeUpstreams, type Upstreams } from "./relay/upstreams.js";
@@ -31,18 +30,6 @@ import { noTraffic } from "./traffic.js";
 /** Streams that one process keeps at once: random names must not fill the memory. */
 export const maxStreams = 100_000;
 
-/** What the hub keeps beside a source. */
-interface Stream {
-  readonly source: Source;
-  vhost: Vhost;
-  /** As it was asked for first; its parameters go upstream with the pull. */
-  readonly request: StreamRequest;
-  pull: EdgePull | null;
-  readonly forwards: Forwards;
-  /** Who publishes here, and not from upstream. */
-  publisher: Publisher | null;
-}
-
 /** A publisher whose media goes on to an origin. */
 interface Passage {
   readonly push: EdgePush;
@@ -50,6 +37,9 @@ interface Passage {
   readonly vhost: string;
   readonly request: StreamRequest;
 }
+
+/** How long the streams of the process before this one may take to flow here. */
+const mirroredWithinMs = 3_000;
 
 /** The streams and relays of one process. `close` ends the relays. */
 export class Hub {
@@ -69,7 +59,7 @@ export class Hub {
   /** The publishers of this process, read in step. */
   readonly mergedReads = new MergedReads();
   private readonly log: Log;
-  private readonly streams = new Map<string, Stream>();
+  private readonly streams = new Map<string, LiveStream>();
   private readonly pushes = new Map<string, Passage>();
   private upstreams: ReadonlyMap<string, Upstreams> = new Map();
 
@@ -139,6 +129,37 @@ export class Hub {
     for (const stream of this.streams.values()) this.adopt(stream);
   }
 
+  /**
+   * Follows the streams of the process whose place this one takes, as an edge of it, so that viewers find what they have not got yet
+   * and publishers can go on behind it. Resolves when they flow, or have not within a moment.
+   */
+  async mirror({ endpoint, edgeKey, streams }: MirroredOrigin): Promise<void> {
+    const upstreams = makeUpstreams([endpoint]);
+    const args = upnodeArgs(this.setup.name, edgeKey);
+    const live = streams.flatMap(({ vhost: name, app, stream }) => {
+      const vhost = vhostFor(name, this.setup.config.vhosts);
+      const one = vhost === null ? null : this.open(vhost, { vhost: name, app, stream, params: "" });
+      if (one === null || one.pull !== null || one.publisher !== null) return [];
+      const settings = settingsOf(one.vhost, this.setup.isEdge);
+      one.source.adopt({ ...settings, timeline: settings.timeline === "off" ? "off" : "follow" });
+      return new Promise<void>((onLive) => (one.pull = this.pull(one, { upstreams, args, isOwnOrigin: true, mirror: { onLive } })));
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, mirroredWithinMs)));
+    await Promise.race([Promise.all(live), late]);
+    clearTimeout(timer);
+  }
+
+  /** The process before this one has handed over everything: streams whose publisher did not come end, or are pulled from where they are. */
+  endMirror(): void {
+    for (const stream of this.streams.values()) {
+      if (stream.pull?.isMirror !== true || stream.publisher !== null) continue;
+      this.endMirrorOf(stream, stream.pull);
+      if (stream.source.consumers > 0) this.wanted(stream);
+      this.idle(stream);
+    }
+  }
+
   /** Every stream that this process knows, for `dolphin status`. */
   report(): StreamReport[] {
     const reports = [...this.streams.values()].map(reportOf);
@@ -160,7 +181,7 @@ export class Hub {
     this.streams.clear();
   }
 
-  private open(vhost: Vhost, request: StreamRequest): Stream {
+  private open(vhost: Vhost, request: StreamRequest): LiveStream {
     const key = keyOf(vhost, request);
     const known = this.streams.get(key);
     if (known !== undefined) return known;
@@ -174,25 +195,28 @@ export class Hub {
       },
     );
     const forwards = new Forwards({ source, name: this.setup.name, traffic: this.traffic, log: this.logOf(vhost, request) });
-    const stream: Stream = { source, vhost, request, pull: null, forwards, publisher: null };
+    const stream: LiveStream = { source, vhost, request, pull: null, forwards, publisher: null };
     this.streams.set(key, stream);
     return stream;
   }
 
   /** The first viewer of a stream has come: an edge pulls. */
-  private wanted(stream: Stream): void {
-    const { source, vhost, request } = stream;
-    if (vhost.cluster.mode !== "remote") return;
-    if (stream.pull !== null) {
-      stream.pull.keep();
-      return;
+  private wanted(stream: LiveStream): void {
+    const { vhost } = stream;
+    if (stream.pull !== null) stream.pull.keep();
+    else if (vhost.cluster.mode === "remote") {
+      const upstreams = this.upstreams.get(vhost.name)!;
+      stream.pull = this.pull(stream, { upstreams, args: this.args(vhost), isOwnOrigin: this.setup.isEdge, mirror: null });
     }
-    stream.pull = new EdgePull({
+  }
+
+  private pull(stream: LiveStream, from: Pick<EdgePullOptions, "upstreams" | "args" | "isOwnOrigin" | "mirror">): EdgePull {
+    const { source, vhost, request } = stream;
+    return new EdgePull({
+      ...from,
       source,
-      upstreams: this.upstreams.get(vhost.name)!,
-      request: upstreamRequest(vhost, request),
-      args: this.args(vhost),
-      isOwnOrigin: this.setup.isEdge,
+      // A mirrored process knows the stream as this one does.
+      request: from.mirror === null ? upstreamRequest(vhost, request) : request,
       lingerMs: this.setup.config.dolphin.pullLingerMs,
       onBytes: (bytes) => void (this.traffic.bytesIn += bytes),
       onEnd: () => {
@@ -204,7 +228,7 @@ export class Hub {
   }
 
   /** Neither publisher nor viewer: the stream is forgotten, once its pull has lingered. */
-  private idle(stream: Stream): void {
+  private idle(stream: LiveStream): void {
     const { source } = stream;
     if (stream.pull !== null || source.hasPublisher || source.consumers > 0) return;
     source.close();
@@ -212,7 +236,7 @@ export class Hub {
   }
 
   /** A running stream under a new configuration: its clients are those that stay. */
-  private adopt(stream: Stream): void {
+  private adopt(stream: LiveStream): void {
     const { source } = stream;
     const vhost = this.setup.config.vhosts.find(({ name, enabled }) => enabled && name === stream.vhost.name);
     if (vhost !== undefined) {
@@ -251,21 +275,19 @@ export class Hub {
 
   private publishHere(vhost: Vhost, request: StreamRequest, publisher: Publisher, saved: SavedSource | null): Publication {
     const stream = this.open(vhost, request);
-    const { source } = stream;
-    source.publish(publisher);
-    stream.publisher = publisher;
-    forward(stream);
-    if (saved !== null) source.resume(saved);
-    publisher.onStarted();
-    return {
-      push: (message) => pushInto(source, message),
-      save: () => source.save(),
-      close: () => {
-        stream.publisher = null;
-        forward(stream);
-        source.unpublish(publisher);
-      },
-    };
+    const { pull } = stream;
+    if (pull?.isMirror === true) {
+      const settings = settingsOf(vhost, this.setup.isEdge);
+      if (pull.isLive && saved !== null) return succeed(stream, pull, { publisher, saved, settings });
+      if (!pull.isLive) this.endMirrorOf(stream, pull);
+    }
+    return publishInto(stream, publisher, saved);
+  }
+
+  private endMirrorOf(stream: LiveStream, pull: EdgePull): void {
+    pull.close();
+    stream.pull = null;
+    stream.source.adopt(settingsOf(stream.vhost, this.setup.isEdge));
   }
 
   private push(vhost: Vhost, request: StreamRequest, publisher: Publisher): Publication {
@@ -296,36 +318,4 @@ export class Hub {
 
 function keyOf(vhost: Vhost, request: StreamRequest): string {
   return `${vhost.name}/${request.app}/${request.stream}`;
-}
-
-/** What is asked for upstream: `cluster.vhost` may give the vhost another name there. */
-function upstreamRequest(vhost: Vhost, request: StreamRequest): StreamRequest {
-  return { ...request, vhost: vhost.cluster.vhost.replaceAll("[vhost]", vhost.name) };
-}
-
-/** A stream is forwarded while it is published here. */
-function forward({ vhost, request, publisher, forwards }: Stream): void {
-  const { enabled, destinations } = vhost.forward;
-  forwards.aim(enabled && publisher !== null ? destinations : [], upstreamRequest(vhost, request));
-}
-
-function pushInto(source: Source, { type, timestamp, payload }: Message): void {
-  if (type === messageType.audio || type === messageType.video) source.push(type, timestamp, payload);
-  else if (type === messageType.data) source.push(type, timestamp, forPlayers(payload, signature));
-}
-
-function reportOf({ source, vhost, request, pull, publisher }: Stream): StreamReport {
-  const edges = source.count("prompt");
-  return {
-    vhost: vhost.name,
-    app: request.app,
-    stream: request.stream,
-    state: publisher !== null ? "publish" : pull !== null ? "pull" : "wait",
-    from: publisher?.peer ?? pull?.from ?? "",
-    players: source.consumers - edges,
-    edges,
-    video: source.video,
-    audio: source.audio,
-    bytesIn: source.bytesIn,
-  };
 }

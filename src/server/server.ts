@@ -10,6 +10,7 @@ import type { Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 import type { Listener, Reconfiguration, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
+import type { MirroredOrigin } from "../ipc/succession.js";
 import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/http-server.js";
 import type { AdoptNote } from "../ipc/carried.js";
 import type { Carrier } from "./carriage.js";
@@ -112,6 +113,15 @@ export class Server {
    */
   adoptPublisher(saved: SavedPublisher, fd: number, ended: () => void = () => undefined): void {
     this.adoptSession(fd, saved.connection, ended).goOn(saved);
+  }
+
+  /** Follows the streams of the process whose place this one takes, until `endMirror`. Resolves when they flow, or have not within a moment. */
+  mirror(origin: MirroredOrigin): Promise<void> {
+    return this.hub.mirror(origin);
+  }
+
+  endMirror(): void {
+    this.hub.endMirror();
   }
 
   /** A publisher that was moved has ended: its place is free. */

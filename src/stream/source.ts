@@ -13,7 +13,7 @@ import { flvContainer, rtmpContainer } from "./container.js";
 import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
 import { makePacket, type Packet, type PacketType } from "./packet.js";
 import { StartCache, type StartCacheOptions } from "./start-cache.js";
-import { advance, makeTimeline, present, resume, splice, type Timeline } from "./timeline.js";
+import { advance, makeTimeline, present, replace, resume, splice, type Timeline } from "./timeline.js";
 
 /** Longest metadata that is kept and passed on. */
 export const maxMetadataBytes = 64 << 10;
@@ -136,6 +136,13 @@ export class Source {
     for (const { type, payload } of headers) {
       this.emit(makePacket(type, present(this.timeline, type), Buffer.from(payload, "base64")));
     }
+  }
+
+  /** Puts a publisher in the place of what has brought the same packets until now, from another source; nobody notices. */
+  takeOver(from: object, to: object, { timeline }: SavedSource): void {
+    if (this.publisher !== from) throw new DolphinError("RTMP_BUSY", `${this.key} is being published already`);
+    this.publisher = to;
+    replace(this.timeline, timeline, this.settings.timeline);
   }
 
   /** Ends the publishing of `publisher`; anything else is ignored. Consumers stay for the next one. */

@@ -42,6 +42,11 @@ export function resume(timeline: Timeline, saved: Timeline): void {
   if (timeline.lastIn === null) Object.assign(timeline, saved, { mode: timeline.mode, lastOfType: [...saved.lastOfType] });
 }
 
+/** Goes on exactly where another timeline stood that has had the same messages until now. */
+export function replace(timeline: Timeline, saved: Timeline, mode: Timeline["mode"]): void {
+  Object.assign(timeline, saved, { mode, lastOfType: [...saved.lastOfType] });
+}
+
 /**
  * The time to give to a message of this type and timestamp (ms, modulo 2³²). Data gets the time of the media around it, for
  * many encoders give it none. Results are not reduced modulo 2³².

@@ -1,6 +1,7 @@
-// dolphin reload and restart: changes to a running box that wait until they are done, and tell what came of them.
+// dolphin reload, restart and upgrade: changes to a running box that wait until they are done, and tell what came of them.
+import { realpathSync } from "node:fs";
 import type { Reloaded } from "../master/status.js";
-import { reload, restart } from "../master/control-client.js";
+import { fetchStatus, reload, restart, upgrade } from "../master/control-client.js";
 import { reloadedText } from "../master/text.js";
 import { exitCodes } from "../roles/exit-codes.js";
 import { addSocket, ask, onlyRunning, type SocketFlag } from "./asking.js";
@@ -24,16 +25,39 @@ export const addRestart: AddVerb = (program, end) => {
     .action(async (flags: ReloadFlags) => end(await change(restart, flags, exitCodes.gaveUp)));
 };
 
+export const addUpgrade: AddVerb = (program, end) => {
+  const command = program
+    .command("upgrade")
+    .description("have the dolphin that is called here take the place of the running one, without disconnecting anybody");
+  addSocket(command)
+    .option("--json", "as JSON")
+    .action(async (flags: ReloadFlags) => {
+      const [, script = ""] = process.argv;
+      const self = { execPath: process.execPath, script: realpathSync(script) };
+      end(await change((path) => upgrade(path, self), flags, exitCodes.gaveUp, servingText));
+    });
+};
+
+/** Who serves behind a control socket now. */
+async function servingText(path: string): Promise<string> {
+  const { version, pid } = await fetchStatus(path);
+  return `dolphin ${version} serves, pid ${pid}\n`;
+}
+
+/** `after` is what else to tell of a change that was made. */
 async function change(
   carryOut: (path: string) => Promise<Reloaded>,
   { socket, json }: ReloadFlags,
   exitCodeOfRefusal: number,
+  after: (path: string) => Promise<string> = () => Promise.resolve(""),
 ): Promise<number> {
   let isRefused = false;
   const code = await ask(async () => {
-    const reloaded = await carryOut(socket ?? (await onlyRunning()).path);
+    const path = socket ?? (await onlyRunning()).path;
+    const reloaded = await carryOut(path);
     isRefused = reloaded.outcome === "refused";
-    return json === true ? `${JSON.stringify(reloaded, null, 2)}\n` : reloadedText(reloaded);
+    if (json === true) return `${JSON.stringify(reloaded, null, 2)}\n`;
+    return reloadedText(reloaded) + (isRefused ? "" : await after(path));
   });
   return isRefused ? exitCodeOfRefusal : code;
 }

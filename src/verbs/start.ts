@@ -11,6 +11,7 @@ import { Signals } from "../master/signals.js";
 import { welcome } from "../master/text.js";
 import { exitCodes } from "../roles/exit-codes.js";
 import type { MasterOptions } from "../roles/master.js";
+import { Predecessor } from "../roles/predecessor.js";
 import { addRunFlags, readConfig, requestOf, type RunFlags, type RunRequest } from "./run-flags.js";
 import { testConf } from "./test-conf.js";
 import { complain, type AddVerb } from "./verb.js";
@@ -27,13 +28,19 @@ export const addStart: AddVerb = (program, end) => {
 
 /** Starts a box and runs it until it has ended, or leaves it in the background. Gives the exit code. */
 export async function start(request: RunRequest): Promise<number> {
-  const launcher = findLauncher();
+  const predecessor = Predecessor.find(process.env);
+  const launcher = predecessor === null ? findLauncher() : null;
   const { config, source } = readConfig(request);
   if (launcher === null || config === null) tell(source.loaded.problems); // the launcher has told them otherwise
-  if (config === null) return exitCodes.config;
+  if (config === null) {
+    predecessor?.refused(source.loaded.problems.map(formatProblem).join("; "));
+    await predecessor?.close();
+    return exitCodes.config;
+  }
+  if (predecessor !== null) return serve(config, { launcher, predecessor, source, stays: null, cwd: request.cwd });
   const stays = config.daemon ? reasonToStay(config, isContainer(), process.env) : null;
   if (config.daemon && stays === null && launcher === null) return launch(config);
-  return serve(config, { launcher, source, stays });
+  return serve(config, { launcher, predecessor, source, stays, cwd: request.cwd });
 }
 
 function tell(problems: readonly Problem[]): void {
@@ -56,15 +63,16 @@ function launch(config: Config): Promise<number> {
   });
 }
 
-interface Circumstances extends Pick<MasterOptions, "source" | "stays"> {
+interface Circumstances extends Pick<MasterOptions, "source" | "stays" | "cwd" | "predecessor"> {
   readonly launcher: Launcher | null;
 }
 
-async function serve(config: Config, { launcher, source, stays }: Circumstances): Promise<number> {
+async function serve(config: Config, { launcher, predecessor, source, stays, cwd }: Circumstances): Promise<number> {
   const signals = new Signals();
-  const refused = (sentence: string): void => (launcher === null ? complain(sentence) : launcher.refused(sentence));
+  const waiting = launcher ?? predecessor;
+  const refused = (sentence: string): void => (waiting === null ? complain(sentence) : waiting.refused(sentence));
   const code = await run();
-  await launcher?.close();
+  await waiting?.close();
   return code;
 
   async function run(): Promise<number> {
@@ -81,12 +89,14 @@ async function serve(config: Config, { launcher, source, stays }: Circumstances)
       signals,
       source,
       stays,
+      cwd,
+      predecessor,
       ready(box) {
         launcher?.ready(box);
-        if (launcher === null && process.stdout.isTTY) process.stdout.write(`\n${welcome(box, "Ctrl-C; once more to stop at once")}\n`);
+        if (waiting === null && process.stdout.isTTY) process.stdout.write(`\n${welcome(box, "Ctrl-C; once more to stop at once")}\n`);
       },
       refused(sentence) {
-        if (launcher !== null || config.log.file !== null) refused(sentence); // the console has the line of the log
+        if (waiting !== null || config.log.file !== null) refused(sentence); // the console has the line of the log
       },
     });
   }

@@ -111,10 +111,11 @@ function inForeground(conf: string): string {
 
 /** A running box. */
 export class Dolphin {
-  readonly pid: number;
+  /** The master's; of its successor after an upgrade. */
+  pid: number;
   readonly rtmpPort: number;
   readonly httpPort: number;
-  /** By process name, as of the start; a restarted child has another pid. */
+  /** By process name, as of the start or the last upgrade; a restarted child has another pid. */
   pids: Readonly<Record<string, number>> = {};
   private readonly child: Child;
   private readonly writeConf: (text: string) => void;
@@ -170,8 +171,7 @@ export class Dolphin {
       await dolphin.waitFor("child.ready", { where: readyWhen, timeoutMs: readyTimeoutMs });
       return dolphin;
     }
-    const ready = await dolphin.waitFor("dolphin.ready", { timeoutMs: readyTimeoutMs });
-    dolphin.pids = ready["pids"] as Record<string, number>;
+    await dolphin.waitFor("dolphin.ready", { timeoutMs: readyTimeoutMs });
     return dolphin;
   }
 
@@ -250,6 +250,7 @@ export class Dolphin {
 
   /** Asks it to stop, bounded, and then checks that it left clean. */
   async stop(rules: LogRules = {}): Promise<Ending> {
+    if (this.pid !== this.child.pid) this.signal("SIGTERM"); // its successor, which is no child of ours
     const ending = await this.child.stop("SIGTERM", 10_000);
     assert.deepEqual(ending, { code: 0, signal: null }, `dolphin must end by itself when asked to:\n${this.tail()}`);
     await this.assertCleanLog(rules);
@@ -281,6 +282,10 @@ export class Dolphin {
     try {
       const entry = JSON.parse(line) as LogLine;
       this.entries.push(entry);
+      if (entry.event === "dolphin.ready") {
+        this.pids = entry["pids"] as Record<string, number>;
+        this.pid = this.pids["master"] ?? this.pid;
+      }
       for (const pid of [entry["pid"], entry["childPid"]]) if (typeof pid === "number") this.seenPids.add(pid);
     } catch {
       this.strayLines.push(line);

@@ -3,66 +3,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
+import { assertGoOn, audience, closeAll, flvAt, mediaOf } from "../helpers/audience.js";
 import { promptConf } from "../helpers/bystanders.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { playerAt, steadyPublisherAt } from "../helpers/edges.js";
-import { watchFlv, type FlvPlayer } from "../helpers/flv-reader.js";
 import { pictures } from "../helpers/media.js";
-import type { RtmpPlayer } from "../helpers/rtmp-client.js";
 import { eventually, within } from "../helpers/wait.js";
-
-type Viewer = RtmpPlayer | FlvPlayer;
-
-/** Somebody publishes at one edge; RTMP and HTTP-FLV viewers are at the other. */
-async function audience(t: TestContext, dolphin: Dolphin, edge: string, publishedAt: string): Promise<Viewer[]> {
-  await steadyPublisherAt(t, dolphin, publishedAt, "show");
-  const viewers: Viewer[] = [];
-  for (let count = 0; count < 5; count++) viewers.push(await playerAt(t, dolphin, "show", dolphin.pids[edge] ?? 0));
-  while (viewers.length < 8) viewers.push(await flvAt(t, dolphin, edge));
-  for (const viewer of viewers) await viewer.waitForMedia(40);
-  return viewers;
-}
-
-async function flvAt(t: TestContext, dolphin: Dolphin, edge: string): Promise<FlvPlayer> {
-  for (let tries = 0; tries < 100; tries++) {
-    const from = dolphin.logLength;
-    const viewer = await watchFlv(dolphin.flvUrl("show"));
-    t.after(() => viewer.close());
-    const { child } = await dolphin.waitFor("play.started", { from, where: ({ protocol }) => protocol === "flv" });
-    if (child === edge) return viewer;
-    viewer.close();
-  }
-  throw new Error(`100 viewers did not reach ${edge}`);
-}
-
-const mediaOf = (viewer: Viewer): readonly { readonly type: number; readonly timestamp: number; readonly payload: Buffer }[] =>
-  viewer.media;
-
-/** Every picture from the first on, each once and in its order; no time runs backwards. */
-function assertUnbroken(viewer: Viewer): void {
-  const seen = pictures(mediaOf(viewer));
-  const [first = 0] = seen;
-  assert.deepEqual(
-    seen,
-    seen.map((_, at) => first + at),
-  );
-  for (const type of [8, 9]) {
-    const times = mediaOf(viewer)
-      .filter((one) => one.type === type)
-      .map(({ timestamp }) => timestamp);
-    assert.deepEqual(
-      times,
-      [...times].sort((a, b) => a - b),
-      "timestamps run forward",
-    );
-  }
-}
-
-async function assertGoOn(viewers: readonly Viewer[], count = 100): Promise<void> {
-  for (const viewer of viewers) await viewer.waitForMedia(viewer.media.length + count, 15_000);
-  for (const viewer of viewers) assertUnbroken(viewer);
-}
 
 const provoked = new Set(["child.exited", "child.hung"]);
 
@@ -72,7 +19,7 @@ void test("viewers of an edge that is killed go on at another, without a picture
   process.kill(dolphin.pids["edge-1"] ?? 0, "SIGKILL");
   await assertGoOn(viewers);
   assert.equal(dolphin.logLines(({ event }) => event === "play.resumed").length, viewers.length);
-  for (const viewer of viewers) viewer.close();
+  closeAll(viewers);
   await dolphin.stop({ allow: ({ event }) => provoked.has(event ?? "") });
 });
 
@@ -89,7 +36,7 @@ void test("edges are killed in turn for twenty seconds: no publisher and no view
     await assertGoOn(viewers, 30);
   }
   assert.equal(dolphin.logLines(({ event }) => event === "publish.ended").length, 0);
-  for (const viewer of viewers) viewer.close();
+  closeAll(viewers);
   await dolphin.stop({ allow: ({ event }) => provoked.has(event ?? "") || event === "pull.lost" });
 });
 
@@ -106,7 +53,7 @@ void test("viewers of an edge that hangs go on at another once it is taken for d
       [...new Set(seen)].sort((a, b) => a - b),
     );
   }
-  for (const viewer of viewers) viewer.close();
+  closeAll(viewers);
   await dolphin.stop({ allow: ({ event }) => provoked.has(event ?? "") });
 });
 
@@ -120,7 +67,7 @@ void test("a rolling restart moves every viewer, and the old edges leave at once
     await assertGoOn(viewers, 30);
   }
   await dolphin.waitFor("child.exited", { where: ({ child }) => child === "edge-1.3" });
-  for (const viewer of viewers) viewer.close();
+  closeAll(viewers);
   await dolphin.stop();
 });
 
@@ -139,7 +86,7 @@ void test("a viewer of HTTP-FLV who resets after it was moved costs nobody else 
   raw.resetAndDestroy();
   await dolphin.waitFor("flv.closed", { from });
   await assertGoOn(viewers, 30);
-  for (const viewer of viewers) viewer.close();
+  closeAll(viewers);
   await dolphin.stop();
 });
 

@@ -18,6 +18,8 @@ import { candidate, failed, makePass, succeeded, type Pass, type Upstreams } fro
 
 /** A foreign origin that sends nothing for so long is taken for dead, frozen or without the stream. */
 export const silenceTimeoutMs = 5_000;
+/** How long a publisher from the process before this one waits for the last packets that it has sent there. */
+const mirrorOverMs = 1_000;
 
 export interface EdgePullOptions {
   readonly source: Source;
@@ -27,6 +29,11 @@ export interface EdgePullOptions {
   /** Whether upstream is the box's own origin: it says when a stream ends, and is watched by the master. */
   readonly isOwnOrigin: boolean;
   readonly lingerMs: number;
+  /**
+   * Upstream is the process whose place this one takes: when its stream or the connection ends, the publisher is on its way here.
+   * `onLive`: packets flow. Null: an ordinary pull.
+   */
+  readonly mirror: { onLive(): void } | null;
   /** Counts what is received. */
   readonly onBytes: (bytes: number) => void;
   /** The pull has lingered long enough and is over. */
@@ -48,6 +55,9 @@ export class EdgePull {
   private historyLeft = 0;
   private isClosed = false;
   private countedBytes = 0;
+  /** Of a mirror: nothing more comes from upstream, and who waits for that. */
+  private isOver = false;
+  private whenOver: () => void = () => undefined;
 
   constructor(options: EdgePullOptions) {
     this.options = options;
@@ -86,6 +96,28 @@ export class EdgePull {
     }
     this.disconnect("the configuration names other origins");
     this.connect();
+  }
+
+  /** Whether packets have come and the source is this pull's. */
+  get isLive(): boolean {
+    return this.isPublishing;
+  }
+
+  get isMirror(): boolean {
+    return this.options.mirror !== null;
+  }
+
+  /** Calls back later, when all that the process before this one had of the stream has come, or has not within a moment. Of a mirror only. */
+  onOver(run: () => void): void {
+    this.whenOver = run;
+    if (this.isOver) setImmediate(() => this.over());
+    else this.deadline.set(mirrorOverMs, () => this.over());
+  }
+
+  /** Leaves the source as it is to a publisher who goes on in it. */
+  cede(): void {
+    this.isPublishing = false;
+    this.close();
   }
 
   close(): void {
@@ -146,7 +178,8 @@ export class EdgePull {
 
   private noticed(payload: Buffer): void {
     const event = payload.readUInt16BE(0);
-    if (event === controlEvent.streamEof) this.unpublish();
+    if (event === controlEvent.streamEof && this.isMirror) this.over();
+    else if (event === controlEvent.streamEof) this.unpublish();
     if (event === controlEvent.history && this.options.isOwnOrigin && payload.length >= 6) this.historyLeft = payload.readUInt32BE(2);
   }
 
@@ -156,6 +189,15 @@ export class EdgePull {
     this.isPublishing = true;
     succeeded(this.pass);
     log.info({ event: "pull.started", upstream: this.from });
+    this.options.mirror?.onLive();
+  }
+
+  private over(): void {
+    this.isOver = true;
+    this.deadline.clear();
+    const run = this.whenOver;
+    this.whenOver = () => undefined;
+    run();
   }
 
   private unpublish(): void {
@@ -169,6 +211,10 @@ export class EdgePull {
     const upstream = this.from;
     this.client = null;
     this.deadline.clear();
+    if (this.isMirror) {
+      this.over();
+      return;
+    }
     this.unpublish();
     const pauseMs = failed(this.pass, reason.code);
     log.warn({ event: "pull.lost", code: reason.code, upstream, next: this.from, pauseMs }, reason.message);

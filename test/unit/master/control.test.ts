@@ -36,6 +36,7 @@ const answer: ControlAnswers = {
   drain: (server) => server === "server-1",
   reload: () => Promise.resolve(unchanged),
   restart: () => Promise.resolve(failed),
+  upgrade: ({ script }) => Promise.resolve({ outcome: "applied", changes: [], problems: [script] }),
 };
 const isStartError = (thrown: unknown): boolean => thrown instanceof DolphinError && thrown.code === "CHILD_START";
 

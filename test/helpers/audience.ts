@@ -1,0 +1,66 @@
+// Viewers of both protocols who notice when a picture is missing or comes twice, for everything that moves connections from one
+// process to another.
+import assert from "node:assert/strict";
+import type { Cleanup, Dolphin } from "./dolphin.js";
+import { playerAt, steadyPublisherAt } from "./edges.js";
+import { watchFlv, type FlvPlayer } from "./flv-reader.js";
+import { pictures } from "./media.js";
+import type { RtmpPlayer } from "./rtmp-client.js";
+
+export type Viewer = RtmpPlayer | FlvPlayer;
+
+/** Somebody publishes at one edge; RTMP and HTTP-FLV viewers are at the other. */
+export async function audience(t: Cleanup, dolphin: Dolphin, edge: string, publishedAt: string): Promise<Viewer[]> {
+  await steadyPublisherAt(t, dolphin, publishedAt, "show");
+  const viewers: Viewer[] = [];
+  for (let count = 0; count < 5; count++) viewers.push(await playerAt(t, dolphin, "show", dolphin.pids[edge] ?? 0));
+  while (viewers.length < 8) viewers.push(await flvAt(t, dolphin, edge));
+  for (const viewer of viewers) await viewer.waitForMedia(40);
+  return viewers;
+}
+
+/** An HTTP-FLV viewer at this edge. */
+export async function flvAt(t: Cleanup, dolphin: Dolphin, edge: string): Promise<FlvPlayer> {
+  for (let tries = 0; tries < 100; tries++) {
+    const from = dolphin.logLength;
+    const viewer = await watchFlv(dolphin.flvUrl("show"));
+    t.after(() => viewer.close());
+    const { child } = await dolphin.waitFor("play.started", { from, where: ({ protocol }) => protocol === "flv" });
+    if (child === edge) return viewer;
+    viewer.close();
+  }
+  throw new Error(`100 viewers did not reach ${edge}`);
+}
+
+export const mediaOf = (viewer: Viewer): readonly { readonly type: number; readonly timestamp: number; readonly payload: Buffer }[] =>
+  viewer.media;
+
+/** Every picture from the first on, each once and in its order; no time runs backwards. */
+function assertUnbroken(viewer: Viewer): void {
+  const seen = pictures(mediaOf(viewer));
+  const [first = 0] = seen;
+  assert.deepEqual(
+    seen,
+    seen.map((_, at) => first + at),
+  );
+  for (const type of [8, 9]) {
+    const times = mediaOf(viewer)
+      .filter((one) => one.type === type)
+      .map(({ timestamp }) => timestamp);
+    assert.deepEqual(
+      times,
+      [...times].sort((a, b) => a - b),
+      "timestamps run forward",
+    );
+  }
+}
+
+/** All of them get so many more messages, and nothing is missing. */
+export async function assertGoOn(viewers: readonly Viewer[], count = 100): Promise<void> {
+  for (const viewer of viewers) await viewer.waitForMedia(viewer.media.length + count, 15_000);
+  for (const viewer of viewers) assertUnbroken(viewer);
+}
+
+export function closeAll(viewers: readonly Viewer[]): void {
+  for (const viewer of viewers) viewer.close();
+}
