@@ -20,7 +20,7 @@ import { bequeath, mirrored } from "./estate.js";
 import type { Service } from "./service.js";
 
 /** A process that starts does it in less than a second; its children wait for each other. */
-const readyWithinMs = 20_000;
+const readyWithinMs = 15_000;
 /** What is left to do once it serves. */
 const answerWithinMs = 10_000;
 

@@ -90,7 +90,11 @@ export interface DolphinOptions {
   readonly sockets?: readonly { readonly fd: number; readonly name: string }[];
   /** The whole command line from the first word on, in place of `--cores --listen --http` and `args`. */
   readonly words?: (rtmpPort: number, httpPort: number) => readonly string[];
+  /** The program to start; this build's when left out. */
+  readonly program?: string;
 }
+
+const thisProgram = join(projectRoot, "bin/dolphin.js");
 
 /** What `t.after` of node:test is to a helper. */
 export interface Cleanup {
@@ -118,7 +122,8 @@ export class Dolphin {
   /** By process name, as of the start or the last upgrade; a restarted child has another pid. */
   pids: Readonly<Record<string, number>> = {};
   private readonly child: Child;
-  private readonly writeConf: (text: string) => void;
+  /** Writes its file anew, and tells it nothing. */
+  readonly writeConf: (text: string) => void;
   private readonly entries: LogLine[] = [];
   private readonly strayLines: string[] = [];
   private readonly seenPids = new Set<number>();
@@ -135,7 +140,7 @@ export class Dolphin {
 
   /** Starts it and waits for its `dolphin.ready`. It is stopped and its folder removed after the test at the latest. */
   static async start(t: Cleanup, options: DolphinOptions = {}): Promise<Dolphin> {
-    const { cores = 2, conf, args = [], env = {}, readyTimeoutMs = 15_000, readyWhen } = options;
+    const { cores = 2, conf, args = [], env = {}, readyTimeoutMs = 15_000, readyWhen, program = thisProgram } = options;
     const [rtmpPort, httpPort] = [await freePort(), await freePort()];
     const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
     const usual = ["--cores", String(cores), "--listen", `127.0.0.1:${rtmpPort}`, "--http", `127.0.0.1:${httpPort}`, ...args];
@@ -152,7 +157,7 @@ export class Dolphin {
     const listenEnv = { LISTEN_FDS: String(sockets.length), LISTEN_FDNAMES: sockets.map(({ name }) => name).join(":") };
     // Only the process itself knows its number before it runs; exec keeps it.
     const prefix = sockets.length === 0 ? [] : ["/bin/sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh"];
-    const [command = "", ...rest] = [...prefix, process.execPath, join(projectRoot, "bin/dolphin.js"), ...words];
+    const [command = "", ...rest] = [...prefix, process.execPath, program, ...words];
     const child = start(command, rest, {
       cwd: folder,
       // In a container a changed file would be read by itself, beside what a test asks for.
@@ -210,8 +215,11 @@ export class Dolphin {
 
   /** What one of the command's verbs prints, asked of this box. */
   ask(...words: readonly string[]): Promise<string> {
-    const socket = this.entries.find((line) => line.event === "dolphin.ready")?.["controlSocket"];
-    return run(process.execPath, [join(projectRoot, "bin/dolphin.js"), ...words, "--socket", String(socket)], 10_000);
+    return run(process.execPath, [thisProgram, ...words, "--socket", this.controlSocket], 10_000);
+  }
+
+  get controlSocket(): string {
+    return String(this.entries.find((line) => line.event === "dolphin.ready")?.["controlSocket"]);
   }
 
   /** The number of log lines so far, to wait for later ones only. */
