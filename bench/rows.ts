@@ -4,6 +4,7 @@ import { Cleanups } from "../test/helpers/cleanups.js";
 import { Dolphin } from "../test/helpers/dolphin.js";
 import type { NginxProgram } from "../test/helpers/nginx.js";
 import { handshakeAnswered } from "../test/helpers/rtmp-connection.js";
+import { carryingRows } from "./carrying-rows.js";
 import { startPlayers } from "./load.js";
 import { median } from "./measure.js";
 import { relayRows } from "./relay-rows.js";
@@ -49,6 +50,7 @@ export const rows: readonly Row[] = [
   { name: "ingest, 300 publishers × 1 Mbps", run: ingest },
   { name: "spread of 400 long connections over 4 workers", run: spread },
   { name: "recovery of a killed edge", run: recovery },
+  ...carryingRows,
   ...relayRows,
 ];
 

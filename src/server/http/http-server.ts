@@ -162,7 +162,8 @@ function watch(hub: Hub, log: Log, viewer: Viewer): void {
   const streamLog = log.child({ peer: formatEndpoint(peer), vhost: vhost.name, app: stream.app, stream: stream.stream });
   const { hasAudio, hasVideo, guessHasAv } = vhost.httpRemux;
   hub.traffic.players += 1;
-  streamLog.info({ event: response === null ? "play.resumed" : "play.started", protocol: "flv" });
+  if (response !== null) streamLog.info({ event: "play.started", protocol: "flv" });
+  else streamLog.debug({ event: "play.resumed", protocol: "flv" });
   const left = (): void => {
     hub.traffic.players -= 1;
     hub.clients.delete(client);

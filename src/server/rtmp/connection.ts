@@ -141,6 +141,11 @@ export class Connection {
     else this.log.info(line);
   }
 
+  /** The same for what is told of many in one line elsewhere. */
+  whisper(line: object): void {
+    this.log.debug(line);
+  }
+
   /** Writes down where it stands, between two reads. Null during the handshake, and while something waits to be written (`isWritten`). */
   save(isWritten: boolean): SavedConnection | null {
     const { socket, startedAtMs } = this;
@@ -157,10 +162,12 @@ export class Connection {
   }
 
   /** Lets it go on in another process. This one closes its descriptor when that has been `sent`. */
-  leave(sent: Promise<void>): void {
+  leave(sent: Promise<void>, { isOneOfMany = false } = {}): void {
     this.isClosed = true;
     this.deadline.clear();
-    this.tell({ event: "rtmp.moved", ...this.account() });
+    const line = { event: "rtmp.moved", ...this.account() };
+    if (isOneOfMany) this.whisper(line);
+    else this.tell(line);
     void sent.then(abandon(this.socket));
     this.options.onEnd();
   }

@@ -101,7 +101,7 @@ export class RtmpSession {
   letGo(): boolean {
     if (this.state.at !== "playing" || !this.state.playing.letGo()) return false;
     this.state = { at: "idle" };
-    this.connection.leave(Promise.resolve());
+    this.connection.leave(Promise.resolve(), { isOneOfMany: true });
     return true;
   }
 
@@ -306,7 +306,8 @@ export class RtmpSession {
     const source = hub.source(asked.vhost, asked.request);
     this.setChunkSize(source.chunkSize);
     if (resumed === null) connection.write(playStarted());
-    connection.tell({ event: resumed === null ? "play.started" : "play.resumed" });
+    if (resumed === null) connection.tell({ event: "play.started" });
+    else connection.whisper({ event: "play.resumed" }); // thousands come at once, and are told in one line
     const playing = new Playing({
       hub,
       socket: connection.socket,

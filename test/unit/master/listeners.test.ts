@@ -239,6 +239,32 @@ describe("listening sockets of the master", () => {
     given.close();
   });
 
+  it("of another master are gone on with, with all that waits in their queues; those with no use are closed", needsNative, async () => {
+    const before = new Listeners(native);
+    const endpoint = await before.add("rtmp", anywhere, ["edge-1", "edge-2"]);
+    const dropped = await before.add("http", anywhere, ["edge-1", "edge-2"]);
+    const handed = before.handOn(["edge-1", "edge-2"]);
+    assert.deepEqual(
+      handed.map((one) => [one.protocol, one.endpoint, one.isGiven]),
+      [endpoint, dropped, endpoint, dropped].map((one, at) => [at % 2 === 0 ? "rtmp" : "http", one, false]),
+    );
+    const inherited = handed.map(({ protocol, wanted, endpoint: at, fd }) => {
+      return { protocol, wanted, endpoint: at, fd: native?.duplicate(fd) ?? -1 };
+    });
+    const after = new Listeners(native, [], inherited);
+    assert.deepEqual(await after.add("rtmp", anywhere, ["edge-1"]), endpoint, "the port that 0 stood for");
+    after.settle();
+    assert.deepEqual(
+      inherited.map(({ fd }) => isOpen(fd)),
+      [true, false, false, false],
+    );
+    before.close();
+    assert.equal(await attempt(endpoint), "connect");
+    assert.equal(await attempt(dropped), "ECONNREFUSED");
+    after.close();
+    assert.equal(await attempt(endpoint), "ECONNREFUSED");
+  });
+
   it("serve IPv6 as well", needsNative, async (context) => {
     const listeners = new Listeners(native);
     try {

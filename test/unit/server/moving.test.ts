@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test, type TestContext } from "node:test";
-import koffi from "koffi";
 import { writePreface } from "../../../src/codec/preface.js";
-import type { Mover, SavedPublisher } from "../../../src/server/rtmp/saved-publisher.js";
+import type { SavedPublisher } from "../../../src/server/rtmp/saved-publisher.js";
 import type { LogLine } from "../../helpers/dolphin.js";
 import { publish } from "../../helpers/ffmpeg.js";
 import { headers, pictures, videoFrame } from "../../helpers/media.js";
@@ -11,24 +10,12 @@ import { command, handshake, login, loginAndPublish, message, RawPeer } from "..
 import { publisher, type RtmpPlayer, type RtmpPublisher } from "../../helpers/rtmp-client.js";
 import { ChunkWriter } from "../../helpers/rtmp-chunks.js";
 import { eventually, within } from "../../helpers/wait.js";
+import { dup, moverTo } from "./moving-rig.js";
 import { Encoder, startServer, watch, type Rig } from "./rig.js";
-
-const dup = koffi.load(null).func("int dup(int)") as (fd: number) => number;
 
 const prompt = "vhost __defaultVhost__ { min_latency on; }";
 /** With the delay of 80 ms in which a publisher's socket is left alone. */
 const unhurried = "vhost __defaultVhost__ { play { mw_latency 20; } }";
-
-/** Takes publishers to a server as another process would get them: as JSON and a descriptor of its own. */
-function moverTo(rig: Rig): Mover & { readonly saved: SavedPublisher[] } {
-  const saved: SavedPublisher[] = [];
-  const mover = (one: SavedPublisher, fd: number): Promise<void> => {
-    saved.push(one);
-    rig.server.adoptPublisher(JSON.parse(JSON.stringify(one)) as SavedPublisher, dup(fd));
-    return Promise.resolve();
-  };
-  return Object.assign(mover, { saved });
-}
 
 /** An edge whose publishers go to its origin, and that origin. */
 async function edgeAndOrigin(t: TestContext, vhost = prompt): Promise<{ edge: Rig; origin: Rig; saved: SavedPublisher[] }> {

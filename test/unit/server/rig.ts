@@ -33,7 +33,7 @@ export function configOf(vhosts: string, listen = "1935"): Config {
 }
 
 /** A server with these vhosts until the end of the test. */
-export async function startServer(t: Cleanup, vhosts: string): Promise<Rig> {
+export async function startServer(t: Cleanup, vhosts: string, edgeKey = ""): Promise<Rig> {
   const { log, lines } = memoryLog();
   const endpoint = { host: "127.0.0.1", port: 0 };
   const listeners = (["rtmp", "http"] as const).map((protocol) => ({ protocol, endpoint, fd: null }));
@@ -42,7 +42,7 @@ export async function startServer(t: Cleanup, vhosts: string): Promise<Rig> {
     config: configOf(vhosts),
     listeners,
     isEdge: false,
-    edgeKey: "",
+    edgeKey,
     maxConnections: null,
     publishersMove: false,
   };

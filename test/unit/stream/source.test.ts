@@ -337,6 +337,28 @@ test("source: after close no timer sends anything", () => {
   for (const { sent } of consumers) assert.deepEqual(sent, []);
 });
 
+test("source: a publisher takes the place of what has brought its packets until now, and neither time nor viewers notice", () => {
+  const owned = new Owned({ timeline: "follow" });
+  const mirror = {};
+  owned.source.publish(mirror);
+  const player = owned.join("rtmp").consumer;
+  owned.push("key", 5000);
+  owned.push("inter", 5040);
+  owned.source.adopt({ ...defaults, timeline: "full" });
+  const timeline = { ...owned.source.save().timeline, lastIn: 40 };
+  owned.source.takeOver(mirror, owned.publisher, { timeline, headers: [] });
+  owned.source.unpublish(mirror); // is not the publisher's any more
+  owned.push("inter", 80);
+  owned.push("inter", 9000);
+  mock.timers.tick(350);
+  assert.deepEqual(
+    timed(player).slice(-4),
+    ["key 5000 at 5000", "inter 5040 at 5040", "inter 80 at 5080", "inter 9000 at 5090"],
+    "its own clock, corrected",
+  );
+  assert.throws(() => owned.source.takeOver(mirror, {}, { timeline, headers: [] }), { code: "RTMP_BUSY" });
+});
+
 test("source: a publisher goes on at another source, with its clock and with headers for those who are there and those who come", () => {
   const before = new Owned();
   before.source.publish(before.publisher);

@@ -1,0 +1,18 @@
+// Takes publishers from one server of a test to another, as between two processes.
+import koffi from "koffi";
+import type { Mover, SavedPublisher } from "../../../src/server/rtmp/saved-publisher.js";
+import type { Rig } from "./rig.js";
+
+/** Another descriptor of the same connection. */
+export const dup = koffi.load(null).func("int dup(int)") as (fd: number) => number;
+
+/** Takes publishers to a server as another process would get them: as JSON and a descriptor of its own. */
+export function moverTo(rig: Rig): Mover & { readonly saved: SavedPublisher[] } {
+  const saved: SavedPublisher[] = [];
+  const mover = (one: SavedPublisher, fd: number): Promise<void> => {
+    saved.push(one);
+    rig.server.adoptPublisher(JSON.parse(JSON.stringify(one)) as SavedPublisher, dup(fd));
+    return Promise.resolve();
+  };
+  return Object.assign(mover, { saved });
+}
