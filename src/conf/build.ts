@@ -44,16 +44,19 @@ export function build(root: Block<"root">, { file, isContainer }: Circumstances)
 
 function buildLog(root: Block<"root">, isContainer: boolean): LogSettings {
   const block = blockIn(root, "dolphin");
-  const maxSizeMib = valueOf(block, "log_max_size");
   return {
     file: logFile(root, isContainer),
     level: logLevel(root),
     format: valueOf(root, "srs_log_format"),
-    maxSizeBytes: maxSizeMib === null ? null : maxSizeMib * 1024 * 1024,
+    maxSizeBytes: bytesOf(valueOf(block, "log_max_size")),
     maxAgeMs: valueOf(block, "log_max_age"),
     maxFiles: valueOf(block, "log_max_files"),
     isCompressed: valueOf(block, "log_compress"),
   };
+}
+
+function bytesOf(mib: number | null): number | null {
+  return mib === null ? null : mib * 1024 * 1024;
 }
 
 /** Containers gather what is written to the console; everywhere else SRS's default is a file. */
@@ -80,6 +83,7 @@ function buildDolphin(block: Block<"dolphin">): DolphinBlock {
     stopTimeoutMs: valueOf(block, "stop_timeout"),
     carriesSessions: valueOf(block, "carry_sessions"),
     drainTimeoutMs: valueOf(block, "drain_timeout"),
+    workers: { maxMemoryBytes: bytesOf(valueOf(block, "worker_max_memory")), maxAgeMs: valueOf(block, "worker_max_age") },
     flvWaitMs: valueOf(block, "http_flv_wait"),
     pullLingerMs: valueOf(block, "pull_linger"),
     balance,

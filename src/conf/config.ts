@@ -88,6 +88,8 @@ export interface DolphinBlock {
   readonly carriesSessions: boolean;
   /** How long a worker that was replaced may still serve the connections that it has; null: until the last one has left. */
   readonly drainTimeoutMs: number | null;
+  /** A worker that is over one of these is replaced; null: no limit. */
+  readonly workers: { readonly maxMemoryBytes: number | null; readonly maxAgeMs: number | null };
   /** How long HTTP-FLV waits for a stream that is not (or no longer) published. */
   readonly flvWaitMs: number;
   /** How long an edge keeps pulling after its last player left. */

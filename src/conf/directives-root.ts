@@ -132,6 +132,22 @@ export const rootPlaces = {
       "How long a replaced worker may serve what it has; left out: as long as that lasts.",
       "strict",
     ],
+    worker_max_memory: [
+      whole("count", 1),
+      null,
+      served,
+      live,
+      "Replace a worker that takes more memory, in MiB; left out: never for that.",
+      "strict",
+    ],
+    worker_max_age: [
+      decimal("s", 1),
+      null,
+      served,
+      live,
+      "Replace a worker that has served for longer; left out: never for that.",
+      "strict",
+    ],
     log_max_size: [
       whole("count", 1),
       null,

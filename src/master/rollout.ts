@@ -78,10 +78,11 @@ export class Rollout {
     return null;
   }
 
-  /** Replaces each process by one of the same spec. Resolves to null, or to the reason why it went no further. */
-  async replaceEach(reason: string, drainTimeoutMs: number | null): Promise<string | null> {
+  /** Replaces each process, or the one of this name, by one of the same spec. Resolves to null, or to the reason why it went no further. */
+  async replaceEach(reason: string, drainTimeoutMs: number | null, only: string | null = null): Promise<string | null> {
     this.generation += 1;
     for (const place of this.places) {
+      if (only !== null && place.spec.name !== only) continue;
       const heir = this.heirOf({ ...place.spec, name: place.base }, place.spec.name);
       const problem = (await this.settle(heir)) ?? (await this.start(heir));
       if (problem !== null) return problem;

@@ -209,9 +209,9 @@ export class Crew {
     return null;
   }
 
-  /** Replaces those who serve the public addresses one by one, under the same configuration. Resolves as `reconfigure`. */
-  restart(reason: string): Promise<string | null> {
-    return this.rollout.replaceEach(reason, this.config.dolphin.drainTimeoutMs);
+  /** Replaces those who serve the public addresses one by one, or one of them, under the same configuration. Resolves as `reconfigure`. */
+  restart(reason: string, only: string | null = null): Promise<string | null> {
+    return this.rollout.replaceEach(reason, this.config.dolphin.drainTimeoutMs, only);
   }
 
   /** Resolves when every child has opened its log file anew, or has taken too long; to the names of those that have not. */

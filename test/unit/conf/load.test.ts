@@ -76,6 +76,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
       heartbeatTimeoutMs: 10_000,
       carriesSessions: true,
       drainTimeoutMs: null,
+      workers: { maxMemoryBytes: null, maxAgeMs: null },
       stopTimeoutMs: 5000,
       flvWaitMs: 10_000,
       pullLingerMs: 3000,
@@ -114,7 +115,7 @@ test("load: every directive that is served reaches its field", () => {
     http_server { enabled on; listen 80 [::]:81; crossdomain off; }
     dolphin {
       plan single; cores 4; origin_process child; control_socket /run/d.sock;
-      heartbeat_timeout 0.5; stop_timeout 1; http_flv_wait 0; pull_linger 2.5;
+      heartbeat_timeout 0.5; stop_timeout 1; worker_max_memory 512; worker_max_age 3600; http_flv_wait 0; pull_linger 2.5;
       server "my server" -p "{rtmp_port}"; server_conf t.conf; servers 3; server_weight 2 0.5; server_max_connections 100;
       balance hash; routing connection; play_wait 0.5; trusted_proxies 10.0.0.0/8 ::1; send_proxy v2;
     }
@@ -193,6 +194,7 @@ test("load: every directive that is served reaches its field", () => {
       heartbeatTimeoutMs: 500,
       carriesSessions: true,
       drainTimeoutMs: null,
+      workers: { maxMemoryBytes: 512 << 20, maxAgeMs: 3_600_000 },
       stopTimeoutMs: 1000,
       flvWaitMs: 0,
       pullLingerMs: 2500,

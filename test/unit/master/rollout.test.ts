@@ -101,6 +101,12 @@ describe("replacing one after the other", () => {
     );
   });
 
+  it("replaces one alone where it is named", async () => {
+    const rollout = rolloutOf(spec("edge-1"), spec("edge-2"));
+    assert.equal(await rollout.replaceEach("too large", null, "edge-2"), null);
+    assert.deepEqual(names(rollout), ["edge-1", "edge-2.2"]);
+  });
+
   it("goes no further than an heir that does not serve", async () => {
     const rollout = rolloutOf(spec("edge-1"), spec("edge-2"), spec("edge-3"));
     problems.set("edge-2.2", "not ready within 10 s");
