@@ -2,7 +2,7 @@
 // Lines are JSON with the fields of docs/ARCHITECTURE.md, or SRS's text line made of the same fields; a terminal gets lines
 // for people. All is written synchronously and without pino's transports: a line is out before a crash, and no worker thread is paid for.
 import { randomBytes } from "node:crypto";
-import pino, { type Logger } from "pino";
+import pino, { type Logger, type LoggerOptions } from "pino";
 import { LogFile } from "./log-file.js";
 import { forPeople, forSrs, restyle, type LineStyle } from "./log-lines.js";
 
@@ -27,6 +27,8 @@ export interface LogOptions {
 const maxWaitingBytes = 256 * 1024;
 
 let logFile: LogFile | null = null;
+/** The least level that is written, as pino numbers it. Held here, for a child of a log has a level of its own from its birth on. */
+let least = Infinity;
 
 /**
  * Makes the process's log. The caller owns it for the life of the process; file errors throw at once (ENOENT, EACCES).
@@ -35,11 +37,17 @@ let logFile: LogFile | null = null;
 export function createLog(options: LogOptions): Log {
   const { role, child, level, format, file } = options;
   const base = child === null ? { role, pid: process.pid } : { role, child, pid: process.pid };
-  const settings = {
-    level,
+  setLogLevel(level);
+  const settings: LoggerOptions = {
+    level: "trace",
     base,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    hooks: {
+      logMethod(args, write, ofLine) {
+        if (ofLine >= least) write.apply(this, args);
+      },
+    },
   };
   const isTerminal = file === null && process.stdout.isTTY;
   const hasColours = isTerminal && (process.env["NO_COLOR"] ?? "") === "";
@@ -57,6 +65,11 @@ export function createLog(options: LogOptions): Log {
     });
     return logFile;
   }
+}
+
+/** Sets the least level of what this process logs from now on, also through children of its log that are there already. */
+export function setLogLevel(level: LogLevel): void {
+  least = pino.levels.values[level] ?? Infinity; // `silent` has no number
 }
 
 /**

@@ -3,7 +3,7 @@
 // server.ts and proxy.ts, say only what differs; they have taken the signals before this is loaded.
 import { closeSync } from "node:fs";
 import { messageOf } from "../base/errors.js";
-import { createLog, reopenLog, type Log } from "../base/log.js";
+import { createLog, reopenLog, setLogLevel, type Log } from "../base/log.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
 import { channelToMaster, type Channel } from "../ipc/channel.js";
 import type { FromChild, Listener, Reconfiguration, ServerSetup, ServerStats, StreamReport, ToChild } from "../ipc/messages.js";
@@ -175,7 +175,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
   private reconfigure(change: Reconfiguration): void {
     if (this.service?.reconfigure === undefined) throw new Error("it does not serve yet, or cannot change while it serves");
     this.service.reconfigure(change);
-    this.log.level = change.config.log.level;
+    setLogLevel(change.config.log.level);
   }
 
   /** The heart goes on beating: a child that drains is watched like any other. */

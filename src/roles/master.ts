@@ -4,7 +4,7 @@
 //   config ─► pid file ─► listening sockets ─► plan ─► control socket ─► origin ─► children ─► ready
 //   HUP ────► reloads.ts     USR2 ─► one by one replaced (crew.ts)     USR1 ─► logs anew     TERM, INT, QUIT ─► ending.ts
 import { messageOf } from "../base/errors.js";
-import { createLog, reopenLog, type Log } from "../base/log.js";
+import { createLog, reopenLog, setLogLevel, type Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/config.js";
 import { noStats } from "../ipc/messages.js";
 import { controlPath } from "../master/control-path.js";
@@ -248,7 +248,7 @@ class Master {
       replace: (config, reason) => crew.replace(service.fit(config), reason),
       adopt: (config) => {
         this.config = service.fit(config);
-        this.log.level = config.log.level;
+        setLogLevel(config.log.level);
         this.rotation?.reconfigure(config.log);
       },
     });

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createLog, reopenLog, type LogOptions } from "../../../src/base/log.js";
+import { createLog, reopenLog, setLogLevel, type LogOptions } from "../../../src/base/log.js";
 
 /** The text of a log file that `write` was given a log of. */
 function text(options: Omit<LogOptions, "file">, write: (log: ReturnType<typeof createLog>) => void): string {
@@ -56,6 +56,28 @@ test("log: lines below the level are not written, and the others are there at on
   assert.deepEqual(
     lines.map(({ level }) => level),
     ["warn", "error"],
+  );
+});
+
+test("log: a change of the level is for those too who were handed a child of the log before", () => {
+  const lines = written({ role: "server", child: null, level: "info" }, (log) => {
+    const connection = log.child({ conn: "a" });
+    const say = (word: string): void => {
+      log.debug(word);
+      connection.debug(word);
+    };
+    say("no");
+    setLogLevel("debug");
+    say("yes");
+    setLogLevel("silent");
+    connection.fatal("no");
+  });
+  assert.deepEqual(
+    lines.map(({ msg, conn }) => [msg, conn]),
+    [
+      ["yes", undefined],
+      ["yes", "a"],
+    ],
   );
 });
 
