@@ -10,6 +10,7 @@
 //   failed    fork      –        –         –          stayDown
 //
 // A hung child is asked to stop and at once wanted again: `stop` (with the cause) followed by `start`. Its end then counts as a death.
+import type { Config } from "../conf/config.js";
 
 /** Where a child is in its life. `waiting` is for the next start, `failed` is for a person. */
 export type ChildState = "down" | "starting" | "up" | "stopping" | "waiting" | "failed";
@@ -74,6 +75,22 @@ export interface ChildLimits {
   readonly deathWindowMs: number;
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
+}
+
+/** The limits that a configuration stands for. */
+export function limitsOf({ dolphin }: Pick<Config, "dolphin">): ChildLimits {
+  return {
+    startTimeoutMs: 10_000,
+    heartbeatTimeoutMs: dolphin.heartbeatTimeoutMs,
+    stopTimeoutMs: dolphin.stopTimeoutMs,
+    hungStopTimeoutMs: 1000,
+    killIntervalMs: 500,
+    settledMs: 10_000,
+    maxEarlyDeaths: 5,
+    deathWindowMs: 60_000,
+    firstDelayMs: 1000,
+    maxDelayMs: 15_000,
+  };
 }
 
 /** What the supervisor has to do. Every effect but `none` replaces the child's timer. */

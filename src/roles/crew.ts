@@ -9,7 +9,7 @@ import type { Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/config.js";
 import type { ProxySetup } from "../ipc/balance.js";
 import type { FromChild, Listener, Reconfiguration, ServerSetup, StreamReport, ToChild } from "../ipc/messages.js";
-import type { ChildLimits } from "../master/child.js";
+import { limitsOf } from "../master/child.js";
 import { clusterSpawner } from "../master/cluster-spawner.js";
 import type { Listeners } from "../master/listeners.js";
 import { planProcesses, type ProcessSpec } from "../master/plan.js";
@@ -360,19 +360,4 @@ function isOwn({ backend }: ProcessSpec): boolean {
 /** `edge-1` for `edge-1.3`: see rollout.ts. */
 function baseOf(name: string): string {
   return name.split(".")[0] ?? name;
-}
-
-function limitsOf({ dolphin }: Config): ChildLimits {
-  return {
-    startTimeoutMs: 10_000,
-    heartbeatTimeoutMs: dolphin.heartbeatTimeoutMs,
-    stopTimeoutMs: dolphin.stopTimeoutMs,
-    hungStopTimeoutMs: 1000,
-    killIntervalMs: 500,
-    settledMs: 10_000,
-    maxEarlyDeaths: 5,
-    deathWindowMs: 60_000,
-    firstDelayMs: 1000,
-    maxDelayMs: 15_000,
-  };
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { defaultConfig } from "../../../src/conf/load.js";
 import {
   lastCause,
+  limitsOf,
   newborn,
   restartDelayMs,
   step,
@@ -9,23 +11,11 @@ import {
   type Action,
   type Child,
   type ChildEvent,
-  type ChildLimits,
   type ChildState,
   type Effect,
 } from "../../../src/master/child.js";
 
-const limits: ChildLimits = {
-  startTimeoutMs: 10_000,
-  heartbeatTimeoutMs: 10_000,
-  stopTimeoutMs: 5000,
-  hungStopTimeoutMs: 1000,
-  killIntervalMs: 500,
-  settledMs: 10_000,
-  maxEarlyDeaths: 5,
-  deathWindowMs: 60_000,
-  firstDelayMs: 1000,
-  maxDelayMs: 15_000,
-};
+const limits = limitsOf(defaultConfig());
 
 const events: Readonly<Record<ChildEvent["type"], ChildEvent>> = {
   start: { type: "start" },

@@ -2,23 +2,10 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { defaultConfig } from "../../../src/conf/load.js";
 import { noStats, type FromChild, type ToChild } from "../../../src/ipc/messages.js";
-import type { ChildLimits } from "../../../src/master/child.js";
+import { limitsOf } from "../../../src/master/child.js";
 import type { ProcessSpec } from "../../../src/master/plan.js";
 import { Supervisor, type Change, type RunningEvents } from "../../../src/master/supervisor.js";
 import { FakeTimers } from "./fake-timers.js";
-
-const limits: ChildLimits = {
-  startTimeoutMs: 10_000,
-  heartbeatTimeoutMs: 10_000,
-  stopTimeoutMs: 5000,
-  hungStopTimeoutMs: 1000,
-  killIntervalMs: 500,
-  settledMs: 10_000,
-  maxEarlyDeaths: 5,
-  deathWindowMs: 60_000,
-  firstDelayMs: 1000,
-  maxDelayMs: 15_000,
-};
 
 class FakeProcess {
   readonly sent: ToChild[] = [];
@@ -56,6 +43,7 @@ class FakeProcess {
 }
 
 const config = defaultConfig();
+const limits = limitsOf(config);
 const heartbeat: FromChild = { type: "heartbeat", stats: noStats };
 
 function spec(name: string, startsAfter: string | null = null): ProcessSpec {
