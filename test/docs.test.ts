@@ -7,22 +7,22 @@ import { maxPrefaceBytes } from "../src/codec/preface.js";
 import * as amf0 from "../src/codec/rtmp/amf0.js";
 import * as chunkReader from "../src/codec/rtmp/chunk-reader.js";
 import * as url from "../src/codec/rtmp/url.js";
+import { maxRows } from "../src/ipc/marks.js";
+import { orphanMs } from "../src/master/vault.js";
 import * as httpServer from "../src/server/http/http-server.js";
 import { maxStreams } from "../src/server/hub.js";
 import { mergeMs } from "../src/server/merged-read.js";
+import { busyRetryMs } from "../src/server/publication.js";
 import { silenceTimeoutMs } from "../src/server/relay/edge-pull.js";
 import { maxOutletBytes } from "../src/server/relay/outlet.js";
 import { startTimeoutMs } from "../src/server/rtmp/client.js";
 import { maxCommandsPerSecond } from "../src/server/rtmp/command-rate.js";
-import { busyRetryMs } from "../src/server/publication.js";
 import { maxUnreadAnswerBytes } from "../src/server/rtmp/connection.js";
 import { maxSavedBytes } from "../src/server/rtmp/saved-publisher.js";
 import * as session from "../src/server/rtmp/session.js";
 import { maxBacklogBytes } from "../src/stream/fanout.js";
 import { maxMetadataBytes } from "../src/stream/source.js";
 import { historyMs, maxGopBytes } from "../src/stream/start-cache.js";
-import { maxRows } from "../src/ipc/marks.js";
-import { orphanMs } from "../src/master/vault.js";
 
 /** The rows of the tables of a page, whose first cell is code. */
 function tableOf(path: string): string[][] {
