@@ -1,19 +1,11 @@
 // What the tests of plan b share: a stream that runs, where it is published, and what a fault leaves in the log.
 import type { Cleanup, Dolphin, LogLine } from "./dolphin.js";
-import { headers, step } from "./media.js";
-import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "./rtmp-client.js";
+import { player, type RtmpPlayer, type RtmpPublisher } from "./rtmp-client.js";
+import { steadyPublisher } from "./show.js";
 
 /** What a server or a proxy leaves in the log when it is killed: its own end, and those of its connections. */
 export function provoked(line: LogLine): boolean {
   return ["child.exited", "child.hung", "server.silent"].includes(line.event ?? "") || line.code?.startsWith("PROXY_") === true;
-}
-
-/** A publisher that sends until it is closed. */
-export async function steadyPublisher(t: Cleanup, dolphin: Dolphin, name: string): Promise<RtmpPublisher> {
-  const source = await publisher(dolphin.rtmpUrl(name));
-  t.after(() => source.close());
-  t.after(source.sendEvery((index) => [...(index === 0 ? headers("avc", "aac") : []), ...step("avc", "aac", index)], 40));
-  return source;
 }
 
 /** A publisher that sends until it is closed, and one player of it. */

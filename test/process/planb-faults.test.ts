@@ -6,8 +6,9 @@ import { test, type TestContext } from "node:test";
 import { projectRoot } from "../helpers/child.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { playerAt, steadyPublisherAt } from "../helpers/edges.js";
-import { ownerOf, provoked, publishAndPlay, steadyPublisher } from "../helpers/planb.js";
+import { ownerOf, provoked, publishAndPlay } from "../helpers/planb.js";
 import type { RtmpPlayer, RtmpPublisher } from "../helpers/rtmp-client.js";
+import { steadyPublisher } from "../helpers/show.js";
 import { eventually } from "../helpers/wait.js";
 
 const oddServer = join(projectRoot, "test/fixtures/odd-server.js");
