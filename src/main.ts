@@ -38,7 +38,7 @@ Examples:
   dolphin --server objs/srs -c conf/srs.conf proxies before an unmodified srs for each core (plan b)
   dolphin status                             from another terminal: processes and streams
   dolphin reload                             read the configuration again, and tell what changed or why nothing did
-  dolphin restart                            replace the processes that serve one by one; nobody is disconnected
+  dolphin restart                            replace the edges, or the proxies of plan b, one by one; nobody is disconnected
   dolphin upgrade                            have this dolphin take the place of the running one; nobody is disconnected
   dolphin explain live/livestream            which server has a stream, or would get it, and why (plan b)
   dolphin drain server-2                     no new connections for a server (plan b)
@@ -54,7 +54,7 @@ Publish and watch:
 Flags of SRS: -c FILE, -t, -v, -g, -h, -p and -x, alone or clustered (-tc FILE), with SRS's answers.
 
 Signals: TERM and INT stop within a bound, a second one at once; QUIT waits until everybody has left; HUP reloads,
-USR1 opens the log anew, USR2 replaces the processes that serve one by one.
+USR1 opens the log anew, USR2 replaces the processes that serve the public addresses one by one (plan b: the proxies).
 Exit codes: 0 stopped, 64 usage, 69 nobody to ask, 70 internal, 71 cannot fork, 73 cannot make the pid file or control
 socket, 75 gave up (try again), 77 no permission for the port, 78 configuration, 98 address in use.`;
 

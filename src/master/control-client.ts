@@ -48,9 +48,11 @@ function ask(socketPath: string, method: "GET" | "POST", path: string, timeout =
       response.once("error", (error) => fail(messageOf(error), error));
       response.once("end", () => {
         const text = Buffer.concat(parts).toString();
-        if (response.statusCode !== 200) return fail(`answered ${response.statusCode ?? "nothing"}: ${text.trim()}`);
         try {
-          return resolve(JSON.parse(text));
+          const body: unknown = JSON.parse(text);
+          if (response.statusCode === 200) return resolve(body);
+          const { error = `answered ${response.statusCode ?? "nothing"}` } = body as { readonly error?: string };
+          return fail(error);
         } catch (thrown) {
           return fail("answered something else than JSON", thrown);
         }
@@ -71,7 +73,7 @@ export async function findRunning(paths: readonly string[]): Promise<{ readonly 
 function explain(error: Error): string {
   switch (errnoOf(error)) {
     case "ENOENT":
-      return "there is no such socket";
+      return "there is no such socket; `dolphin status` finds what runs here";
     case "ECONNREFUSED":
       return "nobody answers; the instance that made this socket is gone";
     case "EACCES":

@@ -18,14 +18,17 @@ export interface ControlAnswers {
   status(): Promise<BoxStatus>;
   /** Null: no plan b, where every server has every stream. */
   explain(key: string): Explanation | null;
-  /** False: there is no such server. */
-  drain(server: string, isDraining: boolean): boolean;
+  /** Null, or the sentence why that cannot be. */
+  drain(server: string, isDraining: boolean): string | null;
   /** Resolves when it is done. */
   reload(): Promise<Reloaded>;
   restart(): Promise<Reloaded>;
   /** The same; this process ends soon afterwards when another has taken its place. */
   upgrade(program: UpgradeProgram): Promise<Reloaded>;
 }
+
+/** Why other plans neither explain nor drain. */
+export const onlyPlanB = "only plan b chooses among servers; in this box every worker serves every stream";
 
 /** A listening control socket. Close it once; its file is removed. */
 export class Control {
@@ -125,11 +128,11 @@ async function answerTo(answers: ControlAnswers, { verb, name }: Question): Prom
   if (verb === "upgrade") return [200, await answers.upgrade(JSON.parse(name) as UpgradeProgram)];
   if (verb === "explain") {
     const explanation = answers.explain(name);
-    return explanation === null ? [409, { error: "only plan b chooses servers" }] : [200, explanation];
+    return explanation === null ? [409, { error: onlyPlanB }] : [200, explanation];
   }
-  return answers.drain(name, verb === "drain")
-    ? [200, { server: name, isDraining: verb === "drain" }]
-    : [404, { error: `no server ${name}` }];
+  const isDraining = verb === "drain";
+  const problem = answers.drain(name, isDraining);
+  return problem === null ? [200, { server: name, isDraining }] : [409, { error: problem }];
 }
 
 /** Whether somebody accepts on a socket. */

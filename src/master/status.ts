@@ -111,6 +111,8 @@ export interface Reloaded {
   readonly changes: readonly ConfChange[];
   /** Sentences: what is wrong, and of a configuration that was taken what it warns of. */
   readonly problems: readonly string[];
+  /** Sentences about what goes on as it did, where one might expect otherwise. */
+  readonly notes: readonly string[];
 }
 
 /** The streams that one process reported. */

@@ -62,7 +62,7 @@ function balanceText({ policy, routing, software, servers, leases }: BalanceStat
 }
 
 /** What `dolphin reload` and `dolphin restart` print. */
-export function reloadedText({ outcome, changes, problems }: Reloaded): string {
+export function reloadedText({ outcome, changes, problems, notes }: Reloaded): string {
   const heads = {
     applied: appliedText(changes),
     unchanged: "nothing to do: the configuration says what is in force already",
@@ -72,7 +72,7 @@ export function reloadedText({ outcome, changes, problems }: Reloaded): string {
     const isWaiting = outcome === "applied" && reload === "restart";
     return `  ${path}: ${from ?? "(none)"} → ${to ?? "(none)"}${isWaiting ? "   (takes a restart of dolphin)" : ""}`;
   });
-  return [heads[outcome], ...lines, ...problems.map((problem) => `  ${problem}`), ""].map(printable).join("\n");
+  return [heads[outcome], ...lines, ...[...notes, ...problems].map((sentence) => `  ${sentence}`), ""].map(printable).join("\n");
 }
 
 function appliedText(changes: Reloaded["changes"]): string {
@@ -172,7 +172,8 @@ function table<T>(columns: readonly Column<T>[], rows: readonly T[]): string {
   return cells.map((line) => line.map(pad).join("  ").trimEnd()).join("\n");
 }
 
-function duration(seconds: number): string {
+/** Seconds in the two largest units. */
+export function duration(seconds: number): string {
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m${seconds % 60}s`;
   const hours = Math.floor(seconds / 3600);

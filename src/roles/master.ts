@@ -8,7 +8,7 @@ import { createLog, reopenLog, setLogLevel, type Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/config.js";
 import { noStats } from "../ipc/messages.js";
 import { controlPath } from "../master/control-path.js";
-import type { ControlAnswers, UpgradeProgram } from "../master/control.js";
+import { onlyPlanB, type ControlAnswers, type UpgradeProgram } from "../master/control.js";
 import { countCores } from "../master/cores.js";
 import { Listeners } from "../master/listeners.js";
 import { logChange } from "../master/log-change.js";
@@ -30,7 +30,7 @@ import { Crew } from "./crew.js";
 import { Ending } from "./ending.js";
 import { exitCodeOf, exitCodes } from "./exit-codes.js";
 import { Heart } from "./heart.js";
-import { PlanB } from "./plan-b.js";
+import { PlanB, serversRunOn } from "./plan-b.js";
 import { Portrait } from "./portrait.js";
 import type { Predecessor } from "./predecessor.js";
 import { Reloads, type ConfOrigin } from "./reloads.js";
@@ -41,7 +41,7 @@ import { upgrade } from "./upgrade.js";
 const withdrawAfterMs = 1000;
 /** How long the processes of one whose place was taken go on with what could not go over, such as connections that have no stream yet. */
 const lingerMs = 5000;
-const notYet: Reloaded = { outcome: "refused", changes: [], problems: ["dolphin is still starting"] };
+const notYet: Reloaded = { outcome: "refused", changes: [], problems: ["dolphin is still starting"], notes: [] };
 
 export interface MasterOptions {
   readonly version: string;
@@ -107,7 +107,7 @@ class Master {
   private readonly answers: ControlAnswers = {
     status: () => this.portrait.status(),
     explain: (key) => this.planB?.explain(key) ?? null,
-    drain: (server, isDraining) => this.planB?.drain(server, isDraining) ?? false,
+    drain: (server, isDraining) => (this.planB === null ? onlyPlanB : this.planB.drain(server, isDraining)),
     reload: () => this.reload("dolphin reload"),
     restart: () => this.restart("dolphin restart"),
     upgrade: (program) => this.upgrade(program),
@@ -294,11 +294,13 @@ class Master {
   private async restart(reason: string): Promise<Reloaded> {
     return (
       this.reloads?.exclusively(async () => {
-        this.log.info({ event: "dolphin.restarting", reason }, "replacing the processes that serve, one by one");
+        this.log.info({ event: "dolphin.restarting", reason }, "replacing the processes that serve the public addresses, one by one");
         const problem = (await this.crew?.restart(reason)) ?? null;
-        if (problem === null) this.log.info({ event: "dolphin.restarted", reason }, "every process that serves was replaced");
+        if (problem === null)
+          this.log.info({ event: "dolphin.restarted", reason }, "every process that serves the public addresses was replaced");
         else this.log.error({ event: "restart.failed", code: "CHILD_START", reason }, `the restart went no further: ${problem}`);
-        return { outcome: problem === null ? "applied" : "refused", changes: [], problems: problem === null ? [] : [problem] };
+        if (problem !== null) return { outcome: "refused", changes: [], problems: [problem], notes: [] };
+        return { outcome: "applied", changes: [], problems: [], notes: this.planB === null ? [] : [serversRunOn] };
       }) ?? Promise.resolve(notYet)
     );
   }

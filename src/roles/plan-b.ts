@@ -21,6 +21,9 @@ import type { BalanceStatus, Explanation } from "../master/status.js";
 import type { Change, Spawner, Timers } from "../master/supervisor.js";
 import { explainStream } from "./explain.js";
 
+/** What a restart of the processes one by one does not reach. */
+export const serversRunOn = "the proxies were replaced; the servers behind them run on, for the streams live there";
+
 export interface PlanBOptions {
   readonly cores: number;
   readonly maxOpenFiles: number | null;
@@ -116,12 +119,17 @@ export class PlanB {
     this.pool.heard(spec, message);
   }
 
-  drain(server: string, isDraining: boolean): boolean {
-    const isKnown = this.pool.drain(server, isDraining);
+  /** Gives a server no more connections, or again. Null, or why that cannot be. */
+  drain(server: string, isDraining: boolean): string | null {
+    if (!this.pool.drain(server, isDraining)) {
+      return `there is no server ${server}, only ${this.pool
+        .backends()
+        .map(({ name }) => name)
+        .join(", ")}`;
+    }
     const event = isDraining ? "server.drained" : "server.undrained";
-    if (isKnown)
-      this.options.log.info({ event, child: server }, `${server} gets ${isDraining ? "no more connections" : "connections again"}`);
-    return isKnown;
+    this.options.log.info({ event, child: server }, `${server} gets ${isDraining ? "no more connections" : "connections again"}`);
+    return null;
   }
 
   explain(key: string): Explanation {

@@ -20,6 +20,7 @@ import { countCores } from "../master/cores.js";
 import { checkOpenFiles, readMaxOpenFiles } from "../master/open-files.js";
 import { checkPlan } from "../master/plan-b.js";
 import type { Reloaded } from "../master/status.js";
+import { duration } from "../master/text.js";
 
 /** Where the configuration of a box comes from. */
 export interface ConfOrigin {
@@ -50,6 +51,8 @@ export class Reloads {
   private readonly parts: ReloadParts;
   private running: Loaded;
   private turn: Promise<unknown> = Promise.resolve();
+  /** The last reload that changed something; in milliseconds of the process's clock. */
+  private last: { readonly reason: string; readonly atMs: number } | null = null;
   private watch: ConfWatch | null = null;
 
   constructor(origin: ConfOrigin, config: Config, parts: ReloadParts) {
@@ -87,7 +90,7 @@ export class Reloads {
     const changes = changesBetween(this.running.directives, wanted.directives, flaggedPaths(this.origin.flags));
     if (changes.length === 0) {
       log.info({ event: "reload.unchanged", reason }, "the configuration says what is in force already");
-      return { outcome: "unchanged", changes, problems };
+      return { outcome: "unchanged", changes, problems, notes: this.last === null ? [] : [sinceWhen(this.last)] };
     }
     const inForce = loadInForce(this.running, wanted);
     const config = applyFlags(inForce.config ?? wanted.config, this.origin.flags);
@@ -97,14 +100,17 @@ export class Reloads {
     this.watchFile(config);
     const waiting = changes.filter((change) => change.reload === "restart").map(({ path }) => path);
     const done = changes.filter((change) => change.reload !== "restart").map(({ path }) => path);
-    if (done.length > 0) log.info({ event: "reload.applied", reason, changes: done }, "the changes are in force");
+    if (done.length > 0) {
+      this.last = { reason, atMs: performance.now() };
+      log.info({ event: "reload.applied", reason, changes: done }, "the changes are in force");
+    }
     if (waiting.length > 0) {
       log.warn(
         { event: "reload.waiting", code: "CONF_RELOAD", changes: waiting },
         `only a restart brings ${waiting.join(", ")} into force`,
       );
     }
-    return { outcome: "applied", changes, problems };
+    return { outcome: "applied", changes, problems, notes: serversStay(config, done) };
   }
 
   private async apply(config: Config, changes: readonly ConfChange[], reason: string): Promise<string | null> {
@@ -140,5 +146,15 @@ export class Reloads {
 }
 
 function refused(problems: readonly string[], changes: readonly ConfChange[] = []): Reloaded {
-  return { outcome: "refused", changes, problems };
+  return { outcome: "refused", changes, problems, notes: [] };
+}
+
+/** For whoever asks for a reload just after another did, as an operator does who has a file watched. */
+function sinceWhen({ reason, atMs }: { readonly reason: string; readonly atMs: number }): string {
+  return `the last change came into force ${duration(Math.round((performance.now() - atMs) / 1000))} ago (${reason})`;
+}
+
+function serversStay({ dolphin }: Config, changed: readonly string[]): string[] {
+  if (dolphin.plan !== "b" || dolphin.balance.servers !== "auto" || !changed.includes("dolphin.cores")) return [];
+  return ["the number of proxies has changed, but that of the servers, where the streams are, takes a restart of dolphin"];
 }

@@ -43,19 +43,19 @@ export interface UpgradeParts {
 export async function upgrade(program: UpgradeProgram, parts: UpgradeParts): Promise<Reloaded> {
   const { log } = parts;
   const problem = hindrance(parts);
-  if (problem !== null) return { outcome: "refused", changes: [], problems: [problem] };
+  if (problem !== null) return { outcome: "refused", changes: [], problems: [problem], notes: [] };
   const outcome = await handOver(program, parts);
   if (outcome.problem !== null) {
     parts.listeners.listenAgain();
     log.error({ event: "upgrade.failed", code: "CHILD_START" }, `everything is as it was: ${outcome.problem}`);
-    return { outcome: "refused", changes: [], problems: [outcome.problem] };
+    return { outcome: "refused", changes: [], problems: [outcome.problem], notes: [] };
   }
   const { pid, left } = outcome;
   const reason = `process ${pid} has taken this one's place`;
   log.info({ event: "upgrade.done", successor: pid, left }, reason);
   parts.leave(reason);
   const problems = left === 0 ? [] : [`${left} who publish or watch could not go over and end with the old process`];
-  return { outcome: "applied", changes: [], problems };
+  return { outcome: "applied", changes: [], problems, notes: [] };
 }
 
 /** Why another process cannot take the place of this one; null: it can. */

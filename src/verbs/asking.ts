@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { messageOf } from "../base/errors.js";
 import { findRunning } from "../master/control-client.js";
-import { listControlSockets } from "../master/control-path.js";
+import { controlFolder, listControlSockets } from "../master/control-path.js";
 import type { BoxStatus } from "../master/status.js";
 import { exitCodes } from "../roles/exit-codes.js";
 import { complain } from "./verb.js";
@@ -33,7 +33,10 @@ export async function onlyRunning(): Promise<{ readonly path: string; readonly s
   const running = await findRunning(listControlSockets(process.env));
   const [first, ...others] = running;
   if (first === undefined) {
-    throw new Error("no dolphin of this user runs here. Start one with `dolphin`, or name its control socket with --socket.");
+    const where = controlFolder(process.env);
+    throw new Error(
+      `no dolphin of this user runs here: none answers in ${where}. Start one with \`dolphin\`, or name its control socket with --socket.`,
+    );
   }
   if (others.length === 0) return first;
   const list = running.map(({ path, status }) => `  dolphin status --socket ${path}    pid ${status.pid}, plan ${status.plan}`);

@@ -19,7 +19,9 @@ export const addReload: AddVerb = (program, end) => {
 };
 
 export const addRestart: AddVerb = (program, end) => {
-  const command = program.command("restart").description("replace the processes that serve one by one, without disconnecting anybody");
+  const command = program
+    .command("restart")
+    .description("replace the processes that serve the public addresses one by one (plan b: the proxies), without disconnecting anybody");
   addSocket(command)
     .option("--json", "as JSON")
     .action(async (flags: ReloadFlags) => end(await change(restart, flags, exitCodes.gaveUp)));

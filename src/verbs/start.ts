@@ -5,6 +5,7 @@ import { printable } from "../base/printable.js";
 import { version } from "../base/version.js";
 import type { Config } from "../conf/config.js";
 import { formatProblem, type Problem } from "../conf/problem.js";
+import { nearest } from "../conf/suggest.js";
 import { isContainer } from "../master/container.js";
 import { findLauncher, launchDaemon, reasonToStay, type Launcher } from "../master/daemon.js";
 import { Signals } from "../master/signals.js";
@@ -23,8 +24,36 @@ interface StartFlags extends RunFlags {
 export const addStart: AddVerb = (program, end) => {
   addRunFlags(program)
     .option("-t, --test", "test the configuration, answer as SRS does, and end")
-    .action(async ({ test, ...flags }: StartFlags) => end(test === true ? testConf(requestOf(flags)) : await start(requestOf(flags))));
+    .allowExcessArguments() // a word that is no verb comes here
+    .action(async ({ test, ...flags }: StartFlags) => {
+      const [word] = program.args;
+      if (word !== undefined) {
+        complain(
+          noSuchVerb(
+            word,
+            program.commands.map((verb) => verb.name()),
+          ),
+        );
+        return end(exitCodes.usage);
+      }
+      end(test === true ? testConf(requestOf(flags)) : await start(requestOf(flags)));
+    });
 };
+
+/** What those probably meant who looked for a verb that is a signal or nothing at all. */
+const otherWays: Readonly<Record<string, string>> = {
+  start: "`dolphin` alone starts, with -c FILE or other flags",
+  run: "`dolphin` alone starts, with -c FILE or other flags",
+  help: "`dolphin --help` prints the help",
+  stop: "TERM ends a box, QUIT when everybody has left; `dolphin status` tells its pid",
+};
+
+function noSuchVerb(word: string, verbs: readonly string[]): string {
+  const similar = nearest(word, verbs);
+  const guess = similar === null ? null : `did you mean "${similar}"?`;
+  const file = /[./]/.test(word) ? `a file is given by a flag: dolphin -c ${word}` : null;
+  return `there is no verb "${word}": ${otherWays[word] ?? file ?? guess ?? `they are ${verbs.join(", ")}`}`;
+}
 
 /** Starts a box and runs it until it has ended, or leaves it in the background. Gives the exit code. */
 export async function start(request: RunRequest): Promise<number> {

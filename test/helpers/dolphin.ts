@@ -96,6 +96,8 @@ export interface DolphinOptions {
 
 const thisProgram = join(projectRoot, "bin/dolphin.js");
 
+type WriteConf = (text: string, write?: (path: string, text: string) => void) => void;
+
 /** What `t.after` of node:test is to a helper. */
 export interface Cleanup {
   after(hook: () => void | Promise<void>): void;
@@ -122,14 +124,14 @@ export class Dolphin {
   /** By process name, as of the start or the last upgrade; a restarted child has another pid. */
   pids: Readonly<Record<string, number>> = {};
   private readonly child: Child;
-  /** Writes its file anew, and tells it nothing. */
-  readonly writeConf: (text: string) => void;
+  /** Writes its file anew, in place or as `write` does, and tells it nothing. */
+  readonly writeConf: WriteConf;
   private readonly entries: LogLine[] = [];
   private readonly strayLines: string[] = [];
   private readonly seenPids = new Set<number>();
   private waiters: (() => void)[] = [];
 
-  private constructor(child: Child, rtmpPort: number, httpPort: number, writeConf: (text: string) => void) {
+  private constructor(child: Child, rtmpPort: number, httpPort: number, writeConf: WriteConf) {
     this.child = child;
     this.writeConf = writeConf;
     this.rtmpPort = rtmpPort;
@@ -145,10 +147,10 @@ export class Dolphin {
     const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
     const usual = ["--cores", String(cores), "--listen", `127.0.0.1:${rtmpPort}`, "--http", `127.0.0.1:${httpPort}`, ...args];
     const words = [...(options.words?.(rtmpPort, httpPort) ?? usual)];
-    let writeConf = (_text: string): void => assert.fail("the box was started without a file");
+    let writeConf: WriteConf = () => assert.fail("the box was started without a file");
     if (conf !== undefined) {
       const path = join(folder, "dolphin.conf");
-      writeConf = (text) => writeFileSync(path, inForeground(text));
+      writeConf = (text, write = writeFileSync) => write(path, inForeground(text));
       writeConf(typeof conf === "string" ? conf : conf(rtmpPort, httpPort));
       words.push("-c", path);
     }

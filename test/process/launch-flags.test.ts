@@ -47,6 +47,20 @@ void describe("flags of srs", { concurrency: 2 }, () => {
     });
   }
 
+  for (const [line, complaint] of [
+    ["foo", 'there is no verb "foo": they are status, reload, restart, explain, drain, undrain, check, conf, unit'],
+    ["staus", 'there is no verb "staus": did you mean "status"?'],
+    ["--cores 2 relaod", 'there is no verb "relaod": did you mean "reload"?'],
+    ["my.conf", 'there is no verb "my.conf": a file is given by a flag: dolphin -c my.conf'],
+    ["start", 'there is no verb "start": `dolphin` alone starts, with -c FILE or other flags'],
+    ["explain nonsense", "nonsense names no stream: write [vhost/]app/stream, as in live/livestream"],
+  ] as const) {
+    void test(`"${line}" is refused with 64, and what was probably meant`, async (t) => {
+      const { code, stdout, stderr } = await runToItsEnd(t, line.split(" "));
+      assert.deepEqual([code, stdout, stderr], [64, [], `dolphin: ${complaint}`]);
+    });
+  }
+
   for (const words of [
     ["-t", "-c", "x.conf"],
     ["-tc", "x.conf"],
@@ -120,6 +134,17 @@ void test("-p and -x of srs 2 to 4 replace the ports of the file, stay in the fo
     processes.map(({ name }) => name),
     ["master", "edge-1"],
   );
+  await dolphin.stop();
+});
+
+void test("a box that has no servers to choose among says so", async (t) => {
+  const dolphin = await Dolphin.start(t, { cores: 1 });
+  for (const words of [
+    ["drain", "server-1"],
+    ["explain", "live/livestream"],
+  ]) {
+    await assert.rejects(dolphin.ask(...words), /\.sock: only plan b chooses among servers; in this box every worker serves every stream/);
+  }
   await dolphin.stop();
 });
 

@@ -184,6 +184,7 @@ void test("a drained server keeps its stream and gets no other", async (t) => {
   const dolphin = await start(t, { args: ["--plan", "b"], conf: srsConf });
   const { source, viewer } = await publishAndPlay(t, dolphin, "kept");
   const owner = await ownerOf(dolphin, "kept");
+  await assert.rejects(dolphin.ask("drain", "server-9"), /there is no server server-9, only server-1, server-2/);
   await dolphin.ask("drain", owner);
   assert.match(await dolphin.ask("status"), new RegExp(`${owner} .*up, draining`));
   const other = await publishAndPlay(t, dolphin, "other");

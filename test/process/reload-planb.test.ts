@@ -1,55 +1,15 @@
 // Reloads of plan b with people connected: what proxies and their servers take while they run, and what takes new proxies.
 import assert from "node:assert/strict";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
 import { watchFlv } from "../helpers/flv-reader.js";
-import { headers, pictures, videoFrame } from "../helpers/media.js";
 import { freePort, refuses } from "../helpers/ports.js";
-import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "../helpers/rtmp-client.js";
+import { player } from "../helpers/rtmp-client.js";
+import { namesOf, show, vhost } from "../helpers/show.js";
 import { eventually, within } from "../helpers/wait.js";
-
-function vhost(name: string, inside = ""): string {
-  return `vhost ${name} { min_latency on; http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } ${inside} }`;
-}
 
 function confOf(rtmp: number, http: number, vhosts: string, dolphin = ""): string {
   return `listen 127.0.0.1:${rtmp}; http_server { enabled on; listen 127.0.0.1:${http}; } dolphin { plan b; cores 2; ${dolphin} } ${vhosts}`;
-}
-
-interface Show {
-  readonly source: RtmpPublisher;
-  readonly viewers: readonly RtmpPlayer[];
-  /** Fails unless everybody is still connected and each player has its pictures in a row, and gets more of them. */
-  goesOn(): Promise<void>;
-}
-
-/** A publisher of numbered pictures with three players, who come by whatever proxy takes them. */
-async function show(t: TestContext, url: string): Promise<Show> {
-  const source = await publisher(url);
-  t.after(() => source.close());
-  for (const header of headers("avc", "none")) source.send(header);
-  t.after(source.sendEvery((i) => [videoFrame("avc", i, i * 40)], 40));
-  const viewers = await Promise.all([1, 2, 3].map(() => player(url)));
-  t.after(() => viewers.forEach((viewer) => viewer.close()));
-  const goesOn = async (): Promise<void> => {
-    assert.equal(source.connection.endedBy, null, "the publisher was closed");
-    for (const viewer of viewers) {
-      const wanted = pictures(viewer.messages).length + 10;
-      await viewer.waitUntil(`${wanted} pictures`, (messages) => pictures(messages).length >= wanted);
-      const seen = pictures(viewer.messages);
-      assert.deepEqual(
-        seen,
-        seen.map((_number, index) => (seen[0] ?? 0) + index),
-      );
-    }
-  };
-  await goesOn();
-  return { source, viewers, goesOn };
-}
-
-async function namesOf(dolphin: Dolphin): Promise<string[]> {
-  const { processes } = await dolphin.status();
-  return processes.map(({ name, state }) => `${name} ${state}`);
 }
 
 const asStarted = ["master up", "server-1 up", "server-2 up", "proxy-1 up", "proxy-2 up"];
@@ -57,7 +17,7 @@ const asStarted = ["master up", "server-1 up", "server-2 up", "proxy-1 up", "pro
 void test("reload, plan b: options of vhosts and of balancing change in the processes that run", async (t) => {
   const dolphin = await Dolphin.start(t, { words: () => [], conf: (rtmp, http) => confOf(rtmp, http, vhost("one")) });
   const { rtmpPort, httpPort } = dolphin;
-  const one = await show(t, dolphin.rtmpUrl("s?vhost=one"));
+  const one = await show(t, dolphin, "s?vhost=one");
   const vhosts = `${vhost("one", "play { gop_cache off; }")} ${vhost("two")}`;
   await dolphin.reload(confOf(rtmpPort, httpPort, vhosts, "balance hash; server_weight 3 5; trusted_proxies 10.0.0.0/8;"));
   await one.goesOn();
@@ -65,7 +25,7 @@ void test("reload, plan b: options of vhosts and of balancing change in the proc
   const { balance } = await dolphin.status();
   assert.deepEqual([balance?.policy, balance?.servers.map(({ weight }) => weight)], ["hash", [3, 5]]);
 
-  const two = await show(t, dolphin.rtmpUrl("s?vhost=two"));
+  const two = await show(t, dolphin, "s?vhost=two");
   const response = await watchFlv(`${dolphin.flvUrl("s")}?vhost=two`);
   t.after(() => response.close());
   await response.waitForMedia(10);
@@ -79,13 +39,20 @@ void test("reload, plan b: options of vhosts and of balancing change in the proc
   const ended = [two.source.connection.ended, ...two.viewers.map((viewer) => viewer.ended), response.ended];
   await within(Promise.all(ended), 5000, "the end of everybody of the vhost two");
   await one.goesOn();
+
+  assert.match(await dolphin.ask("restart"), /^done\n  the proxies were replaced; the servers behind them run on/);
+  await one.goesOn();
+  assert.deepEqual(
+    (await namesOf(dolphin)).filter((name) => name.startsWith("server")),
+    ["server-1 up", "server-2 up"],
+  );
   await dolphin.stop({ allow: ({ code }: LogLine) => code === "RTMP_RELOAD" });
 });
 
 void test("reload, plan b: another port is served by other proxies, and the old ones carry those who came by the old one", async (t) => {
   const other = await freePort();
   const dolphin = await Dolphin.start(t, { words: () => [], conf: (rtmp, http) => confOf(rtmp, http, vhost("one")) });
-  const one = await show(t, dolphin.rtmpUrl("s?vhost=one"));
+  const one = await show(t, dolphin, "s?vhost=one");
   await dolphin.reload(confOf(other, dolphin.httpPort, vhost("one")));
   await refuses(dolphin.rtmpPort);
   const late = await player(`rtmp://127.0.0.1:${other}/live/s?vhost=one`);
@@ -95,8 +62,7 @@ void test("reload, plan b: another port is served by other proxies, and the old 
   t.after(() => response.close());
   await response.waitForMedia(10);
   await one.goesOn();
-  for (const viewer of one.viewers) viewer.close();
-  one.source.close();
+  one.close();
   const isReplaced = async (): Promise<boolean> =>
     JSON.stringify(await namesOf(dolphin)) === JSON.stringify([...asStarted.slice(0, 3), "proxy-1.2 up", "proxy-2.2 up"]);
   await eventually(isReplaced, { what: "the old proxies to be gone" });
@@ -108,7 +74,7 @@ void test("QUIT, plan b: the proxies let everybody finish, the servers end last,
     words: () => [],
     conf: (rtmp, http) => `grace_start_wait 200; grace_final_wait 100; ${confOf(rtmp, http, vhost("one"))}`,
   });
-  const one = await show(t, dolphin.rtmpUrl("s?vhost=one"));
+  const one = await show(t, dolphin, "s?vhost=one");
   dolphin.signal("SIGUSR1");
   await dolphin.waitFor("log.reopened");
   dolphin.signal("SIGUSR2");
@@ -117,8 +83,7 @@ void test("QUIT, plan b: the proxies let everybody finish, the servers end last,
   dolphin.signal("SIGQUIT");
   await dolphin.waitFor("dolphin.draining");
   await one.goesOn();
-  for (const viewer of one.viewers) viewer.close();
-  one.source.close();
+  one.close();
   assert.deepEqual(await within(dolphin.ended, 10_000, "the box to end"), { code: 0, signal: null });
   await dolphin.assertCleanLog();
 });

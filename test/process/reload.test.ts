@@ -1,66 +1,26 @@
 // Reloads of plan a with people connected: a publisher and a player at each edge, who must not notice what does not concern
 // them. What each change means for those whom it does concern is in docs/reload.md.
 import assert from "node:assert/strict";
+import { lstatSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
 import { playerAtEachEdge } from "../helpers/edges.js";
 import { publish } from "../helpers/ffmpeg.js";
 import { watchFlv } from "../helpers/flv-reader.js";
 import { Knocker } from "../helpers/knocker.js";
-import { headers, pictures, videoFrame } from "../helpers/media.js";
+import { pictures } from "../helpers/media.js";
+import { publishAndPlay } from "../helpers/planb.js";
 import { freePort, refuses } from "../helpers/ports.js";
-import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "../helpers/rtmp-client.js";
+import { player } from "../helpers/rtmp-client.js";
+import { namesOf, show, steadyPublisher, vhost } from "../helpers/show.js";
 import { eventually, within } from "../helpers/wait.js";
 
 const head = "listen 1935; http_server { enabled on; listen 8080; }";
 
-function vhost(name: string, inside = ""): string {
-  return `vhost ${name} { min_latency on; http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } ${inside} }`;
-}
-
 /** What those leave in the log whom a reload has sent away, and the relays that served them. */
 const sentAway = ({ code, event }: LogLine): boolean =>
   code === "RTMP_RELOAD" || ((event === "pull.lost" || event === "rtmp.closed") && code?.startsWith("RELAY_") === true);
-
-interface Show {
-  readonly source: RtmpPublisher;
-  readonly viewers: readonly RtmpPlayer[];
-  /** Fails unless everybody is still connected and has every picture since the first, once, and gets more of them. */
-  goesOn(): Promise<void>;
-}
-
-/** A publisher of numbered pictures, and a player at each edge that has been there since before the first of them. */
-async function show(t: TestContext, dolphin: Dolphin, stream: string): Promise<Show> {
-  const viewers = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl(stream));
-  const source = await steadyPublisher(t, dolphin.rtmpUrl(stream));
-  const goesOn = async (): Promise<void> => {
-    assert.equal(source.connection.endedBy, null, "the publisher was closed");
-    for (const viewer of viewers) {
-      const wanted = pictures(viewer.messages).length + 10;
-      await viewer.waitUntil(`${wanted} pictures`, (messages) => pictures(messages).length >= wanted);
-      const seen = pictures(viewer.messages);
-      assert.deepEqual(
-        seen,
-        seen.map((_number, index) => index),
-      );
-    }
-  };
-  await goesOn();
-  return { source, viewers, goesOn };
-}
-
-async function steadyPublisher(t: TestContext, url: string): Promise<RtmpPublisher> {
-  const source = await publisher(url);
-  t.after(() => source.close());
-  for (const header of headers("avc", "none")) source.send(header);
-  t.after(source.sendEvery((i) => [videoFrame("avc", i, i * 40)], 40));
-  return source;
-}
-
-async function namesOf(dolphin: Dolphin): Promise<string[]> {
-  const { processes } = await dolphin.status();
-  return processes.map(({ name, state }) => `${name} ${state}`);
-}
 
 void test("reload: a file with errors changes nothing, and every error is told", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: `${head} ${vhost("one")}` });
@@ -80,6 +40,53 @@ void test("reload: a file with errors changes nothing, and every error is told",
     ["reload.refused"],
   );
   await dolphin.reload(`${head} ${vhost("one")}`, "unchanged");
+});
+
+/** How a file comes to say something else. */
+const ways: Readonly<Record<string, (path: string, text: string) => void>> = {
+  inPlace: writeFileSync,
+  asAnEditor(path, text) {
+    writeFileSync(`${path}~`, text);
+    renameSync(`${path}~`, path);
+  },
+  asKubernetes: turnLink,
+  asKubernetesAgain: turnLink,
+};
+
+/** The file is a link into `..data`, which is a link to a folder of this version; only that one changes the second time. */
+function turnLink(path: string, text: string): void {
+  const [folder, name] = [dirname(path), basename(path)];
+  const version = mkdtempSync(join(folder, "..version-"));
+  writeFileSync(join(version, name), text);
+  symlinkSync(version, join(folder, "..new"));
+  renameSync(join(folder, "..new"), join(folder, "..data"));
+  if (lstatSync(path).isSymbolicLink()) return;
+  rmSync(path);
+  symlinkSync(join("..data", name), path);
+}
+
+void test("a watched file is applied by itself whichever way it is written, and one with errors changes nothing", async (t) => {
+  const names = ["one"];
+  const conf = (): string => `inotify_auto_reload on; ${head} ${names.map((name) => vhost(name)).join(" ")}`;
+  const dolphin = await Dolphin.start(t, { conf: conf() });
+  const one = await show(t, dolphin, "s?vhost=one");
+  for (const [name, write] of Object.entries(ways)) {
+    const from = dolphin.logLength;
+    names.push(name);
+    dolphin.writeConf(conf(), write);
+    const { reason, changes } = await dolphin.waitFor("reload.applied", { from });
+    assert.deepEqual([reason, changes], ["the file has changed", [`vhost ${name}`]]);
+    const { viewer } = await publishAndPlay(t, dolphin, `s?vhost=${name}`);
+    await viewer.waitForMedia(5);
+  }
+  const told = await dolphin.ask("reload");
+  assert.match(told, /^nothing to do: .*\n  the last change came into force \d+s ago \(the file has changed\)$/);
+
+  dolphin.writeConf(conf().replace("listen 1935", "lisen 1935"), turnLink);
+  const { problems } = await dolphin.waitFor("reload.refused");
+  assert.match((problems as string[]).join("\n"), /dolphin\.conf:1:\d+: CONF_UNKNOWN: "lisen" is not known.*listen/);
+  await one.goesOn();
+  assert.equal(dolphin.logLines(({ level }) => level === "error").length, 1, "one line tells it all");
 });
 
 void test("reload: play options change for all edges, and no viewer misses a picture", async (t) => {
@@ -141,10 +148,10 @@ async function flvAtEachEdge(t: TestContext, dolphin: Dolphin, url: string): Pro
 
 void test("reload: an origin becomes an edge and an origin again, and its viewers stay", async (t) => {
   const far = await Dolphin.start(t, { conf: `${head} ${vhost("one")}`, args: ["--plan", "single"] });
-  await steadyPublisher(t, far.rtmpUrl("s?vhost=one"));
+  await steadyPublisher(t, far, "s?vhost=one");
   const dolphin = await Dolphin.start(t, { conf: `${head} ${vhost("one")}` });
   const viewers = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("s?vhost=one"));
-  const first = await steadyPublisher(t, dolphin.rtmpUrl("s?vhost=one"));
+  const first = await steadyPublisher(t, dolphin, "s?vhost=one");
   const sourceIs = (state: string) => async (): Promise<boolean> => (await dolphin.status()).streams.some((one) => one.state === state);
   const moreForAll = async (): Promise<void> => {
     for (const viewer of viewers) await viewer.waitForMedia(viewer.media.length + 10);
@@ -159,7 +166,7 @@ void test("reload: an origin becomes an edge and an origin again, and its viewer
 
   await dolphin.reload(`${head} ${vhost("one")}`);
   await eventually(sourceIs("wait"), { what: "viewers that wait for a publisher" });
-  await steadyPublisher(t, dolphin.rtmpUrl("s?vhost=one"));
+  await steadyPublisher(t, dolphin, "s?vhost=one");
   await moreForAll();
   for (const { media, connection } of viewers) {
     const times = media.map(({ timestamp }) => timestamp);
@@ -196,9 +203,8 @@ void test("reload: another port is served, the old one refuses, and those who ca
   await lateFlv.waitForMedia(20);
   await one.goesOn();
   await response.waitForMedia(response.media.length + 10);
-  for (const viewer of one.viewers) viewer.close();
   response.close();
-  one.source.close();
+  one.close();
   await dolphin.stop();
 });
 

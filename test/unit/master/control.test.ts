@@ -28,15 +28,15 @@ const box: BoxStatus = {
   processes: [],
   streams: [],
 };
-const unchanged: Reloaded = { outcome: "unchanged", changes: [], problems: [] };
-const failed: Reloaded = { outcome: "refused", changes: [], problems: ["edge-1.2 does not serve: exit 70"] };
+const unchanged: Reloaded = { outcome: "unchanged", changes: [], problems: [], notes: [] };
+const failed: Reloaded = { outcome: "refused", changes: [], problems: ["edge-1.2 does not serve: exit 70"], notes: [] };
 const answer: ControlAnswers = {
   status: () => Promise.resolve(box),
   explain: () => null,
-  drain: (server) => server === "server-1",
+  drain: (server) => (server === "server-1" ? null : `there is no server ${server}`),
   reload: () => Promise.resolve(unchanged),
   restart: () => Promise.resolve(failed),
-  upgrade: ({ script }) => Promise.resolve({ outcome: "applied", changes: [], problems: [script] }),
+  upgrade: ({ script }) => Promise.resolve({ outcome: "applied", changes: [], problems: [script], notes: [] }),
 };
 const isStartError = (thrown: unknown): boolean => thrown instanceof DolphinError && thrown.code === "CHILD_START";
 
@@ -90,7 +90,11 @@ describe("the control socket", () => {
     const control = await Control.open(join(folder, "e.sock"), {
       ...answer,
       explain: (key) => (key === explanation.key ? explanation : null),
-      drain: (server, isDraining) => server === "server-1" && drained.push(`${server} ${isDraining}`) > 0,
+      drain: (server, isDraining) => {
+        if (server !== "server-1") return `there is no server ${server}`;
+        drained.push(`${server} ${isDraining}`);
+        return null;
+      },
     });
     const { path } = control;
     assert.deepEqual(await fetchExplanation(path, explanation.key), explanation);
@@ -98,7 +102,7 @@ describe("the control socket", () => {
     await drain(path, "server-1", true);
     await drain(path, "server-1", false);
     assert.deepEqual(drained, ["server-1 true", "server-1 false"]);
-    await assert.rejects(drain(path, "server-2", true), /no server server-2/);
+    await assert.rejects(drain(path, "server-2", true), /e\.sock: there is no server server-2$/);
     assert.equal(await statusCodeOf(path, "GET", "/drain/server-1"), 405);
     assert.equal(await statusCodeOf(path, "POST", "/drain/"), 404);
     assert.equal(await statusCodeOf(path, "GET", "/explain/%"), 404);
@@ -107,7 +111,7 @@ describe("the control socket", () => {
 
   it("tells why when the status cannot be had", async () => {
     const control = await Control.open(join(folder, "c.sock"), { ...answer, status: () => Promise.reject(new Error("no luck")) });
-    await assert.rejects(fetchStatus(control.path), /answered 500: .*no luck/);
+    await assert.rejects(fetchStatus(control.path), /c\.sock: no luck$/);
     control.close();
   });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { BackendState } from "../../../src/ipc/balance.js";
 import type { BoxStatus, ProcessStatus } from "../../../src/master/status.js";
-import { explanationText, statusText, welcome } from "../../../src/master/text.js";
+import { explanationText, reloadedText, statusText, welcome } from "../../../src/master/text.js";
 
 const edge: ProcessStatus = {
   name: "edge-1",
@@ -138,5 +138,12 @@ describe("text of plan b", () => {
 
   it("welcomes with the proxies", () => {
     assert.match(welcome({ ...box, plan: "b", workers: 2 }, "Ctrl-C"), /is live: 2 proxies before the servers/);
+  });
+});
+
+describe("what came of a reload", () => {
+  it("is told with what goes on as it did, and with what is wrong", () => {
+    const text = reloadedText({ outcome: "unchanged", changes: [], notes: ["a note"], problems: ["a.conf:1:1: CONF_RENAMED: a warning"] });
+    assert.equal(text, "nothing to do: the configuration says what is in force already\n  a note\n  a.conf:1:1: CONF_RENAMED: a warning\n");
   });
 });

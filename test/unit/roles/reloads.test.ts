@@ -96,6 +96,33 @@ describe("a reload", () => {
     assert.equal((await one.reload("test")).outcome, "applied");
   });
 
+  it("that finds nothing to do tells when and why the last change came, for it may have been this very one", async () => {
+    const one = reloads();
+    assert.deepEqual((await one.reload("at first")).notes, []);
+    text = `${base} vhost b { }`;
+    await one.reload("the file has changed");
+    const { outcome, notes } = await one.reload("dolphin reload");
+    assert.equal(outcome, "unchanged");
+    assert.match(notes.join(), /^the last change came into force \d+s ago \(the file has changed\)$/);
+    text = `${base} vhost b { } pid a.pid;`.replace("pid off;", "");
+    await one.reload("of what takes a restart");
+    text = `${base} vhost b { }`;
+    assert.match((await one.reload("dolphin reload")).notes.join(), /\(the file has changed\)$/);
+  });
+
+  it("tells on plan b that servers stay as many as they were, where their number goes by cores", async () => {
+    for (const [servers, isTold] of [
+      ["auto", true],
+      ["2", false],
+    ] as const) {
+      text = `${base} dolphin { plan b; cores 2; servers ${servers}; }`;
+      const one = reloads();
+      text = text.replace("cores 2", "cores 3");
+      const { outcome, notes } = await one.reload("test");
+      assert.deepEqual([outcome, notes.some((note) => note.includes("that of the servers"))], ["applied", isTold]);
+    }
+  });
+
   it("goes by the flags of the start", async () => {
     const one = reloads({ cores: 2 });
     text = `${base} dolphin { cores 7; }`;
