@@ -1,13 +1,17 @@
 // dolphin check: would a start with the same flags succeed? Everything that would stop it is told at once: the configuration, and
 // what the machine has to give. -t looks at the configuration alone and answers as SRS does.
-import { messageOf } from "../base/errors.js";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { printable } from "../base/printable.js";
+import type { Config } from "../conf/config.js";
 import { formatProblem } from "../conf/problem.js";
-import { preflight, refusal, type Finding } from "../master/preflight.js";
+import { preflight, type Finding } from "../master/preflight.js";
 import { exitCodes } from "../roles/exit-codes.js";
 import { checkServers } from "../roles/server-check.js";
 import { addRunFlags, readConfig, requestOf, type RunFlags, type RunRequest } from "./run-flags.js";
 import type { AddVerb } from "./verb.js";
+import { enterWorkDir } from "./work-dir.js";
 
 export const addCheck: AddVerb = (program, end) => {
   const verb = program.command("check").description("tell everything that would stop a start with the same flags; starts nothing");
@@ -20,8 +24,7 @@ async function check(request: RunRequest): Promise<number> {
   for (const problem of source.loaded.problems) say(`${problem.severity}: ${formatProblem(problem)}`);
   let errors = source.loaded.problems.filter(({ severity }) => severity === "error").length;
   if (config !== null) {
-    const findings = enter(config.workDir);
-    if (findings.length === 0) findings.push(...(await preflight(config)), ...(await checkServers(config)));
+    const findings = await findAll(config);
     for (const { severity, sentence } of findings) say(`${severity}: ${sentence}`);
     errors += findings.filter(({ severity }) => severity === "error").length;
   }
@@ -29,14 +32,14 @@ async function check(request: RunRequest): Promise<number> {
   return errors === 0 ? exitCodes.ok : exitCodes.config;
 }
 
-/** Relative paths of the configuration begin in its `work_dir`. */
-function enter(workDir: string): Finding[] {
-  try {
-    process.chdir(workDir);
-    return [];
-  } catch (thrown) {
-    return [refusal(`cannot change to the work_dir ${workDir}: ${messageOf(thrown)}; make it, or correct work_dir`)];
-  }
+/** A `work_dir` that is missing is told, and for what else there is to tell taken as one that has just been made: empty. */
+async function findAll(config: Config): Promise<Finding[]> {
+  const findings = enterWorkDir(config);
+  const empty = findings.length === 0 ? null : mkdtempSync(join(tmpdir(), "dolphin-check-"));
+  if (empty !== null) process.chdir(empty);
+  findings.push(...(await preflight(config)), ...(await checkServers(config)));
+  if (empty !== null) rmSync(empty, { recursive: true });
+  return findings;
 }
 
 function say(line: string): void {

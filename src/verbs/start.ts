@@ -1,6 +1,5 @@
 // No verb at all: start a box from a file and flags. The box itself is roles/master.ts.
 import { resolve } from "node:path";
-import { messageOf } from "../base/errors.js";
 import { printable } from "../base/printable.js";
 import { version } from "../base/version.js";
 import type { Config } from "../conf/config.js";
@@ -16,6 +15,7 @@ import { Predecessor } from "../roles/predecessor.js";
 import { addRunFlags, readConfig, requestOf, type RunFlags, type RunRequest } from "./run-flags.js";
 import { testConf } from "./test-conf.js";
 import { complain, type AddVerb } from "./verb.js";
+import { enterWorkDir } from "./work-dir.js";
 
 interface StartFlags extends RunFlags {
   readonly test?: boolean;
@@ -28,12 +28,8 @@ export const addStart: AddVerb = (program, end) => {
     .action(async ({ test, ...flags }: StartFlags) => {
       const [word] = program.args;
       if (word !== undefined) {
-        complain(
-          noSuchVerb(
-            word,
-            program.commands.map((verb) => verb.name()),
-          ),
-        );
+        const verbs = program.commands.map((verb) => verb.name());
+        complain(noSuchVerb(word, verbs));
         return end(exitCodes.usage);
       }
       end(test === true ? testConf(requestOf(flags)) : await start(requestOf(flags)));
@@ -41,18 +37,18 @@ export const addStart: AddVerb = (program, end) => {
 };
 
 /** What those probably meant who looked for a verb that is a signal or nothing at all. */
-const otherWays: Readonly<Record<string, string>> = {
-  start: "`dolphin` alone starts, with -c FILE or other flags",
-  run: "`dolphin` alone starts, with -c FILE or other flags",
-  help: "`dolphin --help` prints the help",
-  stop: "TERM ends a box, QUIT when everybody has left; `dolphin status` tells its pid",
-};
+const otherWays: ReadonlyMap<string, string> = new Map([
+  ["start", "`dolphin` alone starts, with -c FILE or other flags"],
+  ["run", "`dolphin` alone starts, with -c FILE or other flags"],
+  ["stop", "TERM ends a box, QUIT when everybody has left; `dolphin status` tells its pid"],
+  ["help", "`dolphin --help` prints the help"],
+]);
 
 function noSuchVerb(word: string, verbs: readonly string[]): string {
-  const similar = nearest(word, verbs);
-  const guess = similar === null ? null : `did you mean "${similar}"?`;
   const file = /[./]/.test(word) ? `a file is given by a flag: dolphin -c ${word}` : null;
-  return `there is no verb "${word}": ${otherWays[word] ?? file ?? guess ?? `they are ${verbs.join(", ")}`}`;
+  const similar = nearest(word, verbs);
+  const meant = similar === null ? `they are ${verbs.join(", ")}` : `did you mean "${similar}"?`;
+  return printable(`there is no verb "${word}": ${otherWays.get(word) ?? file ?? meant}`);
 }
 
 /** Starts a box and runs it until it has ended, or leaves it in the background. Gives the exit code. */
@@ -105,10 +101,9 @@ async function serve(config: Config, { launcher, predecessor, source, stays, cwd
   return code;
 
   async function run(): Promise<number> {
-    try {
-      process.chdir(config.workDir);
-    } catch (thrown) {
-      refused(`cannot change to the work_dir ${config.workDir}: ${messageOf(thrown)}`);
+    const [misplaced] = enterWorkDir(config);
+    if (misplaced !== undefined) {
+      refused(misplaced.sentence);
       return exitCodes.config;
     }
     // Loaded only here, so that the other verbs do not wait for a whole server.

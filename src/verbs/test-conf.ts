@@ -5,6 +5,7 @@ import { formatProblem } from "../conf/problem.js";
 import { findImpossible } from "../master/preflight.js";
 import { exitCodes } from "../roles/exit-codes.js";
 import { configFile, isEnvOnly, readConfig, type RunRequest } from "./run-flags.js";
+import { enterWorkDir } from "./work-dir.js";
 
 /** Tests a configuration without opening anything. Gives 0 or 255. */
 export function testConf(request: RunRequest): number {
@@ -13,7 +14,7 @@ export function testConf(request: RunRequest): number {
   const name = file ?? "of the environment";
   const { config, source } = readConfig(request);
   const { problems } = source.loaded;
-  const findings = config === null ? [] : findImpossible(config);
+  const findings = config === null ? [] : [...enterWorkDir(config), ...findImpossible(config)];
   for (const problem of problems) say(formatProblem(problem));
   for (const { sentence } of findings) say(sentence);
   const errors = [...problems, ...findings].filter(({ severity }) => severity === "error").length;

@@ -1,6 +1,7 @@
 // dolphin check: everything that would stop a start, at once, and nothing left behind.
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { projectRoot } from "../helpers/child.js";
@@ -42,6 +43,31 @@ dolphin { cores 1; server ./gone/srs; plan b; } ${vhost} ${vhost}`;
   assert.equal(stdout.length, expected.length, stdout.join("\n"));
   for (const [at, pattern] of expected.entries()) assert.match(stdout[at] ?? "", pattern);
   await running.stop();
+});
+
+void test("a work_dir that is missing is one finding among the others, of check and of -t, and nothing is made there", async (t) => {
+  const folder = temporaryFolder(t);
+  const port = await freePort();
+  const other = createServer().listen(port, "127.0.0.1");
+  t.after(() => void other.close());
+  writeFileSync(
+    join(folder, "x.conf"),
+    `work_dir ./gone; listen 127.0.0.1:${port}; max_connections 10000000; srs_log_tank file; srs_log_file objs/srs.log; ${vhost}`,
+  );
+  const missing = /cannot change to the work_dir \.\/gone: ENOENT.*; make it, or correct work_dir$/;
+  const tooMany = /max_connections 10000000 needs/;
+  const checked = await runToItsEnd(t, ["check", "-c", "x.conf"], { folder });
+  const tested = await runToItsEnd(t, ["-t", "-c", "x.conf"], { folder });
+  assert.deepEqual([checked.code, tested.code], [78, 255]);
+  const told: readonly (readonly [readonly string[], readonly RegExp[]])[] = [
+    [checked.stdout, [missing, tooMany, /is in use by/, /^dolphin would not start: 3 errors$/]],
+    [tested.stdout, [missing, tooMany, /^invalid config: 2 errors are told above/, /test is failed$/]],
+  ];
+  for (const [lines, patterns] of told) {
+    assert.equal(lines.length, patterns.length, lines.join("\n"));
+    for (const [at, pattern] of patterns.entries()) assert.match(lines[at] ?? "", pattern);
+  }
+  assert.deepEqual(readdirSync(folder), ["x.conf"]);
 });
 
 void test("an instance is found by its control socket as well", async (t) => {
