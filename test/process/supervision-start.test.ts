@@ -132,13 +132,16 @@ void describe("a start that cannot be", { concurrency: 2 }, () => {
   });
 });
 
-void describe("a file of conf/ starts and stops:", { concurrency: 2 }, () => {
-  // Those of plan b need another program; planb.test.ts starts them with the one at hand.
-  const files = readdirSync(join(projectRoot, "conf")).filter((name) => name.endsWith(".conf") && !name.endsWith(".planb.conf"));
+void describe("a file of conf/ passes -t, starts and stops:", { concurrency: 2 }, () => {
+  const files = readdirSync(join(projectRoot, "conf")).filter((name) => name.endsWith(".conf"));
   assert.ok(files.length > 0);
   for (const name of files) {
     void test(name, async (t) => {
       const folder = temporaryFolder(t);
+      const tested = await runToItsEnd(t, ["-t", "-c", join(projectRoot, "conf", name)], { folder });
+      assert.deepEqual([tested.code, tested.stdout.at(-1)?.endsWith("test is successful")], [0, true], tested.output);
+      // Another program stands behind this one; planb.test.ts starts it with the one at hand.
+      if (name.endsWith(".planb.conf")) return;
       const ports = ["--listen", `127.0.0.1:${await freePort()}`, "--http", `127.0.0.1:${await freePort()}`];
       const child = launch(t, ["--no-daemon", "-c", join(projectRoot, "conf", name), "--cores", "1", ...ports], { folder });
       const events = (): (string | undefined)[] => linesOf(child, folder).map(({ event }) => event);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import { changesBetween } from "../../../src/conf/changes.js";
 import type { Config, Vhost } from "../../../src/conf/config.js";
 import { defaultConf } from "../../../src/conf/default-conf.js";
 import { directiveRows } from "../../../src/conf/directives.js";
@@ -350,6 +351,19 @@ for (const name of readdirSync(folder).filter((entry) => entry.endsWith(".conf")
       problems.some((problem) => problem.code === "CONF_VALUE"),
       false,
     );
+  });
+}
+
+const examples = [
+  ...readFileSync(new URL("../test/fixtures/srs-examples.md", folder), "utf8").matchAll(/^## (.+)$[^`]*^```\n([^`]+)^```$/gm),
+];
+assert.equal(examples.length, 10);
+for (const [, name = "", example = ""] of examples) {
+  test(`load: conf/${name} means what the example of SRS's documents means`, () => {
+    const ours = loadConfig({ file: new URL(name, folder).pathname });
+    const theirs = loadConfig({ file: "example", text: example.includes("listen") ? example : `listen 1935; ${example}` });
+    assert.ok(theirs.config, theirs.problems.map(formatProblem).join("\n"));
+    assert.deepEqual(changesBetween(theirs.directives, ours.directives), []);
   });
 }
 
