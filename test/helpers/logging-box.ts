@@ -15,7 +15,7 @@ import { eventually, within } from "./wait.js";
 
 const entry = join(projectRoot, "bin/dolphin.js");
 
-/** A box of two edges whose log is given by its configuration, in which LOG stands for a file in a folder of its own. */
+/** A box on two cores whose log is given by its configuration, in which LOG stands for a file in a folder of its own. */
 export class LoggingBox {
   readonly file: string;
   readonly printed: string[] = [];

@@ -1,4 +1,4 @@
-// No line is lost or doubled while the file that two edges and the master share is moved away, by us or by somebody else.
+// No line is lost or doubled while the file that all processes of a box share is moved away, by us or by somebody else.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, readlinkSync, renameSync, statSync } from "node:fs";
 import { test } from "node:test";
@@ -20,9 +20,12 @@ async function visitUntil(box: LoggingBox, done: () => boolean, timeoutMs: numbe
   return streams;
 }
 
-/** Fails unless every visit has exactly one line for its beginning and one for its end. */
-function assertOnceEach(streams: readonly string[], lines: readonly Readonly<Record<string, unknown>>[]): void {
-  for (const event of ["play.started", "rtmp.closed"]) {
+/** What the processes of each plan tell of a visit, once each. */
+const told = { a: ["play.started", "rtmp.closed"], b: ["play.started", "rtmp.closed", "proxy.closed"] } as const;
+
+/** Fails unless every visit has exactly one line of each of these events. */
+function assertOnceEach(streams: readonly string[], lines: readonly Readonly<Record<string, unknown>>[], events: readonly string[]): void {
+  for (const event of events) {
     const counts = new Map(streams.map((stream) => [stream, 0]));
     for (const line of lines) {
       const { stream } = line;
@@ -47,31 +50,33 @@ function isOpen(link: string, file: string): boolean {
 
 const parse = (line: string): Record<string, unknown> => JSON.parse(line) as Record<string, unknown>;
 
-void test("SIGUSR1 under load reopens every process's log without losing a line, whether or not the file was moved", async (t) => {
-  const box = await LoggingBox.start(t, "srs_log_file LOG;");
-  let isOver = false;
-  const visits = visitUntil(box, () => isOver, 60_000);
-  for (const name of ["1", null, "2", null, "3"]) {
-    const before = box.lines().length;
-    await eventually(() => box.lines().length > before + 100, { what: "visits" });
-    const reopenings = box.lines().filter((line) => line.includes('"log.reopened"')).length;
-    if (name !== null) renameSync(box.file, `${box.file}.${name}`);
-    box.signal("SIGUSR1");
-    await eventually(() => box.lines().filter((line) => line.includes('"log.reopened"')).length > reopenings, {
-      what: "the log to be reopened",
-    });
-    if (name === null) continue;
-    const { size } = statSync(`${box.file}.${name}`);
-    const lines = readFileSync(box.file, "utf8").split("\n").length;
-    await eventually(() => readFileSync(box.file, "utf8").split("\n").length > lines + 100, { what: "visits" });
-    assert.equal(statSync(`${box.file}.${name}`).size, size, "nobody writes to the moved file any more");
-  }
-  isOver = true;
-  const streams = await visits;
-  await box.stop();
-  assert.deepEqual(box.files().sort(), ["srs.log", "srs.log.1", "srs.log.2", "srs.log.3"]);
-  assertOnceEach(streams, box.lines().map(parse));
-});
+for (const plan of ["a", "b"] as const) {
+  void test(`SIGUSR1 under load reopens the log of every process of plan ${plan} without losing a line, whether or not the file was moved`, async (t) => {
+    const box = await LoggingBox.start(t, `srs_log_file LOG; dolphin { plan ${plan}; play_wait 0; }`);
+    let isOver = false;
+    const visits = visitUntil(box, () => isOver, 60_000);
+    for (const name of ["1", null, "2", null, "3"]) {
+      const before = box.lines().length;
+      await eventually(() => box.lines().length > before + 100, { what: "visits" });
+      const reopenings = box.lines().filter((line) => line.includes('"log.reopened"')).length;
+      if (name !== null) renameSync(box.file, `${box.file}.${name}`);
+      box.signal("SIGUSR1");
+      await eventually(() => box.lines().filter((line) => line.includes('"log.reopened"')).length > reopenings, {
+        what: "the log to be reopened",
+      });
+      if (name === null) continue;
+      const { size } = statSync(`${box.file}.${name}`);
+      const lines = readFileSync(box.file, "utf8").split("\n").length;
+      await eventually(() => readFileSync(box.file, "utf8").split("\n").length > lines + 100, { what: "visits" });
+      assert.equal(statSync(`${box.file}.${name}`).size, size, "nobody writes to the moved file any more");
+    }
+    isOver = true;
+    const streams = await visits;
+    await box.stop();
+    assert.deepEqual(box.files().sort(), ["srs.log", "srs.log.1", "srs.log.2", "srs.log.3"]);
+    assertOnceEach(streams, box.lines().map(parse), told[plan]);
+  });
+}
 
 void test("an edge that is stopped keeps nobody from reopening, is told of, and reopens when it goes on", async (t) => {
   const box = await LoggingBox.start(t, "srs_log_file LOG;");
@@ -100,7 +105,7 @@ void test("a log that grows is rotated under load by its size, and every line is
     ["srs.log"],
   );
   const lines = box.lines().map(parse);
-  assertOnceEach(streams, lines);
+  assertOnceEach(streams, lines, told.a);
   const edges = new Set(lines.filter(({ event }) => event === "play.started").map(({ child }) => child));
   assert.equal(edges.size, 2, "both edges write to it");
   assert.deepEqual(
