@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { promptConf } from "../helpers/bystanders.js";
 import { Dolphin } from "../helpers/dolphin.js";
-import { playerAtEachEdge, steadyPublisherAt } from "../helpers/edges.js";
 import { watchFlv, type FlvPlayer } from "../helpers/flv-reader.js";
 import { assertOnlyChildren, freeze, waitUntilGone } from "../helpers/processes.js";
 import { player, type RtmpPlayer, type RtmpPublisher } from "../helpers/rtmp-client.js";
+import { show } from "../helpers/show.js";
 import { within } from "../helpers/wait.js";
 
 const stopTimeoutMs = 5000;
@@ -16,6 +16,7 @@ for (const { what, args, frozen } of [
   { what: "", args: [], frozen: null },
   { what: ", not even one that is stopped", args: [], frozen: "edge-1" },
   { what: ", not even an origin of its own that is stopped", args: ["--origin-process", "child"], frozen: "origin" },
+  { what: ", not even a server of plan b that is stopped", args: ["--plan", "b"], frozen: "server-1" },
 ]) {
   void test(`a master that is killed leaves no process behind${what}`, async (t) => {
     const dolphin = await Dolphin.start(t, { conf: promptConf, args });
@@ -26,25 +27,37 @@ for (const { what, args, frozen } of [
   });
 }
 
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  void test(`${signal} ends a box with viewers within the bound, and with code 0`, async (t) => {
-    const dolphin = await Dolphin.start(t, { conf: promptConf });
+for (const [signal, plan, stopped, other] of [
+  ["SIGTERM", "a", "edge-1", "edge-2"],
+  ["SIGINT", "a", "edge-1", "edge-2"],
+  ["SIGTERM", "b", "proxy-1", "proxy-2"],
+  ["SIGINT", "b", "server-1", "server-2"],
+] as const) {
+  void test(`${signal} ends a box of plan ${plan} with viewers within the bound, and with code 0`, async (t) => {
+    const dolphin = await Dolphin.start(t, { conf: promptConf, args: ["--plan", plan] });
     const viewers = await watched(t, dolphin);
     dolphin.signal(signal);
     assert.deepEqual(await within(dolphin.ended, stopTimeoutMs, "the box to stop"), { code: 0, signal: null });
     for (const { ended } of viewers) await within(ended, 1000, "every viewer to be let go");
     await dolphin.assertCleanLog();
     const lives = dolphin.logLines(({ event }) => event === "child.exited").map(({ child, reason }) => `${child}: ${reason}`);
-    assert.deepEqual(lives.sort(), ["edge-1: exit 0", "edge-2: exit 0"], "children end by themselves");
+    const { master: _, ...children } = dolphin.pids;
+    assert.deepEqual(
+      lives.sort(),
+      Object.keys(children)
+        .map((name) => `${name}: exit 0`)
+        .sort(),
+      "children end by themselves",
+    );
   });
 
-  void test(`a second ${signal} ends a box at once, even with an edge that is stopped`, async (t) => {
-    const dolphin = await Dolphin.start(t, { conf: promptConf });
+  void test(`a second ${signal} ends a box of plan ${plan} at once, even with ${stopped} stopped`, async (t) => {
+    const dolphin = await Dolphin.start(t, { conf: promptConf, args: ["--plan", plan] });
     await watched(t, dolphin);
-    await freeze(dolphin.pids["edge-1"] ?? 0);
+    await freeze(dolphin.pids[stopped] ?? 0);
     dolphin.signal(signal);
     const atMs = Date.now();
-    await dolphin.waitFor("child.exited", { where: ({ child }) => child === "edge-2" });
+    await dolphin.waitFor("child.exited", { where: ({ child }) => child === other });
     dolphin.signal(signal);
     assert.deepEqual(await within(dolphin.ended, 2000, "the box to end"), { code: 0, signal: null });
     assert.ok(Date.now() - atMs < stopTimeoutMs, "it did not wait for the bound of a single one");
@@ -67,7 +80,7 @@ void test("signals that a terminal or an operator sends to the children instead 
   const children = Object.entries(dolphin.pids).flatMap(([name, pid]) => (name === "master" ? [] : [pid]));
   // A terminal sends its SIGINT to all, but what it means is the master's to say.
   for (const pid of children) for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGQUIT"]) process.kill(pid, signal);
-  for (const one of viewers) await one.waitForMedia(one.media.length + 25);
+  await allGoOn(viewers);
   const { processes } = await dolphin.status();
   assert.deepEqual(
     processes.map(({ pid, state, restarts, isStale }) => ({ pid, state, restarts, isStale })),
@@ -77,16 +90,21 @@ void test("signals that a terminal or an operator sends to the children instead 
   await dolphin.stop();
 });
 
-void test("HUP without a change, and USR1, disturb nobody", async (t) => {
-  const dolphin = await Dolphin.start(t, { conf: promptConf, args: ["--origin-process", "child"] });
-  const viewers = await watched(t, dolphin);
-  dolphin.signal("SIGHUP");
-  await dolphin.waitFor("reload.unchanged");
-  dolphin.signal("SIGUSR1");
-  await dolphin.waitFor("log.reopened");
-  for (const one of viewers) await one.waitForMedia(one.media.length + 25);
-  await dolphin.stop();
-});
+for (const [plan, args] of [
+  ["a", ["--origin-process", "child"]],
+  ["b", ["--plan", "b"]],
+] as const) {
+  void test(`HUP without a change, and USR1, disturb nobody on plan ${plan}`, async (t) => {
+    const dolphin = await Dolphin.start(t, { conf: promptConf, args });
+    const viewers = await watched(t, dolphin);
+    dolphin.signal("SIGHUP");
+    await dolphin.waitFor("reload.unchanged");
+    dolphin.signal("SIGUSR1");
+    await dolphin.waitFor("log.reopened");
+    await allGoOn(viewers);
+    await dolphin.stop();
+  });
+}
 
 void test("USR2 replaces the edges one by one; without carry_sessions the old ones serve their viewers on until they leave", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: `${promptConf} dolphin { carry_sessions off; }` });
@@ -98,7 +116,7 @@ void test("USR2 replaces the edges one by one; without carry_sessions the old on
     processes.map(({ name, state }) => `${name} ${state}`),
     ["master up", "edge-1 draining", "edge-2 draining", "edge-1.2 up", "edge-2.2 up"],
   );
-  for (const one of viewers) await one.waitForMedia(one.media.length + 25);
+  await allGoOn(viewers);
   for (const one of [source.connection, ...viewers]) one.close();
   for (const edge of ["edge-1", "edge-2"]) {
     await dolphin.waitFor("child.exited", { where: ({ child, reason }) => child === edge && reason === "exit 0" });
@@ -115,25 +133,27 @@ void test("QUIT takes connections for a while, lets the viewers finish, and ends
   const late = await player(dolphin.rtmpUrl("show"));
   await late.waitForMedia(5);
   await dolphin.waitFor("dolphin.draining");
-  for (const one of viewers) await one.waitForMedia(one.media.length + 25);
+  await allGoOn(viewers);
   for (const one of [source.connection, late, ...viewers]) one.close();
   assert.deepEqual(await within(dolphin.ended, 10_000, "the box to end"), { code: 0, signal: null });
   await dolphin.assertCleanLog();
 });
 
-/** A publisher, a player at each edge and one of HTTP-FLV; returns the viewers once all of them have media. */
-async function watched(t: TestContext, dolphin: Dolphin): Promise<(RtmpPlayer | FlvPlayer)[]> {
+type Viewers = readonly (RtmpPlayer | FlvPlayer)[];
+
+/** A show that is watched over HTTP-FLV, too; returns the viewers once all of them have media. */
+async function watched(t: TestContext, dolphin: Dolphin): Promise<Viewers> {
   return (await showAt(t, dolphin)).viewers;
 }
 
-async function showAt(
-  t: TestContext,
-  dolphin: Dolphin,
-): Promise<{ readonly source: RtmpPublisher; readonly viewers: (RtmpPlayer | FlvPlayer)[] }> {
-  const source = await steadyPublisherAt(t, dolphin, "edge-2", "show");
+async function showAt(t: TestContext, dolphin: Dolphin): Promise<{ readonly source: RtmpPublisher; readonly viewers: Viewers }> {
+  const { source, viewers } = await show(t, dolphin, "show");
   const flv = await watchFlv(dolphin.flvUrl("show"));
   t.after(() => flv.close());
-  const viewers = [...(await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("show"))), flv];
-  for (const one of viewers) await one.waitForMedia(10);
-  return { source, viewers };
+  await flv.waitForMedia(10);
+  return { source, viewers: [...viewers, flv] };
+}
+
+async function allGoOn(viewers: Viewers): Promise<void> {
+  await Promise.all(viewers.map((one) => one.waitForMedia(one.media.length + 25)));
 }
