@@ -130,8 +130,9 @@ export class Service {
     const { plan } = this.parts;
     const children = this.parts.children();
     const workers = children.filter(({ spec, isLeaving }) => spec.isPublic && !isLeaving);
-    // The master has publishers of its own; neither it nor an origin counts the box's own edges.
-    const names = ["master", ...children.flatMap(({ spec }) => (spec.duty === "origin" ? [] : [spec.name]))];
+    // The master has publishers of its own; neither it nor an origin counts the box's own edges. What a server of plan b has, a
+    // proxy has too.
+    const names = ["master", ...children.flatMap(({ spec }) => (spec.isPublic ? [spec.name] : []))];
     const up = workers.filter(({ child }) => child.state === "up").length;
     return statusLine({ plan, isEnding: this.stage === "ending", up, workers: workers.length, totals: this.parts.totals(names) });
   }

@@ -7,10 +7,10 @@ import { errnoOf } from "../../src/base/errors.js";
 import { loadNativeSockets } from "../../src/master/native-socket.js";
 import { promptConf } from "../helpers/bystanders.js";
 import { Dolphin, type DolphinOptions } from "../helpers/dolphin.js";
-import { steadyPublisherAt } from "../helpers/edges.js";
 import { freePort } from "../helpers/ports.js";
 import { player } from "../helpers/rtmp-client.js";
 import { handshakeAnswered } from "../helpers/rtmp-connection.js";
+import { steadyPublisher } from "../helpers/show.js";
 import { eventually } from "../helpers/wait.js";
 
 const native = await loadNativeSockets();
@@ -18,35 +18,40 @@ const native = await loadNativeSockets();
 void describe("the service manager", { skip: native === null ? "no koffi or no Linux here" : false }, async () => {
   const { NotifyReceiver } = await import("../helpers/notify-receiver.js");
 
-  void test("hears of the start, the numbers, a reload and the stop, in this order, and of life all the time", async (t) => {
-    const manager = new NotifyReceiver();
-    t.after(() => manager.close());
-    const env = { NOTIFY_SOCKET: manager.name, WATCHDOG_USEC: "1000000" };
-    const dolphin = await Dolphin.start(t, { cores: 1, conf: promptConf, env });
-    const ready = await manager.waitFor("READY=1");
-    assert.equal(ready.at, 0, "nothing is told before everything serves");
-    assert.deepEqual(ready.lines, ["READY=1", "STATUS=1/1 worker, 0 viewers, 0 publishers"]);
+  for (const [plan, none, some] of [
+    ["a", "1/1 worker, 0 viewers, 0 publishers", "1/1 worker, 1 viewer, 1 publisher"],
+    ["b", "1/1 worker, 0 connections", "1/1 worker, 2 connections"],
+  ] as const) {
+    void test(`hears of the start, the numbers, a reload and the stop of plan ${plan}, in this order, and of life all the time`, async (t) => {
+      const manager = new NotifyReceiver();
+      t.after(() => manager.close());
+      const env = { NOTIFY_SOCKET: manager.name, WATCHDOG_USEC: "1000000" };
+      const dolphin = await Dolphin.start(t, { cores: 1, conf: promptConf, env, args: ["--plan", plan] });
+      const ready = await manager.waitFor("READY=1");
+      assert.equal(ready.at, 0, "nothing is told before everything serves");
+      assert.deepEqual(ready.lines, ["READY=1", `STATUS=${none}`]);
 
-    await steadyPublisherAt(t, dolphin, "edge-1", "told");
-    const viewer = await player(dolphin.rtmpUrl("told"));
-    t.after(() => viewer.close());
-    const watched = await manager.waitFor("STATUS=1/1 worker, 1 viewer, 1 publisher", ready.at);
+      await steadyPublisher(t, dolphin, "told");
+      const viewer = await player(dolphin.rtmpUrl("told"));
+      t.after(() => viewer.close());
+      const watched = await manager.waitFor(`STATUS=${some}`, ready.at);
 
-    dolphin.signal("SIGHUP");
-    const reloading = await manager.waitFor("RELOADING=1", watched.at);
-    assert.match(reloading.lines[1] ?? "", /^MONOTONIC_USEC=\d+$/);
-    const again = await manager.waitFor("READY=1", reloading.at);
-    assert.equal(again.lines[1], "STATUS=1/1 worker, 1 viewer, 1 publisher");
+      dolphin.signal("SIGHUP");
+      const reloading = await manager.waitFor("RELOADING=1", watched.at);
+      assert.match(reloading.lines[1] ?? "", /^MONOTONIC_USEC=\d+$/);
+      const again = await manager.waitFor("READY=1", reloading.at);
+      assert.equal(again.lines[1], `STATUS=${some}`);
 
-    await manager.waitFor("WATCHDOG=1", again.at);
-    await dolphin.stop();
-    const stopping = await manager.waitFor("STOPPING=1", again.at);
-    const extended = await manager.waitFor("EXTEND_TIMEOUT_USEC=", stopping.at);
-    assert.match(extended.lines[0] ?? "", /=\d{7,}$/, "seconds, in microseconds");
-    const kinds = manager.messages().map(([first = ""]) => first.split("=")[0] ?? "");
-    const rest = kinds.filter((kind) => !["WATCHDOG", "STATUS", "EXTEND_TIMEOUT_USEC"].includes(kind));
-    assert.deepEqual(rest, ["READY", "RELOADING", "READY", "STOPPING"]);
-  });
+      await manager.waitFor("WATCHDOG=1", again.at);
+      await dolphin.stop();
+      const stopping = await manager.waitFor("STOPPING=1", again.at);
+      const extended = await manager.waitFor("EXTEND_TIMEOUT_USEC=", stopping.at);
+      assert.match(extended.lines[0] ?? "", /=\d{7,}$/, "seconds, in microseconds");
+      const kinds = manager.messages().map(([first = ""]) => first.split("=")[0] ?? "");
+      const rest = kinds.filter((kind) => !["WATCHDOG", "STATUS", "EXTEND_TIMEOUT_USEC"].includes(kind));
+      assert.deepEqual(rest, ["READY", "RELOADING", "READY", "STOPPING"]);
+    });
+  }
 
   void test("hears nothing of a master that stands still, and again of one that goes on", async (t) => {
     const manager = new NotifyReceiver("abstract");
@@ -90,13 +95,14 @@ void describe("the service manager", { skip: native === null ? "no koffi or no L
     await dolphin.stop();
   });
 
-  void test("can restart it, and it can replace its workers, while clients come all the time: none is refused, and who came in between is served", async (t) => {
+  void test("can restart it, with the other plan, and it can replace its workers, while clients come all the time: none is refused, and who came in between is served", async (t) => {
     const given = await managerSockets(t, 2);
     const callers = new Callers(given.rtmpPort);
     t.after(() => callers.close());
     let early: Promise<boolean> | null = null;
-    for (let turn = 0; turn < 3; turn++) {
-      const dolphin = await Dolphin.start(t, given.options);
+    for (const plan of ["a", "b", "a"]) {
+      const { sockets, words } = given.options;
+      const dolphin = await Dolphin.start(t, { sockets, words: (...ports) => [...words(...ports), "--plan", plan] });
       if (early !== null) assert.equal(await early, true, "who came while nothing ran has an answer");
       assert.equal(await handshakeAnswered("127.0.0.1", given.rtmpPort, 5000), true);
       dolphin.signal("SIGUSR2");
