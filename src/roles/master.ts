@@ -30,7 +30,7 @@ import { Crew } from "./crew.js";
 import { Ending } from "./ending.js";
 import { exitCodeOf, exitCodes } from "./exit-codes.js";
 import { Heart } from "./heart.js";
-import { PlanB, serversRunOn } from "./plan-b.js";
+import { PlanB } from "./plan-b.js";
 import { Portrait } from "./portrait.js";
 import type { Predecessor } from "./predecessor.js";
 import { Reloads, type ConfOrigin } from "./reloads.js";
@@ -246,6 +246,7 @@ class Master {
       during: (work) => service.reloading(work),
       reconfigure: (config) => crew.reconfigure(service.fit(config)),
       replace: (config, reason) => crew.replace(service.fit(config), reason),
+      restart: (reason) => crew.restart(reason),
       adopt: (config) => {
         this.config = service.fit(config);
         setLogLevel(config.log.level);
@@ -290,19 +291,8 @@ class Master {
     return this.reloads?.reload(reason) ?? Promise.resolve(notYet);
   }
 
-  /** Replaces the public processes one by one. */
-  private async restart(reason: string): Promise<Reloaded> {
-    return (
-      this.reloads?.exclusively(async () => {
-        this.log.info({ event: "dolphin.restarting", reason }, "replacing the processes that serve the public addresses, one by one");
-        const problem = (await this.crew?.restart(reason)) ?? null;
-        if (problem === null)
-          this.log.info({ event: "dolphin.restarted", reason }, "every process that serves the public addresses was replaced");
-        else this.log.error({ event: "restart.failed", code: "CHILD_START", reason }, `the restart went no further: ${problem}`);
-        if (problem !== null) return { outcome: "refused", changes: [], problems: [problem], notes: [] };
-        return { outcome: "applied", changes: [], problems: [], notes: this.planB === null ? [] : [serversRunOn] };
-      }) ?? Promise.resolve(notYet)
-    );
+  private restart(reason: string): Promise<Reloaded> {
+    return this.reloads?.restart(reason) ?? Promise.resolve(notYet);
   }
 
   /** Has another process take the place of this one, with everything that it has; then ends. */

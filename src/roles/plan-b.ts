@@ -21,9 +21,6 @@ import type { BalanceStatus, Explanation } from "../master/status.js";
 import type { Change, Spawner, Timers } from "../master/supervisor.js";
 import { explainStream } from "./explain.js";
 
-/** What a restart of the processes one by one does not reach. */
-export const serversRunOn = "the proxies were replaced; the servers behind them run on, for the streams live there";
-
 export interface PlanBOptions {
   readonly cores: number;
   readonly maxOpenFiles: number | null;
@@ -121,12 +118,8 @@ export class PlanB {
 
   /** Gives a server no more connections, or again. Null, or why that cannot be. */
   drain(server: string, isDraining: boolean): string | null {
-    if (!this.pool.drain(server, isDraining)) {
-      return `there is no server ${server}, only ${this.pool
-        .backends()
-        .map(({ name }) => name)
-        .join(", ")}`;
-    }
+    const names = this.pool.backends().map(({ name }) => name);
+    if (!this.pool.drain(server, isDraining)) return `there is no server ${server}, only ${names.join(", ")}`;
     const event = isDraining ? "server.drained" : "server.undrained";
     this.options.log.info({ event, child: server }, `${server} gets ${isDraining ? "no more connections" : "connections again"}`);
     return null;

@@ -7,7 +7,8 @@
 //     ├─ all of it live ───────▶ running processes take it            ─ one cannot ─▶ refused: told the old one again
 //     └─ some of it replace ───▶ new processes, then the old ones go  ─ one cannot ─▶ refused: the new ones go
 //
-// What only a restart of dolphin brings into force is told and left as it was.
+// What only a restart of dolphin brings into force is told and left as it was. A restart of the processes alone, one by one, takes
+// its turn among the reloads.
 import type { Log } from "../base/log.js";
 import { messageOf } from "../base/errors.js";
 import { changesBetween, type ConfChange } from "../conf/changes.js";
@@ -41,14 +42,17 @@ export interface ReloadParts {
   /** As the crew's methods of these names. */
   reconfigure(config: Config): Promise<string | null>;
   replace(config: Config, reason: string): Promise<string | null>;
+  restart(reason: string): Promise<string | null>;
   /** The configuration is in force. */
   adopt(config: Config): void;
 }
 
-/** The reloads of one box. Close it once. */
+/** The reloads and restarts of one box. Close it once. */
 export class Reloads {
   private readonly origin: ConfOrigin;
   private readonly parts: ReloadParts;
+  /** It takes a restart of dolphin to change it. */
+  private readonly plan: Config["dolphin"]["plan"];
   private running: Loaded;
   private turn: Promise<unknown> = Promise.resolve();
   /** The last reload that changed something; in milliseconds of the process's clock. */
@@ -58,6 +62,7 @@ export class Reloads {
   constructor(origin: ConfOrigin, config: Config, parts: ReloadParts) {
     this.origin = origin;
     this.parts = parts;
+    this.plan = config.dolphin.plan;
     this.running = origin.loaded;
     this.watchFile(config);
   }
@@ -69,6 +74,22 @@ export class Reloads {
   /** Does what the file says now. Resolves when that is done, or to the reasons why nothing was. */
   reload(reason: string): Promise<Reloaded> {
     return this.exclusively(() => this.carryOut(reason));
+  }
+
+  /** Replaces the processes that serve the public addresses one by one, under the same configuration. Resolves when that is done. */
+  restart(reason: string): Promise<Reloaded> {
+    return this.exclusively(async () => {
+      const { log } = this.parts;
+      log.info({ event: "dolphin.restarting", reason }, "replacing the processes that serve the public addresses, one by one");
+      const problem = await this.parts.restart(reason);
+      if (problem !== null) {
+        log.error({ event: "restart.failed", code: "CHILD_START", reason }, `the restart went no further: ${problem}`);
+        return refused([problem]);
+      }
+      log.info({ event: "dolphin.restarted", reason }, "every process that serves the public addresses was replaced");
+      const ofPlanB = "the proxies were replaced; the servers behind them run on, for the streams live there";
+      return { outcome: "applied", changes: [], problems: [], notes: this.plan === "b" ? [ofPlanB] : [] };
+    });
   }
 
   /** Runs something that no reload may cross. */
@@ -110,7 +131,7 @@ export class Reloads {
         `only a restart brings ${waiting.join(", ")} into force`,
       );
     }
-    return { outcome: "applied", changes, problems, notes: serversStay(config, done) };
+    return { outcome: "applied", changes, problems, notes: this.plan === "b" ? serversStay(config, done) : [] };
   }
 
   private async apply(config: Config, changes: readonly ConfChange[], reason: string): Promise<string | null> {
@@ -154,7 +175,8 @@ function sinceWhen({ reason, atMs }: { readonly reason: string; readonly atMs: n
   return `the last change came into force ${duration(Math.round((performance.now() - atMs) / 1000))} ago (${reason})`;
 }
 
+/** What a change of `cores` does not reach on plan b. */
 function serversStay({ dolphin }: Config, changed: readonly string[]): string[] {
-  if (dolphin.plan !== "b" || dolphin.balance.servers !== "auto" || !changed.includes("dolphin.cores")) return [];
+  if (dolphin.balance.servers !== "auto" || !changed.includes("dolphin.cores")) return [];
   return ["the number of proxies has changed, but that of the servers, where the streams are, takes a restart of dolphin"];
 }

@@ -29,6 +29,7 @@ function reloads(flags: Flags = {}): Reloads {
     during: <T>(work: () => Promise<T>): Promise<T> => work(),
     reconfigure: carry("reconfigure"),
     replace: carry("replace"),
+    restart: carry("restart"),
     adopt: (config: Config) => void adopted.push(config),
   };
   return new Reloads({ loaded, flags, read: load }, applyFlags(loaded.config, flags), parts);
@@ -121,6 +122,19 @@ describe("a reload", () => {
       const { outcome, notes } = await one.reload("test");
       assert.deepEqual([outcome, notes.some((note) => note.includes("that of the servers"))], ["applied", isTold]);
     }
+  });
+
+  it("waits for a restart, and the restart tells what went wrong, or on plan b whom it left alone", async () => {
+    text = `${base} dolphin { plan b; }`;
+    const one = reloads();
+    text = `${text} vhost b { }`;
+    const [restarted] = await Promise.all([one.restart("test"), one.reload("test")]);
+    assert.deepEqual(told, ["restart", "reconfigure"]);
+    assert.deepEqual([restarted.outcome, restarted.notes.length], ["applied", 1]);
+    assert.deepEqual((await reloads({ plan: "a" }).restart("test")).notes, []);
+    problem = "proxy-1.2 does not serve: exit 70";
+    const { outcome, problems } = await one.restart("test");
+    assert.deepEqual([outcome, problems], ["refused", [problem]]);
   });
 
   it("goes by the flags of the start", async () => {
