@@ -7,16 +7,20 @@
 //                                                └▶ flv    : HTTP players, a batch each mw_latency
 import { DolphinError } from "../base/errors.js";
 import { audioCodec, videoCodec } from "../codec/av.js";
+import type { Clock } from "../codec/rtmp/clock.js";
 import { messageType } from "../codec/rtmp/message.js";
 import type { Position } from "../base/position.js";
 import { flvContainer, rtmpContainer } from "./container.js";
 import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
 import { makePacket, type Packet, type PacketType } from "./packet.js";
 import { StartCache, type StartCacheOptions } from "./start-cache.js";
-import { advance, makeTimeline, present, replace, resume, splice, type Timeline } from "./timeline.js";
+import { advance, furthest, makeTimeline, present, replace, resume, splice, type Timeline } from "./timeline.js";
 
 /** Longest metadata that is kept and passed on. */
 export const maxMetadataBytes = 64 << 10;
+
+/** A step back of more than this is another clock's, and no repeat. */
+const longestRepeatMs = 60_000;
 
 /** What may change while a stream runs. */
 export interface SourceSettings extends StartCacheOptions {
@@ -41,6 +45,8 @@ export interface SavedSource {
   /** The metadata and decoder configuration, which the publisher does not send again; payloads in base64. */
   readonly headers: readonly { readonly type: PacketType; readonly payload: string }[];
 }
+
+const packetTypes: readonly PacketType[] = [messageType.audio, messageType.video, messageType.data];
 
 const taps = ["rtmp", "prompt", "flv"] as const;
 /** Which fan-out a consumer drinks from. */
@@ -67,6 +73,13 @@ export class Source {
   private readonly fanouts: Readonly<Record<Tap, Fanout>>;
   private readonly taps = new Set<(packet: Packet) => void>();
   private publisher: object | null = null;
+  /** The number by which the box's own edges know the clock: one that another origin began, or of our own. */
+  private clockId = 1 + Math.floor(Math.random() * 0xffffffff);
+  /** The last packet of each type, but for headers. */
+  private readonly latest: Partial<Record<PacketType, Packet>> = {};
+  /** Types of which the publisher may still send what was here already. */
+  private readonly repeating = new Set<PacketType>();
+  private isClosed = false;
   /** Whether the present publisher has sent a packet. */
   isLive = false;
   /** Bytes of media since the source was made. */
@@ -115,13 +128,27 @@ export class Source {
     return this.fanouts[tap].size;
   }
 
-  /** Makes `publisher` the one that may push; it is compared by identity. Throws RTMP_BUSY while another is. */
-  publish(publisher: object): void {
+  /** How our own edges know the time here. */
+  get clock(): Clock {
+    return { id: this.clockId, timeMs: furthest(this.timeline) };
+  }
+
+  /**
+   * Makes `publisher` the one that may push; it is compared by identity. `clockId` says that it gives the times itself, by this clock
+   * (0: by ours); what was given by another goes on unless this source has had one to follow, whose viewers come first. Throws
+   * RTMP_BUSY while another publishes.
+   */
+  publish(publisher: object, clockId: number | null = null): void {
     if (this.publisher !== null) throw new DolphinError("RTMP_BUSY", `${this.key} is being published already`);
     this.publisher = publisher;
+    this.repeating.clear();
     this.video = "";
     this.audio = "";
-    splice(this.timeline, this.settings.timeline);
+    const { timeline } = this.settings;
+    splice(this.timeline, clockId === null || timeline === "off" ? timeline : "follow");
+    if (clockId === null || clockId === 0 || furthest(this.timeline) !== null) return;
+    this.clockId = clockId;
+    this.cache.keepAll();
   }
 
   /** Writes down what another source needs to go on with the present publisher. */
@@ -142,6 +169,7 @@ export class Source {
   takeOver(from: object, to: object, { timeline }: SavedSource): void {
     if (this.publisher !== from) throw new DolphinError("RTMP_BUSY", `${this.key} is being published already`);
     this.publisher = to;
+    this.repeating.clear();
     replace(this.timeline, timeline, this.settings.timeline);
   }
 
@@ -155,10 +183,16 @@ export class Source {
     this.release();
   }
 
+  /** Says that what comes next from the publisher begins with what was here already: that is left out. */
+  expectRepeats(): void {
+    for (const type of packetTypes) this.repeating.add(type);
+  }
+
   /** Takes a message of the publisher's. The payload belongs to the source from now on. */
   push(type: PacketType, timestamp: number, payload: Buffer): void {
     if (payload.length === 0) return; // encoders send them to keep the line open; no container needs them
     if (type === messageType.data && payload.length > maxMetadataBytes) return;
+    if (this.repeating.size > 0 && this.isRepeat(makePacket(type, timestamp, payload))) return;
     this.bytesIn += payload.length;
     this.emit(makePacket(type, advance(this.timeline, type, timestamp), payload));
   }
@@ -166,7 +200,9 @@ export class Source {
   /** What one of the box's own edges is told beside the start of the stream: packets of the last moments before; null: none. */
   history(): { readonly count: number; readonly bytes: Buffer } | null {
     const packets = this.cache.history();
-    return packets.length === 0 ? null : { count: packets.length, bytes: rtmpContainer(this.chunkSize)(packets) };
+    if (packets.length === 0) return null;
+    this.fanouts.prompt.flush(); // what it begins with is made for all who come before the next flush, and would not go with this
+    return { count: packets.length, bytes: rtmpContainer(this.chunkSize)(packets) };
   }
 
   /** Takes a message that was sent before what a newcomer starts with. Nobody is sent it, but it tells where others stand. */
@@ -217,9 +253,24 @@ export class Source {
     for (const fanout of Object.values(this.fanouts)) fanout.flush();
   }
 
-  /** Stops the timers. */
+  /** Stops the timers. Consumers are no longer told of the stream's end: it may go on in another process. */
   close(): void {
+    this.isClosed = true;
     for (const fanout of Object.values(this.fanouts)) fanout.close();
+  }
+
+  /**
+   * Whether a packet with its publisher's time was here before. Those of a type that were are over with the latest one, which
+   * is known by its bytes where several have its time, or with a newer one.
+   */
+  private isRepeat(packet: Packet): boolean {
+    if (!this.repeating.has(packet.type)) return false;
+    if (packet.isHeader) return this.cache.isInForce(packet);
+    const latest = this.latest[packet.type];
+    const backMs = latest === undefined ? -1 : (latest.timestamp - packet.timestamp) | 0;
+    const isRepeat = backMs >= 0 && backMs <= longestRepeatMs;
+    if (!isRepeat || (backMs === 0 && packet.payload.equals(latest!.payload))) this.repeating.delete(packet.type);
+    return isRepeat;
   }
 
   private release(): void {
@@ -229,11 +280,13 @@ export class Source {
   private goLive(isLive: boolean): void {
     if (this.isLive === isLive) return;
     this.isLive = isLive;
+    if (this.isClosed) return;
     for (const fanout of Object.values(this.fanouts)) fanout.onLive(isLive);
   }
 
   private emit(packet: Packet): void {
     this.name(packet);
+    if (!packet.isHeader) this.latest[packet.type] = packet;
     if (this.settings.reduceSequenceHeader && this.cache.repeatsHeader(packet)) return;
     this.cache.push(packet);
     if (this.consumers > 0) {

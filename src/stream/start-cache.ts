@@ -15,6 +15,9 @@ export const historyMs = 2000;
 
 const maxHistoryPackets = 1000;
 
+/** How long a stream that another process has begun is kept whole: its viewers' processes find the way here one by one. */
+export const keepAllMs = 5000;
+
 export interface StartCacheOptions {
   readonly gopCache: boolean;
   /** Most packets that are kept since the last key frame; 0: no limit but {@link maxGopBytes}. */
@@ -31,6 +34,8 @@ export class StartCache {
   private gopBytes = 0;
   /** The end of the GOP before: what somebody who was served by another process may not have got yet. */
   private before: readonly Packet[] = [];
+  /** All packets of a stream that another process has begun; null: they are not kept, or no longer. */
+  private all: { readonly packets: Packet[]; bytes: number; readonly untilMs: number } | null = null;
   private audioSinceVideo = 0;
   /** The packet of audio or video that was pushed last; null before the first. */
   last: Packet | null = null;
@@ -51,17 +56,27 @@ export class StartCache {
   /** Takes the next packet of the stream. */
   push(packet: Packet): void {
     if (packet.type !== messageType.data) this.last = packet;
+    if (this.all !== null) this.pushToAll(packet, this.all);
     this.hasAudio ||= packet.type === messageType.audio;
     this.hasVideo ||= packet.type === messageType.video;
     if (packet.isHeader) this.setHeader(packet);
     else if (packet.type !== messageType.data && this.options.gopCache) this.pushMedia(packet);
   }
 
-  /** Whether a packet repeats the header that is already known. */
+  /** From here on all packets are kept as history, key frame or not, for {@link keepAllMs}. */
+  keepAll(): void {
+    this.all = { packets: [], bytes: 0, untilMs: Date.now() + keepAllMs };
+  }
+
+  /** Whether a packet repeats the decoder configuration that is already known. */
   repeatsHeader(packet: Packet): boolean {
-    if (!packet.isHeader || packet.type === messageType.data) return false;
-    const known = packet.type === messageType.video ? this.videoHeader : this.audioHeader;
-    return known !== null && known.payload.equals(packet.payload);
+    return packet.isHeader && packet.type !== messageType.data && this.isInForce(packet);
+  }
+
+  /** Whether a header is the last one of its kind. */
+  isInForce({ type, payload }: Packet): boolean {
+    const known = type === messageType.video ? this.videoHeader : type === messageType.audio ? this.audioHeader : this.metadata;
+    return known !== null && known.payload.equals(payload);
   }
 
   /** Metadata and decoder configuration, stamped with the time of the packet that will follow them. */
@@ -86,11 +101,14 @@ export class StartCache {
 
   /** What came in the last moments before what a newcomer is given. */
   history(): readonly Packet[] {
-    return this.gop.length === 0 ? [] : this.before;
+    const [first] = this.gop;
+    if (this.all !== null) return first === undefined ? this.all.packets : this.all.packets.slice(0, this.all.packets.indexOf(first));
+    return first === undefined ? [] : this.before;
   }
 
   clear(): void {
     this.before = [];
+    this.all = null;
     this.metadata = null;
     this.videoHeader = null;
     this.audioHeader = null;
@@ -105,6 +123,12 @@ export class StartCache {
     if (packet.type === messageType.video) this.videoHeader = packet;
     else if (packet.type === messageType.audio) this.audioHeader = packet;
     else this.metadata = packet;
+  }
+
+  private pushToAll(packet: Packet, all: NonNullable<typeof this.all>): void {
+    all.packets.push(packet);
+    all.bytes += packet.payload.length + packetOverheadBytes;
+    if (all.bytes > maxGopBytes || Date.now() > all.untilMs) this.all = null;
   }
 
   private pushMedia(packet: Packet): void {

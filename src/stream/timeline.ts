@@ -37,6 +37,17 @@ export function splice(timeline: Timeline, mode: Timeline["mode"]): void {
   timeline.isSplice = timeline.lastIn !== null;
 }
 
+/** One that begins as by a splice, 10 ms behind a time that viewers have seen; null: they have seen none. */
+export function makeTimelineBehind(mode: Timeline["mode"], timeMs: number | null): Timeline {
+  if (timeMs === null) return makeTimeline(mode);
+  return { mode, lastIn: 0, lastOut: timeMs, lastOfType: Array.from({ length: types }, () => timeMs), isSplice: true };
+}
+
+/** The furthest time given so far; null: none. */
+export function furthest({ lastIn, lastOfType }: Timeline): number | null {
+  return lastIn === null ? null : Math.max(...lastOfType);
+}
+
 /** Goes on where another timeline stood, unless this one has had a clock to follow: then its own viewers come first. */
 export function resume(timeline: Timeline, saved: Timeline): void {
   if (timeline.lastIn === null) Object.assign(timeline, saved, { mode: timeline.mode, lastOfType: [...saved.lastOfType] });
@@ -84,8 +95,7 @@ function step(timeline: Timeline, delta: number): number {
   timeline.isSplice = false;
   if (mode === "follow" && !(isSplice && delta < 0)) return delta;
   if (isSplice) {
-    const furthest = Math.max(...timeline.lastOfType);
-    return furthest - timeline.lastOut + spliceStepMs;
+    return Math.max(...timeline.lastOfType) - timeline.lastOut + spliceStepMs;
   }
   if (mode === "zero") return delta;
   return Math.abs(delta) > largestStepMs ? spliceStepMs : delta;

@@ -376,3 +376,97 @@ test("source: a publisher goes on at another source, with its clock and with hea
   assert.deepEqual(timed(late), ["meta meta at 80", "aac aac at 80", "avc avc at 80"]);
   assert.equal(after.source.video, before.source.video);
 });
+
+test("source: a publisher who keeps the clock is taken at its word, and the clock is ours or goes on", () => {
+  const fresh = new Owned();
+  const own = fresh.source.clock;
+  assert.ok(own.id > 0 && own.timeMs === null);
+  fresh.source.publish(fresh.publisher, 0);
+  fresh.push("key", 0);
+  fresh.push("inter", 9000);
+  assert.deepEqual(fresh.source.clock, { id: own.id, timeMs: 9000 }, "no jump is repaired");
+  const { source } = new Owned();
+  source.publish({}, own.id);
+  source.push(typeOf("inter"), 9040, payloadOf("inter", 1));
+  assert.deepEqual(source.clock, { id: own.id, timeMs: 9040 });
+});
+
+test("source: one that has had a clock to follow keeps it, whatever the next publisher asks for", () => {
+  const owned = new Owned();
+  owned.source.publish(owned.publisher);
+  owned.push("key", 5000);
+  owned.source.unpublish(owned.publisher);
+  const { id } = owned.source.clock;
+  owned.source.publish({}, id === 7 ? 8 : 7);
+  assert.deepEqual(owned.source.clock, { id, timeMs: 0 });
+});
+
+test("source: what a publisher repeats is left out, up to the first newer packet of each type; other headers are not", () => {
+  const owned = new Owned({ timeline: "follow" });
+  const { consumer } = owned.join();
+  owned.source.publish(owned.publisher);
+  for (const kind of ["meta", "aac", "avc"] as const) owned.push(kind, 5000, 0);
+  owned.push("key", 5000);
+  owned.push("inter", 5040);
+  owned.push("audio", 5020);
+  mock.timers.tick(350);
+  const before = consumer.messages().length;
+  owned.source.expectRepeats();
+  for (const kind of ["meta", "aac", "avc"] as const) owned.push(kind, 5000, 0);
+  owned.push("key", 5000);
+  owned.push("audio", 5020);
+  owned.push("inter", 5040);
+  owned.push("audio", 5041);
+  owned.push("avc", 5045, "other");
+  owned.push("inter", 5080);
+  owned.push("audio", 5039);
+  mock.timers.tick(350);
+  assert.deepEqual(timed(consumer).slice(before), ["audio 5041 at 5041", "avc other at 5045", "inter 5080 at 5080", "audio 5039 at 5041"]);
+});
+
+for (const [name, had, comes, isShown] of [
+  ["the latest one is", 100_000, 100_000, false],
+  ["one of a minute before is", 100_000, 40_000, false],
+  ["one that lies further back is not, for that is another clock's", 100_000, 39_999, true],
+  ["one of before the wrap at 2³² is", 0x10, 0xfffffff0, false],
+  ["one behind the wrap is not", 0xfffffff0, 0x10, true],
+] as const) {
+  test(`source: of what a publisher repeats, ${name} left out`, () => {
+    const owned = new Owned({ timeline: "off" });
+    const { consumer } = owned.join();
+    owned.source.publish(owned.publisher);
+    owned.push("key", had, 0);
+    owned.source.expectRepeats();
+    owned.push("key", comes, 0);
+    mock.timers.tick(350);
+    assert.equal(consumer.messages().length, isShown ? 2 : 1);
+  });
+}
+
+test("source: of several packets with the latest time those are left out that were here", () => {
+  const owned = new Owned({ timeline: "follow" });
+  const { consumer } = owned.join();
+  owned.source.publish(owned.publisher);
+  const slices = (...names: string[]): void => names.forEach((name) => owned.push("inter", 5000, name));
+  slices("a", "b");
+  owned.source.expectRepeats();
+  slices("a", "b", "c");
+  mock.timers.tick(350);
+  assert.deepEqual(consumer.names(), ["inter a", "inter b", "inter c"]);
+});
+
+test("source: history and start fit together for an edge that comes while another's first batch waits", () => {
+  const owned = new Owned();
+  const first = owned.join("prompt").consumer;
+  owned.source.publish(owned.publisher, 7);
+  for (const at of [0, 40, 80]) owned.push("inter", at);
+  const history = owned.source.history();
+  const second = owned.join("prompt").consumer;
+  second.sent.unshift(history?.bytes ?? Buffer.alloc(0));
+  owned.push("inter", 120);
+  mock.timers.tick(0);
+  assert.equal(history?.count, 3);
+  for (const consumer of [first, second]) {
+    assert.deepEqual(consumer.names(), ["inter 0", "inter 40", "inter 80", "inter 120"]);
+  }
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { maxGopBytes, StartCache } from "../../../src/stream/start-cache.js";
+import { mock, test } from "node:test";
+import { keepAllMs, maxGopBytes, StartCache } from "../../../src/stream/start-cache.js";
 import { makePacket } from "../../../src/stream/packet.js";
 import { nameOf, packetOf, type Kind } from "./fakes.js";
 
@@ -150,3 +150,39 @@ test("start cache: it knows a decoder configuration again, and never metadata", 
   assert.equal(cache.repeatsHeader(packetOf("key", 500, 3)), false);
   assert.equal(filled([]).repeatsHeader(packetOf("avc")), false);
 });
+
+test("start cache: a stream that another process began is kept whole as history, with its headers and before any key frame", () => {
+  const cache = filled([], { gopCache: true, gopCacheMaxFrames: 0 });
+  cache.keepAll();
+  const kinds: Kind[] = ["avc", "inter", "text", "inter"];
+  kinds.forEach((kind, i) => cache.push(packetOf(kind, i * 40, i)));
+  const history = (): string[] => cache.history().map(({ payload }) => nameOf(payload));
+  assert.deepEqual(history(), ["avc 0", "inter 1", "text 2", "inter 3"]);
+  cache.push(packetOf("key", 9000, 4));
+  cache.push(packetOf("inter", 9040, 5));
+  assert.deepEqual(history(), ["avc 0", "inter 1", "text 2", "inter 3"], "however long before the key frame");
+  assert.deepEqual(start(cache), ["avc 0", "key 4", "inter 5"]);
+});
+
+test("start cache: without a GOP cache such a stream is history from end to end", () => {
+  const cache = filled([], { gopCache: false, gopCacheMaxFrames: 0 });
+  cache.keepAll();
+  for (const kind of ["key", "inter"] as const) cache.push(packetOf(kind));
+  assert.equal(cache.history().length, 2);
+});
+
+for (const [name, push] of [
+  ["after a while", (cache: StartCache) => (mock.timers.tick(keepAllMs + 1), cache.push(packetOf("inter")))],
+  ["above what a GOP cache may take", (cache: StartCache) => cache.push(makePacket(9, 0, Buffer.alloc(maxGopBytes, 0x27)))],
+  ["with its end", (cache: StartCache) => cache.clear()],
+] as const) {
+  test(`start cache: such a stream is forgotten ${name}`, (t) => {
+    mock.timers.enable({ apis: ["Date"] });
+    t.after(() => mock.timers.reset());
+    const cache = filled([]);
+    cache.keepAll();
+    cache.push(packetOf("inter"));
+    push(cache);
+    assert.deepEqual(cache.history(), []);
+  });
+}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { advance, makeTimeline, resume, splice, type Timeline } from "../../../src/stream/timeline.js";
+import { advance, furthest, makeTimeline, makeTimelineBehind, resume, splice, type Timeline } from "../../../src/stream/timeline.js";
 
 const audio = 8;
 const video = 9;
@@ -195,4 +195,30 @@ test("timeline: one that has had a clock to follow keeps its own, and splices", 
   splice(timeline, "full");
   resume(timeline, { ...makeTimeline("full"), lastIn: 9000, lastOut: 1000 });
   assert.equal(advance(timeline, video, 9040), 90);
+});
+
+for (const mode of ["full", "zero"] as const) {
+  test(`timeline: one of ${mode} that begins behind a time goes on 10 ms after it, wherever its publisher's clock stands`, () => {
+    const timeline = makeTimelineBehind(mode, 3_600_000);
+    const given = [data, video, audio, video].map((type, i) => advance(timeline, type, 70 + i * 10));
+    assert.deepEqual(given, [3_600_000, 3_600_010, 3_600_020, 3_600_030]);
+  });
+}
+
+test("timeline: one that begins behind no time begins at 0", () => {
+  const timeline = makeTimelineBehind("full", null);
+  assert.equal(furthest(timeline), null);
+  assert.equal(advance(timeline, video, 70), 0);
+  assert.equal(furthest(timeline), 0);
+});
+
+test("timeline: the furthest time is that of the type that is ahead", () => {
+  const timeline = makeTimeline("full");
+  for (const [type, time] of [
+    [video, 0],
+    [video, 200],
+    [audio, 120],
+  ] as const)
+    advance(timeline, type, time);
+  assert.equal(furthest(timeline), 200);
 });
