@@ -3,7 +3,7 @@
 //
 //            mode local (origin)                    mode remote (edge)
 //   play     a seat in the source                   the same, and the first seat starts a pull
-//   publish  into the source, and forwards start    an edge push: on to the origin, nothing kept
+//   publish  into the source, and forwards start    an edge push: on to the origin
 import { isDeepStrictEqual } from "node:util";
 import { DolphinError } from "../base/errors.js";
 import type { Log } from "../base/log.js";
@@ -21,10 +21,11 @@ import type { Publication, Publisher } from "./publication.js";
 import { EdgePull, type EdgePullOptions } from "./relay/edge-pull.js";
 import { EdgePush } from "./relay/edge-push.js";
 import { Forwards } from "./relay/forwards.js";
+import { Replay } from "./relay/replay.js";
 import { makePass, makeUpstreams, type Upstreams } from "./relay/upstreams.js";
 import { upnodeArgs } from "./rtmp/client.js";
 import type { Mover } from "./rtmp/saved-publisher.js";
-import { settingsOf } from "./settings.js";
+import { jitterOf, settingsOf } from "./settings.js";
 import { noTraffic } from "./traffic.js";
 
 /** Streams that one process keeps at once: random names must not fill the memory. */
@@ -299,6 +300,7 @@ export class Hub {
       args: this.args(vhost),
       publisher,
       traffic: this.traffic,
+      replay: this.setup.isEdge && this.setup.config.dolphin.carriesSessions ? new Replay(jitterOf(vhost)) : null,
       onEnd: () => void this.pushes.delete(key),
       log: this.logOf(vhost, request),
     });

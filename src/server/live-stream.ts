@@ -26,11 +26,11 @@ export interface LiveStream {
 /** Begins to publish, or goes on with what another process has saved. Throws RTMP_BUSY while another publishes. */
 export function publishInto(stream: LiveStream, publisher: Publisher, saved: SavedSource | null): Publication {
   const { source } = stream;
-  source.publish(publisher);
+  source.publish(publisher, publisher.clockId);
   stream.publisher = publisher;
   forward(stream);
   if (saved !== null) source.resume(saved);
-  publisher.onStarted();
+  publisher.onStarted(source.clock);
   return {
     push: (message) => pushInto(source, message),
     save: () => source.save(),
@@ -65,7 +65,7 @@ export function succeed(
     for (const message of early) pushInto(source, message);
     publisher.resume();
   });
-  publisher.onStarted();
+  publisher.onStarted(source.clock);
   return {
     push: (message) => (isHere ? pushInto(source, message) : void early.push(message)),
     save: () => (isHere ? source.save() : null),

@@ -1,5 +1,6 @@
 // The seam between who publishes (an RTMP session) and where it goes: into a source of this process, or on to an origin.
 import type { DolphinError } from "../base/errors.js";
+import type { Clock } from "../codec/rtmp/clock.js";
 import { mergeMs } from "./merged-read.js";
 import type { Message } from "../codec/rtmp/message.js";
 import type { SavedSource } from "../stream/source.js";
@@ -11,8 +12,10 @@ export const busyRetryMs = 2 * mergeMs;
 export interface Publisher {
   /** The publisher's address, for `dolphin status`. */
   readonly peer: string;
-  /** It may send media. Called once. */
-  onStarted(): void;
+  /** As `Source.publish` takes it. */
+  readonly clockId: number | null;
+  /** It may send media. Called once. `clock` is that of the stream; null: the stream is elsewhere. */
+  onStarted(clock: Clock | null): void;
   /** The publication is over, and not by the publisher's wish. */
   onEnded(reason: DolphinError): void;
   /** Stop reading from the publisher, and go on: the way onward is full. */

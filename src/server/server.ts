@@ -161,8 +161,8 @@ export class Server {
   /** Stops listening and ends every connection. Resolves when the listeners are closed. */
   async close(reason: string): Promise<void> {
     const closed = this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
+    this.hub.close(); // first: that publishers are closed is not the end of their streams
     for (const session of this.sessions) session.close(reason);
-    this.hub.close();
     for (const socket of this.sockets) endSoon(socket);
     await Promise.all(closed);
   }

@@ -9,8 +9,13 @@ export function settingsOf(vhost: Vhost, isEdge: boolean): SourceSettings {
   return { timeline: timelineOf(vhost, isEdge), delayMs, queueLengthMs, reduceSequenceHeader, gopCache, gopCacheMaxFrames };
 }
 
-function timelineOf({ play, cluster }: Vhost, isEdge: boolean): SourceSettings["timeline"] {
-  if (play.atc || play.timeJitter === "off") return "off";
-  if (cluster.mode === "local") return play.timeJitter;
+/** How the times of a vhost's publishers are corrected. */
+export function jitterOf({ play }: Vhost): Vhost["play"]["timeJitter"] {
+  return play.atc ? "off" : play.timeJitter;
+}
+
+function timelineOf(vhost: Vhost, isEdge: boolean): SourceSettings["timeline"] {
+  const jitter = jitterOf(vhost);
+  if (jitter === "off" || vhost.cluster.mode === "local") return jitter;
   return isEdge ? "follow" : "adopt";
 }

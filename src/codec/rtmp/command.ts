@@ -1,7 +1,7 @@
 // Commands and data messages: AMF bodies with a name in front. One shape for both directions; what a command means is
 // decided by the session that sends or gets it. Source: Adobe RTMP 1.0 section 7.2.
 import { DolphinError } from "../../base/errors.js";
-import { decodeAmf, encodeAmf, type AmfValue } from "./amf0.js";
+import { decodeAmf, encodeAmf, type AmfObject, type AmfValue } from "./amf0.js";
 import { messageType, type Message } from "./message.js";
 
 /** A command as it was received. `args[0]` is the command object, which most commands leave null. */
@@ -31,7 +31,7 @@ export function makeCommand(streamId: number, name: string, transaction: number,
   return { type: messageType.command, streamId, timestamp: 0, payload: encodeAmf(name, transaction, ...args) };
 }
 
-/** Makes an `onStatus` on the media stream, as NetStream listens for it (section 7.2.2). */
-export function makeStatus(level: "status" | "error", code: string, description: string): Message {
-  return makeCommand(1, "onStatus", 0, null, { level, code, description, details: "stream", clientid: "ASAICiss" });
+/** Makes an `onStatus` on the media stream, as NetStream listens for it (section 7.2.2), with members of our own if there are any. */
+export function makeStatus(level: "status" | "error", code: string, description: string, members: AmfObject = {}): Message {
+  return makeCommand(1, "onStatus", 0, null, { level, code, description, details: "stream", clientid: "ASAICiss", ...members });
 }

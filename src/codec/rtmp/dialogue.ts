@@ -3,6 +3,7 @@
 import type { DolphinError } from "../../base/errors.js";
 import { signature, version } from "../../base/version.js";
 import { ecmaArray, encodeAmf, type AmfObject } from "./amf0.js";
+import { tellClock, type Clock } from "./clock.js";
 import { makeCommand, makeStatus } from "./command.js";
 import { controlEvent, controlMessage, mediaStreamId, messageType, peerBandwidth, userControl, type Message } from "./message.js";
 
@@ -74,14 +75,22 @@ export function playPaused(isPaused: boolean): Message[] {
     : [makeStatus("status", "NetStream.Unpause.Notify", "Unpaused stream."), userControl(controlEvent.streamBegin, mediaStreamId)];
 }
 
-/** Tells one of our own edges that a stream has begun or ended; players are never told, for they would leave. */
-export function liveNotice(isLive: boolean): Message {
-  return userControl(isLive ? controlEvent.streamBegin : controlEvent.streamEof, mediaStreamId);
+/**
+ * Tells one of our own edges that a stream runs, and the number of the clock that its times are of; null: it has ended. Players are
+ * never told, for they would leave.
+ */
+export function liveNotices(clockId: number | null): Message[] {
+  if (clockId === null) return [userControl(controlEvent.streamEof, mediaStreamId)];
+  return [userControl(controlEvent.streamBegin, mediaStreamId), userControl(controlEvent.clock, clockId)];
 }
 
-/** What a publisher waits for before it sends media; encoders of FMLE's kind wait for the notice too. */
-export function publishStarted(isFmle: boolean): Message[] {
-  const status = makeStatus("status", "NetStream.Publish.Start", "Started publishing stream.");
+/**
+ * What a publisher waits for before it sends media; encoders of FMLE's kind wait for the notice too. One of our own edges is told the
+ * clock that it is to keep.
+ */
+export function publishStarted(isFmle: boolean, clock: Clock | null = null): Message[] {
+  const members = clock === null ? {} : tellClock(clock);
+  const status = makeStatus("status", "NetStream.Publish.Start", "Started publishing stream.", members);
   return isFmle ? [publishNotice(), status] : [status];
 }
 

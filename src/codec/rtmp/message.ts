@@ -19,7 +19,16 @@ export const messageType = {
 } as const;
 
 /** User control events (section 6.2). */
-export const controlEvent = { streamBegin: 0, streamEof: 1, setBufferLength: 3, pingRequest: 6, pingResponse: 7, history: 0x4448 } as const;
+export const controlEvent = {
+  streamBegin: 0,
+  streamEof: 1,
+  setBufferLength: 3,
+  pingRequest: 6,
+  pingResponse: 7,
+  // ours, between an origin and its own edges
+  history: 0x4448,
+  clock: 0x4449,
+} as const;
 
 /** The chunk streams we write on. A fixed one per kind lets every player of a stream share the same bytes. */
 const chunkStream = { control: 2, command: 3, audio: 4, status: 5, video: 6, data: 7 } as const;

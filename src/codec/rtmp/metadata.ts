@@ -11,12 +11,17 @@ export function isMetadata(payload: Buffer): boolean {
   return startsWith(payload, onMetaData);
 }
 
+/** Whether a data message is the stream's metadata, as a publisher sends it or as players get it. */
+export function isPublishedMetadata(payload: Buffer): boolean {
+  return isMetadata(withoutSetDataFrame(payload));
+}
+
 /**
  * A publisher's data message as players should get it: without `@setDataFrame`; metadata without the length of the file
  * that an encoder may be sending, and with `server` added. Other data passes as it is, and so does what cannot be decoded.
  */
 export function forPlayers(payload: Buffer, server: string): Buffer {
-  const body = startsWith(payload, setDataFrame) ? payload.subarray(setDataFrame.length) : payload;
+  const body = withoutSetDataFrame(payload);
   if (!isMetadata(body)) return body;
   let described: AmfValue;
   try {
@@ -38,6 +43,10 @@ export function isSampleAccess(payload: Buffer): boolean {
 /** Metadata as a publisher sends it to a server; other data passes as it is. */
 export function withSetDataFrame(payload: Buffer): Buffer {
   return isMetadata(payload) ? Buffer.concat([setDataFrame, payload]) : payload;
+}
+
+function withoutSetDataFrame(payload: Buffer): Buffer {
+  return startsWith(payload, setDataFrame) ? payload.subarray(setDataFrame.length) : payload;
 }
 
 function startsWith(payload: Buffer, prefix: Buffer): boolean {

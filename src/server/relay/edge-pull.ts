@@ -1,5 +1,7 @@
 // An edge's one connection upstream for a stream: begun when the first viewer comes, ended some seconds after the last
-// has left, and moved to the next origin when one fails, while viewers stay where they are.
+// has left, and moved to the next origin when one fails, while viewers stay where they are. For them a foreign origin that is lost is
+// the stream's end, and the next one is a splice. The box's own comes back as another process with the same clock: then the stream
+// goes on as if nothing had been, without what it has had already.
 //
 //   idle ─(wanted)─▶ connecting ─▶ pulling ─(unwanted)─▶ lingering ─▶ closed
 //                     ▲    │ failed: next origin at once, a pause after a whole pass
@@ -12,9 +14,10 @@ import { controlEvent, messageType, type Message } from "../../codec/rtmp/messag
 import { isSampleAccess } from "../../codec/rtmp/metadata.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import { formatEndpoint } from "../../conf/endpoint.js";
+import type { PacketType } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import { RtmpClient } from "../rtmp/client.js";
-import { candidate, failed, makePass, succeeded, type Pass, type Upstreams } from "./upstreams.js";
+import { candidate, failed, longestAbsenceMs, makePass, succeeded, type Pass, type Upstreams } from "./upstreams.js";
 
 /** A foreign origin that sends nothing for so long is taken for dead, frozen or without the stream. */
 export const silenceTimeoutMs = 5_000;
@@ -49,7 +52,13 @@ export class EdgePull {
   /** A pause before the next try, or the watch over a silent origin. */
   private readonly deadline = new Deadline();
   private readonly linger = new Deadline();
+  /** Until when the box's own origin may be away. */
+  private readonly absence = new Deadline();
   private isPublishing = false;
+  /** The clock of the stream as the box's own origin has told it; 0: it has not. */
+  private clockId = 0;
+  /** Whether the present connection goes on with the stream of the one before. */
+  private isResuming = false;
   private hasHeard = false;
   /** Messages to come that were sent before the stream's start. */
   private historyLeft = 0;
@@ -138,6 +147,7 @@ export class EdgePull {
     const { request, args, log } = this.options;
     this.hasHeard = false;
     this.historyLeft = 0;
+    this.isResuming = false;
     this.countedBytes = 0;
     const client = new RtmpClient(
       { endpoint: candidate(this.pass), request, purpose: "play", args },
@@ -155,7 +165,6 @@ export class EdgePull {
   }
 
   private receive(message: Message): void {
-    const { source } = this.options;
     switch (message.type) {
       case messageType.audio:
       case messageType.video:
@@ -163,11 +172,8 @@ export class EdgePull {
         if (message.type === messageType.data && isSampleAccess(message.payload)) return;
         if (!this.isPublishing) this.publish();
         this.hasHeard = true;
-        if (this.historyLeft > 0) {
-          this.historyLeft -= 1;
-          source.remember(message.type, message.timestamp, message.payload);
-        } else source.push(message.type, message.timestamp, message.payload);
         this.countBytes();
+        this.take(message.type, message);
         return;
       case messageType.userControl:
         this.noticed(message.payload);
@@ -176,11 +182,34 @@ export class EdgePull {
     }
   }
 
+  /** What came before the stream's start is for positions alone, unless viewers were in the stream already and lack some of it. */
+  private take(type: PacketType, { timestamp, payload }: Message): void {
+    const { source } = this.options;
+    const isHistory = this.historyLeft > 0;
+    if (isHistory) this.historyLeft -= 1;
+    if (isHistory && !this.isResuming) source.remember(type, timestamp, payload);
+    else source.push(type, timestamp, payload);
+  }
+
   private noticed(payload: Buffer): void {
     const event = payload.readUInt16BE(0);
     if (event === controlEvent.streamEof && this.isMirror) this.over();
     else if (event === controlEvent.streamEof) this.unpublish();
-    if (event === controlEvent.history && this.options.isOwnOrigin && payload.length >= 6) this.historyLeft = payload.readUInt32BE(2);
+    if (!this.options.isOwnOrigin || payload.length < 6) return;
+    if (event === controlEvent.clock) this.meetClock(payload.readUInt32BE(2));
+    if (event === controlEvent.history) this.historyLeft = payload.readUInt32BE(2);
+  }
+
+  /** The origin tells by which clock it goes: a stream of the one that is known has not ended, whichever process has it now. */
+  private meetClock(id: number): void {
+    this.absence.clear();
+    if (id !== this.clockId) this.unpublish();
+    this.clockId = id;
+    this.isResuming = this.isPublishing;
+    if (!this.isResuming) return;
+    succeeded(this.pass);
+    this.options.source.expectRepeats();
+    this.options.log.info({ event: "pull.resumed", upstream: this.from });
   }
 
   private publish(): void {
@@ -201,6 +230,7 @@ export class EdgePull {
   }
 
   private unpublish(): void {
+    this.absence.clear();
     if (!this.isPublishing) return;
     this.isPublishing = false;
     this.options.source.unpublish(this);
@@ -215,7 +245,8 @@ export class EdgePull {
       this.over();
       return;
     }
-    this.unpublish();
+    if (this.options.isOwnOrigin) this.absence.ensure(longestAbsenceMs, () => this.unpublish());
+    else this.unpublish();
     const pauseMs = failed(this.pass, reason.code);
     log.warn({ event: "pull.lost", code: reason.code, upstream, next: this.from, pauseMs }, reason.message);
     if (pauseMs === 0) this.connect();

@@ -1,9 +1,11 @@
-// A publisher on an edge: every message goes on to the origin unchanged, and nothing is kept. The publisher is told to
-// start when an origin has accepted; until media has flowed another origin is tried in the same session.
+// A publisher on an edge: every message goes on to the origin. The publisher is told to start when an origin has accepted; until
+// media has flowed another origin is tried in the same session. A foreign origin's end is the publisher's. The box's own comes back
+// as another process: then the publisher stays, messages wait, and the stream goes on there as the replay remembers it.
 import { Deadline } from "../../base/deadline.js";
-import { DolphinError } from "../../base/errors.js";
+import { DolphinError, type ErrorCode } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { AmfObject } from "../../codec/rtmp/amf0.js";
+import { askForClock, toldClock } from "../../codec/rtmp/clock.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint } from "../../conf/config.js";
@@ -12,7 +14,13 @@ import { busyRetryMs, type Publication, type Publisher } from "../publication.js
 import { RtmpClient } from "../rtmp/client.js";
 import type { Traffic } from "../traffic.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
-import { candidate, failed, isExhausted, succeeded, type Pass } from "./upstreams.js";
+import type { Replay } from "./replay.js";
+import { candidate, failed, isExhausted, longestAbsenceMs, succeeded, type Pass } from "./upstreams.js";
+
+/** A connection that is lost so soon was perhaps lost of what it was sent. */
+const quickLossMs = 1000;
+/** An origin that dies of somebody's media must not do so for ever. */
+const maxQuickLosses = 3;
 
 export interface EdgePushOptions {
   readonly pass: Pass;
@@ -20,6 +28,8 @@ export interface EdgePushOptions {
   readonly args: AmfObject | null;
   readonly publisher: Publisher;
   readonly traffic: Traffic;
+  /** What it goes on with at the box's own origin; null: upstream is foreign. */
+  readonly replay: Replay | null;
   /** Called once, when the push is over for whatever reason. */
   readonly onEnd: () => void;
   readonly log: Log;
@@ -36,6 +46,12 @@ export class EdgePush implements Publication {
   private hasSent = false;
   private readonly retry = new Deadline();
   private wasBusy = false;
+  /** When the present connection was accepted, or the last one (ms); 0: none was. */
+  private startedAtMs = 0;
+  /** Since when there is none (ms); 0: there is one, or there was none yet. */
+  private lostAtMs = 0;
+  /** How often in a row it was lost at once. */
+  private quickLosses = 0;
 
   constructor(options: EdgePushOptions) {
     this.options = options;
@@ -76,11 +92,12 @@ export class EdgePush implements Publication {
   }
 
   private connect(): RtmpClient {
-    const { pass, request, args } = this.options;
+    const { pass, request, args, replay } = this.options;
+    const introduction = replay === null ? args : { ...args, ...askForClock(replay.clockId) };
     return new RtmpClient(
-      { endpoint: candidate(pass), request, purpose: "publish", args },
+      { endpoint: candidate(pass), request, purpose: "publish", args: introduction },
       {
-        onStarted: () => this.started(),
+        onStarted: (information) => this.started(information),
         onMessage: () => {},
         onDrain: () => this.drained(),
         onClosed: (reason) => this.lost(reason),
@@ -88,17 +105,23 @@ export class EdgePush implements Publication {
     );
   }
 
-  private started(): void {
-    succeeded(this.options.pass);
+  private started(information: AmfObject | null): void {
+    const { pass, replay, publisher, log } = this.options;
+    succeeded(pass);
     this.hasSent ||= this.outlet.backlogBytes > 0;
-    this.outlet.connect(this.client);
+    replay?.begin(this.client, toldClock(information));
+    this.outlet.connect(replay ?? this.client);
+    if (this.lostAtMs > 0) log.info({ event: "push.resumed", durMs: Date.now() - this.lostAtMs });
+    this.startedAtMs = Date.now();
+    this.lostAtMs = 0;
+    this.wasBusy = false;
     if (this.isStarted) return;
     this.isStarted = true;
-    this.options.publisher.onStarted();
+    publisher.onStarted(null);
   }
 
   private drained(): void {
-    if (!this.isPaused) return;
+    if (!this.isPaused || this.outlet.backlogBytes > maxOutletBytes) return;
     this.isPaused = false;
     this.options.publisher.resume();
   }
@@ -112,7 +135,13 @@ export class EdgePush implements Publication {
       this.retry.set(busyRetryMs, () => (this.client = this.connect()));
       return;
     }
-    failed(pass, reason.code);
+    const pauseMs = failed(pass, reason.code);
+    if (this.canComeBack(reason)) {
+      log.warn({ event: "push.lost", code: reason.code, upstream: formatEndpoint(candidate(pass)), pauseMs }, reason.message);
+      this.drained(); // what waited in the connection is gone with it
+      this.retry.set(pauseMs, () => (this.client = this.connect()));
+      return;
+    }
     if (this.hasSent || reason.code === "RTMP_BUSY" || isExhausted(pass)) {
       this.end(reason);
       return;
@@ -121,8 +150,24 @@ export class EdgePush implements Publication {
     this.client = this.connect();
   }
 
+  /** Whether upstream is the box's own origin, and worth waiting for. */
+  private canComeBack({ code }: DolphinError): boolean {
+    if (this.options.replay === null || !isLoss(code)) return false;
+    const now = Date.now();
+    if (this.lostAtMs === 0) {
+      this.lostAtMs = now;
+      this.quickLosses = now - this.startedAtMs < quickLossMs ? this.quickLosses + 1 : 0;
+    }
+    return this.quickLosses < maxQuickLosses && now - this.lostAtMs < longestAbsenceMs;
+  }
+
   private end(reason: DolphinError): void {
     this.close();
     this.options.publisher.onEnded(reason);
   }
+}
+
+/** Whether a connection ended, or could not be made, for no reason of the publisher's. */
+function isLoss(code: ErrorCode): boolean {
+  return code === "RELAY_CONNECT" || code === "RELAY_TIMEOUT" || code === "RELAY_CLOSED";
 }

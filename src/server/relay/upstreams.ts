@@ -8,6 +8,9 @@ import type { Endpoint } from "../../conf/config.js";
 const firstPauseMs = 200;
 const longestPauseMs = 3_000;
 
+/** How long the box's own origin may be away before its streams are over. */
+export const longestAbsenceMs = 30_000;
+
 /** The shared part: one per vhost. */
 export interface Upstreams {
   readonly endpoints: readonly Endpoint[];

@@ -1,6 +1,7 @@
 // What a client has told of itself and been told before it has a stream: `connect` and the calls behind it. Plain data, which
 // goes along when the connection moves to another process.
 import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
+import { askedClock } from "../../codec/rtmp/clock.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/config.js";
 import type { ServerSetup } from "../../ipc/messages.js";
@@ -12,6 +13,8 @@ export interface Caller {
   app: string;
   /** The name of the own edge that this is; null for everybody else. */
   edgeName: string | null;
+  /** What that edge tells of the clock of a stream that it publishes (clock.ts); null: it leaves the time to us. */
+  clockId: number | null;
   /** What it was told as our chunk size, in bytes; 0: nothing yet. */
   chunkSize: number;
   /** Whether it has asked for a message stream. */
@@ -31,7 +34,7 @@ export interface Asked {
 
 /** One who has said nothing. */
 export function newCaller(): Caller {
-  return { tcUrl: "", app: "", edgeName: null, chunkSize: 0, hasStream: false, isFmle: false };
+  return { tcUrl: "", app: "", edgeName: null, clockId: null, chunkSize: 0, hasStream: false, isFmle: false };
 }
 
 /** Takes what `connect` tells. An edge of this box is who knows the secret that the master gave to all. */
@@ -40,7 +43,9 @@ export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, 
   caller.tcUrl = text(properties?.["tcUrl"]);
   caller.app = text(properties?.["app"]);
   const members = asObject(args[1]);
-  if (!isEdge && edgeKey !== "" && members?.["dolphin_edge"] === edgeKey) caller.edgeName = text(members["dolphin_name"]);
+  if (isEdge || edgeKey === "" || members?.["dolphin_edge"] !== edgeKey) return;
+  caller.edgeName = text(members["dolphin_name"]);
+  caller.clockId = askedClock(members);
 }
 
 function text(value: AmfValue): string {

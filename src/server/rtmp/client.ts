@@ -31,8 +31,8 @@ export interface ClientOptions {
 
 /** What a client tells its caller. Nothing is called after `onClosed`. */
 export interface ClientHandler {
-  /** The upstream has accepted: media flows, or may be sent. */
-  onStarted(): void;
+  /** The upstream has accepted: media flows, or may be sent. With what it said of it, if it did. */
+  onStarted(information: AmfObject | null): void;
   /** Audio, video, data and user control of a stream that is played. */
   onMessage(message: Message): void;
   /** The socket has taken what waited in it. */
@@ -169,7 +169,7 @@ export class RtmpClient {
         return;
       case messageType.audio:
       case messageType.video:
-        if (this.phase === "starting") this.started(); // some servers send media before, or instead of, Play.Start
+        if (this.phase === "starting") this.started(null); // some servers send media before, or instead of, Play.Start
         break;
       default:
     }
@@ -189,7 +189,7 @@ export class RtmpClient {
         return;
       case "onStatus":
         if (information?.["level"] === "error") this.refuse(information);
-        else if (this.phase === "starting" && isStart(information?.["code"])) this.started();
+        else if (this.phase === "starting" && isStart(information?.["code"])) this.started(information);
         return;
       case "close":
         this.fail("RELAY_REFUSED", `the upstream asked to close while ${this.doing}`);
@@ -217,10 +217,10 @@ export class RtmpClient {
     }
   }
 
-  private started(): void {
+  private started(information: AmfObject | null): void {
     this.phase = "started";
     clearTimeout(this.deadline);
-    this.handler.onStarted();
+    this.handler.onStarted(information);
   }
 
   private refuse(information: AmfObject | null): void {

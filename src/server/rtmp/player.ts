@@ -21,7 +21,7 @@ export interface PlayerOptions {
   readonly onDrop: (code: ErrorCode, reason: string) => void;
   /** Called, for an own edge only, before so many packets are written that came before the stream's start. */
   readonly onHistory: (count: number) => void;
-  /** Called with every begin and end of the stream, for an own edge only. */
+  /** Called with every begin and end of the stream, and at once where it runs already; for an own edge only. */
   readonly onLive: (isLive: boolean) => void;
 }
 
@@ -38,7 +38,8 @@ export class RtmpPlayer implements Consumer {
   constructor(options: PlayerOptions) {
     this.options = options;
     this.socket = options.socket;
-    const { source, from, isOwnEdge, onHistory } = options;
+    const { source, from, isOwnEdge, onHistory, onLive } = options;
+    if (isOwnEdge && source.isLive) onLive(true);
     const history = isOwnEdge ? source.history() : null;
     if (history !== null) {
       onHistory(history.count);

@@ -3,6 +3,7 @@
 import type { Socket } from "node:net";
 import { Deadline } from "../../base/deadline.js";
 import { DolphinError, type ErrorCode } from "../../base/errors.js";
+import type { Clock } from "../../codec/rtmp/clock.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/config.js";
@@ -21,11 +22,13 @@ export interface PublishingOptions {
   /** Who publishes, for `dolphin status`: an address, or the name of an own edge. */
   readonly peer: string;
   readonly isOwnEdge: boolean;
+  /** As in `Publisher`. */
+  readonly clockId: number | null;
   readonly client: Client;
   /** What another process has published of it; null: nothing. */
   readonly saved: SavedSource | null;
   /** Media may come. */
-  readonly onStarted: () => void;
+  readonly onStarted: (clock: Clock | null) => void;
   /** The stream does not take it, or no longer: with the sentence for its encoder. */
   readonly onRefused: (reason: DolphinError) => void;
   /** It has been silent for too long. */
@@ -95,9 +98,10 @@ export class Publishing {
   }
 
   private begin(): void {
-    const { socket, hub, request, peer, saved, onStarted, onRefused } = this.options;
+    const { socket, hub, request, peer, clockId, saved, onStarted, onRefused } = this.options;
     const publisher: Publisher = {
       peer,
+      clockId,
       onStarted,
       onEnded: onRefused,
       pause: () => {

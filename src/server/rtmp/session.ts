@@ -6,12 +6,13 @@
 //                       ─play────▶ playing ─────closeStream────────────▶ idle …
 import { DolphinError, type ErrorCode } from "../../base/errors.js";
 import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
+import type { Clock } from "../../codec/rtmp/clock.js";
 import { amf0Body, parseCommand, type Command } from "../../codec/rtmp/command.js";
 import {
   acknowledged,
   connected,
   historyNotice,
-  liveNotice,
+  liveNotices,
   playFailed,
   playPaused,
   playStarted,
@@ -157,8 +158,8 @@ export class RtmpSession {
   }
 
   /** Media may come; what another process has said already is not said again. */
-  private published(isResumed: boolean): void {
-    if (!isResumed) this.connection.write(publishStarted(this.caller.isFmle));
+  private published(isResumed: boolean, clock: Clock | null): void {
+    if (!isResumed) this.connection.write(publishStarted(this.caller.isFmle, this.caller.clockId === null ? null : clock));
     this.connection.doing = "publishing";
     this.connection.tell({ event: isResumed ? "publish.resumed" : "publish.started" });
   }
@@ -265,9 +266,8 @@ export class RtmpSession {
   }
 
   private fcPublish(transaction: number): void {
-    const { caller } = this;
-    const isHaivision = caller.hasStream && !caller.isFmle; // it asks for the stream first, and for the notice here
-    caller.isFmle = !isHaivision;
+    const isHaivision = this.caller.hasStream && !this.caller.isFmle; // it asks for the stream first, and for the notice here
+    this.caller.isFmle = !isHaivision;
     this.connection.write([acknowledged(transaction)]);
     if (isHaivision) this.connection.write([publishNotice()]);
   }
@@ -280,20 +280,20 @@ export class RtmpSession {
 
   /** Publishes; what another process has saved of it was answered there. */
   private publishAs(asked: Asked, saved: SavedSource | null): void {
-    const { hub, caller } = this;
-    const { socket } = this.connection;
+    const { hub, caller, connection } = this;
     const publishing = new Publishing({
       ...asked,
       hub,
-      socket,
+      socket: connection.socket,
       saved,
-      peer: caller.edgeName ?? peerOf(socket),
+      peer: caller.edgeName ?? peerOf(connection.socket),
       isOwnEdge: caller.edgeName !== null,
-      onStarted: () => this.published(saved !== null),
+      clockId: caller.clockId,
+      onStarted: (clock) => this.published(saved !== null, clock),
       onRefused: (reason) => this.refuse("publish", reason),
       onSilent: (reason, code) => this.close(reason, code),
     });
-    this.connection.deadline.clear();
+    connection.deadline.clear();
     this.state = { at: "publishing", asked, publishing };
   }
 
@@ -317,7 +317,7 @@ export class RtmpSession {
       resumed,
       onDrop: (code, reason) => this.close(reason, code),
       onHistory: (count) => connection.write([historyNotice(count)]),
-      onLive: (isLive) => connection.write([liveNotice(isLive)]),
+      onLive: (isLive) => connection.write(liveNotices(isLive ? source.clock.id : null)),
     });
     const state = { at: "playing", asked, playing } as const;
     this.state = state;

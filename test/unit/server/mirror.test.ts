@@ -11,7 +11,7 @@ const prompt = "vhost __defaultVhost__ { min_latency on; }";
 
 /** A server whose stream `s` is published, and another that takes its place. */
 async function oldAndHeir(t: TestContext): Promise<{ old: Rig; heir: Rig; encoder: Encoder }> {
-  const old = await startServer(t, prompt, edgeKey);
+  const old = await startServer(t, prompt, { edgeKey });
   const heir = await startServer(t, prompt);
   const encoder = await Encoder.open(t, old.rtmpUrl("s"));
   encoder.send(40);

@@ -32,19 +32,37 @@ export function configOf(vhosts: string, listen = "1935"): Config {
   return config;
 }
 
+export interface RigOptions {
+  readonly isEdge?: boolean;
+  readonly edgeKey?: string;
+  /** `host:port` of RTMP; a free one by default. */
+  readonly address?: string;
+}
+
 /** A server with these vhosts until the end of the test. */
-export async function startServer(t: Cleanup, vhosts: string, edgeKey = ""): Promise<Rig> {
+export async function startServer(t: Cleanup, vhosts: string, options: RigOptions = {}): Promise<Rig> {
   const { log, lines } = memoryLog();
-  const endpoint = { host: "127.0.0.1", port: 0 };
-  const listeners = (["rtmp", "http"] as const).map((protocol) => ({ protocol, endpoint, fd: null }));
+  const { address = "127.0.0.1:0", ...rest } = options;
+  const rtmpPort = Number(address.split(":")[1]);
+  const listeners = (
+    [
+      ["rtmp", rtmpPort],
+      ["http", 0],
+    ] as const
+  ).map(([protocol, at]) => ({
+    protocol,
+    endpoint: { host: "127.0.0.1", port: at },
+    fd: null,
+  }));
   const setup = {
     name: "server",
     config: configOf(vhosts),
     listeners,
     isEdge: false,
-    edgeKey,
+    edgeKey: "",
     maxConnections: null,
     publishersMove: false,
+    ...rest,
   };
   const server = await Server.start(setup, log);
   t.after(() => server.close("the test is over"));

@@ -3,13 +3,14 @@ import { test } from "node:test";
 import { DolphinError } from "../../../../src/base/errors.js";
 import { signature, version } from "../../../../src/base/version.js";
 import { asObject, decodeAmf, type AmfValue } from "../../../../src/codec/rtmp/amf0.js";
+import { toldClock } from "../../../../src/codec/rtmp/clock.js";
 import { parseCommand } from "../../../../src/codec/rtmp/command.js";
 import { controlEvent, messageType, userControl, type Message } from "../../../../src/codec/rtmp/message.js";
 import {
   acknowledged,
   connected,
   fmleNotice,
-  liveNotice,
+  liveNotices,
   playFailed,
   playPaused,
   playStarted,
@@ -115,8 +116,8 @@ test("dialogue: a pause and its end are confirmed", () => {
 });
 
 test("dialogue: an own edge is told of the stream's begin and end", () => {
-  assert.deepEqual(liveNotice(true), userControl(controlEvent.streamBegin, 1));
-  assert.deepEqual(liveNotice(false), userControl(controlEvent.streamEof, 1));
+  assert.deepEqual(liveNotices(7), [userControl(controlEvent.streamBegin, 1), userControl(controlEvent.clock, 7)]);
+  assert.deepEqual(liveNotices(null), [userControl(controlEvent.streamEof, 1)]);
 });
 
 test("dialogue: the end of publishing is confirmed in three ways", () => {
@@ -133,6 +134,12 @@ test("dialogue: a publisher is told to start, with the notice if it is of FMLE's
     [1, "onFCPublish", 0, null, { code: "NetStream.Publish.Start", description: "Started publishing stream." }],
     status("NetStream.Publish.Start", "Started publishing stream."),
   ]);
+});
+
+test("dialogue: an own edge that publishes is told the clock to keep", () => {
+  const clock = { id: 7, timeMs: 40 };
+  const [answer] = publishStarted(false, clock);
+  assert.deepEqual(toldClock(asObject(parseCommand(answer!).args[1])), clock);
 });
 
 test("dialogue: only a busy stream is a bad name", () => {
