@@ -15,6 +15,8 @@ import { mergeMs } from "../src/server/merged-read.js";
 import { busyRetryMs } from "../src/server/publication.js";
 import { silenceTimeoutMs } from "../src/server/relay/edge-pull.js";
 import { maxOutletBytes } from "../src/server/relay/outlet.js";
+import { maxReplayBytes, replayMs } from "../src/server/relay/replay.js";
+import { longestAbsenceMs } from "../src/server/relay/upstreams.js";
 import { startTimeoutMs } from "../src/server/rtmp/client.js";
 import { maxCommandsPerSecond } from "../src/server/rtmp/command-rate.js";
 import { maxUnreadAnswerBytes } from "../src/server/rtmp/connection.js";
@@ -22,7 +24,7 @@ import { maxSavedBytes } from "../src/server/rtmp/saved-publisher.js";
 import * as session from "../src/server/rtmp/session.js";
 import { maxBacklogBytes } from "../src/stream/fanout.js";
 import { maxMetadataBytes } from "../src/stream/source.js";
-import { historyMs, maxGopBytes } from "../src/stream/start-cache.js";
+import { historyMs, keepAllMs, maxGopBytes } from "../src/stream/start-cache.js";
 
 /** The rows of the tables of a page, whose first cell is code. */
 function tableOf(path: string): string[][] {
@@ -42,6 +44,10 @@ const limits: Readonly<Record<string, unknown>> = {
   ...session,
   busyRetryMs,
   historyMs,
+  keepAllMs,
+  longestAbsenceMs,
+  maxReplayBytes,
+  replayMs,
   maxRows,
   orphanMs,
   maxBacklogBytes,

@@ -110,8 +110,8 @@ void test("an origin of its own may die: edges and their viewers stay, and go on
   const seen = viewers.map((one) => one.media.length);
   const originPid = dolphin.pids["origin"] ?? 0;
   process.kill(originPid, "SIGKILL");
+  first.close();
   const ready = await dolphin.waitFor("child.ready", { where: (line) => line.child === "origin" && line["childPid"] !== originPid });
-  first.close(); // it may have been cut already
   await dolphin.waitFor("rtmp.closed", { where: ({ child, doing }) => child === "edge-1" && doing === "publishing" });
   await steadyPublisherAt(t, dolphin, "edge-1", "shift");
   for (const [at, one] of viewers.entries()) {
