@@ -32,7 +32,7 @@ export async function flvAt(t: Cleanup, dolphin: Dolphin, edge: string): Promise
   throw new Error(`100 viewers did not reach ${edge}`);
 }
 
-const mediaOf = (viewer: Viewer): readonly { readonly type: number; readonly timestamp: number; readonly payload: Buffer }[] =>
+export const mediaOf = (viewer: Viewer): readonly { readonly type: number; readonly timestamp: number; readonly payload: Buffer }[] =>
   viewer.media;
 
 /** Every picture from the first on, each once and in its order; no time runs backwards. */
