@@ -127,6 +127,11 @@ export function memberOf({ spec, pid, child, isLeaving }: ChildView): Member {
   };
 }
 
+/** Resident bytes by pid; one that is gone is left out. */
+export async function measureMemory(pids: readonly number[]): Promise<Map<number, number>> {
+  return new Map([...(await measureUsage(pids, 0))].map(([pid, { memoryBytes }]) => [pid, memoryBytes]));
+}
+
 /** Looks twice, `overMs` apart, so that CPU is that of this moment and not of the whole life. A pid that is gone is left out. */
 export async function measureUsage(pids: readonly number[], overMs: number): Promise<Usage> {
   const usage = new Map<number, { cpuPercent: number; memoryBytes: number }>();

@@ -50,13 +50,13 @@ export function planProcesses(config: Config, facts: PlanFacts): ProcessSpec[] {
 }
 
 /** How many public workers a configuration asks for. */
-function countWorkers(config: Config, cores: number): number {
+function countWorkers(config: Pick<Config, "dolphin">, cores: number): number {
   if (config.dolphin.plan === "single") return 1;
   return config.dolphin.cores === "auto" ? cores : config.dolphin.cores;
 }
 
 /** Names of the processes that serve the public addresses. */
-export function publicNames(config: Config, cores: number): string[] {
+export function publicNames(config: Pick<Config, "dolphin">, cores: number): string[] {
   if (config.dolphin.plan === "single") return ["server"];
   const noun = config.dolphin.plan === "b" ? "proxy" : "edge";
   return Array.from({ length: countWorkers(config, cores) }, (_, index) => `${noun}-${index + 1}`);

@@ -41,7 +41,7 @@ export class WorkerLimits {
     const found = await this.find();
     if (found === null || this.isClosed) return;
     const { name, reason } = found;
-    log.info({ event: "worker.replaced", child: name, reason }, `${name} is replaced: ${reason}`);
+    log.info({ event: "worker.over", child: name, reason }, `${name} is replaced: ${reason}`);
     await replace(name, reason);
   }
 

@@ -10,6 +10,7 @@ import { noStats } from "../ipc/messages.js";
 import { controlPath } from "../master/control-path.js";
 import { onlyPlanB, type ControlAnswers, type UpgradeProgram } from "../master/control.js";
 import { countCores } from "../master/cores.js";
+import { measureMemory } from "../master/directory.js";
 import { Listeners } from "../master/listeners.js";
 import { logChange } from "../master/log-change.js";
 import { LogRotation } from "../master/log-rotation.js";
@@ -17,13 +18,13 @@ import { loadNativeSockets } from "../master/native-socket.js";
 import { checkOpenFiles, fewFilesWarning, readMaxOpenFiles } from "../master/open-files.js";
 import { ParentWatch } from "../master/parent-watch.js";
 import { checkPlan } from "../master/plan-b.js";
-import { publicNames } from "../master/plan.js";
 import type { MasterSignal, Signals } from "../master/signals.js";
-import { loopback } from "../master/slots.js";
 import type { ReadyBox, Reloaded } from "../master/status.js";
 import type { Change } from "../master/supervisor.js";
 import { systemTimers as timers } from "../master/system-timers.js";
+import { WorkerLimits } from "../master/worker-limits.js";
 import { loadVaultParts, type VaultParts } from "../master/vault.js";
+import { takeAddresses } from "./addresses.js";
 import { Claims } from "./claims.js";
 import { logCrashes } from "./crash.js";
 import { Crew } from "./crew.js";
@@ -100,6 +101,7 @@ class Master {
   private crew: Crew | null = null;
   private reloads: Reloads | null = null;
   private rotation: LogRotation | null = null;
+  private workerLimits: WorkerLimits | null = null;
   private takeControl: () => Promise<void> = () => Promise.resolve();
   private service: Service | null = null;
   private isReady = false;
@@ -165,8 +167,7 @@ class Master {
     if (predecessor === null) await this.claims.takePidFile(config);
     else this.claims.serverId = predecessor.serverId;
     this.listeners = new Listeners(native, this.service.listeners, predecessor?.listeners);
-    const addresses = await this.listen(publicNames(config, facts.cores));
-    const origin = await this.originEndpoint();
+    const { addresses, origin } = await takeAddresses(this.listeners, config, facts.cores);
     const socket = config.dolphin.controlSocket ?? controlPath(addresses[0] ?? origin, process.env);
     this.takeControl = () => this.claims.takeControl(socket, this.answers);
     if (predecessor === null) await this.takeControl();
@@ -197,6 +198,14 @@ class Master {
       () => this.crew?.originStats() ?? noStats,
       (stats) => this.portrait.overview.beat("master", stats),
     );
+    this.workerLimits = new WorkerLimits({
+      timers,
+      log,
+      limits: () => this.config.dolphin.workers,
+      children: () => this.portrait.children(),
+      memory: measureMemory,
+      replace: (name, reason) => this.reloads?.restart(reason, name) ?? Promise.resolve(notYet),
+    });
     this.rotation = new LogRotation({ settings: this.config.log, timers, log, reopenAll: () => this.reopenLogs() });
     this.options.signals.listen((signal) => this.signal(signal));
   }
@@ -205,21 +214,6 @@ class Master {
   async abandon(): Promise<void> {
     this.release();
     await this.closeOrigin("not started");
-  }
-
-  private async listen(names: readonly string[]): Promise<Endpoint[]> {
-    const { listen, http } = this.config;
-    const endpoints: Endpoint[] = [];
-    for (const wanted of listen) endpoints.push(await this.listeners.add("rtmp", wanted, names));
-    for (const wanted of http?.listen ?? []) endpoints.push(await this.listeners.add("http", wanted, names));
-    this.listeners.settle();
-    return endpoints;
-  }
-
-  /** Chosen once: an origin that is a child comes back on the same port, and edges find it again. */
-  private originEndpoint(): Promise<Endpoint> {
-    const { plan, originProcess } = this.config.dolphin;
-    return this.listeners.add("rtmp", { host: loopback, port: 0 }, plan === "a" && originProcess === "child" ? ["origin"] : []);
   }
 
   private preparePlanB(
@@ -246,7 +240,7 @@ class Master {
       during: (work) => service.reloading(work),
       reconfigure: (config) => crew.reconfigure(service.fit(config)),
       replace: (config, reason) => crew.replace(service.fit(config), reason),
-      restart: (reason) => crew.restart(reason),
+      restart: (reason, only) => crew.restart(reason, only),
       adopt: (config) => {
         this.config = service.fit(config);
         setLogLevel(config.log.level);
@@ -383,6 +377,7 @@ class Master {
     this.heart?.close();
     this.reloads?.close();
     this.rotation?.close();
+    this.workerLimits?.close();
     this.service?.close();
     this.listeners.close();
     this.claims.close();

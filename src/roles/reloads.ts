@@ -42,7 +42,7 @@ export interface ReloadParts {
   /** As the crew's methods of these names. */
   reconfigure(config: Config): Promise<string | null>;
   replace(config: Config, reason: string): Promise<string | null>;
-  restart(reason: string): Promise<string | null>;
+  restart(reason: string, only: string | null): Promise<string | null>;
   /** The configuration is in force. */
   adopt(config: Config): void;
 }
@@ -76,17 +76,21 @@ export class Reloads {
     return this.exclusively(() => this.carryOut(reason));
   }
 
-  /** Replaces the processes that serve the public addresses one by one, under the same configuration. Resolves when that is done. */
-  restart(reason: string): Promise<Reloaded> {
+  /**
+   * Replaces the processes that serve the public addresses one by one, or one of them, under the same configuration. Resolves when
+   * that is done.
+   */
+  restart(reason: string, only: string | null = null): Promise<Reloaded> {
     return this.exclusively(async () => {
       const { log } = this.parts;
-      log.info({ event: "dolphin.restarting", reason }, "replacing the processes that serve the public addresses, one by one");
-      const problem = await this.parts.restart(reason);
+      const which = only ?? "the processes that serve the public addresses, one by one";
+      log.info({ event: "dolphin.restarting", reason }, `replacing ${which}`);
+      const problem = await this.parts.restart(reason, only);
       if (problem !== null) {
         log.error({ event: "restart.failed", code: "CHILD_START", reason }, `the restart went no further: ${problem}`);
         return refused([problem]);
       }
-      log.info({ event: "dolphin.restarted", reason }, "every process that serves the public addresses was replaced");
+      log.info({ event: "dolphin.restarted", reason }, `${only ?? "every process that serves the public addresses"} was replaced`);
       const ofPlanB = "the proxies were replaced; the servers behind them run on, for the streams live there";
       return { outcome: "applied", changes: [], problems: [], notes: this.plan === "b" ? [ofPlanB] : [] };
     });

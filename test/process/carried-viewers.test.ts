@@ -64,6 +64,16 @@ void test("a rolling restart moves every viewer, and the old edges leave at once
   await dolphin.stop();
 });
 
+void test("a worker that is over its age is replaced, and its viewers do not notice", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: `${promptConf} dolphin { worker_max_age 3; }` });
+  const viewers = await audience(t, dolphin, "edge-1", "edge-2");
+  for (const child of ["edge-1", "edge-2"])
+    await dolphin.waitFor("worker.over", { where: (line) => line.child === child, timeoutMs: 20_000 });
+  await assertGoOn(viewers);
+  closeAll(viewers);
+  await dolphin.stop();
+});
+
 void test("a viewer of HTTP-FLV who resets after it was moved costs nobody else anything", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: promptConf });
   const viewers = await audience(t, dolphin, "edge-1", "edge-2");

@@ -117,6 +117,28 @@ void describe("the service manager", { skip: native === null ? "no koffi or no L
     assert.deepEqual(callers.refused, []);
   });
 
+  void test("hears who is the service after an upgrade, and its sockets stay its own", async (t) => {
+    const manager = new NotifyReceiver();
+    t.after(() => manager.close());
+    const given = await managerSockets(t, 2);
+    const dolphin = await Dolphin.start(t, { ...given.options, env: { NOTIFY_SOCKET: manager.name, WATCHDOG_USEC: "2000000" } });
+    for (let round = 0; round < 2; round++) {
+      const from = manager.messages().length;
+      await dolphin.ask("upgrade");
+      const named = await manager.waitFor("MAINPID=", from);
+      assert.deepEqual(named.lines, [`MAINPID=${dolphin.pid}`]);
+      const ready = await manager.waitFor("READY=1", named.at);
+      await manager.waitFor("WATCHDOG=1", ready.at);
+      assert.equal(await handshakeAnswered("127.0.0.1", given.rtmpPort, 5000), true);
+    }
+    const kinds = manager.messages().map(([first = ""]) => first.split("=")[0] ?? "");
+    assert.deepEqual(
+      kinds.filter((kind) => ["READY", "RELOADING", "MAINPID", "STOPPING"].includes(kind)),
+      ["READY", "RELOADING", "MAINPID", "READY", "RELOADING", "MAINPID", "READY"],
+    );
+    await dolphin.stop();
+  });
+
   void test("goes on giving connections to the others while a worker is away for long, and to all of them afterwards", async (t) => {
     const given = await managerSockets(t, 2);
     const dolphin = await Dolphin.start(t, given.options);
