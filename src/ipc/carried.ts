@@ -1,17 +1,29 @@
 // A connection as plain data: what another process must know to go on with it when the one that serves it is gone. The
-// connection itself travels beside it (descriptor-link.ts), and how far a viewer has got stands in shared memory (marks.ts).
+// connection itself travels beside it (descriptor-link.ts), and how far it has got stands in shared memory (marks.ts).
 //
-//   a child      note {session, row} + a viewer's connection ──▶ the master's vault
-//   the vault    note {session, from} + the connection ──▶ another child
+//   a child      note {session, row} + a viewer's connection, or the two of a pair ──▶ the master's vault
+//   the vault    note {session, from} + the same ──▶ another child
 //   a child      note {publisher} + a publisher's connection ──▶ the origin in the master
 import type { Position } from "../base/position.js";
 
-/** A viewer, of either protocol. What is `saved` is its program's business. */
-export interface CarriedSession {
+/** A viewer, of either protocol, or a pair of connections whose bytes a proxy moves. What is `saved` is its program's business. */
+export type CarriedSession = {
   /** Names the connection in the whole box, for as long as it lives. */
   readonly token: string;
-  readonly kind: "rtmp" | "flv";
-  readonly saved: unknown;
+} & ({ readonly kind: "rtmp" | "flv"; readonly saved: unknown } | { readonly kind: "pair"; readonly saved: SavedPair });
+
+/** A pair that a proxy moves: a client's connection and a server's. Its descriptors travel in this order. */
+export interface SavedPair {
+  readonly backend: string;
+  /** The lease that its publisher holds, under the number of the proxy that moves it; null: none. */
+  readonly lease: { readonly id: number; readonly key: string } | null;
+  /** What lines of the log tell of it. */
+  readonly line: Readonly<Record<string, unknown>>;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  /** What went by before this proxy moved it. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
 }
 
 export interface CarryNote {
@@ -26,6 +38,31 @@ export interface PublisherNote {
 
 export interface AdoptNote {
   readonly session: CarriedSession;
-  /** Behind which packet it goes on; null: it has got none yet. */
+  /** Behind which packet a viewer goes on, or what the last proxy has moved of a pair, as its row says; null: nothing yet. */
   readonly from: Position | null;
+}
+
+/** What keeps copies of connections. */
+export interface Carrier {
+  /** The memory that rows are in, for a thread that marks in it: see marks.ts. It stays the carrier's. */
+  readonly marksFd: number;
+  /**
+   * Keeps copies of a connection's descriptors and what it is, which has got so far; null where it cannot, and the connection then
+   * ends with this process. `descriptors` is asked when the copy is made, and tells null once the connection is closed.
+   */
+  carry(descriptors: () => readonly number[] | null, session: CarriedSession, from: Position | null): Carriage | null;
+}
+
+/** One connection that is carried. Call `over` or `letGo` once. */
+export interface Carriage {
+  /** Its row begins at `at`: see marks.ts. */
+  readonly words: Int32Array;
+  readonly at: number;
+  /** The connection has ended, and the row is another's. */
+  readonly isOver: boolean;
+  /** Whether the copy is there, so that this process may let go of its own. */
+  readonly isKept: boolean;
+  over(): void;
+  /** This process has written its last word to it, all of which the system has taken; another goes on. */
+  letGo(): void;
 }

@@ -1,4 +1,4 @@
-// Open descriptors on their way between the master and a child, each with a note that says what it is: a Unix socket pair
+// Open descriptors on their way between the master and a child, with notes that say what they are: a Unix socket pair
 // beside the channel, because what Node sends with a message takes 0.4 ms a socket and this some microseconds. What one process
 // has sent is the other's even if the sender is killed at once.
 //
@@ -10,16 +10,23 @@ import { constants } from "node:os";
 import { DolphinError } from "../base/errors.js";
 import { withLibc } from "../base/libc.js";
 
-/** A descriptor and what it is. The sender keeps its own copy; the receiver closes the one that it gets. */
+/** Descriptors and what they are together. The sender keeps its own copies; the receiver closes those that it gets. */
 export interface Parcel {
-  readonly fd: number;
+  readonly fds: readonly number[];
   readonly note: unknown;
 }
 
-/** One to be sent: its descriptor is asked for when it goes, and null takes it back. */
+/** One to be sent: its descriptors, 100 at most, are asked for when it goes, and null takes it back. */
 export interface Outgoing {
-  readonly descriptor: () => number | null;
+  readonly descriptors: () => readonly number[] | null;
   readonly note: unknown;
+}
+
+/** One that goes now. */
+interface Packed {
+  readonly fds: readonly number[];
+  /** What stands in the message: how many descriptors are its own, and the note. */
+  readonly text: string;
 }
 
 interface Calls {
@@ -49,7 +56,9 @@ const gone: ReadonlySet<number> = new Set([EPIPE, ECONNRESET, ENOTCONN]);
 /** The kernel takes 253 in one message. */
 const maxDescriptors = 100;
 /** A message must fit into a socket's buffer, which is 208 KiB unless the system says otherwise. */
-const maxNoteBytes = 96 << 10;
+const maxMessageBytes = 96 << 10;
+/** Of one note, beside which the message says how many descriptors are its own. */
+const maxNoteBytes = maxMessageBytes - 16;
 /** When the other side has not read for a moment. */
 const retryMs = 5;
 
@@ -101,7 +110,7 @@ export class DescriptorLinks {
 export class DescriptorLink {
   private readonly fd: number;
   private readonly calls: Calls;
-  private readonly memory = Buffer.alloc(dataAt + maxNoteBytes + (64 << 10));
+  private readonly memory = Buffer.alloc(dataAt + maxMessageBytes + (64 << 10));
   private waiting: { readonly parcel: Outgoing; readonly note: string; readonly sent: () => void }[] = [];
   private timer: NodeJS.Timeout | undefined;
   private isClosed = false;
@@ -139,15 +148,16 @@ export class DescriptorLink {
       const size = this.calls.recvmsg(this.fd, memory.subarray(headerAt), MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
       if (size < 0 && this.calls.errno() === EINTR) continue;
       if (size <= 0) break;
-      const notes = JSON.parse(memory.toString("utf8", dataAt, dataAt + size)) as unknown[];
+      const notes = JSON.parse(memory.toString("utf8", dataAt, dataAt + size)) as (readonly [count: number, note: unknown])[];
       // The control data may be padded; its own length is exact.
       const controlBytes = memory.readBigUInt64LE(headerAt + 40) === 0n ? 0 : Number(memory.readBigUInt64LE(controlAt));
       const count = Math.max(0, Math.floor((controlBytes - controlHeaderBytes) / 4));
       const fds = Array.from({ length: count }, (_, at) => memory.readInt32LE(controlAt + controlHeaderBytes + 4 * at));
-      for (const [at, fd] of fds.entries()) {
-        if (at < notes.length) parcels.push({ fd, note: notes[at] });
-        else closeSync(fd);
+      for (const [wanted, note] of notes) {
+        if (fds.length < wanted) break; // this process has too many open: the rest of them did not come
+        parcels.push({ fds: fds.splice(0, wanted), note });
       }
+      for (const fd of fds) closeSync(fd);
     }
     return parcels;
   }
@@ -163,7 +173,7 @@ export class DescriptorLink {
   private flush(): void {
     clearTimeout(this.timer);
     const told = new Set<() => void>();
-    let most = maxDescriptors;
+    let most = Infinity;
     while (!this.isClosed) {
       const batch = this.nextBatch(most);
       if (batch.length === 0) break;
@@ -186,28 +196,32 @@ export class DescriptorLink {
   }
 
   /** Sends the first of those that wait. The error's number, or 0. */
-  private sendOne(batch: typeof this.waiting): number {
-    const size = this.memory.write(`[${batch.map(({ note }) => note).join(",")}]`, dataAt, "utf8");
-    const controlBytes = controlHeaderBytes + 4 * batch.length;
+  private sendOne(batch: readonly Packed[]): number {
+    const size = this.memory.write(`[${batch.map(({ text }) => text).join(",")}]`, dataAt, "utf8");
+    const fds = batch.flatMap((packed) => packed.fds);
+    const controlBytes = controlHeaderBytes + 4 * fds.length;
     this.memory.writeBigUInt64LE(BigInt(controlBytes), controlAt);
     this.memory.writeInt32LE(SOL_SOCKET, controlAt + 8);
     this.memory.writeInt32LE(SCM_RIGHTS, controlAt + 12);
-    for (const [at, { parcel }] of batch.entries()) {
-      this.memory.writeInt32LE(parcel.descriptor() ?? -1, controlAt + controlHeaderBytes + 4 * at);
-    }
+    for (const [at, fd] of fds.entries()) this.memory.writeInt32LE(fd, controlAt + controlHeaderBytes + 4 * at);
     this.layOut(size, controlBytes);
     return this.calls.sendmsg(this.fd, this.memory.subarray(headerAt), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? this.calls.errno() : 0;
   }
 
   /** The next ones that go together, without those that were taken back. */
-  private nextBatch(most: number): typeof this.waiting {
-    this.waiting = this.waiting.filter(({ parcel }) => parcel.descriptor() !== null);
-    let bytes = 2;
-    const end = this.waiting.findIndex(({ note }, at) => {
-      bytes += Buffer.byteLength(note) + 1;
-      return at > 0 && (at >= most || bytes > maxNoteBytes);
-    });
-    return this.waiting.slice(0, end < 0 ? undefined : end);
+  private nextBatch(most: number): Packed[] {
+    this.waiting = this.waiting.filter(({ parcel }) => parcel.descriptors() !== null);
+    const batch: Packed[] = [];
+    let [bytes, count] = [2, 0];
+    for (const { parcel, note } of this.waiting) {
+      const fds = parcel.descriptors() ?? [];
+      const text = `[${fds.length},${note}]`;
+      bytes += Buffer.byteLength(text) + 1;
+      count += fds.length;
+      if (batch.length > 0 && (batch.length >= most || count > maxDescriptors || bytes > maxMessageBytes)) break;
+      batch.push({ fds, text });
+    }
+    return batch;
   }
 
   /** `struct iovec {base, length}` and `struct msghdr {name, name length, iovec, count, control, control length, flags}`. */

@@ -1,10 +1,11 @@
 // How far each carried session of a child has got, in memory that the master shares: it can be read after the child was
 // killed in the middle of a line. The child writes with plain stores, two or three for a batch and viewer, and calls nothing.
 //
-//   row of a session   [ state | timestamp | kind and length of the last packet ]
+//   row of a viewer    [ state | timestamp | kind and length of the last packet ]
+//   row of a pair      [ state | KiB from the client | KiB from the server ]
 //
 // `state` is `busy` from before a write until the system has taken all of it: whoever dies then has left half a message
-// behind, and nobody can go on from there.
+// behind, and nobody can go on from there. A pair's is busy from before a read: what was read is in no connection any more.
 import { closeSync } from "node:fs";
 import { DolphinError } from "../base/errors.js";
 import { withLibc } from "../base/libc.js";
@@ -67,21 +68,15 @@ export class MarksMaker {
     if (fd < 0) throw new DolphinError("CHILD_START", "cannot make shared memory");
     try {
       if (this.calls.ftruncate(fd, tableBytes) !== 0) throw new DolphinError("CHILD_START", "cannot make shared memory");
-      return { marks: this.map(fd), fd };
+      return { marks: this.open(fd), fd };
     } catch (thrown) {
       closeSync(fd);
       throw thrown;
     }
   }
 
-  /** The table behind a descriptor, which is closed. */
+  /** The table behind a descriptor, which stays the caller's: another thread opens it again. Throws CHILD_START. */
   open(fd: number): Marks {
-    const marks = this.map(fd);
-    closeSync(fd);
-    return marks;
-  }
-
-  private map(fd: number): Marks {
     const address = this.calls.mmap(null, tableBytes, PROT_READ_WRITE, MAP_SHARED, fd, 0);
     if (address === mapFailed) throw new DolphinError("CHILD_START", "cannot map shared memory");
     const words = new Int32Array(this.calls.view(address, tableBytes));

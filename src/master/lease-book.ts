@@ -2,11 +2,13 @@
 // server has it, a second one is sent there too and gets its answer there. Pure book-keeping; messages go out elsewhere.
 //
 //   key ─► backend, holders { proxy-1#7, proxy-2#3 }       the lease ends with its last holder, its proxy, or its server
+//
+// A publisher's connection may outlive its proxy: between two proxies it holds the lease under the connection's token.
 import type { Lease } from "../ipc/balance.js";
 
 interface Entry {
-  readonly lease: Lease;
-  /** `proxy#id` of every publisher that holds it. */
+  lease: Lease;
+  /** `proxy#id` of every publisher that holds it, or a connection's token. */
   readonly holders: Set<string>;
 }
 
@@ -33,14 +35,28 @@ export class LeaseBook {
 
   /** A publisher has left. Returns the leases that ended by it: one or none. */
   release(proxy: string, id: number): Lease[] {
+    return this.end(holderOf(proxy, id));
+  }
+
+  /** A publisher's connection waits for another proxy. What its old proxy says of the number is nothing to it any more. */
+  leave(proxy: string, id: number, token: string): void {
     const holder = holderOf(proxy, id);
     const key = this.keys.get(holder);
-    this.keys.delete(holder);
     const entry = key === undefined ? undefined : this.entries.get(key);
-    // It may be held again by others since its server died: only a holder of this very lease can end it.
-    if (key === undefined || entry === undefined || !entry.holders.delete(holder) || entry.holders.size > 0) return [];
-    this.entries.delete(key);
-    return [entry.lease];
+    this.keys.delete(holder);
+    if (key === undefined || entry?.holders.delete(holder) !== true) return;
+    this.keys.set(token, key);
+    entry.holders.add(token);
+  }
+
+  /** It goes on at a proxy that has taken the lease by a number of its own, and is told as its proxy from now on; or is lost: null. */
+  settle(token: string, proxy: string | null): { readonly begun: Lease[]; readonly ended: Lease[] } {
+    const key = this.keys.get(token);
+    const ended = this.end(token);
+    const entry = key === undefined ? undefined : this.entries.get(key);
+    if (entry === undefined || proxy === null || entry.lease.proxy === proxy) return { begun: [], ended };
+    entry.lease = { ...entry.lease, proxy };
+    return { begun: [entry.lease], ended };
   }
 
   /** A proxy is gone, and all its publishers with it. */
@@ -61,6 +77,16 @@ export class LeaseBook {
 
   list(): Lease[] {
     return Array.from(this.entries.values(), ({ lease }) => lease);
+  }
+
+  private end(holder: string): Lease[] {
+    const key = this.keys.get(holder);
+    this.keys.delete(holder);
+    const entry = key === undefined ? undefined : this.entries.get(key);
+    // It may be held again by others since its server died: only a holder of this very lease can end it.
+    if (key === undefined || entry === undefined || !entry.holders.delete(holder) || entry.holders.size > 0) return [];
+    this.entries.delete(key);
+    return [entry.lease];
   }
 }
 

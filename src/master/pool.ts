@@ -163,6 +163,17 @@ export class Pool {
     if (message.type === "release") this.tellLeases([], this.leases.release(name, message.id));
   }
 
+  /** A publisher's connection waits for another proxy, and its stream stays where it is. */
+  connectionLeft(proxy: string, token: string, lease: number): void {
+    this.leases.leave(proxy, lease, token);
+  }
+
+  /** What became of it: it goes on at a proxy, which has taken the lease before, or is lost (null). */
+  connectionSettled(token: string, proxy: string | null): void {
+    const { begun, ended } = this.leases.settle(token, proxy);
+    this.tellLeases(begun, ended);
+  }
+
   /** What a proxy hears before it serves anybody; what was said before it spoke is lost. */
   private greet(proxy: string): void {
     this.options.send(proxy, { type: "backends", backends: this.backends(proxy) });

@@ -1,10 +1,11 @@
-// Copies of the connections of all viewers, so that they outlive the process that serves them. A child sends a copy when
-// somebody begins to play; when the child is gone, however that came, others go on with those whose last write was whole.
+// Copies of the connections of all viewers, and of all pairs that proxies move, so that they outlive the process that serves
+// them. A child sends a copy when somebody begins to play, or a pair to be moved; when the child is gone, however that came,
+// others go on with those whose last write was whole.
 //
-//   child plays ─▶ parcel ─▶ kept ── over ──▶ closed
-//                             │
-//                             ├─ the child let it go, or is gone ─▶ orphan ─▶ given to a child that serves ─▶ its parcel: kept
-//                             └─ gone in the middle of a write ──▶ cut
+//   child serves ─▶ parcel ─▶ kept ── over ──▶ closed
+//                              │
+//                              ├─ the child let it go, or is gone ─▶ orphan ─▶ given to a child that serves ─▶ its parcel: kept
+//                              └─ gone in the middle of a write ──▶ cut
 //
 // A connection is open until its last copy is closed, so whoever ends one says so, and the copy here follows.
 import { closeSync } from "node:fs";
@@ -37,13 +38,17 @@ const maxUnanswered = 2;
 export interface VaultOptions extends VaultParts {
   readonly timers: Timers;
   readonly log: Log;
-  /** Copies that are kept at most: each is an open file of this process. */
-  readonly maxKept: number;
+  /** Files of this process that copies may be at most: a viewer takes one, a pair two. */
+  readonly maxFiles: number;
   send(name: string, message: ToChild): boolean;
   /** Goes on with a publisher until `ended` is called; the descriptor is its own from now on. */
   adoptPublisher(saved: unknown, fd: number, ended: () => void): void;
   /** The children that can go on with connections now. */
   heirs(): readonly string[];
+  /** A child is gone or has let a connection go, which waits for another. */
+  left(name: string, session: CarriedSession): void;
+  /** What became of a connection that was left: it goes on at this child, or is lost (null). */
+  settled(session: CarriedSession, name: string | null): void;
 }
 
 /** What has become of connections so far. */
@@ -61,7 +66,7 @@ export interface CarriedCounts {
 }
 
 interface Kept {
-  readonly fd: number;
+  readonly fds: readonly number[];
   readonly session: CarriedSession;
   /** Where its child marks how far it has got; null: it was given to the child, which has not answered yet. */
   readonly row: number | null;
@@ -85,7 +90,8 @@ export class Vault {
   /** The way to the process that takes the place of this one; null: there is none. */
   private successor: { readonly link: DescriptorLink; readonly say: () => void } | null = null;
   /** Copies that it has been sent. */
-  private bequeathed: number[] = [];
+  private bequeathed: Kept[] = [];
+  private files = 0;
   private forgetTimer: () => void = () => undefined;
   private readonly counts = { carried: 0, cut: 0, abandoned: 0, refused: 0 };
 
@@ -121,7 +127,7 @@ export class Vault {
     this.take(name, holder); // what it sent last is still there
     this.holders.delete(name);
     let cut = 0;
-    for (const kept of holder.kept.values()) if (!this.orphan(holder, kept)) cut += 1;
+    for (const kept of holder.kept.values()) if (!this.orphan(name, holder, kept)) cut += 1;
     holder.link.close();
     holder.marks.close();
     const fields = { event: "connections.carried", child: name, count: holder.kept.size - cut, cut };
@@ -138,27 +144,28 @@ export class Vault {
 
   /** Takes what the process before this one has sent on the link. */
   inherit(link: DescriptorLink): void {
-    for (const { fd, note } of link.receive()) {
+    for (const { fds, note } of link.receive()) {
       if ("publisher" in (note as object)) {
-        this.options.adoptPublisher((note as PublisherNote).publisher, fd, () => undefined);
+        for (const fd of fds) this.options.adoptPublisher((note as PublisherNote).publisher, fd, () => undefined);
         continue;
       }
       const { session, from } = note as AdoptNote;
-      this.orphans.push({ kept: { fd, session, row: null, from, unanswered: 0 }, sinceMs: this.options.timers.nowMs() });
+      this.files += fds.length;
+      this.orphans.push({ kept: { fds, session, row: null, from, unanswered: 0 }, sinceMs: this.options.timers.nowMs() });
     }
     this.place();
   }
 
   close(): void {
     this.forgetTimer();
-    for (const fd of this.bequeathed) closeSync(fd);
+    for (const kept of this.bequeathed) this.shut(kept);
     this.bequeathed = [];
     for (const { link, marks, kept } of this.holders.values()) {
-      for (const { fd } of kept.values()) closeSync(fd);
+      for (const one of kept.values()) this.shut(one);
       link.close();
       marks.close();
     }
-    for (const { kept } of this.orphans) closeSync(kept.fd);
+    for (const { kept } of this.orphans) this.shut(kept);
     this.holders.clear();
     this.orphans = [];
   }
@@ -170,26 +177,29 @@ export class Vault {
   private take(name: string, holder: Holder): void {
     const { link, kept } = holder;
     const refused: string[] = [];
-    for (const { fd, note } of link.receive()) {
+    for (const { fds, note } of link.receive()) {
       if (!isSession(note)) {
         // Whoever took the publisher in counts it until it ends; a later process of the name does not.
         const ended = (): void => {
           if (this.holders.get(name) === holder) this.options.send(name, { type: "publisher-over" });
         };
-        this.options.adoptPublisher((note as PublisherNote).publisher, fd, ended);
+        for (const fd of fds) this.options.adoptPublisher((note as PublisherNote).publisher, fd, ended);
         continue;
       }
       const { session, row } = note;
       const given = kept.get(session.token);
-      if (given !== undefined) {
-        closeSync(given.fd);
-        this.counts.carried += 1;
-      } else if (this.size() >= this.options.maxKept) {
-        closeSync(fd);
+      this.files += fds.length;
+      if (given !== undefined) this.shut(given);
+      const one: Kept = { fds, session, row, from: null, unanswered: 0 };
+      if (this.files > this.options.maxFiles && given === undefined) {
+        this.shut(one);
         refused.push(session.token);
         continue;
       }
-      kept.set(session.token, { fd, session, row, from: null, unanswered: 0 });
+      kept.set(session.token, one);
+      if (given?.row !== null) continue; // it was this child's before
+      this.counts.carried += 1;
+      this.options.settled(session, name);
     }
     this.counts.refused += refused.length;
     if (refused.length > 0) this.options.send(name, { type: "not-kept", tokens: refused });
@@ -199,8 +209,10 @@ export class Vault {
     this.take(name, holder); // of the same turn
     for (const token of tokens) {
       const kept = holder.kept.get(token);
-      if (kept !== undefined) closeSync(kept.fd);
+      if (kept === undefined) continue;
       holder.kept.delete(token);
+      if (kept.row === null) this.lose(kept); // the heir could not go on with it
+      else this.shut(kept);
     }
   }
 
@@ -210,26 +222,44 @@ export class Vault {
       const kept = holder.kept.get(token);
       if (kept === undefined) continue;
       holder.kept.delete(token);
-      this.orphan(holder, kept);
+      this.orphan(name, holder, kept);
     }
     this.options.log.debug({ event: "connections.carried", child: name, count: tokens.length });
     this.place();
   }
 
   /** Finds out how far a connection has got, and looks for somebody to go on with it; false: it was cut. */
-  private orphan({ marks }: Holder, { fd, session, row, from, unanswered }: Kept): boolean {
+  private orphan(name: string, { marks }: Holder, kept: Kept): boolean {
+    const { fds, session, row, from, unanswered } = kept;
     const at = row === null ? from : marks.read(row);
     const tries = row === null ? unanswered + 1 : 0;
-    if ((row !== null && at === null) || tries > maxUnanswered) {
-      closeSync(fd);
+    if (row !== null && at === null) {
+      this.shut(kept);
       this.counts.cut += 1;
       return false;
     }
+    if (tries > maxUnanswered) {
+      this.lose(kept);
+      this.counts.cut += 1;
+      return false;
+    }
+    if (row !== null) this.options.left(name, session);
     this.orphans.push({
-      kept: { fd, session, row: null, from: at === "start" ? null : at, unanswered: tries },
+      kept: { fds, session, row: null, from: at === "start" ? null : at, unanswered: tries },
       sinceMs: this.options.timers.nowMs(),
     });
     return true;
+  }
+
+  private shut({ fds }: Kept): void {
+    for (const fd of fds) closeSync(fd);
+    this.files -= fds.length;
+  }
+
+  /** Gives up one that was left. */
+  private lose(kept: Kept): void {
+    this.shut(kept);
+    this.options.settled(kept.session, null);
   }
 
   /** Gives all orphans to those who can go on with them, to each an equal share. To be called when somebody new can. */
@@ -238,10 +268,10 @@ export class Vault {
       const { link, say } = this.successor;
       const leaving = this.orphans.map(({ kept }) => kept);
       this.orphans = [];
-      this.bequeathed.push(...leaving.map(({ fd }) => fd)); // a copy must be open until it has gone
+      this.bequeathed.push(...leaving); // a copy must be open until it has gone
       this.counts.carried += leaving.length;
       link.send(
-        leaving.map(({ fd, session, from }) => ({ descriptor: () => fd, note: { session, from } satisfies AdoptNote })),
+        leaving.map(({ fds, session, from }) => ({ descriptors: () => fds, note: { session, from } satisfies AdoptNote })),
         say,
       );
       return;
@@ -260,7 +290,7 @@ export class Vault {
       const mine = orphans.slice(at * share, (at + 1) * share).map(({ kept }) => kept);
       const { link, kept } = this.holders.get(name)!;
       for (const one of mine) kept.set(one.session.token, one);
-      const parcels = mine.map(({ fd, session, from }) => ({ descriptor: () => fd, note: { session, from } satisfies AdoptNote }));
+      const parcels = mine.map(({ fds, session, from }) => ({ descriptors: () => fds, note: { session, from } satisfies AdoptNote }));
       if (parcels.length > 0) link.send(parcels, () => void this.options.send(name, { type: "parcels" }));
     }
   }
@@ -268,7 +298,7 @@ export class Vault {
   private abandon(): void {
     const untilMs = this.options.timers.nowMs() - orphanMs;
     const late = this.orphans.filter(({ sinceMs }) => sinceMs <= untilMs);
-    for (const { kept } of late) closeSync(kept.fd);
+    for (const { kept } of late) this.lose(kept);
     this.orphans = this.orphans.filter(({ sinceMs }) => sinceMs > untilMs);
     this.counts.abandoned += late.length;
     this.place(); // and waits again, for those that came later

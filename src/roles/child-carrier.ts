@@ -1,22 +1,22 @@
-// A child's way to the vault in the master: connections whose viewers shall outlive this process are sent there, with what they
-// are, at the end of the event loop's turn in which they begin to play, and called back when they are over.
+// A child's way to the vault in the master: connections that shall outlive this process are sent there, with what they are, at
+// the end of the event loop's turn in which they begin to play or to be moved, and called back when they are over.
 import { loadDescriptorLinks, type DescriptorLink, type Outgoing } from "../ipc/descriptor-link.js";
-import type { AdoptNote, CarriedSession, CarryNote } from "../ipc/carried.js";
+import type { AdoptNote, Carriage, CarriedSession, Carrier, CarryNote } from "../ipc/carried.js";
 import { loadMarks, type Marks } from "../ipc/marks.js";
 import type { Position } from "../base/position.js";
 import type { FromChild } from "../ipc/messages.js";
 import type { Mover } from "../server/rtmp/saved-publisher.js";
-import type { Carriage, Carrier } from "../server/carriage.js";
 import { moverOver } from "./mover.js";
 
 /** The environment variable in which the master tells the descriptors of the link and of the marks. */
 export const linkVariable = "DOLPHIN_LINK";
 
-/** The longest that a viewer may be as JSON; one that is longer ends with this process. */
+/** The longest that a session may be as JSON; one that is longer ends with this process. */
 const maxSessionBytes = 64 << 10;
 
 /** The carrier of one child, for the life of the process. */
 export class ChildCarrier implements Carrier {
+  readonly marksFd: number;
   private readonly link: DescriptorLink;
   private readonly marks: Marks;
   private readonly say: (message: FromChild) => void;
@@ -27,9 +27,10 @@ export class ChildCarrier implements Carrier {
   private readonly tokens = new Map<string, boolean>();
   private flushing: NodeJS.Immediate | null = null;
 
-  private constructor(link: DescriptorLink, marks: Marks, say: (message: FromChild) => void) {
+  private constructor(link: DescriptorLink, marks: Marks, marksFd: number, say: (message: FromChild) => void) {
     this.link = link;
     this.marks = marks;
+    this.marksFd = marksFd;
     this.say = say;
     this.mover = moverOver(link, this.sayParcels);
   }
@@ -39,10 +40,10 @@ export class ChildCarrier implements Carrier {
     const [linkFd, marksFd] = (variable ?? "").split(",").map(Number);
     if (linkFd === undefined || marksFd === undefined) return null;
     const [links, maker] = await Promise.all([loadDescriptorLinks(), loadMarks()]);
-    return links === null || maker === null ? null : new ChildCarrier(links.open(linkFd), maker.open(marksFd), say);
+    return links === null || maker === null ? null : new ChildCarrier(links.open(linkFd), maker.open(marksFd), marksFd, say);
   }
 
-  carry(descriptor: () => number | null, session: CarriedSession, from: Position | null): Carriage | null {
+  carry(descriptors: () => readonly number[] | null, session: CarriedSession, from: Position | null): Carriage | null {
     if (Buffer.byteLength(JSON.stringify(session)) > maxSessionBytes) return null;
     const row = this.marks.take(from);
     if (row === null) return null;
@@ -51,7 +52,7 @@ export class ChildCarrier implements Carrier {
     this.tokens.set(token, true);
     const note: CarryNote = { session, row };
     // A descriptor that was closed may be another connection's a moment later.
-    const parcel: Outgoing = { descriptor: () => (isOver ? null : descriptor()), note };
+    const parcel: Outgoing = { descriptors: () => (isOver ? null : descriptors()), note };
     const isKept = (): boolean => {
       if (this.parcels.includes(parcel)) this.flush();
       return this.tokens.get(token) === true && !this.link.holds(parcel);
@@ -91,11 +92,11 @@ export class ChildCarrier implements Carrier {
   }
 
   /** Hands over the connections that this process is to go on with. The copy of one that it does not carry on is given up. */
-  receive(adopt: (fd: number, note: AdoptNote) => void): void {
-    for (const { fd, note } of this.link.receive()) {
+  receive(adopt: (fds: readonly number[], note: AdoptNote) => void): void {
+    for (const { fds, note } of this.link.receive()) {
       const adopted = note as AdoptNote;
       const { token } = adopted.session;
-      adopt(fd, adopted);
+      adopt(fds, adopted);
       if (!this.tokens.has(token)) this.over.push({ token, row: null });
       // The master must know who goes on with it before much has been written to it.
       this.flush();

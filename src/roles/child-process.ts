@@ -8,9 +8,8 @@ import type { Carried, ProxySetup } from "../ipc/balance.js";
 import { channelToMaster, type Channel } from "../ipc/channel.js";
 import type { FromChild, Listener, Reconfiguration, ServerSetup, ServerStats, StreamReport, ToChild } from "../ipc/messages.js";
 import type { News } from "./balancer.js";
-import type { AdoptNote } from "../ipc/carried.js";
+import type { AdoptNote, Carrier } from "../ipc/carried.js";
 import type { Mover } from "../server/rtmp/saved-publisher.js";
-import type { Carrier } from "../server/carriage.js";
 import { ChildCarrier, linkVariable } from "./child-carrier.js";
 import { logCrashes } from "./crash.js";
 import { exitCodeOf, exitCodes } from "./exit-codes.js";
@@ -26,8 +25,8 @@ interface Service {
   streams?(): readonly StreamReport[];
   /** Goes by another configuration while it serves. Throws, and changes nothing, where it cannot. */
   reconfigure?(change: Reconfiguration): void;
-  /** Goes on with a connection that another process has served; the descriptor is its own from now on. */
-  adopt?(fd: number, note: AdoptNote): void;
+  /** Goes on with a connection that another process has served; the descriptors are its own from now on. */
+  adopt?(fds: readonly number[], note: AdoptNote): void;
   /** A publisher that was moved has ended. */
   publisherOver?(): void;
   /** Lets publishers go on in another process from now on. */
@@ -117,7 +116,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
         this.drain(message.reason, message.isReplaced);
         return;
       case "parcels":
-        this.carrier?.receive((fd, note) => this.adopt(fd, note));
+        this.carrier?.receive((fds, note) => this.adopt(fds, note));
         return;
       case "not-kept":
         this.carrier?.refused(message.tokens);
@@ -190,10 +189,10 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
   }
 
   /** What goes wrong with one connection ends that one. */
-  private adopt(fd: number, note: AdoptNote): void {
+  private adopt(fds: readonly number[], note: AdoptNote): void {
     try {
-      if (this.service?.adopt === undefined) closeSync(fd);
-      else this.service.adopt(fd, note);
+      if (this.service?.adopt === undefined) for (const fd of fds) closeSync(fd);
+      else this.service.adopt(fds, note);
     } catch (thrown) {
       this.log.error({ event: "connection.lost", code: "INTERNAL", err: messageOf(thrown) }, "a connection could not go on here");
     }

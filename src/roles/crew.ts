@@ -277,19 +277,21 @@ export class Crew {
       timers,
       log,
       // Half of what this process may open: the origin has connections of its own.
-      maxKept: Math.floor((maxOpenFiles ?? 2 * maxKeptByDefault) / 2),
+      maxFiles: Math.floor((maxOpenFiles ?? 2 * maxKeptByDefault) / 2),
       send: (name, message) => this.supervisor.send(name, message),
       adoptPublisher: (saved, fd, ended) => {
         if (this.origin === null) closeSync(fd);
         else this.origin.adoptPublisher(saved as SavedPublisher, fd, ended);
       },
       heirs: () => this.children().flatMap(({ spec, child, isLeaving }) => (child.state === "up" && !isLeaving ? [spec.name] : [])),
+      left: (name, session) => this.options.planB?.left(name, session),
+      settled: (session, name) => this.options.planB?.settled(session, name),
     });
   }
 
-  /** Those who serve viewers are given a link to the vault. */
+  /** Those who serve viewers, or move what servers send them, are given a link to the vault. */
   private descriptorsOf({ name, duty }: ProcessSpec): { readonly fds: readonly number[]; readonly env: Record<string, string> } {
-    if (this.vault === null || duty !== "edge") return { fds: [], env: {} };
+    if (this.vault === null || (duty !== "edge" && duty !== "proxy")) return { fds: [], env: {} };
     return { fds: this.vault.admit(name), env: { [linkVariable]: "4,5" } };
   }
 

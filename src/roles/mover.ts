@@ -7,7 +7,7 @@ import type { Mover } from "../server/rtmp/saved-publisher.js";
 export function moverOver(link: DescriptorLink, say: () => void): Mover {
   return (publisher, fd) =>
     new Promise((resolve) => {
-      link.send([{ descriptor: () => fd, note: { publisher } satisfies PublisherNote }], () => {
+      link.send([{ descriptors: () => [fd], note: { publisher } satisfies PublisherNote }], () => {
         say();
         resolve();
       });

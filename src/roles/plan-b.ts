@@ -8,6 +8,7 @@ import { routingOf, type Config } from "../conf/config.js";
 import { defaultConf } from "../conf/default-conf.js";
 import { parse, type Directive } from "../conf/parser.js";
 import type { ProxySetup } from "../ipc/balance.js";
+import type { CarriedSession } from "../ipc/carried.js";
 import type { FromChild, Listener, ToChild } from "../ipc/messages.js";
 import { OrphanGuard } from "../master/orphan-guard.js";
 import { countServers, planB, vhostsOf } from "../master/plan-b.js";
@@ -114,6 +115,15 @@ export class PlanB {
 
   heard(spec: ProcessSpec, message: FromChild): void {
     this.pool.heard(spec, message);
+  }
+
+  /** As the vault's options of these names. */
+  left(proxy: string, { token, kind, saved }: CarriedSession): void {
+    if (kind === "pair" && saved.lease !== null) this.pool.connectionLeft(proxy, token, saved.lease.id);
+  }
+
+  settled({ token }: CarriedSession, proxy: string | null): void {
+    this.pool.connectionSettled(token, proxy);
   }
 
   /** Gives a server no more connections, or again. Null, or why that cannot be. */

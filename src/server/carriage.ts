@@ -1,33 +1,10 @@
 // How a viewer's connection outlives the process that serves it: whoever begins to play is handed to a carrier, which keeps a
 // copy of the connection in the master, and from then on every write leaves a mark that says how far the viewer has got.
 import type { Socket } from "node:net";
-import type { CarriedSession } from "../ipc/carried.js";
+import type { Carriage } from "../ipc/carried.js";
 import { packetWord, stateBusy, stateClean, stateUnused, stateWord, timestampWord } from "../ipc/marks.js";
-import { packetKey, type Position } from "../base/position.js";
+import { packetKey } from "../base/position.js";
 import type { Packet } from "../stream/packet.js";
-
-/** What keeps copies of connections. */
-export interface Carrier {
-  /**
-   * Keeps a copy of a connection and what it is, which has got so far; null where it cannot, and the connection then ends with this
-   * process. `descriptor` is asked when the copy is made, and tells null once the connection is closed.
-   */
-  carry(descriptor: () => number | null, session: CarriedSession, from: Position | null): Carriage | null;
-}
-
-/** One connection that is carried. Call `over` or `letGo` once. */
-export interface Carriage {
-  /** Its row begins at `at`: see marks.ts. */
-  readonly words: Int32Array;
-  readonly at: number;
-  /** The connection has ended, and the row is another's. */
-  readonly isOver: boolean;
-  /** Whether the copy is there, so that this process may let go of its own. */
-  readonly isKept: boolean;
-  over(): void;
-  /** This process has written its last word to it, all of which the system has taken; another goes on. */
-  letGo(): void;
-}
 
 const nothing = Buffer.alloc(0);
 

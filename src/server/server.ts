@@ -9,11 +9,10 @@ import { asDolphinError, DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
+import type { AdoptNote, Carrier } from "../ipc/carried.js";
 import type { Listener, Reconfiguration, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
 import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/http-server.js";
-import type { AdoptNote } from "../ipc/carried.js";
-import type { Carrier } from "./carriage.js";
 import type { SavedConnection } from "./rtmp/connection.js";
 import type { SavedPlayer } from "./rtmp/playing.js";
 import { endSoon } from "./farewell.js";
@@ -130,7 +129,7 @@ export class Server {
   }
 
   /** Goes on with a viewer whom another process has served. The descriptor is the server's from now on. */
-  adopt(fd: number, { session, from }: AdoptNote): void {
+  adopt([fd = -1]: readonly number[], { session, from }: AdoptNote): void {
     if (session.kind === "rtmp") {
       const saved = session.saved as SavedPlayer;
       this.adoptSession(fd, saved.connection).goOnPlaying(saved, { token: session.token, from });

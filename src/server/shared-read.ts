@@ -34,6 +34,12 @@ export function descriptorOf(socket: Socket): number | null {
   return handle === null || handle.fd < 0 ? null : handle.fd;
 }
 
+/** The same for a carrier. */
+export function descriptorsOf(socket: Socket): readonly [number] | null {
+  const fd = descriptorOf(socket);
+  return fd === null ? null : [fd];
+}
+
 /**
  * Ends a socket and leaves its connection as it is: nothing is read from it any more, and nothing must be waiting to be written.
  * Returns how to close this process's descriptor, which ends the connection only if nobody else has one.

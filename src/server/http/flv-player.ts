@@ -12,7 +12,8 @@ import type { Position } from "../../base/position.js";
 import type { Consumer, Seat } from "../../stream/fanout.js";
 import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
-import { writeMarked, type Carriage } from "../carriage.js";
+import type { Carriage } from "../../ipc/carried.js";
+import { writeMarked } from "../carriage.js";
 import { endSoon } from "../farewell.js";
 import type { Traffic } from "../traffic.js";
 

@@ -17,7 +17,7 @@ import type { Hub } from "../hub.js";
 import { clientOf, nameClient, peerOf } from "../peer.js";
 import { FlvPlayer, notFound, type FlvPlayerOptions } from "./flv-player.js";
 import { forwardedClient } from "./forwarded.js";
-import { descriptorOf } from "../shared-read.js";
+import { descriptorsOf } from "../shared-read.js";
 import { findRoute } from "./route.js";
 
 /** From the connection to the end of a request's headers. */
@@ -176,7 +176,7 @@ function watch(hub: Hub, log: Log, viewer: Viewer): void {
     traffic: hub.traffic,
     carry: () =>
       hub.carrier?.carry(
-        () => descriptorOf(socket),
+        () => descriptorsOf(socket),
         { token, kind: "flv", saved: { stream, isChunked, peer, startedAtMs } satisfies SavedFlv },
         from,
       ) ?? null,

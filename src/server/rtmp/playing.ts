@@ -5,10 +5,10 @@ import type { Socket } from "node:net";
 import type { ErrorCode } from "../../base/errors.js";
 import type { Position } from "../../base/position.js";
 import type { Source } from "../../stream/source.js";
-import type { Carriage } from "../carriage.js";
+import type { Carriage } from "../../ipc/carried.js";
 import type { Client } from "../clients.js";
 import type { Hub } from "../hub.js";
-import { descriptorOf } from "../shared-read.js";
+import { descriptorsOf } from "../shared-read.js";
 import type { Caller } from "./caller.js";
 import type { SavedConnection } from "./connection.js";
 import { RtmpPlayer } from "./player.js";
@@ -65,7 +65,7 @@ export class Playing {
     const saved = save();
     if (saved === null) return;
     const token = resumed?.token ?? `${process.pid}.${randomBytes(6).toString("base64url")}`;
-    this.carriage = hub.carrier.carry(() => descriptorOf(socket), { token, kind: "rtmp", saved }, resumed?.from ?? null);
+    this.carriage = hub.carrier.carry(() => descriptorsOf(socket), { token, kind: "rtmp", saved }, resumed?.from ?? null);
     if (this.carriage !== null) this.player.mark(this.carriage);
   }
 

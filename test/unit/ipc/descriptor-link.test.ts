@@ -21,8 +21,8 @@ describe("a descriptor link", () => {
     const other = links.open(otherFd);
     const file = join(folder, "a");
     const fd = openSync(file, "w");
-    link.send([{ descriptor: () => fd, note: { name: "ä", n: 1 } }]);
-    link.send([{ descriptor: () => fd, note: "second" }]);
+    link.send([{ descriptors: () => [fd], note: { name: "ä", n: 1 } }]);
+    link.send([{ descriptors: () => [fd], note: "second" }]);
     closeSync(fd); // on its way it is nobody's
     const parcels = other.receive();
     assert.deepEqual(
@@ -30,10 +30,63 @@ describe("a descriptor link", () => {
       [{ name: "ä", n: 1 }, "second"],
     );
     for (const parcel of parcels) {
-      writeSync(parcel.fd, "x");
-      closeSync(parcel.fd);
+      writeSync(parcel.fds[0]!, "x");
+      parcel.fds.forEach(closeSync);
     }
     assert.equal(readFileSync(file, "utf8"), "xx");
+    link.close();
+    other.close();
+  });
+
+  it("gives each note its own descriptors, however many they are and wherever a message ends", () => {
+    const { link, otherFd } = links.pair();
+    const other = links.open(otherFd);
+    const files = Array.from({ length: 250 }, (_, n) => openSync(join(folder, `own-${n}`), "w"));
+    const counts = Array.from({ length: 160 }, (_, n) => n % 4); // a note may come alone
+    let next = 0;
+    link.send(
+      counts.map((count) => {
+        const first = next;
+        next += count;
+        return { descriptors: () => files.slice(first, first + count), note: { first, count } };
+      }),
+    );
+    const parcels = other.receive();
+    assert.deepEqual(
+      parcels.map(({ fds }) => fds.length),
+      counts,
+    );
+    for (const { fds, note } of parcels) {
+      const { first } = note as { first: number };
+      for (const [at, fd] of fds.entries()) assert.equal(fstatSync(fd).ino, fstatSync(files[first + at]!).ino);
+      fds.forEach(closeSync);
+    }
+    files.forEach(closeSync);
+    link.close();
+    other.close();
+  });
+
+  it("leaves out one whose descriptors are closed, and brings the others", () => {
+    const { link, otherFd } = links.pair();
+    const other = links.open(otherFd);
+    const [open, closed] = [openSync("/dev/null", "r"), openSync("/dev/null", "r")];
+    closeSync(closed);
+    link.send([
+      { descriptors: () => [open, open], note: 1 },
+      { descriptors: () => [open, closed], note: 2 },
+      { descriptors: () => null, note: 3 },
+      { descriptors: () => [open], note: 4 },
+    ]);
+    const parcels = other.receive();
+    assert.deepEqual(
+      parcels.map(({ fds, note }) => [fds.length, note]),
+      [
+        [2, 1],
+        [1, 4],
+      ],
+    );
+    for (const { fds } of parcels) fds.forEach(closeSync);
+    closeSync(open);
     link.close();
     other.close();
   });
@@ -47,7 +100,7 @@ describe("a descriptor link", () => {
     const next = (): Promise<void> => new Promise((resolve) => (told = resolve));
     let gone = next();
     link.send(
-      Array.from({ length: count }, (_, n) => ({ descriptor: () => fd, note: { n, text: "x".repeat(1000) } })),
+      Array.from({ length: count }, (_, n) => ({ descriptors: () => [fd], note: { n, text: "x".repeat(1000) } })),
       () => told(),
     );
     const seen: number[] = [];
@@ -56,7 +109,7 @@ describe("a descriptor link", () => {
       gone = next();
       for (const parcel of other.receive()) {
         seen.push((parcel.note as { n: number }).n);
-        closeSync(parcel.fd);
+        parcel.fds.forEach(closeSync);
       }
     }
     assert.deepEqual(
@@ -72,13 +125,13 @@ describe("a descriptor link", () => {
     const { link, otherFd } = links.pair();
     const other = links.open(otherFd);
     const fd = openSync("/dev/null", "r");
-    link.send([{ descriptor: () => fd, note: 1 }]);
+    link.send([{ descriptors: () => [fd], note: 1 }]);
     link.close();
     const [parcel] = other.receive();
     assert.equal(parcel?.note, 1);
-    closeSync(parcel.fd);
+    parcel.fds.forEach(closeSync);
     assert.deepEqual(other.receive(), []);
-    other.send([{ descriptor: () => fd, note: 2 }]); // EPIPE: nothing is thrown, and no signal ends the process
+    other.send([{ descriptors: () => [fd], note: 2 }]); // EPIPE: nothing is thrown, and no signal ends the process
     other.close();
     closeSync(fd);
   });
@@ -87,12 +140,12 @@ describe("a descriptor link", () => {
     const { link, otherFd } = links.pair();
     const other = links.open(otherFd);
     const fd = openSync("/dev/null", "r");
-    link.send([{ descriptor: () => fd, note: null }]);
+    link.send([{ descriptors: () => [fd], note: null }]);
     const [parcel] = other.receive();
-    const flags = /flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${parcel!.fd}`, "utf8"))?.[1] ?? "0";
+    const flags = /flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${parcel!.fds[0]!}`, "utf8"))?.[1] ?? "0";
     assert.ok((Number.parseInt(flags, 8) & 0o2000000) !== 0, "close-on-exec");
-    assert.equal(fstatSync(parcel!.fd).rdev, fstatSync(fd).rdev);
-    for (const one of [fd, parcel!.fd]) closeSync(one);
+    assert.equal(fstatSync(parcel!.fds[0]!).rdev, fstatSync(fd).rdev);
+    for (const one of [fd, parcel!.fds[0]!]) closeSync(one);
     link.close();
     other.close();
   });

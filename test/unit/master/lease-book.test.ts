@@ -59,4 +59,34 @@ describe("the book of leases", () => {
     book.take("proxy-1", 1, "v/live/t", "server-1", 6);
     assert.deepEqual(keysOf(book.list()), ["v/live/t"]);
   });
+
+  it("stays with a publisher whose connection outlives its proxy", () => {
+    book.take("proxy-1", 7, key, "server-2", 5);
+    book.leave("proxy-1", 7, "token");
+    assert.deepEqual(book.proxyGone("proxy-1"), []);
+    book.take("proxy-1", 7, "v/live/t", "server-1", 6); // a later process of the name counts anew
+    assert.deepEqual(book.take("proxy-2", 3, key, "server-2", 6), { backend: "server-2", begun: null });
+    const { begun, ended } = book.settle("token", "proxy-2");
+    assert.deepEqual([begun, ended], [[{ key, backend: "server-2", proxy: "proxy-2", sinceMs: 5 }], []]);
+    assert.deepEqual(keysOf(book.release("proxy-2", 3)), [key]);
+  });
+
+  it("ends when such a connection is lost, unless others hold it", () => {
+    book.take("proxy-1", 1, key, "server-2", 5);
+    book.take("proxy-1", 2, key, "server-2", 5);
+    book.leave("proxy-1", 1, "one");
+    book.leave("proxy-1", 2, "two");
+    assert.deepEqual(book.settle("one", null), { begun: [], ended: [] });
+    assert.deepEqual(keysOf(book.settle("two", null).ended), [key]);
+    assert.deepEqual(book.settle("two", null), { begun: [], ended: [] });
+  });
+
+  it("is nothing to a connection that holds none, or whose server died while it waited", () => {
+    book.leave("proxy-1", 1, "viewer");
+    assert.deepEqual(book.settle("viewer", "proxy-2"), { begun: [], ended: [] });
+    book.take("proxy-1", 1, key, "server-2", 5);
+    book.leave("proxy-1", 1, "token");
+    assert.deepEqual(keysOf(book.backendGone("server-2")), [key]);
+    assert.deepEqual(book.settle("token", "proxy-2"), { begun: [], ended: [] });
+  });
 });

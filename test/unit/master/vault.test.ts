@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { closeSync, fstatSync, openSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readdirSync } from "node:fs";
 import { beforeEach, describe, it } from "node:test";
 import pino from "pino";
 import { packetKey } from "../../../src/base/position.js";
-import type { AdoptNote, CarriedSession } from "../../../src/ipc/carried.js";
+import type { AdoptNote, Carriage, CarriedSession } from "../../../src/ipc/carried.js";
 import { stateBusy, stateClean, stateWord, timestampWord, packetWord } from "../../../src/ipc/marks.js";
 import type { FromChild } from "../../../src/ipc/messages.js";
 import { loadVaultParts, orphanMs, Vault } from "../../../src/master/vault.js";
 import { ChildCarrier } from "../../../src/roles/child-carrier.js";
-import type { Carriage } from "../../../src/server/carriage.js";
 import { FakeTimers } from "./fake-timers.js";
 
 /** A child of the vault, in this process: its own end of the link, and what it says. */
@@ -16,7 +15,7 @@ interface Child {
   readonly carrier: ChildCarrier;
   readonly said: FromChild[];
   /** What it was told to go on with. */
-  readonly adopted: { readonly fd: number; readonly note: AdoptNote }[];
+  readonly adopted: { readonly fds: readonly number[]; readonly note: AdoptNote }[];
   /** Whether it carries on what it adopts. */
   goesOn: boolean;
   /** It was given something, and dies before it looks. */
@@ -27,25 +26,27 @@ let timers: FakeTimers;
 let vault: Vault;
 let children: Map<string, Child>;
 let publishers: unknown[];
+/** What became of connections, in words. */
+let told: string[];
 
 const session = (token: string): CarriedSession => ({ token, kind: "rtmp", saved: { stream: token } });
 const soon = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 const position = { timestamp: 4711, packet: packetKey(9, 700) };
 
-async function makeVault(maxKept = 100): Promise<void> {
+async function makeVault(maxFiles = 100): Promise<void> {
   const parts = await loadVaultParts();
   assert.ok(parts !== null, "koffi and Linux are here");
   vault = new Vault({
     ...parts,
     timers,
     log: pino({ level: "silent" }),
-    maxKept,
+    maxFiles,
     send: (name) => {
       const child = children.get(name);
       if (child === undefined || child.isDeaf) return false;
-      child.carrier.receive((fd, note) => {
-        child.adopted.push({ fd, note });
-        if (child.goesOn) child.carrier.carry(() => fd, note.session, note.from);
+      child.carrier.receive((fds, note) => {
+        child.adopted.push({ fds, note });
+        if (child.goesOn) child.carrier.carry(() => fds, note.session, note.from);
       });
       return true;
     },
@@ -54,6 +55,8 @@ async function makeVault(maxKept = 100): Promise<void> {
       closeSync(fd);
     },
     heirs: () => [...children.keys()],
+    left: (name, { token }) => void told.push(`${token} left ${name}`),
+    settled: ({ token }, name) => void told.push(`${token} ${name === null ? "is lost" : `goes on at ${name}`}`),
   });
 }
 
@@ -72,7 +75,7 @@ async function admit(name: string): Promise<Child> {
 /** Somebody plays at a child; the descriptor is the child's own copy. */
 function play(child: Child, token: string): { readonly fd: number; readonly carriage: Carriage } {
   const fd = openSync("/dev/null", "r");
-  const carriage = child.carrier.carry(() => fd, session(token), null);
+  const carriage = child.carrier.carry(() => [fd], session(token), null);
   assert.ok(carriage !== null);
   return { fd, carriage };
 }
@@ -98,10 +101,13 @@ const isOpen = (fd: number): boolean => {
   }
 };
 
+const openFiles = (): number => readdirSync("/proc/self/fd").length;
+
 beforeEach(async () => {
   timers = new FakeTimers();
   children = new Map();
   publishers = [];
+  told = [];
   await makeVault();
 });
 
@@ -172,6 +178,76 @@ describe("the vault", () => {
     die("edge-1");
     await soon();
     assert.deepEqual([vault.counted().kept, vault.counted().carried], [1, 1]);
+    vault.close();
+  });
+
+  it("counts a connection that its own child sends anew as kept, not as carried", async () => {
+    const child = await admit("edge-1");
+    play(child, "a");
+    play(child, "a");
+    await soon();
+    assert.deepEqual([vault.counted().kept, vault.counted().carried], [1, 0]);
+    vault.close();
+  });
+
+  it("keeps a pair of descriptors together, and closes both", async () => {
+    const child = await admit("proxy-1");
+    const fds = [openSync("/dev/null", "r"), openSync("/dev/zero", "r")];
+    child.carrier.carry(() => fds, session("pair"), null);
+    await soon();
+    const heir = await admit("proxy-2");
+    heir.goesOn = true;
+    die("proxy-1");
+    await soon();
+    const adopted = heir.adopted[0]?.fds ?? [];
+    assert.deepEqual(
+      adopted.map((fd) => fstatSync(fd).rdev),
+      fds.map((fd) => fstatSync(fd).rdev),
+    );
+    const open = openFiles();
+    vault.close();
+    assert.equal(openFiles(), open - 3, "two copies and a link");
+    for (const fd of [...fds, ...adopted]) closeSync(fd);
+  });
+
+  it("tells who was left, and where it goes on", async () => {
+    const child = await admit("edge-1");
+    mark(play(child, "a").carriage, stateClean);
+    mark(play(child, "half").carriage, stateBusy);
+    await soon();
+    const heir = await admit("edge-2");
+    heir.goesOn = true;
+    die("edge-1");
+    await soon();
+    assert.deepEqual(told, ["a left edge-1", "a goes on at edge-2"]);
+    vault.close();
+  });
+
+  it("tells who is lost because nobody came, or because the heir did not carry it on", async () => {
+    const child = await admit("edge-1");
+    mark(play(child, "a").carriage, stateClean);
+    await soon();
+    die("edge-1");
+    timers.pass(2 * orphanMs);
+    mark(play(await admit("edge-2"), "b").carriage, stateClean);
+    await soon();
+    await admit("edge-3");
+    die("edge-2");
+    await soon();
+    assert.deepEqual(told, ["a left edge-1", "a is lost", "b left edge-2", "b is lost"]);
+    vault.close();
+  });
+
+  it("tells once of one whose heir dies before it answers", async () => {
+    const child = await admit("edge-1");
+    mark(play(child, "a").carriage, stateClean);
+    await soon();
+    (await admit("edge-2")).isDeaf = true;
+    die("edge-1");
+    (await admit("edge-3")).goesOn = true;
+    die("edge-2");
+    await soon();
+    assert.deepEqual(told, ["a left edge-1", "a goes on at edge-3"]);
     vault.close();
   });
 
