@@ -33,6 +33,8 @@ export class PlainPump implements Pump {
     return pair;
   }
 
+  letGo(): void {} // none is carried
+
   async close(): Promise<void> {
     this.isClosed = true;
     if (this.pairs.size === 0) return;

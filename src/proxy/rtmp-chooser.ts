@@ -26,6 +26,8 @@ export interface Question {
 /** An answer. `release` is called once, when the connection is over or never came to be: it ends the lease of a publisher. */
 export interface Choice {
   readonly target: Target;
+  /** The lease that a publisher holds, under the proxy's number; null: none. */
+  readonly lease: { readonly id: number; readonly key: string } | null;
   /** Whether another server could be asked instead now; none can while this one has the stream. */
   hasOther(): boolean;
   release(): void;

@@ -45,6 +45,13 @@ export class RtmpPlaces implements Chooser {
     return question.what === "publish" ? this.toPublish(question) : this.toPlay(question);
   }
 
+  /** Goes on holding a lease that another proxy has held for its publisher, under a number of this one. */
+  hold(key: string, backend: string): { readonly id: number; release(): void } {
+    const id = ++this.lastId;
+    this.send({ type: "take", id, key, backend });
+    return { id, release: () => this.send({ type: "release", id }) };
+  }
+
   /** The master's answer to `take`. */
   taken(id: number, backend: string): void {
     this.takes.get(id)?.(backend);
@@ -73,7 +80,12 @@ export class RtmpPlaces implements Chooser {
       return null;
     }
     const isOurs = isNew && target.name === wanted.name; // its lease ends when it is given up
-    return { target, release, hasOther: () => (isOurs || !this.isAt(key, target.name)) && this.hasOther(tried, target.name) };
+    return {
+      target,
+      lease: { id, key },
+      release,
+      hasOther: () => (isOurs || !this.isAt(key, target.name)) && this.hasOther(tried, target.name),
+    };
   }
 
   private take(id: number, key: string, backend: string): Promise<string | null> {
@@ -93,7 +105,12 @@ export class RtmpPlaces implements Chooser {
     const place = (): Choice | null => {
       const target = this.leased(key, tried) ?? this.servers.pick({ key }, tried);
       if (target === null) return null;
-      return { target, release: () => undefined, hasOther: () => !this.isAt(key, target.name) && this.hasOther(tried, target.name) };
+      return {
+        target,
+        lease: null,
+        release: () => undefined,
+        hasOther: () => !this.isAt(key, target.name) && this.hasOther(tried, target.name),
+      };
     };
     // a server that failed was asked after the wait: the rest shall be quick
     if (this.isPublished(key) || waitMs <= 0 || tried.size > 0) return place();

@@ -13,28 +13,19 @@ import type { Log } from "../base/log.js";
 import { writePreface, type PrefaceForm } from "../codec/preface.js";
 import type { Endpoint } from "../conf/config.js";
 import { formatEndpoint } from "../conf/endpoint.js";
+import type { CarriedSession } from "../ipc/carried.js";
+import { sessionOf } from "./moved-pairs.js";
 import { Patience } from "./patience.js";
+import { pumpCodes, type PumpEnd, type PumpOptions } from "./pump.js";
 import { streamKey, type Accounts, type Choice, type Chooser, type LiveBytes } from "./rtmp-chooser.js";
 import { Crossing } from "./rtmp-crossing.js";
 import { maxDialogueBytes, RtmpFront, type Wish } from "./rtmp-front.js";
 import { greet } from "./rtmp-greet.js";
 import { Seam } from "./rtmp-seam.js";
 
-/** How a pump tells of an end; `bytesIn` came from the client. */
-interface MoveEnd {
-  readonly endedBy: "client" | "server" | "proxy";
-  readonly reason: string;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-}
-
 /** What moves the bytes once they are raw. */
 interface Mover {
-  join(
-    client: Socket,
-    server: Socket,
-    options: { readonly idleMs: number | null; readonly totalMs: number | null; readonly onEnd: (end: MoveEnd) => void },
-  ): LiveBytes & { close(): void };
+  join(client: Socket, server: Socket, options: PumpOptions): LiveBytes & { close(): void };
 }
 
 export interface RouteOptions {
@@ -79,8 +70,6 @@ export interface RouteClient {
 /** How long the last words to a client may take before its socket is destroyed. */
 const farewellMs = 1000;
 
-const codes: Readonly<Record<string, ErrorCode>> = { idle: "PROXY_IDLE", limit: "PROXY_LIMIT", failed: "PROXY_PUMP" };
-
 /** One connection. `close` ends it with a reason. */
 export class RtmpRoute implements LiveBytes {
   private readonly parts: RouteParts;
@@ -95,6 +84,8 @@ export class RtmpRoute implements LiveBytes {
   private joined: (LiveBytes & { close(): void }) | null = null;
   private doing = "choosing a server";
   private isClosed = false;
+  /** Another proxy goes on with the connection, and holds its lease. */
+  private isElsewhere = false;
   /** What went by before the present stage. */
   private earlierIn = 0;
   private earlierOut = 0;
@@ -239,13 +230,44 @@ export class RtmpRoute implements LiveBytes {
     this.joined = this.parts.pump.join(client, server, {
       idleMs,
       totalMs,
-      onEnd: ({ endedBy, reason, bytesIn, bytesOut }) => {
-        this.earlierIn += bytesIn;
-        this.earlierOut += bytesOut;
-        this.joined = null;
-        this.finish(endedBy, reason, codes[reason]);
-      },
+      session: this.session(),
+      onEnd: (end) => this.moved(end),
     });
+  }
+
+  /** The connection as another proxy goes on with it. */
+  private session(): CarriedSession | null {
+    const { choice, earlierIn, earlierOut } = this;
+    if (choice === null) return null;
+    return sessionOf({
+      backend: choice.target.name,
+      lease: choice.lease,
+      line: this.line(),
+      startedAtMs: Date.now() - (performance.now() - this.startedMs),
+      bytesIn: earlierIn,
+      bytesOut: earlierOut,
+    });
+  }
+
+  private moved({ endedBy, reason, bytesIn, bytesOut }: PumpEnd): void {
+    this.earlierIn += bytesIn;
+    this.earlierOut += bytesOut;
+    this.joined = null;
+    this.isElsewhere = reason === "moved";
+    this.finish(endedBy, reason, pumpCodes[reason] ?? undefined);
+  }
+
+  /** What every line of the log tells of it. */
+  private line(): Readonly<Record<string, unknown>> {
+    const { conn, client } = this.who;
+    const request = this.front.named?.request;
+    return {
+      conn,
+      peer: formatEndpoint(client),
+      ...(request === undefined ? {} : { vhost: request.vhost, app: request.app, stream: request.stream }),
+      tried: [...this.tried],
+      doing: this.stage,
+    };
   }
 
   private fail({ message, code, cause }: DolphinError): void {
@@ -258,7 +280,7 @@ export class RtmpRoute implements LiveBytes {
   private letGo(bytesIn: number, bytesOut: number): void {
     if (this.choice === null) return;
     this.parts.accounts.closed(this.choice.target.name, bytesIn, bytesOut, this);
-    this.choice.release();
+    if (!this.isElsewhere) this.choice.release();
     this.choice = null;
   }
 
@@ -267,21 +289,16 @@ export class RtmpRoute implements LiveBytes {
     this.isClosed = true;
     this.deadline.clear();
     this.abort.abort();
-    const { socket, conn, client, onEnd } = this.who;
+    const { socket, onEnd } = this.who;
     if (!socket.destroyed) {
       socket.destroySoon();
       setTimeout(() => socket.destroy(), farewellMs).unref();
     }
     const { bytesIn, bytesOut } = this;
-    const request = this.front.named?.request;
     const line = {
-      event: "proxy.closed",
-      conn,
-      peer: formatEndpoint(client),
-      ...(request === undefined ? {} : { vhost: request.vhost, app: request.app, stream: request.stream }),
+      event: this.isElsewhere ? "proxy.moved" : "proxy.closed",
+      ...this.line(),
       backend: this.choice?.target.name,
-      tried: [...this.tried],
-      doing: this.stage,
       reason,
       code,
       endedBy,

@@ -12,8 +12,12 @@
 // with the rest in it becomes the direction's own, the side is read no more until the rest is gone, and the next pipe
 // becomes the shared one. So only who is slow costs a pipe.
 //
+// A pair that is carried has a row in the marks (ipc/marks.ts), which says `busy` from before a read until everything that was
+// read has been given: then another process could go on from there, and the loop can let go.
+//
 // A slot is the loop's from `join` until its end is told. The main thread fills a free slot's descriptors before the command
 // arrives, so what stands in the table says nothing about whether the loop has the pair: the states do.
+import { packetWord, stateBusy, stateClean, stateWord, timestampWord } from "../ipc/marks.js";
 import {
   CLOEXEC,
   dataWord,
@@ -34,7 +38,7 @@ import {
   type SpliceCalls,
 } from "./splice-calls.js";
 import { PipePool, pipeBytes, type Pipe } from "./splice-pipes.js";
-import { byProxy, closed, failed, idle, limit, reset, stopped, type SpliceTable } from "./splice-table.js";
+import { byProxy, closed, failed, idle, limit, moved, noRow, reset, stopped, type SpliceTable } from "./splice-table.js";
 
 /** What the loop needs from its thread. */
 export interface LoopHost {
@@ -54,6 +58,10 @@ const full = 2;
 const done = 3;
 
 const unwatched = -1;
+/** In a pair's row the bytes of each direction are counted in KiB: 32 bits of them last for years. */
+const inWord = timestampWord;
+const outWord = packetWord;
+const kib = 1024;
 /** In the data of the wake descriptor's events. */
 const wakeIndex = 0xffff_ffff;
 const maxEvents = 1024;
@@ -64,6 +72,7 @@ export class SpliceLoop {
   private readonly calls: SpliceCalls;
   private readonly table: SpliceTable;
   private readonly host: LoopHost;
+  private readonly words: Int32Array | null;
   private readonly epoll: number;
   private readonly events = new Uint32Array(maxEvents * eventWords);
   private readonly event = new Uint32Array(eventWords);
@@ -79,6 +88,9 @@ export class SpliceLoop {
   private readonly movedAtMs: Float64Array;
   private readonly idleMs: Float64Array;
   private readonly endsAtMs: Float64Array;
+  /** By slot: where its row begins, or noRow; and whether it shall be let go. */
+  private readonly rows: Int32Array;
+  private readonly isLeaving: Uint8Array;
   private readonly pipes: PipePool;
   private shared: Pipe;
   private topSlot = 0;
@@ -86,11 +98,12 @@ export class SpliceLoop {
   private nowMs = 0;
   private sweptMs = -Infinity;
 
-  /** Throws when the system gives no epoll or pipe. */
-  constructor(calls: SpliceCalls, table: SpliceTable, host: LoopHost) {
+  /** `words`: the marks of pairs that are carried; null: none is. Throws when the system gives no epoll or pipe. */
+  constructor(calls: SpliceCalls, table: SpliceTable, host: LoopHost, words: Int32Array | null = null) {
     this.calls = calls;
     this.table = table;
     this.host = host;
+    this.words = words;
     const sides = table.fds.length;
     this.states = new Uint8Array(sides);
     this.watched = new Int32Array(sides);
@@ -100,6 +113,8 @@ export class SpliceLoop {
     this.movedAtMs = new Float64Array(sides / 2);
     this.idleMs = new Float64Array(sides / 2);
     this.endsAtMs = new Float64Array(sides / 2);
+    this.rows = new Int32Array(sides / 2).fill(noRow);
+    this.isLeaving = new Uint8Array(sides / 2);
     this.epoll = calls.epoll_create1(CLOEXEC);
     this.pipes = new PipePool(calls);
     const pipe = this.pipes.take();
@@ -132,11 +147,13 @@ export class SpliceLoop {
     this.close();
   }
 
-  /** Begins to move a pair whose descriptors are in the table; 0 is no limit. */
-  join(slot: number, idleMs: number, totalMs: number): void {
+  /** Begins to move a pair whose descriptors are in the table; 0 is no limit. A carried pair marks in its row. */
+  join(slot: number, idleMs: number, totalMs: number, row: number = noRow): void {
     const client = 2 * slot;
     this.nowMs = performance.now();
     this.causes[slot] = -1;
+    this.rows[slot] = this.words === null ? noRow : row;
+    this.isLeaving[slot] = 0;
     this.movedAtMs[slot] = this.nowMs;
     this.idleMs[slot] = idleMs;
     this.endsAtMs[slot] = totalMs === 0 ? 0 : this.nowMs + totalMs;
@@ -155,8 +172,40 @@ export class SpliceLoop {
     if (this.isOpen(slot)) this.finish(slot, byProxy, reason);
   }
 
+  /** Ends a carried pair as `moved` when nothing that was read of it waits: at once, or later. */
+  letGo(slot: number): void {
+    if (!this.isOpen(slot) || this.rows[slot] === noRow) return;
+    this.isLeaving[slot] = 1;
+    this.settle(slot);
+  }
+
   private serve(side: number, event: number): void {
-    if (!this.isOpen(side >> 1)) return; // ended earlier in this turn
+    const slot = side >> 1;
+    if (!this.isOpen(slot)) return; // ended earlier in this turn
+    const row = this.rows[slot]!;
+    if (row === noRow) {
+      this.move(side, event);
+      return;
+    }
+    this.words![row + stateWord] = stateBusy;
+    this.move(side, event);
+    if (this.isOpen(slot)) this.settle(slot);
+  }
+
+  /** Marks a carried pair as one that another process can go on with, if it is. */
+  private settle(slot: number): void {
+    const [client, server] = [2 * slot, 2 * slot + 1];
+    if (this.states[client] === full || this.states[server] === full) return;
+    const { words, table } = this;
+    const row = this.rows[slot]!;
+    words![row + inWord] = table.bytes[client]! / kib;
+    words![row + outWord] = table.bytes[server]! / kib;
+    words![row + stateWord] = stateClean;
+    if (this.isLeaving[slot] === 1) this.finish(slot, byProxy, moved);
+  }
+
+  /** Does what an event of a side calls for. */
+  private move(side: number, event: number): void {
     const far = side ^ 1;
     if ((event & EPOLLOUT) !== 0 && this.states[far] === full) {
       this.give(far, this.table.pipes[2 * far]!, this.waiting[far]!);
@@ -265,6 +314,8 @@ export class SpliceLoop {
     if (this.isLimited(slot)) this.limited--;
     for (const side of [2 * slot, 2 * slot + 1]) {
       const fd = this.table.fds[side]!;
+      // Where another process has a copy, closing alone does not end the watch.
+      if (this.rows[slot] !== noRow && this.watched[side] !== unwatched) this.unwatch(side);
       if (isAbort) this.calls.setsockopt(fd, SOL_SOCKET, SO_LINGER, lingerZero, lingerZero.byteLength);
       this.freePipe(side, this.waiting[side] === 0);
       this.states[side] = absent;

@@ -2,6 +2,7 @@
 // when it is over. It tells its end once, whoever ends it and when.
 import type { Socket } from "node:net";
 import { Deadline } from "../base/deadline.js";
+import type { Carriage } from "../ipc/carried.js";
 import type { Joined, PumpEnd, PumpOptions } from "./pump.js";
 import { handleOf, takeOver, type TakeOver } from "./take-over.js";
 
@@ -11,8 +12,9 @@ export interface PairHost {
   adopt(pair: SplicePair, client: number, server: number): number | null;
   /** A pair has ended that the loop never had. */
   dropped(pair: SplicePair): void;
-  /** Asks the loop to end what is in a slot. */
+  /** Asks the loop to end what is in a slot, or to let go of it. */
   end(slot: number): void;
+  release(slot: number): void;
   /** What a side of a slot has sent. */
   moved(slot: number, side: 0 | 1): number;
 }
@@ -20,10 +22,13 @@ export interface PairHost {
 /** One pair, before, while and after the loop has it. */
 export class SplicePair implements Joined {
   readonly options: PumpOptions;
+  /** Set by the pump when copies of the pair are kept. */
+  carriage: Carriage | null = null;
   private readonly pump: PairHost;
   private readonly step: TakeOver;
   private sockets: readonly [client: Socket, server: Socket] | null;
   private slot: number | null = null;
+  private isLeaving = false;
   private isOver = false;
   private countedIn: number;
   private countedOut: number;
@@ -60,6 +65,13 @@ export class SplicePair implements Joined {
   close(): void {
     if (this.slot !== null) this.pump.end(this.slot);
     else setImmediate(() => (this.slot === null ? this.drop("proxy", "stopped") : this.pump.end(this.slot)));
+  }
+
+  /** From the pump: another process goes on with the pair, if copies of it are kept. Again does nothing. */
+  letGo(): void {
+    if (this.slot === null || this.isLeaving || this.carriage?.isKept !== true) return;
+    this.isLeaving = true;
+    this.pump.release(this.slot);
   }
 
   /** From the pump: it ends, and the loop has not got this pair yet. */
@@ -107,6 +119,8 @@ export class SplicePair implements Joined {
   private tell(endedBy: PumpEnd["endedBy"], reason: PumpEnd["reason"]): void {
     if (this.isOver) return;
     this.isOver = true;
+    if (reason === "moved") this.carriage?.letGo();
+    else this.carriage?.over();
     this.options.onEnd({ endedBy, reason, bytesIn: this.countedIn, bytesOut: this.countedOut });
   }
 }

@@ -1,10 +1,12 @@
 // The main thread's half of the splice pump: duplicates the descriptors of node's sockets, lets node forget them, and hands
 // them to the loop in the worker thread (splice-loop.ts). What the loop tells comes back once per turn of its own.
-// If the loop fails, its pairs are lost and told of, and pairs that come later are moved by the spare pump.
+// If the loop fails, its pairs are lost and told of, and pairs that come later are moved by the spare pump. A pair is carried
+// from the moment on at which the loop is to have it.
 import type { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 import { messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
+import type { Carriage, Carrier } from "../ipc/carried.js";
 import type { Joined, Pump, PumpEnd, PumpOptions } from "./pump.js";
 import { SplicePair, type PairHost } from "./splice-pair.js";
 import { F_DUPFD_CLOEXEC, loadSpliceCalls, NONBLOCK_CLOEXEC, type SpliceCalls } from "./splice-calls.js";
@@ -13,7 +15,9 @@ import {
   endCommand,
   endedBySides,
   endNumbers,
+  letGoCommand,
   maxSlots,
+  noRow,
   reasons,
   tableOver,
   type SpliceTable,
@@ -24,6 +28,14 @@ const one = new Uint8Array(BigUint64Array.of(1n).buffer);
 /** Descriptors below are the process's standard streams, and 0 means none in the table. */
 const lowestFd = 3;
 
+interface SplicePumpParts {
+  readonly calls: SpliceCalls;
+  readonly worker: Worker;
+  readonly spare: Pump;
+  readonly log: Log;
+  readonly carrier: Carrier | null;
+}
+
 /** Pairs that the kernel moves. */
 export class SplicePump implements Pump, PairHost {
   readonly kind = "splice";
@@ -31,6 +43,7 @@ export class SplicePump implements Pump, PairHost {
   private readonly table: SpliceTable;
   private readonly spare: Pump;
   private readonly log: Log;
+  private readonly carrier: Carrier | null;
   private readonly worker: Worker;
   private readonly stop: Int32Array;
   private readonly pairs: (SplicePair | undefined)[] = [];
@@ -44,8 +57,8 @@ export class SplicePump implements Pump, PairHost {
   private commands: number[] = [];
   private state: "running" | "closing" | "over" = "running";
 
-  /** Null where the platform has no splice or the worker does not start. */
-  static async start(spare: Pump, log: Log): Promise<SplicePump | null> {
+  /** Null where the platform has no splice or the worker does not start. `carrier`: what keeps copies of pairs; null: nothing does. */
+  static async start(spare: Pump, log: Log, carrier: Carrier | null): Promise<SplicePump | null> {
     const calls = await loadSpliceCalls();
     if (calls === null) return null;
     const wakeFd = calls.eventfd(0, NONBLOCK_CLOEXEC);
@@ -53,6 +66,7 @@ export class SplicePump implements Pump, PairHost {
     const setup: WorkerSetup = {
       memory: createTableMemory(),
       wakeFd,
+      marksFd: carrier?.marksFd ?? null,
       stop: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
     };
     const worker = new Worker(new URL("splice-worker.js", import.meta.url), {
@@ -71,10 +85,10 @@ export class SplicePump implements Pump, PairHost {
       log.warn({ event: "pump.refused", code: "PROXY_PUMP", err: messageOf(thrown) }, "bytes are moved the slower way");
       return null;
     }
-    return new SplicePump(calls, setup, worker, spare, log);
+    return new SplicePump(setup, { calls, worker, spare, log, carrier });
   }
 
-  private constructor(calls: SpliceCalls, setup: WorkerSetup, worker: Worker, spare: Pump, log: Log) {
+  private constructor(setup: WorkerSetup, { calls, worker, spare, log, carrier }: SplicePumpParts) {
     this.calls = calls;
     this.table = tableOver(setup.memory);
     this.wakeFd = setup.wakeFd;
@@ -82,6 +96,7 @@ export class SplicePump implements Pump, PairHost {
     this.worker = worker;
     this.spare = spare;
     this.log = log;
+    this.carrier = carrier;
     for (const event of ["error", "exit"]) worker.removeAllListeners(event); // those of the start
     worker.on("message", (ends: readonly number[]) => this.hear(ends));
     worker.on("error", (error) => log.error({ event: "pump.failed", code: "PROXY_PUMP", err: error.stack }, messageOf(error)));
@@ -100,6 +115,10 @@ export class SplicePump implements Pump, PairHost {
     const pair = new SplicePair(this, client, server, options);
     if (pair.isWaiting) this.waiting.add(pair);
     return pair;
+  }
+
+  letGo(): void {
+    for (const pair of this.pairs) pair?.letGo();
   }
 
   async close(): Promise<void> {
@@ -132,7 +151,8 @@ export class SplicePump implements Pump, PairHost {
     this.pairs[slot] = pair;
     if (this.open++ === 0) this.worker.ref();
     const { idleMs, totalMs } = pair.options;
-    this.command(slot, idleMs ?? 0, totalMs ?? 0);
+    pair.carriage = this.carry(pair, slot);
+    this.command(slot, idleMs ?? 0, totalMs ?? 0, pair.carriage?.at ?? noRow);
     return slot;
   }
 
@@ -141,14 +161,27 @@ export class SplicePump implements Pump, PairHost {
   }
 
   end(slot: number): void {
-    if (this.state === "running") this.command(slot, endCommand, endCommand);
+    if (this.state === "running") this.command(slot, endCommand, 0, noRow);
+  }
+
+  release(slot: number): void {
+    if (this.state === "running") this.command(slot, letGoCommand, 0, noRow);
   }
 
   moved(slot: number, side: 0 | 1): number {
     return this.table.bytes[2 * slot + side] ?? 0;
   }
 
-  private command(...numbers: readonly [slot: number, idleMs: number, totalMs: number]): void {
+  /** The loop clears a descriptor in the table before it closes it, and only this thread opens sockets: what stands there is the pair's. */
+  private carry({ options: { session } }: SplicePair, slot: number): Carriage | null {
+    if (session === null || this.carrier === null) return null;
+    const { fds } = this.table;
+    const pair = [fds[2 * slot]!, fds[2 * slot + 1]!];
+    const isThere = (): boolean => pair.every((fd, side) => fds[2 * slot + side] === fd);
+    return this.carrier.carry(() => (isThere() ? pair : null), session, null);
+  }
+
+  private command(...numbers: readonly [slot: number, idleMs: number, totalMs: number, row: number]): void {
     if (this.commands.length === 0) setImmediate(() => this.send());
     this.commands.push(...numbers);
   }

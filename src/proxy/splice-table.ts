@@ -40,15 +40,20 @@ export function tableOver(memory: SharedArrayBuffer): SpliceTable {
 }
 
 /**
- * A command takes three numbers: slot, idle time and total time in milliseconds (0: no limit) join the pair whose descriptors stand in
- * the table; slot, -1 and -1 end it.
+ * A command takes four numbers: slot, idle time and total time in milliseconds (0: no limit), and the pair's row in the marks (or
+ * {@link noRow}) join the pair whose descriptors stand in the table; with one of these in the place of the idle time they end it, or
+ * let go of it.
  */
+export const commandNumbers = 4;
 export const endCommand = -1;
+export const letGoCommand = -2;
+/** Of a pair that is not carried. */
+export const noRow = -1;
 
 /** In a message from the loop, each end takes three numbers: slot, index into {@link endedBySides}, index into {@link reasons}. */
 export const endNumbers = 3;
 export const endedBySides = ["client", "server", "proxy"] as const;
-export const reasons = ["closed", "reset", "idle", "limit", "stopped", "failed"] as const;
+export const reasons = ["closed", "reset", "idle", "limit", "stopped", "failed", "moved"] as const;
 
 export const byProxy = 2;
 export const closed = 0;
@@ -57,12 +62,15 @@ export const idle = 2;
 export const limit = 3;
 export const stopped = 4;
 export const failed = 5;
+export const moved = 6;
 
 /** What the worker is started with. */
 export interface WorkerSetup {
   readonly memory: SharedArrayBuffer;
   /** An eventfd that counts up when commands wait; the main thread closes it once the loop is over. */
   readonly wakeFd: number;
+  /** The memory of the marks; null: no pair is carried. The main thread's. */
+  readonly marksFd: number | null;
   /** Set before the last wake: the loop closes everything and returns. */
   readonly stop: Int32Array;
 }

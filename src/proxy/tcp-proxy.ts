@@ -3,7 +3,7 @@
 // the client is. Which stream a connection is about matters elsewhere (rtmp-router.ts).
 import type { Socket } from "node:net";
 import { Crowd } from "../base/crowd.js";
-import { asDolphinError, type ErrorCode } from "../base/errors.js";
+import { asDolphinError } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import { writePreface, type PrefaceForm } from "../codec/preface.js";
 import { formatEndpoint } from "../conf/endpoint.js";
@@ -11,7 +11,8 @@ import type { TrustedNetworks } from "../conf/networks.js";
 import type { Backends } from "./backends.js";
 import { clientAddress } from "./client-address.js";
 import { connectBackend, ConnectError, type Connected } from "./connect.js";
-import type { Pump, PumpEnd } from "./pump.js";
+import { sessionOf } from "./moved-pairs.js";
+import { pumpCodes, type Pump } from "./pump.js";
 
 export interface TcpProxyOptions {
   readonly service: "rtmp" | "http";
@@ -30,17 +31,17 @@ interface Session {
   close(): void;
 }
 
+/** What stays of a connection when its bytes are raw. */
+interface Joining {
+  readonly session: Session;
+  readonly closed: (fields: Record<string, unknown>) => void;
+  /** What each line of the log tells of it. */
+  readonly line: Readonly<Record<string, unknown>>;
+  readonly startedMs: number;
+}
+
 /** Sockets must come paused, with `allowHalfOpen` and `noDelay`: `createServer(acceptOptions, …)`. */
 export const acceptOptions = { pauseOnConnect: true, allowHalfOpen: true, noDelay: true } as const;
-
-const codes: Readonly<Record<PumpEnd["reason"], ErrorCode | null>> = {
-  closed: null,
-  reset: null,
-  stopped: null,
-  idle: "PROXY_IDLE",
-  limit: "PROXY_LIMIT",
-  failed: "PROXY_PUMP",
-};
 
 const left = { reason: "closed", endedBy: "client" } as const;
 const stopped = { reason: "stopped", endedBy: "proxy" } as const;
@@ -93,7 +94,8 @@ export class TcpProxy {
     const session: Session = { close: () => socket.destroy() };
     const closed = (fields: Record<string, unknown>, level: "info" | "warn" = "info"): void => {
       this.sessions.delete(session);
-      this.log[level]({ event: "proxy.closed", conn, peer, ...fields, durMs: Math.round(performance.now() - startedMs) });
+      const event = fields["reason"] === "moved" ? "proxy.moved" : "proxy.closed";
+      this.log[level]({ event, conn, peer, ...fields, durMs: Math.round(performance.now() - startedMs) });
     };
     socket.on("error", () => undefined); // the pump finds it broken
     this.sessions.add(session);
@@ -117,7 +119,7 @@ export class TcpProxy {
         const local = address.local ?? { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
         server.socket.write(writePreface(preface, client, local));
       }
-      this.join(socket, server, session, closed);
+      this.join(socket, server, { session, closed, line: { conn, peer, tried: server.tried }, startedMs });
     } catch (thrown) {
       const { code, message } = asDolphinError(thrown);
       const tried = thrown instanceof ConnectError ? thrown.tried : [];
@@ -130,15 +132,17 @@ export class TcpProxy {
     }
   }
 
-  private join(client: Socket, server: Connected, session: Session, closed: (fields: Record<string, unknown>) => void): void {
+  private join(client: Socket, server: Connected, { session, closed, line, startedMs }: Joining): void {
     const { idleMs, totalMs } = this.options;
     const { name } = server.backend;
+    const startedAtMs = Date.now() - (performance.now() - startedMs);
     const joined = this.pump.join(client, server.socket, {
       idleMs,
       totalMs,
+      session: sessionOf({ backend: name, lease: null, line, startedAtMs, bytesIn: 0, bytesOut: 0 }),
       onEnd: ({ endedBy, reason, bytesIn, bytesOut }) => {
         this.backends.closed(name, bytesIn, bytesOut, joined);
-        const code = codes[reason];
+        const code = pumpCodes[reason];
         const ended = code === null ? { reason } : { reason, code };
         closed({ backend: name, ...ended, endedBy, bytesIn, bytesOut, tried: server.tried });
       },

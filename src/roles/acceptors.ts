@@ -31,7 +31,7 @@ export interface AcceptorParts {
 }
 
 /** A pair in which nothing moves in either direction: both ends are gone without a word, or nobody needs it. */
-const idleMs = 3_600_000;
+export const idleMs = 3_600_000;
 
 /** What of a configuration acceptors are made of: where this is the same, so would they be. */
 export interface Routes {

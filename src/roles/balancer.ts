@@ -9,17 +9,21 @@ import type { Log } from "../base/log.js";
 import { formatEndpoint } from "../conf/endpoint.js";
 import type { Config, Endpoint } from "../conf/config.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
+import type { AdoptNote, Carrier } from "../ipc/carried.js";
 import type { FromChild, Listener, Reconfiguration, ServerStats, ToChild } from "../ipc/messages.js";
 import { Backends } from "../proxy/backends.js";
+import { MovedPairs } from "../proxy/moved-pairs.js";
 import { createPump, type Pump } from "../proxy/pump.js";
 import { RtmpPlaces } from "../proxy/rtmp-places.js";
 import { acceptOptions } from "../proxy/tcp-proxy.js";
-import { makeAcceptors, routesOf, type Acceptor, type AcceptorParts, type Acceptors } from "./acceptors.js";
+import { idleMs, makeAcceptors, routesOf, type Acceptor, type AcceptorParts, type Acceptors } from "./acceptors.js";
 
 /** What the master says to a proxy that runs. */
 export type News = Extract<ToChild, { type: "backends" | "leases" | "taken" }>;
 
 const backlog = 1024;
+/** How often a proxy that is replaced looks for connections that can be left to another. */
+const handOverEveryMs = 50;
 
 /** A running proxy. Close it once; nothing is sent or logged by it afterwards. */
 export class Balancer {
@@ -35,6 +39,8 @@ export class Balancer {
   private acceptors: Acceptors;
   /** Those of earlier configurations, until their last connection has left. */
   private readonly retired = new Set<Acceptor>();
+  /** Those that other proxies have served. */
+  private readonly moved: MovedPairs;
   private readonly listeners: Server[] = [];
 
   private constructor(setup: ProxySetup, log: Log, pump: Pump, send: (message: FromChild) => void) {
@@ -45,11 +51,12 @@ export class Balancer {
     this.places = new RtmpPlaces(this.backends, send);
     this.parts = { backends: this.backends, places: this.places, pump, log };
     this.acceptors = makeAcceptors(routesOf(setup.config, setup.vhosts), this.parts);
+    this.moved = new MovedPairs({ ...this.parts, idleMs });
   }
 
-  /** Makes it ready to serve; it hears of servers before it listens. */
-  static async create(setup: ProxySetup, log: Log, send: (message: FromChild) => void): Promise<Balancer> {
-    return new Balancer(setup, log, await createPump(log), send);
+  /** Makes it ready to serve; it hears of servers before it listens. With a carrier, raw connections outlive the process. */
+  static async create(setup: ProxySetup, log: Log, send: (message: FromChild) => void, carrier: Carrier | null = null): Promise<Balancer> {
+    return new Balancer(setup, log, await createPump(log, "auto", carrier), send);
   }
 
   /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
@@ -100,6 +107,19 @@ export class Balancer {
     this.setup = { ...this.setup, config, maxConnections };
   }
 
+  /** Goes on with a pair that another proxy has served. The descriptors are its own from now on. */
+  adopt(fds: readonly number[], note: AdoptNote): void {
+    this.moved.adopt(fds, note);
+  }
+
+  /** Leaves raw connections to other proxies, those that become raw late too; resolves when no connection is left. */
+  async handOver(): Promise<void> {
+    while (this.connections > 0) {
+      this.pump.letGo();
+      await new Promise((resolve) => setTimeout(resolve, handOverEveryMs));
+    }
+  }
+
   /** Takes nobody new and carries those who are here; resolves when the last one has left. */
   async drain(_reason: string): Promise<void> {
     for (const listener of this.listeners) listener.close();
@@ -118,8 +138,8 @@ export class Balancer {
     return this.all.reduce((sum, { connections }) => sum + connections, 0);
   }
 
-  private get all(): Acceptor[] {
-    return [...Object.values(this.acceptors), ...this.retired];
+  private get all(): Omit<Acceptor, "accept">[] {
+    return [...Object.values(this.acceptors), ...this.retired, this.moved];
   }
 
   private async retire(acceptor: Acceptor): Promise<void> {

@@ -252,12 +252,12 @@ class Master {
   /** What connections are carried with; null where they shall not be, or cannot: then that is told. */
   private async loadCarrying(): Promise<VaultParts | null> {
     const { plan, carriesSessions } = this.config.dolphin;
-    if (!carriesSessions || plan !== "a") return null;
+    if (!carriesSessions || plan === "single") return null;
     const parts = await loadVaultParts();
     if (parts !== null) return parts;
     this.log.info(
       { event: "connections.not-carried" },
-      "viewers end with the process that serves them: that takes Linux and the package koffi",
+      "connections end with the process that serves them: to carry them takes Linux and the package koffi",
     );
     return null;
   }

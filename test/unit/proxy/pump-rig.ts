@@ -61,7 +61,7 @@ export class Rig {
     return { client, server, near: { client: nearClient, server: nearServer } };
   }
 
-  async join(pump: Pump, limits: Partial<Pick<PumpOptions, "idleMs" | "totalMs">> = {}): Promise<Pair> {
+  async join(pump: Pump, limits: Partial<Omit<PumpOptions, "onEnd">> = {}): Promise<Pair> {
     return joinPair(pump, await this.open(), limits);
   }
 
@@ -83,10 +83,10 @@ export class Rig {
   }
 }
 
-export function joinPair(pump: Pump, { client, server, near }: Open, limits: Partial<Pick<PumpOptions, "idleMs" | "totalMs">> = {}): Pair {
+export function joinPair(pump: Pump, { client, server, near }: Open, limits: Partial<Omit<PumpOptions, "onEnd">> = {}): Pair {
   let joined: Joined | null = null;
   const ended = new Promise<PumpEnd>((onEnd) => {
-    joined = pump.join(near.client, near.server, { idleMs: null, totalMs: null, ...limits, onEnd });
+    joined = pump.join(near.client, near.server, { idleMs: null, totalMs: null, session: null, ...limits, onEnd });
   });
   return { client, server, joined: joined!, ended: within(ended, 10_000, "the pair to end") };
 }

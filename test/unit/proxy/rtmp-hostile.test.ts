@@ -83,7 +83,7 @@ test("router: a publisher that sends on while no server is there yet is read no 
   for (let i = 0; i < 200; i++) peer.send(frame);
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert.ok(process.memoryUsage().arrayBuffers - before < 16 << 20, "what waits is the peer's and the system's");
-  place({ target: target("one", fake.port), release: () => undefined, hasOther: () => false });
+  place({ target: target("one", fake.port), lease: null, release: () => undefined, hasOther: () => false });
   await eventually(() => fake.sessions[0]?.media.length === 200, { everyMs: 5, what: "all media" });
   peer.close();
 });

@@ -204,3 +204,13 @@ for (const { software, vhosts, names } of [
     }
   });
 }
+
+test("places: a lease that another proxy has held is taken under a number of its own, and released with it", () => {
+  const { places, words } = world();
+  const held = places.hold(key, "two");
+  held.release();
+  assert.deepEqual(words, [
+    { type: "take", id: held.id, key, backend: "two" },
+    { type: "release", id: held.id },
+  ]);
+});

@@ -52,7 +52,7 @@ export class ListChooser implements Chooser {
       this.looks++;
       return free.length > 1;
     };
-    return { target: chosen, hasOther, release: () => void (takes && this.leases.delete(key)) };
+    return { target: chosen, lease: null, hasOther, release: () => void (takes && this.leases.delete(key)) };
   }
 }
 

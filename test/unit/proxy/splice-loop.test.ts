@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
-import { dataWord, eventWords, EPOLLIN, type SpliceCalls } from "../../../src/proxy/splice-calls.js";
-import { SpliceLoop } from "../../../src/proxy/splice-loop.js";
-import { byProxy, createTableMemory, idle, limit, stopped, tableOver, type SpliceTable } from "../../../src/proxy/splice-table.js";
+import { packetWord, stateBusy, stateClean, stateUnused, stateWord, timestampWord } from "../../../src/ipc/marks.js";
+import { dataWord, eventWords, EPOLLIN, EPOLLOUT, type SpliceCalls } from "../../../src/proxy/splice-calls.js";
+import { SpliceLoop, type LoopHost } from "../../../src/proxy/splice-loop.js";
+import { byProxy, createTableMemory, idle, limit, moved, stopped, tableOver, type SpliceTable } from "../../../src/proxy/splice-table.js";
 
 /** What one turn of the loop is woken by. */
 interface Turn {
@@ -13,6 +14,9 @@ interface Turn {
   /** Sides that have sent something. */
   readonly sent?: readonly number[];
   readonly commands?: (loop: SpliceLoop) => void;
+  /** Sides that can take something again, and what each side takes of 10 bytes in this turn; all by default. */
+  readonly canTake?: readonly number[];
+  readonly takes?: number;
 }
 
 interface Outcome {
@@ -21,6 +25,10 @@ interface Outcome {
   readonly ends: readonly (readonly [atMs: number, slot: number, by: number, reason: number])[];
   /** How long the loop was ready to wait for each turn. */
   readonly waitsMs: readonly number[];
+  /** The state in row 0 while bytes move, one by one, and at the end of each turn. */
+  readonly duringMoves: readonly number[];
+  readonly afterTurns: readonly number[];
+  readonly words: Int32Array;
 }
 
 const wakeIndex = 0xffff_ffff;
@@ -31,6 +39,9 @@ function runLoop(t: TestContext, turns: readonly Turn[]): Outcome {
   const closed: number[] = [];
   const ends: [number, number, number, number][] = [];
   const waitsMs: number[] = [];
+  const duringMoves: number[] = [];
+  const afterTurns: number[] = [];
+  const words = new Int32Array(8);
   const left = [...turns];
   let turn: Turn | undefined;
   let nextFd = 200;
@@ -43,26 +54,37 @@ function runLoop(t: TestContext, turns: readonly Turn[]): Outcome {
       waitsMs.push(timeoutMs);
       turn = left.shift();
       for (const [slot, client, server] of turn?.fills ?? []) table.fds.set([client, server], 2 * slot);
-      const indexes = [...(turn?.sent ?? []), ...(turn?.commands === undefined ? [] : [wakeIndex])];
-      for (const [i, index] of indexes.entries()) {
-        events[i * eventWords] = EPOLLIN;
+      const all = [
+        ...(turn?.canTake ?? []).map((side) => [side, EPOLLOUT] as const),
+        ...(turn?.sent ?? []).map((side) => [side, EPOLLIN] as const),
+        ...(turn?.commands === undefined ? [] : [[wakeIndex, EPOLLIN] as const]),
+      ];
+      for (const [i, [index, event]] of all.entries()) {
+        events[i * eventWords] = event;
         events[i * eventWords + dataWord] = index;
       }
-      return indexes.length;
+      return all.length;
     },
-    splice: () => 10,
+    splice: (_from, _offset, to, _toOffset, bytes) => {
+      duringMoves.push(words[stateWord]!);
+      return to >= 200 ? 10 : Math.min(bytes, turn?.takes ?? bytes); // descriptors of pipes are above those of sockets
+    },
     read: () => 8,
     close: (fd) => (closed.push(fd), 0),
     errno: () => 0,
   };
-  const loop: SpliceLoop = new SpliceLoop(kernel as SpliceCalls, table, {
+  const host: LoopHost = {
     wakeFd: 100,
     commands: () => turn?.commands?.(loop),
     ended: (slot, by, reason) => void ends.push([turn?.atMs ?? 0, slot, by, reason]),
-    turned: () => left.length > 0,
-  });
+    turned: () => {
+      afterTurns.push(words[stateWord]!);
+      return left.length > 0;
+    },
+  };
+  const loop: SpliceLoop = new SpliceLoop(kernel as SpliceCalls, table, host, words);
   loop.run();
-  return { table, closed, ends, waitsMs };
+  return { table, closed, ends, waitsMs, duringMoves, afterTurns, words };
 }
 
 describe("splice loop", () => {
@@ -142,5 +164,56 @@ describe("splice loop", () => {
     ]);
     assert.equal(table.bytes[1], 10);
     assert.deepEqual(closed.slice(0, 4), [10, 11, 20, 21]);
+  });
+
+  test("a carried pair is busy from before a read until everything is given, and says how much went by", (t) => {
+    const { duringMoves, afterTurns, words } = runLoop(t, [
+      { atMs: 0, fills: [[0, 10, 11]], commands: (loop) => loop.join(0, 0, 0, 0) },
+      { atMs: 1, sent: Array.from({ length: 300 }, () => 0) },
+      { atMs: 2, sent: Array.from({ length: 150 }, () => 1) },
+    ]);
+    assert.deepEqual(new Set(duringMoves), new Set([stateBusy]));
+    assert.deepEqual(afterTurns.slice(0, 3), [stateUnused, stateClean, stateClean]);
+    assert.deepEqual([words[timestampWord], words[packetWord]], [2, 1], "KiB from the client, and from the server");
+  });
+
+  test("a carried pair whose far side is full stays busy until that has taken the rest", (t) => {
+    const { afterTurns } = runLoop(t, [
+      { atMs: 0, fills: [[0, 10, 11]], commands: (loop) => loop.join(0, 0, 0, 0) },
+      { atMs: 1, sent: [0], takes: 4 },
+      { atMs: 2, sent: [1] },
+      { atMs: 3, canTake: [1], takes: 5 },
+      { atMs: 4, canTake: [1] },
+    ]);
+    assert.deepEqual(afterTurns.slice(0, 5), [stateUnused, stateBusy, stateBusy, stateBusy, stateClean]);
+  });
+
+  test("a pair that is to be let go goes at once, or when nothing of it waits any more; one that is not carried stays", (t) => {
+    const { closed, ends, afterTurns } = runLoop(t, [
+      {
+        atMs: 0,
+        fills: [
+          [0, 10, 11],
+          [1, 12, 13],
+          [2, 14, 15],
+        ],
+        commands: (loop) => {
+          loop.join(0, 0, 0, 0);
+          loop.join(1, 0, 0, 4);
+          loop.join(2, 0, 0);
+        },
+      },
+      { atMs: 1, sent: [0], takes: 4 },
+      { atMs: 2, commands: (loop) => [0, 1, 2].forEach((slot) => loop.letGo(slot)) },
+      { atMs: 3, canTake: [1] },
+      { atMs: 4, sent: [0, 2, 4] },
+    ]);
+    assert.deepEqual(ends, [
+      [2, 1, byProxy, moved],
+      [3, 0, byProxy, moved],
+      [4, 2, byProxy, stopped], // with the loop
+    ]);
+    assert.deepEqual(closed.slice(0, 4), [12, 13, 10, 11]);
+    assert.equal(afterTurns.at(-1), stateClean);
   });
 });
