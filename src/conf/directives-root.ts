@@ -122,7 +122,7 @@ export const rootPlaces = {
       "on",
       served,
       restart,
-      "Keep viewers connected over the death and the replacement of the process that serves them, and publishers over the origin's.",
+      "Keep connections over the death and the replacement of the process that serves them, and publishers over the origin's.",
     ],
     drain_timeout: [
       decimal("s", 0, 604_800),

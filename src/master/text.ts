@@ -39,11 +39,11 @@ export function statusText(box: BoxStatus): string {
   const processes = table(processColumns, box.processes);
   const streams = box.streams.length === 0 ? "no streams" : table(streamColumns, box.streams);
   const balance = box.balance === undefined ? "" : `\n${balanceText(box.balance, Date.now())}`;
-  return `${printable(head)}\n\n${processes}\n\n${streams}\n${carriedText(box.carried)}${balance}`;
+  return `${printable(head)}\n\n${processes}\n\n${streams}\n${carriedText(box)}${balance}`;
 }
 
-/** What became of viewers whose process was gone; nothing where none was. */
-function carriedText(counts: BoxStatus["carried"]): string {
+/** What became of connections whose process was gone; nothing where none was. */
+function carriedText({ carried: counts, plan }: BoxStatus): string {
   if (counts === null) return "";
   const { carried, cut, abandoned, refused } = counts;
   const parts = [
@@ -52,7 +52,7 @@ function carriedText(counts: BoxStatus["carried"]): string {
     abandoned === 0 ? "" : `${abandoned} for want of another process`,
     refused === 0 ? "" : `${refused} not kept, for too many files were open`,
   ].filter((part) => part !== "");
-  return parts.length === 0 ? "" : `\nviewers: ${parts.join(", ")}\n`;
+  return parts.length === 0 ? "" : `\n${plan === "b" ? "connections" : "viewers"}: ${parts.join(", ")}\n`;
 }
 
 function balanceText({ policy, routing, software, servers, leases }: BalanceStatus, nowMs: number): string {

@@ -231,7 +231,7 @@ export class RtmpRoute implements LiveBytes {
       idleMs,
       totalMs,
       session: this.session(),
-      onEnd: (end) => this.moved(end),
+      onEnd: (end) => this.pumpEnded(end),
     });
   }
 
@@ -249,7 +249,7 @@ export class RtmpRoute implements LiveBytes {
     });
   }
 
-  private moved({ endedBy, reason, bytesIn, bytesOut }: PumpEnd): void {
+  private pumpEnded({ endedBy, reason, bytesIn, bytesOut }: PumpEnd): void {
     this.earlierIn += bytesIn;
     this.earlierOut += bytesOut;
     this.joined = null;

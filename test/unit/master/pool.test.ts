@@ -244,6 +244,30 @@ describe("the pool, of leases", () => {
     assert.deepEqual(leaseNews(), [began, ended, began, ended, began, ended]);
   });
 
+  it("leaves one where it is while its publisher goes from one proxy to another, and ends it when that comes to nothing", () => {
+    for (const [id, key] of [
+      [1, "v/live/kept"],
+      [2, "v/live/lost"],
+    ] as const) {
+      pool.heard(specOf("proxy-1"), { type: "take", id, key, backend: "server-1" });
+      pool.connectionLeft("proxy-1", `token of ${key}`, id);
+    }
+    sent = [];
+    change("proxy-1", "up", "waiting");
+    assert.deepEqual(leaseNews(), []);
+    pool.heard(specOf("proxy-2"), { type: "take", id: 1, key: "v/live/kept", backend: "server-1" });
+    pool.connectionSettled("token of v/live/kept", "proxy-2");
+    pool.connectionSettled("token of v/live/lost", null);
+    assert.deepEqual(leaseNews(), [
+      [["v/live/kept"], []],
+      [[], ["v/live/lost"]],
+    ]);
+    assert.deepEqual(
+      pool.listLeases().map(({ key, proxy }) => [key, proxy]),
+      [["v/live/kept", "proxy-2"]],
+    );
+  });
+
   it("is silent after its end", async () => {
     pool.close();
     sent = [];
