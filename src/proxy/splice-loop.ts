@@ -192,16 +192,20 @@ export class SpliceLoop {
     if (this.isOpen(slot)) this.settle(slot);
   }
 
-  /** Marks a carried pair as one that another process can go on with, if it is. */
   private settle(slot: number): void {
+    if (this.mark(slot) && this.isLeaving[slot] === 1) this.finish(slot, byProxy, moved);
+  }
+
+  /** Marks a carried pair as one that another process can go on with, if it is. */
+  private mark(slot: number): boolean {
     const [client, server] = [2 * slot, 2 * slot + 1];
-    if (this.states[client] === full || this.states[server] === full) return;
+    if (this.states[client] === full || this.states[server] === full) return false;
     const { words, table } = this;
     const row = this.rows[slot]!;
     words![row + inWord] = table.bytes[client]! / kib;
     words![row + outWord] = table.bytes[server]! / kib;
     words![row + stateWord] = stateClean;
-    if (this.isLeaving[slot] === 1) this.finish(slot, byProxy, moved);
+    return true;
   }
 
   /** Does what an event of a side calls for. */
@@ -312,10 +316,12 @@ export class SpliceLoop {
   /** Closes both sides, with a reset where one was the cause, and tells. */
   private finish(slot: number, by: number, reason: number, isAbort = reason === reset): void {
     if (this.isLimited(slot)) this.limited--;
+    const isCarried = this.rows[slot] !== noRow;
+    if (isCarried) this.mark(slot); // should this process die before the end is known, nothing was cut
     for (const side of [2 * slot, 2 * slot + 1]) {
       const fd = this.table.fds[side]!;
       // Where another process has a copy, closing alone does not end the watch.
-      if (this.rows[slot] !== noRow && this.watched[side] !== unwatched) this.unwatch(side);
+      if (isCarried && this.watched[side] !== unwatched) this.unwatch(side);
       if (isAbort) this.calls.setsockopt(fd, SOL_SOCKET, SO_LINGER, lingerZero, lingerZero.byteLength);
       this.freePipe(side, this.waiting[side] === 0);
       this.states[side] = absent;

@@ -103,11 +103,8 @@ export class ChildCarrier implements Carrier {
     }
   }
 
-  private flushSoon(): void {
-    this.flushing ??= setImmediate(() => this.flush());
-  }
-
-  private flush(): void {
+  /** Tells the master now what it would be told at the end of this turn. */
+  flush(): void {
     if (this.flushing !== null) clearImmediate(this.flushing);
     this.flushing = null;
     const { parcels, over, letGo } = this;
@@ -116,6 +113,10 @@ export class ChildCarrier implements Carrier {
     if (over.length > 0) this.say({ type: "over", tokens: over.map(({ token }) => token) });
     for (const { row } of over) if (row !== null) this.marks.giveBack(row);
     if (letGo.length > 0) this.say({ type: "let-go", tokens: letGo });
+  }
+
+  private flushSoon(): void {
+    this.flushing ??= setImmediate(() => this.flush());
   }
 
   private readonly sayParcels = (): void => this.say({ type: "parcels" });

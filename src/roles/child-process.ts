@@ -208,6 +208,9 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
       const late = new Promise((resolve) => setTimeout(resolve, lastHandOverMs));
       await Promise.race([this.service.handOver?.(), late]);
     }
-    await this.service.close(reason).finally(() => process.exit(exitCodes.ok));
+    await this.service.close(reason).finally(() => {
+      if (!isReplaced) this.carrier?.flush(); // nobody goes on with what has ended now
+      process.exit(exitCodes.ok);
+    });
   }
 }

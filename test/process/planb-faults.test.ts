@@ -59,10 +59,10 @@ for (const { what, signal } of [
   });
 }
 
-void test("a proxy that is killed or stopped takes its own connections with it, and no stream of others", async (t) => {
+void test("without carry_sessions, a proxy that is killed or stopped takes its own connections with it, and no stream of others", async (t) => {
   const dolphin = await Dolphin.start(t, {
     args: ["--plan", "b"],
-    conf: "listen 1935; vhost __defaultVhost__ { } dolphin { heartbeat_timeout 3; }",
+    conf: "listen 1935; vhost __defaultVhost__ { } dolphin { heartbeat_timeout 3; carry_sessions off; }",
   });
   const kept = {
     source: await steadyPublisherAt(t, dolphin, "proxy-1", "kept"),

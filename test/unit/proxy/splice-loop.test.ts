@@ -216,4 +216,17 @@ describe("splice loop", () => {
     assert.deepEqual(closed.slice(0, 4), [12, 13, 10, 11]);
     assert.equal(afterTurns.at(-1), stateClean);
   });
+
+  test("a carried pair that has ended is not one that was cut, unless something of it was lost", (t) => {
+    const ofWhole = runLoop(t, [
+      { atMs: 0, fills: [[0, 10, 11]], commands: (loop) => loop.join(0, 0, 0, 0) },
+      { atMs: 1, sent: [0, 1], commands: (loop) => loop.end(0, stopped) },
+    ]);
+    assert.equal(ofWhole.afterTurns.at(-1), stateClean);
+    const ofHalf = runLoop(t, [
+      { atMs: 0, fills: [[0, 10, 11]], commands: (loop) => loop.join(0, 0, 0, 0) },
+      { atMs: 1, sent: [0], takes: 4, commands: (loop) => loop.end(0, stopped) },
+    ]);
+    assert.equal(ofHalf.afterTurns.at(-1), stateBusy);
+  });
 });
