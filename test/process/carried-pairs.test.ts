@@ -12,8 +12,9 @@ import { Dolphin, type LogLine } from "../helpers/dolphin.js";
 import { watchFlv, type FlvPlayer } from "../helpers/flv-reader.js";
 import { pictures } from "../helpers/media.js";
 import { findNginx } from "../helpers/nginx.js";
-import { ownerOf, provoked, steadyPublisher } from "../helpers/planb.js";
+import { ownerOf, provoked } from "../helpers/planb.js";
 import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "../helpers/rtmp-client.js";
+import { steadyPublisher } from "../helpers/show.js";
 import { eventually, within } from "../helpers/wait.js";
 
 const nginx = await findNginx();
