@@ -82,8 +82,11 @@ async function strike({ players, protocol, rampS }: Crowd, blow: (dolphin: Dolph
     const beganAtMs = Date.now();
     await blow(dolphin);
     const report = await crowd.report;
-    const resumed = dolphin.logLines(({ event }) => event === "play.resumed").map(({ time }) => Date.parse(time));
-    return { report, moved: resumed.length, servedMs: Math.max(0, ...resumed) - beganAtMs };
+    const lines = dolphin.logLines(({ time }) => Date.parse(time) >= beganAtMs);
+    const moved = lines.filter(({ event }) => event === "connections.resumed").reduce((sum, line) => sum + Number(line["count"]), 0);
+    // Each is served on as soon as he is there, and the stream is.
+    const served = lines.filter(({ event }) => event === "connections.resumed" || event === "pull.started");
+    return { report, moved, servedMs: Math.max(beganAtMs, ...served.map(({ time }) => Date.parse(time))) - beganAtMs };
   } finally {
     await cleanups.stopAll();
   }

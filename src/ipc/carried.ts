@@ -2,7 +2,7 @@
 // connection itself travels beside it (descriptor-link.ts), and how far it has got stands in shared memory (marks.ts).
 //
 //   a child      note {session, row} + a viewer's connection, or the two of a pair ──▶ the master's vault
-//   the vault    note {session, from} + the same ──▶ another child
+//   the vault    note {session, from} + the same ──▶ another child, which answers {token, row} over the channel
 //   a child      note {publisher} + a publisher's connection ──▶ the origin in the master
 import type { Position } from "../base/position.js";
 
@@ -30,6 +30,15 @@ export interface CarryNote {
   readonly session: CarriedSession;
   /** Of the sender's marks. */
   readonly row: number;
+}
+
+/** A connection that the vault has given to a child, which has gone on with it; the vault has its copies and knows what it is. */
+export interface AdoptedNote {
+  readonly token: string;
+  /** Of the sender's marks. */
+  readonly row: number;
+  /** What it is now, where that is another thing than before. */
+  readonly session: CarriedSession | null;
 }
 
 export interface PublisherNote {

@@ -141,13 +141,20 @@ export class DescriptorLink {
 
   /** Everything that has come. The descriptors are the caller's. */
   receive(): Parcel[] {
-    const parcels: Parcel[] = [];
+    const all: Parcel[] = [];
+    for (let some = this.receiveSome(); some !== null; some = this.receiveSome()) all.push(...some);
+    return all;
+  }
+
+  /** What has come with the next message, 100 descriptors at most; null: nothing has come. */
+  receiveSome(): Parcel[] | null {
     while (!this.isClosed) {
       const { memory } = this;
       this.layOut(memory.length - dataAt, controlHeaderBytes + 4 * maxDescriptors);
       const size = this.calls.recvmsg(this.fd, memory.subarray(headerAt), MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
       if (size < 0 && this.calls.errno() === EINTR) continue;
-      if (size <= 0) break;
+      if (size <= 0) return null;
+      const parcels: Parcel[] = [];
       const notes = JSON.parse(memory.toString("utf8", dataAt, dataAt + size)) as (readonly [count: number, note: unknown])[];
       // The control data may be padded; its own length is exact.
       const controlBytes = memory.readBigUInt64LE(headerAt + 40) === 0n ? 0 : Number(memory.readBigUInt64LE(controlAt));
@@ -158,8 +165,14 @@ export class DescriptorLink {
         parcels.push({ fds: fds.splice(0, wanted), note });
       }
       for (const fd of fds) closeSync(fd);
+      return parcels;
     }
-    return parcels;
+    return null;
+  }
+
+  /** Whether something still waits to go. */
+  get isWaiting(): boolean {
+    return this.waiting.length > 0;
   }
 
   close(): void {

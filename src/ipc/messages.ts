@@ -24,6 +24,7 @@
 import { DolphinError } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/config.js";
 import type { BackendState, Carried, Lease, ProxySetup } from "./balance.js";
+import type { AdoptedNote } from "./carried.js";
 
 /** One public address that a child serves. */
 export interface Listener {
@@ -94,6 +95,8 @@ export type FromChild =
   /** `id` is the proxy's own, one for each publisher; `backend` is where it would go. */
   /** Descriptors and their notes have been sent on the link: connections that are carried. */
   | { readonly type: "parcels" }
+  /** These connections, which were given to it, go on there. */
+  | { readonly type: "adopted"; readonly notes: readonly AdoptedNote[] }
   /** These connections are over, or were let go so that another process goes on with them. */
   | { readonly type: "over"; readonly tokens: readonly string[] }
   | { readonly type: "let-go"; readonly tokens: readonly string[] }
@@ -129,6 +132,7 @@ const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
   "reported",
   "done",
   "parcels",
+  "adopted",
   "over",
   "let-go",
   "take",

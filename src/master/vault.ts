@@ -10,7 +10,7 @@
 // A connection is open until its last copy is closed, so whoever ends one says so, and the copy here follows.
 import { closeSync } from "node:fs";
 import type { Log } from "../base/log.js";
-import type { AdoptNote, CarriedSession, CarryNote, PublisherNote } from "../ipc/carried.js";
+import type { AdoptedNote, AdoptNote, CarriedSession, CarryNote, PublisherNote } from "../ipc/carried.js";
 import { loadDescriptorLinks, type DescriptorLink, type DescriptorLinks } from "../ipc/descriptor-link.js";
 import { loadMarks, type Marks, type MarksMaker } from "../ipc/marks.js";
 import type { Position } from "../base/position.js";
@@ -116,6 +116,7 @@ export class Vault {
     const holder = this.holders.get(name);
     if (holder === undefined) return;
     if (message.type === "parcels") this.take(name, holder);
+    if (message.type === "adopted") for (const note of message.notes) this.confirm(name, holder, note);
     if (message.type === "over") this.end(name, holder, message.tokens);
     if (message.type === "let-go") this.letGo(name, holder, message.tokens);
   }
@@ -187,22 +188,27 @@ export class Vault {
         continue;
       }
       const { session, row } = note;
-      const given = kept.get(session.token);
       this.files += fds.length;
-      if (given !== undefined) this.shut(given);
+      const before = kept.get(session.token);
+      if (before !== undefined) this.shut(before);
       const one: Kept = { fds, session, row, from: null, unanswered: 0 };
-      if (this.files > this.options.maxFiles && given === undefined) {
+      if (this.files > this.options.maxFiles) {
         this.shut(one);
         refused.push(session.token);
-        continue;
-      }
-      kept.set(session.token, one);
-      if (given?.row !== null) continue; // it was this child's before
-      this.counts.carried += 1;
-      this.options.settled(session, name);
+      } else kept.set(session.token, one);
     }
     this.counts.refused += refused.length;
     if (refused.length > 0) this.options.send(name, { type: "not-kept", tokens: refused });
+  }
+
+  /** A child goes on with what it was given. */
+  private confirm(name: string, { kept }: Holder, { token, row, session: changed }: AdoptedNote): void {
+    const given = kept.get(token);
+    if (given === undefined) return;
+    const session = changed ?? given.session;
+    kept.set(token, { ...given, session, row, from: null, unanswered: 0 });
+    this.counts.carried += 1;
+    this.options.settled(session, name);
   }
 
   private end(name: string, holder: Holder, tokens: readonly string[]): void {

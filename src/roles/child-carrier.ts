@@ -1,7 +1,7 @@
 // A child's way to the vault in the master: connections that shall outlive this process are sent there, with what they are, at
 // the end of the event loop's turn in which they begin to play or to be moved, and called back when they are over.
 import { loadDescriptorLinks, type DescriptorLink, type Outgoing } from "../ipc/descriptor-link.js";
-import type { AdoptNote, Carriage, CarriedSession, Carrier, CarryNote } from "../ipc/carried.js";
+import type { AdoptedNote, AdoptNote, Carriage, CarriedSession, Carrier, CarryNote } from "../ipc/carried.js";
 import { loadMarks, type Marks } from "../ipc/marks.js";
 import type { Position } from "../base/position.js";
 import type { FromChild } from "../ipc/messages.js";
@@ -21,10 +21,13 @@ export class ChildCarrier implements Carrier {
   private readonly marks: Marks;
   private readonly say: (message: FromChild) => void;
   private parcels: Outgoing[] = [];
+  private adopted: AdoptedNote[] = [];
   private over: { readonly token: string; readonly row: number | null }[] = [];
   private letGo: string[] = [];
   /** Those that are carried now; false: the master could not keep the copy. */
   private readonly tokens = new Map<string, boolean>();
+  /** Those that this process was given and has not gone on with yet: the master has its copies of them. */
+  private readonly given = new Set<string>();
   private flushing: NodeJS.Immediate | null = null;
 
   private constructor(link: DescriptorLink, marks: Marks, marksFd: number, say: (message: FromChild) => void) {
@@ -44,10 +47,11 @@ export class ChildCarrier implements Carrier {
   }
 
   carry(descriptors: () => readonly number[] | null, session: CarriedSession, from: Position | null): Carriage | null {
-    if (Buffer.byteLength(JSON.stringify(session)) > maxSessionBytes) return null;
+    const { token } = session;
+    const isGiven = this.given.delete(token);
+    if (!isGiven && Buffer.byteLength(JSON.stringify(session)) > maxSessionBytes) return null;
     const row = this.marks.take(from);
     if (row === null) return null;
-    const { token } = session;
     let isOver = false;
     this.tokens.set(token, true);
     const note: CarryNote = { session, row };
@@ -57,7 +61,8 @@ export class ChildCarrier implements Carrier {
       if (this.parcels.includes(parcel)) this.flush();
       return this.tokens.get(token) === true && !this.link.holds(parcel);
     };
-    this.parcels.push(parcel);
+    if (isGiven) this.adopted.push({ token, row, session: session.kind === "pair" ? session : null });
+    else this.parcels.push(parcel);
     this.flushSoon();
     return {
       words: this.marks.words,
@@ -91,25 +96,37 @@ export class ChildCarrier implements Carrier {
     for (const token of tokens) if (this.tokens.has(token)) this.tokens.set(token, false);
   }
 
-  /** Hands over the connections that this process is to go on with. The copy of one that it does not carry on is given up. */
-  receive(adopt: (fds: readonly number[], note: AdoptNote) => void): void {
-    for (const { fds, note } of this.link.receive()) {
+  /**
+   * Hands over the connections that this process is to go on with, some at a time, so that what all of them wait for is heard in
+   * between; `done` is told how many there were. The copy of one that it does not carry on is given up.
+   */
+  receive(adopt: (fds: readonly number[], note: AdoptNote) => void, done: (count: number) => void, before = 0): void {
+    const some = this.link.receiveSome();
+    if (some === null) {
+      if (before > 0) done(before);
+      return;
+    }
+    for (const { fds, note } of some) {
       const adopted = note as AdoptNote;
       const { token } = adopted.session;
+      this.given.add(token);
       adopt(fds, adopted);
+      this.given.delete(token);
       if (!this.tokens.has(token)) this.over.push({ token, row: null });
-      // The master must know who goes on with it before much has been written to it.
-      this.flush();
     }
+    // The master must know who goes on with them before much has been written to them.
+    this.flush();
+    setImmediate(() => this.receive(adopt, done, before + some.length));
   }
 
   /** Tells the master now what it would be told at the end of this turn. */
   flush(): void {
     if (this.flushing !== null) clearImmediate(this.flushing);
     this.flushing = null;
-    const { parcels, over, letGo } = this;
-    [this.parcels, this.over, this.letGo] = [[], [], []];
+    const { parcels, adopted, over, letGo } = this;
+    [this.parcels, this.adopted, this.over, this.letGo] = [[], [], [], []];
     if (parcels.length > 0) this.link.send(parcels, this.sayParcels);
+    if (adopted.length > 0) this.say({ type: "adopted", notes: adopted });
     if (over.length > 0) this.say({ type: "over", tokens: over.map(({ token }) => token) });
     for (const { row } of over) if (row !== null) this.marks.giveBack(row);
     if (letGo.length > 0) this.say({ type: "let-go", tokens: letGo });

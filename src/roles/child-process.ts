@@ -116,7 +116,10 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
         this.drain(message.reason, message.isReplaced);
         return;
       case "parcels":
-        this.carrier?.receive((fds, note) => this.adopt(fds, note));
+        this.carrier?.receive(
+          (fds, note) => this.adopt(fds, note),
+          (count) => this.log.info({ event: "connections.resumed", count }, "they go on here"),
+        );
         return;
       case "not-kept":
         this.carrier?.refused(message.tokens);

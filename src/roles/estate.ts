@@ -36,8 +36,8 @@ export function mirrored({ origin, edgeKey }: Estate): MirroredOrigin | null {
 export async function bequeath({ origin, vault, retireAll }: Estate, link: DescriptorLink, say: () => void, why: string): Promise<number> {
   vault.bequeath(link, say);
   retireAll(why);
-  await until(() => vault.counted().kept === 0, viewersLeaveWithinMs);
+  await until(() => vault.counted().kept === 0 && !link.isWaiting, viewersLeaveWithinMs);
   origin.movePublishers(moverOver(link, say));
-  await until(() => origin.stats().publishers === 0, publishersLeaveWithinMs);
+  await until(() => origin.stats().publishers === 0 && !link.isWaiting, publishersLeaveWithinMs);
   return vault.counted().kept + origin.stats().publishers;
 }

@@ -4,6 +4,7 @@ import { beforeEach, describe, it } from "node:test";
 import pino from "pino";
 import { packetKey } from "../../../src/base/position.js";
 import type { AdoptNote, Carriage, CarriedSession } from "../../../src/ipc/carried.js";
+import { loadDescriptorLinks } from "../../../src/ipc/descriptor-link.js";
 import { stateBusy, stateClean, stateWord, timestampWord, packetWord } from "../../../src/ipc/marks.js";
 import type { FromChild } from "../../../src/ipc/messages.js";
 import { loadVaultParts, orphanMs, Vault } from "../../../src/master/vault.js";
@@ -20,6 +21,8 @@ interface Child {
   goesOn: boolean;
   /** It was given something, and dies before it looks. */
   isDeaf: boolean;
+  /** How many it was told that it had gone on with. */
+  resumed: number;
 }
 
 let timers: FakeTimers;
@@ -44,10 +47,11 @@ async function makeVault(maxFiles = 100): Promise<void> {
     send: (name) => {
       const child = children.get(name);
       if (child === undefined || child.isDeaf) return false;
-      child.carrier.receive((fds, note) => {
+      const adopt = (fds: readonly number[], note: AdoptNote): void => {
         child.adopted.push({ fds, note });
         if (child.goesOn) child.carrier.carry(() => fds, note.session, note.from);
-      });
+      };
+      child.carrier.receive(adopt, (count) => (child.resumed += count));
       return true;
     },
     adoptPublisher: (saved, fd) => {
@@ -67,7 +71,7 @@ async function admit(name: string): Promise<Child> {
     vault.heard(name, message);
   });
   assert.ok(carrier !== null);
-  const child = { carrier, said, adopted: [], goesOn: false, isDeaf: false };
+  const child = { carrier, said, adopted: [], goesOn: false, isDeaf: false, resumed: 0 };
   children.set(name, child);
   return child;
 }
@@ -169,7 +173,7 @@ describe("the vault", () => {
     vault.close();
   });
 
-  it("takes the heir's copy for its own, and counts", async () => {
+  it("keeps its copies for the heir, who only says that it goes on, and counts", async () => {
     const child = await admit("edge-1");
     mark(play(child, "a").carriage, stateClean);
     await soon();
@@ -178,7 +182,52 @@ describe("the vault", () => {
     die("edge-1");
     await soon();
     assert.deepEqual([vault.counted().kept, vault.counted().carried], [1, 1]);
+    assert.deepEqual(
+      heir.said.map(({ type }) => type),
+      ["adopted"],
+    );
+    assert.equal(heir.resumed, 1);
     vault.close();
+  });
+
+  it("leaves all it has to the next vault, and whatever is let go later, with the place where each stands", async () => {
+    const before = openFiles();
+    const old = vault;
+    const child = await admit("edge-1");
+    const { fd, carriage } = play(child, "a");
+    mark(carriage, stateClean);
+    const late = play(child, "b");
+    mark(late.carriage, stateClean);
+    await soon();
+    const links = await loadDescriptorLinks();
+    assert.ok(links !== null);
+    const { link, otherFd } = links.pair();
+    const otherEnd = links.open(otherFd);
+    old.bequeath(link, () => undefined);
+    carriage.letGo();
+    await soon();
+    assert.deepEqual([old.counted().kept, link.isWaiting], [1, false]);
+    late.carriage.letGo();
+    await soon();
+
+    children.clear();
+    await makeVault();
+    const heir = await admit("edge-1");
+    heir.goesOn = true;
+    vault.inherit(otherEnd);
+    await soon();
+    assert.deepEqual(
+      heir.adopted.map(({ note }) => [note.session.token, note.from]),
+      ["a", "b"].map((token) => [token, position]),
+    );
+    assert.deepEqual([vault.counted().kept, vault.counted().carried], [2, 2]);
+    for (const { fds } of heir.adopted) for (const one of fds) closeSync(one);
+    for (const one of [fd, late.fd]) closeSync(one);
+    old.close();
+    vault.close();
+    link.close();
+    otherEnd.close();
+    assert.ok(openFiles() <= before + 4, "the children's own ends are all that is left");
   });
 
   it("counts a connection that its own child sends anew as kept, not as carried", async () => {
