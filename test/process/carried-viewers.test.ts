@@ -69,8 +69,9 @@ void test("a rolling restart moves every viewer, and the old edges leave at once
 });
 
 void test("a worker that is over its age is replaced, and its viewers do not notice", async (t) => {
-  const dolphin = await Dolphin.start(t, { conf: `${promptConf} dolphin { worker_max_age 3; }` });
+  const dolphin = await Dolphin.start(t, { conf: promptConf });
   const viewers = await audience(t, dolphin, "edge-1", "edge-2");
+  await dolphin.reload(`${promptConf} dolphin { worker_max_age 1; }`);
   for (const child of ["edge-1", "edge-2"])
     await dolphin.waitFor("worker.over", { where: (line) => line.child === child, timeoutMs: 20_000 });
   await assertGoOn(viewers);
