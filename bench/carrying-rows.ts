@@ -5,6 +5,8 @@ import { Dolphin } from "../test/helpers/dolphin.js";
 import { startPlayers, startPublishers, type PlayersReport } from "./load.js";
 import { median } from "./measure.js";
 import type { Context, Limit, Result, Row } from "./rows.js";
+import { measurePlayers, medianCpu, percent, remarksOn, type Sample } from "./runs.js";
+import { serveEdge, serveEdgeAlone } from "./servers.js";
 
 interface Crowd {
   readonly players: number;
@@ -29,6 +31,7 @@ export const carryingRows: readonly Row[] = [
   killed({ players: 2000, protocol: "flv", rampS: 3 }, { bar: 1, aim: 0.3 }),
   killed({ players: 10_000, protocol: "rtmp", rampS: 10 }, { bar: 2, aim: 2 }),
   upgraded({ players: 2000, protocol: "rtmp", rampS: 3 }),
+  { name: "carrying: what it costs a fan-out", run: cost },
 ];
 
 /** All viewers are at the one edge there is, so that its replacement has to start, too. */
@@ -43,6 +46,22 @@ function killed(crowd: Crowd, limit: Limit): Row {
 function upgraded(crowd: Crowd): Row {
   const name = `${crowd.players.toLocaleString("en")} viewers (${crowd.protocol}) are in the new process of an upgrade, s`;
   return { name, run: (context) => carried(context, name, crowd, null, (dolphin) => dolphin.ask("upgrade")) };
+}
+
+/** Marks are stored per viewer and batch whether anybody dies or not. */
+async function cost({ runs, say }: Context): Promise<Result[]> {
+  const load = { players: 2000, kbps, rampS: 3, protocol: "rtmp" } as const;
+  const [on, off]: [Sample[], Sample[]] = [[], []];
+  for (let i = 0; i < runs; i++) {
+    on.push(await measurePlayers(await serveEdge(), load));
+    off.push(await measurePlayers(await serveEdgeAlone(), load));
+    say(`carrying on ${percent(on.at(-1)?.cpu ?? 0)}, off ${percent(off.at(-1)?.cpu ?? 0)}`);
+  }
+  const remarks = [...remarksOn("carrying", on), ...remarksOn("without", off), "the peer is dolphin with carry_sessions off"];
+  const [dolphin, peer] = [percent(medianCpu(on)), percent(medianCpu(off))];
+  const value = medianCpu(on) / medianCpu(off);
+  const name = "fan-out RTMP, 2000 players × 200 kbps, carrying on over off";
+  return [{ name, dolphin, peer, value, digits: 3, limit: { bar: 1.03, aim: 1.03 }, remarks }];
 }
 
 async function carried(

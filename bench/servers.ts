@@ -18,6 +18,11 @@ export function serveEdge(): Promise<Serving> {
   return serve({ cores: 1, args: ["--plan", "a"] }, "edge-1");
 }
 
+/** The same, and its viewers end with it. */
+export function serveEdgeAlone(): Promise<Serving> {
+  return serve({ cores: 1, args: ["--plan", "a"], env: { SRS_DOLPHIN_CARRY_SESSIONS: "off" } }, "edge-1");
+}
+
 /** One stand-alone server process, without an origin behind it. */
 export function serveSingle(): Promise<Serving> {
   return serve({ cores: 1, args: ["--plan", "single"] }, "server");

@@ -9,21 +9,21 @@ import type { RtmpPlayer } from "./rtmp-client.js";
 
 export type Viewer = RtmpPlayer | FlvPlayer;
 
-/** Somebody publishes at one edge; RTMP and HTTP-FLV viewers are at the other. */
-export async function audience(t: Cleanup, dolphin: Dolphin, edge: string, publishedAt: string): Promise<Viewer[]> {
-  await steadyPublisherAt(t, dolphin, publishedAt, "show");
+/** Somebody publishes a stream at one edge; RTMP and HTTP-FLV viewers are at the other. */
+export async function audience(t: Cleanup, dolphin: Dolphin, edge: string, publishedAt: string, stream = "show"): Promise<Viewer[]> {
+  await steadyPublisherAt(t, dolphin, publishedAt, stream);
   const viewers: Viewer[] = [];
-  for (let count = 0; count < 5; count++) viewers.push(await playerAt(t, dolphin, "show", dolphin.pids[edge] ?? 0));
-  while (viewers.length < 8) viewers.push(await flvAt(t, dolphin, edge));
+  for (let count = 0; count < 5; count++) viewers.push(await playerAt(t, dolphin, stream, dolphin.pids[edge] ?? 0));
+  while (viewers.length < 8) viewers.push(await flvAt(t, dolphin, edge, stream));
   for (const viewer of viewers) await viewer.waitForMedia(40);
   return viewers;
 }
 
 /** An HTTP-FLV viewer at this edge. */
-export async function flvAt(t: Cleanup, dolphin: Dolphin, edge: string): Promise<FlvPlayer> {
+export async function flvAt(t: Cleanup, dolphin: Dolphin, edge: string, stream = "show"): Promise<FlvPlayer> {
   for (let tries = 0; tries < 100; tries++) {
     const from = dolphin.logLength;
-    const viewer = await watchFlv(dolphin.flvUrl("show"));
+    const viewer = await watchFlv(dolphin.flvUrl(stream));
     t.after(() => viewer.close());
     const { child } = await dolphin.waitFor("play.started", { from, where: ({ protocol }) => protocol === "flv" });
     if (child === edge) return viewer;
