@@ -25,6 +25,7 @@ import { DolphinError } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/config.js";
 import type { BackendState, Carried, Lease, ProxySetup } from "./balance.js";
 import type { AdoptedNote } from "./carried.js";
+import type { MirroredOrigin } from "./succession.js";
 
 /** One public address that a child serves. */
 export interface Listener {
@@ -113,6 +114,9 @@ export type ToChild =
   | { readonly type: "report"; readonly id: number }
   | { readonly type: "reopen-log"; readonly id: number }
   | { readonly type: "reconfigure"; readonly id: number; readonly change: Reconfiguration }
+  /** It takes the place of a server, and follows that one's streams until `end-mirror`. */
+  | { readonly type: "mirror"; readonly id: number; readonly origin: MirroredOrigin }
+  | { readonly type: "end-mirror" }
   /** `isReplaced`: another process goes on with the connections that are carried. */
   | { readonly type: "drain"; readonly reason: string; readonly isReplaced: boolean }
   /** Connections to go on with have been sent on the link. */
@@ -147,6 +151,8 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "report",
   "reopen-log",
   "reconfigure",
+  "mirror",
+  "end-mirror",
   "drain",
   "parcels",
   "publisher-over",

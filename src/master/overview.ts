@@ -33,6 +33,12 @@ export class Overview {
     this.questions = new Questions(options.timers, reportDeadlineMs);
   }
 
+  /** The streams that a child knows now; none when it does not answer. */
+  async streamsOf(name: string): Promise<readonly StreamReport[]> {
+    const { answers } = await this.questions.ask([name], (child, id) => this.options.ask(child, id));
+    return answers.get(name) ?? [];
+  }
+
   /** Takes what a child said; only heartbeats and reports tell anything here. */
   heard(name: string, message: FromChild): void {
     if (message.type === "heartbeat") this.beat(name, message.stats);

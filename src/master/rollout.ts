@@ -16,6 +16,10 @@ export interface RolloutParts {
   retire(name: string, reason: string, timeoutMs: number | null): void;
   /** Gives the heir's slot its sockets, those of `from` where the addresses are the same. Rejects when one cannot be had. */
   inherit(heir: ProcessSpec, from: string | null): Promise<void>;
+  /** The heir serves: it gets ready for what the old process will leave it. Resolves when it has, or cannot. */
+  prepare(heir: string, from: string): Promise<void>;
+  /** How long a process may linger that was let go (ms; null: as long as it has connections). */
+  lingers(spec: ProcessSpec, drainTimeoutMs: number | null): number | null;
   /** The slot is not filled again. */
   forget(name: string): void;
 }
@@ -73,6 +77,7 @@ export class Rollout {
       for (const [at, heir] of heirs.entries()) if (problems[at] === null) this.letGo(heir, `not wanted: ${problem}`, drainTimeoutMs);
       return problem;
     }
+    for (const { spec, from } of heirs) if (from !== null) await this.parts.prepare(spec.name, from);
     this.places = heirs;
     for (const place of old) this.letGo(place, reason, drainTimeoutMs);
     return null;
@@ -86,6 +91,7 @@ export class Rollout {
       const heir = this.heirOf({ ...place.spec, name: place.base }, place.spec.name);
       const problem = (await this.settle(heir)) ?? (await this.start(heir));
       if (problem !== null) return problem;
+      await this.parts.prepare(heir.spec.name, place.spec.name);
       this.places = this.places.map((one) => (one === place ? heir : one));
       this.letGo(place, reason, drainTimeoutMs);
     }
@@ -115,9 +121,8 @@ export class Rollout {
     return `${spec.name} does not serve: ${problem}`;
   }
 
-  /** A single server's streams live in it: its clients come back to the heir sooner when it does not linger. */
   private letGo({ spec }: Place, reason: string, drainTimeoutMs: number | null): void {
-    this.parts.retire(spec.name, reason, spec.duty === "server" ? 0 : drainTimeoutMs);
+    this.parts.retire(spec.name, reason, this.parts.lingers(spec, drainTimeoutMs));
     this.parts.forget(spec.name);
   }
 }

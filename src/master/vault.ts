@@ -157,6 +157,20 @@ export class Vault {
     this.place();
   }
 
+  /** Gives a publisher to a child, or to the process that takes the place of this one; false: there is none. The descriptor is its own then. */
+  pass(saved: unknown, fd: number): boolean {
+    const name = this.options.heirs().find((one) => this.holders.has(one));
+    const child = name === undefined ? undefined : this.holders.get(name)?.link;
+    const to =
+      this.successor ?? (child === undefined ? null : { link: child, say: () => void this.options.send(name!, { type: "parcels" }) });
+    if (to === null) return false;
+    to.link.send([{ descriptors: () => [fd], note: { publisher: saved } satisfies PublisherNote }], () => {
+      closeSync(fd);
+      to.say();
+    });
+    return true;
+  }
+
   close(): void {
     this.forgetTimer();
     for (const kept of this.bequeathed) this.shut(kept);

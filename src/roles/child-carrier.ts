@@ -1,7 +1,7 @@
 // A child's way to the vault in the master: connections that shall outlive this process are sent there, with what they are, at
 // the end of the event loop's turn in which they begin to play or to be moved, and called back when they are over.
 import { loadDescriptorLinks, type DescriptorLink, type Outgoing } from "../ipc/descriptor-link.js";
-import type { AdoptedNote, AdoptNote, Carriage, CarriedSession, Carrier, CarryNote } from "../ipc/carried.js";
+import type { AdoptedNote, AdoptNote, Carriage, CarriedSession, Carrier, CarryNote, PublisherNote } from "../ipc/carried.js";
 import { loadMarks, type Marks } from "../ipc/marks.js";
 import type { Position } from "../base/position.js";
 import type { FromChild } from "../ipc/messages.js";
@@ -13,6 +13,14 @@ export const linkVariable = "DOLPHIN_LINK";
 
 /** The longest that a session may be as JSON; one that is longer ends with this process. */
 const maxSessionBytes = 64 << 10;
+
+/** Who goes on with what other processes have left. The descriptors are its own. */
+export interface Heir {
+  adopt(fds: readonly number[], note: AdoptNote): void;
+  adoptPublisher(fds: readonly number[], saved: unknown): void;
+  /** So many have come, and nothing more for now. */
+  done(count: number): void;
+}
 
 /** The carrier of one child, for the life of the process. */
 export class ChildCarrier implements Carrier {
@@ -98,25 +106,29 @@ export class ChildCarrier implements Carrier {
 
   /**
    * Hands over the connections that this process is to go on with, some at a time, so that what all of them wait for is heard in
-   * between; `done` is told how many there were. The copy of one that it does not carry on is given up.
+   * between. The copy of a viewer's that it does not carry on is given up.
    */
-  receive(adopt: (fds: readonly number[], note: AdoptNote) => void, done: (count: number) => void, before = 0): void {
+  receive(heir: Heir, before = 0): void {
     const some = this.link.receiveSome();
     if (some === null) {
-      if (before > 0) done(before);
+      if (before > 0) heir.done(before);
       return;
     }
     for (const { fds, note } of some) {
+      if ("publisher" in (note as object)) {
+        heir.adoptPublisher(fds, (note as PublisherNote).publisher);
+        continue;
+      }
       const adopted = note as AdoptNote;
       const { token } = adopted.session;
       this.given.add(token);
-      adopt(fds, adopted);
+      heir.adopt(fds, adopted);
       this.given.delete(token);
       if (!this.tokens.has(token)) this.over.push({ token, row: null });
     }
     // The master must know who goes on with them before much has been written to them.
     this.flush();
-    setImmediate(() => this.receive(adopt, done, before + some.length));
+    setImmediate(() => this.receive(heir, before + some.length));
   }
 
   /** Tells the master now what it would be told at the end of this turn. */

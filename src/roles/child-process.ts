@@ -7,6 +7,7 @@ import { createLog, reopenLog, setLogLevel, type Log } from "../base/log.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
 import { channelToMaster, type Channel } from "../ipc/channel.js";
 import type { FromChild, Listener, Reconfiguration, ServerSetup, ServerStats, StreamReport, ToChild } from "../ipc/messages.js";
+import type { MirroredOrigin } from "../ipc/succession.js";
 import type { News } from "./balancer.js";
 import type { AdoptNote, Carrier } from "../ipc/carried.js";
 import type { Mover } from "../server/rtmp/saved-publisher.js";
@@ -27,12 +28,17 @@ interface Service {
   reconfigure?(change: Reconfiguration): void;
   /** Goes on with a connection that another process has served; the descriptors are its own from now on. */
   adopt?(fds: readonly number[], note: AdoptNote): void;
+  /** The same with a publisher. */
+  adoptPublisher?(saved: unknown, fd: number): void;
   /** A publisher that was moved has ended. */
   publisherOver?(): void;
+  /** Follows the streams of a server whose place this one takes, until `endMirror`. */
+  mirror?(origin: MirroredOrigin): Promise<void>;
+  endMirror?(): void;
   /** Lets publishers go on in another process from now on. */
   movePublishers?(mover: Mover): void;
-  /** Leaves its connections to other processes, and resolves when that is done as far as it can be. */
-  handOver?(): Promise<void>;
+  /** Leaves its connections to other processes, publishers by this mover; resolves when that is done as far as it can be. */
+  handOver?(mover: Mover): Promise<void>;
   /** Takes nothing new, and resolves when the last connection that it has is over. */
   drain?(reason: string): Promise<void>;
   close(reason: string): Promise<void>;
@@ -112,14 +118,21 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
       case "reconfigure":
         void this.carryOut(message.id, () => this.reconfigure(message.change));
         return;
+      case "mirror":
+        void this.carryOut(message.id, () => this.service?.mirror?.(message.origin));
+        return;
+      case "end-mirror":
+        this.service?.endMirror?.();
+        return;
       case "drain":
         this.drain(message.reason, message.isReplaced);
         return;
       case "parcels":
-        this.carrier?.receive(
-          (fds, note) => this.adopt(fds, note),
-          (count) => this.log.info({ event: "connections.resumed", count }, "they go on here"),
-        );
+        this.carrier?.receive({
+          adopt: (fds, note) => this.adopt(fds, () => this.service?.adopt?.(fds, note)),
+          adoptPublisher: (fds, saved) => this.adopt(fds, () => this.service?.adoptPublisher?.(saved, fds[0] ?? -1)),
+          done: (count) => this.log.info({ event: "connections.resumed", count }, "they go on here"),
+        });
         return;
       case "not-kept":
         this.carrier?.refused(message.tokens);
@@ -134,7 +147,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
   }
 
   /** Does what the master asked for under a number, and answers under that number how it went. */
-  private async carryOut(id: number, work: () => void | Promise<void>): Promise<void> {
+  private async carryOut(id: number, work: () => void | Promise<void> | undefined): Promise<void> {
     let problem: string | null = null;
     try {
       await work();
@@ -188,14 +201,14 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
       return;
     }
     void service.drain(reason).finally(() => void this.leave(reason, false));
-    if (isReplaced) void service.handOver?.();
+    if (isReplaced && this.carrier !== null) void service.handOver?.(this.carrier.mover);
   }
 
   /** What goes wrong with one connection ends that one. */
-  private adopt(fds: readonly number[], note: AdoptNote): void {
+  private adopt(fds: readonly number[], goOn: () => void): void {
     try {
-      if (this.service?.adopt === undefined) for (const fd of fds) closeSync(fd);
-      else this.service.adopt(fds, note);
+      if (this.service === null) for (const fd of fds) closeSync(fd);
+      else goOn();
     } catch (thrown) {
       this.log.error({ event: "connection.lost", code: "INTERNAL", err: messageOf(thrown) }, "a connection could not go on here");
     }
@@ -209,7 +222,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
     this.heart?.close();
     if (isReplaced && this.carrier !== null) {
       const late = new Promise((resolve) => setTimeout(resolve, lastHandOverMs));
-      await Promise.race([this.service.handOver?.(), late]);
+      await Promise.race([this.service.handOver?.(this.carrier.mover), late]);
     }
     await this.service.close(reason).finally(() => {
       if (!isReplaced) this.carrier?.flush(); // nobody goes on with what has ended now

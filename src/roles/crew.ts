@@ -20,8 +20,9 @@ import { Supervisor, type Change, type ChildView, type Timers } from "../master/
 import type { SavedPublisher } from "../server/rtmp/saved-publisher.js";
 import { Server } from "../server/server.js";
 import { linkVariable } from "./child-carrier.js";
-import type { Estate } from "./estate.js";
+import { originHere, type Estate } from "./estate.js";
 import type { PlanB } from "./plan-b.js";
+import { isStandAlone, ownAddress, StandAlone } from "./stand-alone.js";
 
 const entryOf = (role: "server" | "proxy"): string => fileURLToPath(new URL(`${role}.js`, import.meta.url));
 /** Where it is not known how many files may be open. */
@@ -42,6 +43,8 @@ export interface CrewOptions {
   readonly planB: PlanB | null;
   /** What copies of connections are kept with; null: they end with the process that serves them. */
   readonly carrying: VaultParts | null;
+  /** The streams of a child now. */
+  streamsOf(name: string): Promise<readonly StreamReport[]>;
   changed(change: Change): void;
   heard(name: string, message: FromChild): void;
   /** Once: no child is left. */
@@ -58,6 +61,7 @@ export class Crew {
   private readonly vault: Vault | null;
   /** The configuration that each child was started with, or told since. */
   private readonly told = new Map<string, Config>();
+  private readonly standAlone: StandAlone;
   private origin: Server | null = null;
   private config: Config;
 
@@ -67,6 +71,7 @@ export class Crew {
     const { timers, log, planB, hasOwnSockets, listeners } = options;
     this.questions = new Questions(timers, answerDeadlineMs);
     this.vault = this.openVault();
+    this.standAlone = this.openStandAlone();
     const children = this.plan(config).filter(({ place }) => place === "child");
     const own = clusterSpawner({
       entryOf: ({ duty }) => entryOf(duty === "proxy" ? "proxy" : "server"),
@@ -93,6 +98,8 @@ export class Crew {
         add: (spec) => this.supervisor.add(spec),
         retire: (name, reason, timeoutMs) => this.supervisor.retire(name, reason, timeoutMs),
         inherit: (heir, from) => this.inherit(heir, from),
+        prepare: (heir, from) => this.standAlone.prepare(heir, from),
+        lingers: (spec, drainTimeoutMs) => this.standAlone.lingers(spec, drainTimeoutMs),
         forget: (name) => listeners.forget(name),
       },
     );
@@ -162,14 +169,16 @@ export class Crew {
     return this.vault?.counted() ?? null;
   }
 
-  /** What goes to the process that takes the place of this one, or comes from the one before; null: the streams end with the children. */
+  /** What goes to the process that takes the place of this one, or comes from the one before; null: not all of it could. */
   get estate(): Estate | null {
-    const { origin, vault, edgeKey } = this;
+    const { vault } = this;
+    const alone = this.config.dolphin.plan === "single" ? this.standAlone : null;
+    const origin = this.origin === null ? alone : originHere(this.origin, this.edgeKey);
     if (origin === null || vault === null) return null;
     const retireAll = (why: string): void => {
       for (const { spec } of this.children()) this.supervisor.retire(spec.name, why, null);
     };
-    return { origin, vault, edgeKey, retireAll };
+    return { origin, vault, retireAll };
   }
 
   /** The listening sockets of those who serve the public addresses. */
@@ -269,6 +278,19 @@ export class Crew {
     }
   }
 
+  private openStandAlone(): StandAlone {
+    return new StandAlone({
+      edgeKey: this.edgeKey,
+      isCarried: () => this.vault !== null,
+      name: () => this.rollout.specs[0]?.name,
+      streamsOf: (name) => this.options.streamsOf(name),
+      askToMirror: (heir, origin) => this.questions.ask([heir], (name, id) => this.supervisor.send(name, { type: "mirror", id, origin })),
+      endMirror: () => {
+        for (const { spec } of this.children()) this.supervisor.send(spec.name, { type: "end-mirror" });
+      },
+    });
+  }
+
   private openVault(): Vault | null {
     const { carrying, timers, log, maxOpenFiles } = this.options;
     if (carrying === null) return null;
@@ -280,8 +302,8 @@ export class Crew {
       maxFiles: Math.floor((maxOpenFiles ?? 2 * maxKeptByDefault) / 2),
       send: (name, message) => this.supervisor.send(name, message),
       adoptPublisher: (saved, fd, ended) => {
-        if (this.origin === null) closeSync(fd);
-        else this.origin.adoptPublisher(saved as SavedPublisher, fd, ended);
+        if (this.origin !== null) this.origin.adoptPublisher(saved as SavedPublisher, fd, ended);
+        else if (this.vault?.pass(saved, fd) !== true) closeSync(fd);
       },
       heirs: () => this.children().flatMap(({ spec, child, isLeaving }) => (child.state === "up" && !isLeaving ? [spec.name] : [])),
       left: (name, session) => this.options.planB?.left(name, session),
@@ -290,8 +312,8 @@ export class Crew {
   }
 
   /** Those who serve viewers, or move what servers send them, are given a link to the vault. */
-  private descriptorsOf({ name, duty }: ProcessSpec): { readonly fds: readonly number[]; readonly env: Record<string, string> } {
-    if (this.vault === null || (duty !== "edge" && duty !== "proxy")) return { fds: [], env: {} };
+  private descriptorsOf({ name, isPublic }: ProcessSpec): { readonly fds: readonly number[]; readonly env: Record<string, string> } {
+    if (this.vault === null || !isPublic) return { fds: [], env: {} };
     return { fds: this.vault.admit(name), env: { [linkVariable]: "4,5" } };
   }
 
@@ -301,7 +323,7 @@ export class Crew {
     const { name, duty, backend } = spec;
     this.told.set(name, spec.config);
     if (duty === "proxy") return planB?.proxySetup(spec, listeners.give(name)) ?? null;
-    if (backend === undefined) return this.setupFor(spec, listeners.give(name));
+    if (backend === undefined) return this.setupFor(spec, [...listeners.give(name), ...(isStandAlone(spec) ? [ownAddress] : [])]);
     if (backend.program !== null) return null;
     // Through the cluster module: the port of a server that is gone refuses, and the proxies take the next one.
     const { rtmp, http } = backend;
@@ -331,6 +353,7 @@ export class Crew {
       this.vault?.place();
     }
     if (change.child.state === "down") this.told.delete(change.spec.name);
+    if (change.ending !== null) this.standAlone.gone(change.spec.name);
   }
 
   /** A child that was starting while the configuration changed was told the one before. */
@@ -343,6 +366,7 @@ export class Crew {
 
   private heard(spec: ProcessSpec, message: FromChild): void {
     this.vault?.heard(spec.name, message);
+    this.standAlone.heard(spec, message);
     if (message.type === "done") this.questions.answer(spec.name, message.id, message.problem);
     this.options.planB?.heard(spec, message);
     this.options.heard(spec.name, message);

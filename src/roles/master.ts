@@ -181,6 +181,7 @@ class Master {
       hasOwnSockets: native !== null,
       planB: this.planB,
       carrying: await this.loadCarrying(),
+      streamsOf: (name) => this.portrait.overview.streamsOf(name),
       changed: (change) => this.changed(change),
       heard: (name, message) => this.portrait.overview.heard(name, message),
       ended: (how) => void this.childrenEnded(how),
@@ -251,8 +252,7 @@ class Master {
 
   /** What connections are carried with; null where they shall not be, or cannot: then that is told. */
   private async loadCarrying(): Promise<VaultParts | null> {
-    const { plan, carriesSessions } = this.config.dolphin;
-    if (!carriesSessions || plan === "single") return null;
+    if (!this.config.dolphin.carriesSessions) return null;
     const parts = await loadVaultParts();
     if (parts !== null) return parts;
     this.log.info(

@@ -16,7 +16,7 @@ import type { Listeners } from "../master/listeners.js";
 import type { Reloaded } from "../master/status.js";
 import type { Claims } from "./claims.js";
 import type { Crew } from "./crew.js";
-import { bequeath, mirrored } from "./estate.js";
+import { bequeath } from "./estate.js";
 import type { Service } from "./service.js";
 
 /** A process that starts does it in less than a second; its children wait for each other. */
@@ -62,7 +62,7 @@ export async function upgrade(program: UpgradeProgram, parts: UpgradeParts): Pro
 function hindrance({ plan, isBound, crew }: UpgradeParts): string | null {
   if (process.pid === 1) return "this is process 1 of a container, which ends with it: start a container of the new version instead";
   if (isBound) return "asprocess on binds dolphin to the program that started it, which would not know the new process";
-  if (plan !== "a") return `the streams of plan ${plan} live in servers that end with their master: stop this one and start the new one`;
+  if (plan === "b") return "the streams of plan b live in servers that end with their master: stop this one and start the new one";
   if (crew.estate === null)
     return "connections cannot be handed over: that takes carry_sessions on, origin_process master, Linux and koffi";
   return null;
@@ -89,7 +89,7 @@ async function handOver(program: UpgradeProgram, parts: UpgradeParts): Promise<O
   log.info({ event: "upgrade.started", program: program.script, successor: pid }, `process ${pid} starts to take this one's place`);
   const problem = await heir.hear("ready", readyWithinMs);
   const { estate } = crew;
-  const origin = estate === null ? null : mirrored(estate);
+  const origin = (await estate?.origin.mirrored()) ?? null;
   if (problem !== null || estate === null || origin === null) {
     heir.end();
     link.close();

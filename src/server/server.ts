@@ -31,6 +31,8 @@ export interface BoundEndpoint {
 const backlog = 1024;
 /** Viewers that are left to another process are tried so often: what has been written to them must be with the system first. */
 const handOverEveryMs = 50;
+/** Who watches finds what he has not got yet where its publisher is. */
+const viewersFirstMs = 3000;
 /** Paused until its reads are shared; a player that vanished without a word is found by keep-alive probes. */
 const rtmpSocketOptions = { noDelay: true, pauseOnConnect: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs };
 
@@ -149,10 +151,17 @@ export class Server {
     }
   }
 
-  /** Leaves viewers to other processes, those who come late too; resolves when no connection is left. */
-  async handOver(): Promise<void> {
+  /**
+   * Leaves its connections to other processes, those who come late too: viewers, and when they have gone, or some seconds later,
+   * publishers. Resolves when no connection is left.
+   */
+  async handOver(mover: Mover): Promise<void> {
+    const publishersGoAtMs = Date.now() + viewersFirstMs;
     while (this.sockets.size > 0) {
       for (const client of this.hub.clients) if (client.does === "play") client.letGo();
+      // Own edges are no players: one that follows the streams here stays until they end.
+      const haveViewersGone = this.hub.traffic.players === 0 || Date.now() > publishersGoAtMs;
+      if (this.hub.mover === null && haveViewersGone) this.movePublishers(mover);
       await new Promise((resolve) => setTimeout(resolve, handOverEveryMs));
     }
   }
@@ -180,7 +189,8 @@ export class Server {
         listener.on("error", (error) => this.log.error({ event: "listener.failed", code: "CHILD_LISTEN", err: messageOf(error) }));
         resolve({ protocol, endpoint: { host: endpoint.host, port } });
       });
-      if (fd === null) listener.listen({ host: endpoint.host, port: endpoint.port, backlog });
+      // A port that the system chooses is this process's alone, and not shared by the cluster module.
+      if (fd === null) listener.listen({ host: endpoint.host, port: endpoint.port, backlog, exclusive: endpoint.port === 0 });
       else listener.listen({ fd, backlog });
     });
   }

@@ -14,7 +14,7 @@ import { flvContainer, rtmpContainer } from "./container.js";
 import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
 import { makePacket, type Packet, type PacketType } from "./packet.js";
 import { StartCache, type StartCacheOptions } from "./start-cache.js";
-import { advance, furthest, makeTimeline, present, replace, resume, splice, type Timeline } from "./timeline.js";
+import { advance, beginBehind, furthest, makeTimeline, present, replace, resume, splice, type Timeline } from "./timeline.js";
 
 /** Longest metadata that is kept and passed on. */
 export const maxMetadataBytes = 64 << 10;
@@ -224,6 +224,9 @@ export class Source {
     const seat = this.fanouts[tap].readmit(consumer, from);
     this.consumers += 1;
     if (this.consumers === 1) this.owner.onWanted(this);
+    const { timeline } = this.settings;
+    // A clock that begins here goes on behind what viewers have seen elsewhere.
+    if (this.bytesIn === 0 && (timeline === "full" || timeline === "zero")) beginBehind(this.timeline, from.timestamp);
     return seat;
   }
 

@@ -39,8 +39,16 @@ export function splice(timeline: Timeline, mode: Timeline["mode"]): void {
 
 /** One that begins as by a splice, 10 ms behind a time that viewers have seen; null: they have seen none. */
 export function makeTimelineBehind(mode: Timeline["mode"], timeMs: number | null): Timeline {
-  if (timeMs === null) return makeTimeline(mode);
-  return { mode, lastIn: 0, lastOut: timeMs, lastOfType: Array.from({ length: types }, () => timeMs), isSplice: true };
+  const timeline = makeTimeline(mode);
+  if (timeMs !== null) beginBehind(timeline, timeMs);
+  return timeline;
+}
+
+/** Has one that has given no time yet begin 10 ms behind a time that viewers have seen, or behind the furthest of several. */
+export function beginBehind(timeline: Timeline, timeMs: number): void {
+  if (timeline.lastIn !== null && timeMs <= timeline.lastOut) return;
+  Object.assign(timeline, { lastIn: 0, lastOut: timeMs, isSplice: true });
+  timeline.lastOfType.fill(timeMs);
 }
 
 /** The furthest time given so far; null: none. */

@@ -40,6 +40,11 @@ export class Bystanders {
     return new Bystanders(source, players);
   }
 
+  /** How many watch. */
+  get viewers(): number {
+    return this.players.length;
+  }
+
   /** Fails when one of them was disconnected, or waited longer than usual, since the last look; waits for news from each. */
   async assertUndisturbed(): Promise<void> {
     assert.equal(this.source.connection.endedBy, null, "the publisher was closed");

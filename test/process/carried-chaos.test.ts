@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { assertInOrder, audience, closeAll, mediaOf, type Viewer } from "../helpers/audience.js";
 import { promptConf } from "../helpers/bystanders.js";
+import { untilKept } from "../helpers/carried.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
 import { pictures } from "../helpers/media.js";
 import { freeze } from "../helpers/processes.js";
@@ -112,9 +113,7 @@ void test(
     const most = before + 4;
     await eventually(() => dolphin.openSockets() <= most, { timeoutMs: 10_000, what: `at most ${most} sockets` });
     closeAll(viewers);
-    const kept = async (): Promise<number> =>
-      (JSON.parse(await dolphin.ask("status", "--json")) as { carried: { kept: number } }).carried.kept;
-    await eventually(async () => (await kept()) === 0, { what: "the copies to be closed" });
+    await untilKept(dolphin, 0);
     await dolphin.stop({ allow: isProvoked });
   },
 );

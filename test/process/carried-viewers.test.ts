@@ -6,9 +6,10 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import { assertGoOn, assertInOrder, audience, closeAll, flvAt } from "../helpers/audience.js";
 import { promptConf } from "../helpers/bystanders.js";
+import { untilKept } from "../helpers/carried.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { playerAt, steadyPublisherAt } from "../helpers/edges.js";
-import { eventually, within } from "../helpers/wait.js";
+import { within } from "../helpers/wait.js";
 
 const provoked = new Set(["child.exited", "child.hung"]);
 
@@ -102,14 +103,12 @@ void test("a connection that ends is closed in the master too, and whoever close
   const dolphin = await Dolphin.start(t, { conf: promptConf });
   await steadyPublisherAt(t, dolphin, "edge-2", "show");
   await (await playerAt(t, dolphin, "show", dolphin.pids["edge-1"] ?? 0)).waitForMedia(10); // the edge pulls from here on
-  const copies = async (): Promise<number> =>
-    (JSON.parse(await dolphin.ask("status", "--json")) as { carried: { kept: number } }).carried.kept;
-  await eventually(async () => (await copies()) === 1, { what: "the first copy" });
+  await untilKept(dolphin, 1);
   const viewers = [await playerAt(t, dolphin, "show", dolphin.pids["edge-1"] ?? 0), await flvAt(t, dolphin, "edge-1")];
   for (const viewer of viewers) await viewer.waitForMedia(10);
-  await eventually(async () => (await copies()) === 3, { what: "the copies of the others" });
+  await untilKept(dolphin, 3);
   for (const viewer of viewers) viewer.close();
-  await eventually(async () => (await copies()) === 1, { what: "the copies to be closed" });
+  await untilKept(dolphin, 1);
   // A vhost that goes takes its viewers with it: they must hear of it though the master has a copy.
   const [rtmp, flv] = [await playerAt(t, dolphin, "show", dolphin.pids["edge-1"] ?? 0), await flvAt(t, dolphin, "edge-1")];
   await Promise.all([rtmp, flv].map((one) => one.waitForMedia(10)));

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Bystanders, promptConf } from "../helpers/bystanders.js";
+import { untilKept } from "../helpers/carried.js";
 import { Cleanups } from "../helpers/cleanups.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { encodeAmf } from "../helpers/amf0.js";
@@ -25,6 +26,7 @@ before(async () => {
   dolphin = await Dolphin.start(cleanups, { conf: promptConf });
   bystanders = await Bystanders.start(cleanups, dolphin);
   bytesBefore = await memoryBytes();
+  await untilKept(dolphin, bystanders.viewers); // each of these is a socket of the master's, too
   socketsBefore = dolphin.openSockets();
 });
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Bystanders, promptConf } from "../helpers/bystanders.js";
+import { untilKept } from "../helpers/carried.js";
 import { Cleanups } from "../helpers/cleanups.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { watchFlv } from "../helpers/flv-reader.js";
@@ -19,6 +20,7 @@ let socketsBefore: number;
 before(async () => {
   dolphin = await Dolphin.start(cleanups, { conf: promptConf });
   bystanders = await Bystanders.start(cleanups, dolphin);
+  await untilKept(dolphin, bystanders.viewers); // each of these is a socket of the master's, too
   socketsBefore = dolphin.openSockets();
 });
 

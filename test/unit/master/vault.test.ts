@@ -51,7 +51,14 @@ async function makeVault(maxFiles = 100): Promise<void> {
         child.adopted.push({ fds, note });
         if (child.goesOn) child.carrier.carry(() => fds, note.session, note.from);
       };
-      child.carrier.receive(adopt, (count) => (child.resumed += count));
+      child.carrier.receive({
+        adopt,
+        adoptPublisher: (fds, saved) => {
+          publishers.push(saved);
+          for (const fd of fds) closeSync(fd);
+        },
+        done: (count) => void (child.resumed += count),
+      });
       return true;
     },
     adoptPublisher: (saved, fd) => {
