@@ -61,12 +61,12 @@ function balanceText({ policy, routing, software, servers, leases }: BalanceStat
   return `${printable(head)}\n${table(backendColumns, servers)}\n\n${where}\n`;
 }
 
-/** What `dolphin reload` and `dolphin restart` print. */
-export function reloadedText({ outcome, changes, problems, notes }: Reloaded): string {
+/** What `dolphin reload`, `restart` and `upgrade` print. */
+export function reloadedText({ outcome, changes, problems, notes }: Reloaded, whenRefused = "refused: everything is as it was"): string {
   const heads = {
     applied: appliedText(changes),
     unchanged: "nothing to do: the configuration says what is in force already",
-    refused: "refused: everything is as it was",
+    refused: whenRefused,
   };
   const lines = changes.map(({ path, from, to, reload }) => {
     const isWaiting = outcome === "applied" && reload === "restart";

@@ -15,7 +15,7 @@ export const addReload: AddVerb = (program, end) => {
   const command = program.command("reload").description("read the configuration again; tell what changed, or why nothing did");
   addSocket(command)
     .option("--json", "as JSON")
-    .action(async (flags: ReloadFlags) => end(await change(reload, flags, exitCodes.config)));
+    .action(async (flags: ReloadFlags) => end(await change(reload, flags, { exitCode: exitCodes.config })));
 };
 
 export const addRestart: AddVerb = (program, end) => {
@@ -24,7 +24,10 @@ export const addRestart: AddVerb = (program, end) => {
     .description("replace the processes that serve the public addresses one by one (plan b: the proxies), without disconnecting anybody");
   addSocket(command)
     .option("--json", "as JSON")
-    .action(async (flags: ReloadFlags) => end(await change(restart, flags, exitCodes.gaveUp)));
+    .action(async (flags: ReloadFlags) => {
+      const whenRefused = "it went no further; what was replaced before stays so";
+      end(await change(restart, flags, { exitCode: exitCodes.gaveUp, whenRefused }));
+    });
 };
 
 export const addUpgrade: AddVerb = (program, end) => {
@@ -36,7 +39,7 @@ export const addUpgrade: AddVerb = (program, end) => {
     .action(async (flags: ReloadFlags) => {
       const [, script = ""] = process.argv;
       const self = { execPath: process.execPath, script: realpathSync(script) };
-      end(await change((path) => upgrade(path, self), flags, exitCodes.gaveUp, servingText));
+      end(await change((path) => upgrade(path, self), flags, { exitCode: exitCodes.gaveUp, after: servingText }));
     });
 };
 
@@ -46,12 +49,18 @@ async function servingText(path: string): Promise<string> {
   return `dolphin ${version} serves, pid ${pid}\n`;
 }
 
-/** `after` is what else to tell of a change that was made. */
+interface Telling {
+  /** Of a refusal, and its first line where that is another one than a reload's. */
+  readonly exitCode: number;
+  readonly whenRefused?: string;
+  /** What else to tell of a change that was made. */
+  readonly after?: (path: string) => Promise<string>;
+}
+
 async function change(
   carryOut: (path: string) => Promise<Reloaded>,
   { socket, json }: ReloadFlags,
-  exitCodeOfRefusal: number,
-  after: (path: string) => Promise<string> = () => Promise.resolve(""),
+  { exitCode, whenRefused, after }: Telling,
 ): Promise<number> {
   let isRefused = false;
   const code = await ask(async () => {
@@ -59,7 +68,7 @@ async function change(
     const reloaded = await carryOut(path);
     isRefused = reloaded.outcome === "refused";
     if (json === true) return `${JSON.stringify(reloaded, null, 2)}\n`;
-    return reloadedText(reloaded) + (isRefused ? "" : await after(path));
+    return reloadedText(reloaded, whenRefused) + (isRefused ? "" : ((await after?.(path)) ?? ""));
   });
-  return isRefused ? exitCodeOfRefusal : code;
+  return isRefused ? exitCode : code;
 }
