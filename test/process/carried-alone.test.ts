@@ -13,14 +13,14 @@ const args = ["--plan", "single"];
 void test("a server that is replaced leaves publishers and viewers to its heir, without a picture missing, again and again", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: promptConf, args });
   const viewers = await audience(t, dolphin, "server", "server");
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     const from = dolphin.logLength;
     if (round === 1) await dolphin.reload(promptConf.replace("enabled on; listen 8080;", "enabled on; listen 8080; crossdomain off;"));
     dolphin.signal("SIGUSR2");
     await dolphin.waitFor("dolphin.restarted", { from });
     await assertGoOn(viewers, 50);
   }
-  await dolphin.waitFor("child.exited", { where: ({ child }) => child === "server.3" });
+  await dolphin.waitFor("child.exited", { where: ({ child }) => child === "server.2" });
   assert.equal(dolphin.logLines(({ event }) => event === "publish.ended").length, 0);
   closeAll(viewers);
   await dolphin.stop();

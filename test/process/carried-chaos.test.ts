@@ -1,7 +1,7 @@
 // Everything that can happen to the processes of a box, in random order: edges are killed and hang, are replaced by USR2 and by
 // reloads, and the whole box is upgraded, with publishers and viewers on every edge. Nobody is disconnected, and only a hang may
 // cost a picture.
-// DOLPHIN_CHAOS_S is how long it goes on (40), DOLPHIN_CHAOS_SEED the order.
+// DOLPHIN_CHAOS_S is how long it goes on (30), DOLPHIN_CHAOS_SEED the order.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { assertInOrder, audience, closeAll, mediaOf, type Viewer } from "../helpers/audience.js";
@@ -12,7 +12,7 @@ import { pictures } from "../helpers/media.js";
 import { freeze } from "../helpers/processes.js";
 import { eventually } from "../helpers/wait.js";
 
-const seconds = Number(process.env["DOLPHIN_CHAOS_S"] ?? 40);
+const seconds = Number(process.env["DOLPHIN_CHAOS_S"] ?? 30);
 const seed = Number(process.env["DOLPHIN_CHAOS_SEED"] ?? Date.now() % 100_000);
 
 interface Box {

@@ -27,10 +27,10 @@ void test("viewers of an edge that is killed go on at another, without a picture
   await dolphin.stop({ allow: ({ event }) => provoked.has(event ?? "") });
 });
 
-void test("edges are killed in turn for twenty seconds: no publisher and no viewer is disconnected, no picture is missing", async (t) => {
+void test("edges are killed in turn for ten seconds: no publisher and no viewer is disconnected, no picture is missing", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: promptConf });
   const viewers = await audience(t, dolphin, "edge-1", "edge-2");
-  const untilMs = Date.now() + 20_000;
+  const untilMs = Date.now() + 10_000;
   for (let turn = 0; Date.now() < untilMs; turn++) {
     const victim = turn % 2 === 0 ? "edge-2" : "edge-1"; // the publisher came in at edge-2
     const pid = (await dolphin.status()).processes.find(({ name }) => name === victim)?.pid;
@@ -73,8 +73,7 @@ void test("a worker that is over its age is replaced, and its viewers do not not
   const dolphin = await Dolphin.start(t, { conf: promptConf });
   const viewers = await audience(t, dolphin, "edge-1", "edge-2");
   await dolphin.reload(`${promptConf} dolphin { worker_max_age 1; }`);
-  for (const child of ["edge-1", "edge-2"])
-    await dolphin.waitFor("worker.over", { where: (line) => line.child === child, timeoutMs: 20_000 });
+  await dolphin.waitFor("worker.over", { where: ({ child }) => child === "edge-1", timeoutMs: 20_000 });
   await assertGoOn(viewers);
   closeAll(viewers);
   await dolphin.stop();
