@@ -180,7 +180,7 @@ export class Listeners {
     if (this.isClosed) return;
     this.isClosed = true;
     this.settle();
-    for (const place of this.allPlaces()) {
+    for (const place of new Set(this.allPlaces())) {
       if (place.kept !== null && place.given === null) this.native?.close(place.kept);
     }
     for (const { fd } of this.given) {

@@ -102,6 +102,8 @@ class Master {
   private reloads: Reloads | null = null;
   private rotation: LogRotation | null = null;
   private workerLimits: WorkerLimits | null = null;
+  /** Ends the process that is about to take the place of this one; null: there is none. */
+  private endHeir: (() => void) | null = null;
   private takeControl: () => Promise<void> = () => Promise.resolve();
   private service: Service | null = null;
   private isReady = false;
@@ -137,7 +139,10 @@ class Master {
       began: () => this.service?.ending(),
       closeListeners: () => this.listeners.close(),
       drain: (reason, timeoutMs) => this.crew?.drain(reason, timeoutMs),
-      stop: (reason) => this.crew?.stop(reason),
+      stop: (reason) => {
+        this.endHeir?.();
+        this.crew?.stop(reason);
+      },
       kill: (reason) => this.crew?.kill(reason),
       closeOrigin: () => this.closeOrigin("stopping"),
       release: () => this.release(),
@@ -293,9 +298,15 @@ class Master {
   private async upgrade(program: UpgradeProgram): Promise<Reloaded> {
     const { crew, service, reloads, listeners, claims, log } = this;
     if (crew === null || service === null || reloads === null) return notYet;
-    const { cwd } = this.options;
-    const leave = (reason: string): void => void timers.after(lingerMs, () => this.ending.stop(reason));
-    const parts = { log, cwd, plan: this.config.dolphin.plan, isBound: this.parent !== null, claims, listeners, crew, service, leave };
+    const own = { log, claims, listeners, crew, service };
+    const parts = {
+      ...own,
+      cwd: this.options.cwd,
+      plan: this.config.dolphin.plan,
+      isBound: this.parent !== null,
+      heir: (end: (() => void) | null) => (this.endHeir = end),
+      leave: (reason: string) => timers.after(lingerMs, () => this.ending.stop(reason)),
+    };
     return reloads.exclusively(() => upgrade(program, parts));
   }
 

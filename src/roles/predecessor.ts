@@ -85,10 +85,9 @@ export class Predecessor {
         if (message.type === "parcels" && link !== undefined) receive(link);
         if (message.type === "over") resolve();
       });
-      process.once("disconnect", () =>
-        hasBegun ? resolve() : reject(new DolphinError("CHILD_START", "the process before this one is gone")),
-      );
-      this.say({ type: "ready" });
+      process.once("disconnect", () => (hasBegun ? resolve() : reject(goneBefore())));
+      if (process.connected) this.say({ type: "ready" });
+      else reject(goneBefore());
     });
     if (link !== undefined) receive(link);
     link?.close();
@@ -115,4 +114,8 @@ export class Predecessor {
   private say(message: FromSuccessor): void {
     if (process.connected) process.send?.(message);
   }
+}
+
+function goneBefore(): DolphinError {
+  return new DolphinError("CHILD_START", "the process before this one is gone");
 }

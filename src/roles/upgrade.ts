@@ -35,6 +35,8 @@ export interface UpgradeParts {
   readonly listeners: Listeners;
   readonly crew: Crew;
   readonly service: Service;
+  /** Who ends with this process while it is not in its place yet; null: nobody. */
+  heir(end: (() => void) | null): void;
   /** Ends this process in a moment: the connections that have no stream yet leave by themselves. */
   leave(reason: string): void;
 }
@@ -45,6 +47,7 @@ export async function upgrade(program: UpgradeProgram, parts: UpgradeParts): Pro
   const problem = hindrance(parts);
   if (problem !== null) return { outcome: "refused", changes: [], problems: [problem], notes: [] };
   const outcome = await handOver(program, parts);
+  parts.heir(null);
   if (outcome.problem !== null) {
     parts.listeners.listenAgain();
     log.error({ event: "upgrade.failed", code: "CHILD_START" }, `everything is as it was: ${outcome.problem}`);
@@ -86,6 +89,7 @@ async function handOver(program: UpgradeProgram, parts: UpgradeParts): Promise<O
     closeSync(otherFd);
   }
   const { pid } = heir;
+  parts.heir(() => heir.end());
   log.info({ event: "upgrade.started", program: program.script, successor: pid }, `process ${pid} starts to take this one's place`);
   const problem = await heir.hear("ready", readyWithinMs);
   const { estate } = crew;

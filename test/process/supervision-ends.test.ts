@@ -27,6 +27,28 @@ for (const { what, args, frozen } of [
   });
 }
 
+for (const what of ["a rolling restart", "an upgrade"]) {
+  void test(`SIGTERM in the middle of ${what} ends everything with code 0`, async (t) => {
+    const dolphin = await Dolphin.start(t, { conf: promptConf });
+    await watched(t, dolphin);
+    const from = dolphin.logLength;
+    if (what === "an upgrade") void dolphin.ask("upgrade").catch(() => undefined);
+    else dolphin.signal("SIGUSR2");
+    await dolphin.waitFor("child.started", { from });
+    dolphin.signal("SIGTERM");
+    assert.deepEqual(await within(dolphin.ended, stopTimeoutMs, "the box to stop"), { code: 0, signal: null });
+    const seen = dolphin.logLines().flatMap((line) => [line["pid"], line["childPid"]]);
+    await waitUntilGone(
+      [...new Set(seen)].filter((pid) => typeof pid === "number"),
+      3000,
+    );
+    assert.deepEqual(
+      dolphin.logLines(({ event }) => event === "process.crashed"),
+      [],
+    );
+  });
+}
+
 for (const [signal, plan, stopped, other] of [
   ["SIGTERM", "a", "edge-1", "edge-2"],
   ["SIGINT", "a", "edge-1", "edge-2"],

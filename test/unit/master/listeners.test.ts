@@ -284,6 +284,19 @@ describe("listening sockets of the master", () => {
     listeners.close();
   });
 
+  it("that two slots share, while one follows the other, are closed once", needsNative, async () => {
+    const closed: number[] = [];
+    const close = (fd: number): void => {
+      closed.push(fd);
+      native?.close(fd);
+    };
+    const listeners = new Listeners(native === null ? null : { ...native, close });
+    await listeners.add("rtmp", anywhere, ["edge-1"]);
+    await listeners.inherit("rtmp", anywhere, "edge-1.2", "edge-1");
+    listeners.close();
+    assert.equal(closed.length, 1);
+  });
+
   it("can be closed twice", needsNative, async () => {
     const listeners = new Listeners(native);
     await listeners.add("rtmp", anywhere, ["edge-1"]);
