@@ -20,6 +20,8 @@ export interface Parcel {
 export interface Outgoing {
   readonly descriptors: () => readonly number[] | null;
   readonly note: unknown;
+  /** Called once when it is with the other side. */
+  readonly gone?: () => void;
 }
 
 /** One that goes now. */
@@ -134,11 +136,6 @@ export class DescriptorLink {
     this.flush();
   }
 
-  /** Whether a parcel has not gone yet. */
-  holds(parcel: Outgoing): boolean {
-    return this.waiting.some((one) => one.parcel === parcel);
-  }
-
   /** Everything that has come. The descriptors are the caller's. */
   receive(): Parcel[] {
     const all: Parcel[] = [];
@@ -203,7 +200,10 @@ export class DescriptorLink {
         most = 1; // one of them is at fault
         continue;
       }
-      for (const { sent } of this.waiting.splice(0, batch.length)) told.add(sent);
+      for (const { parcel, sent } of this.waiting.splice(0, batch.length)) {
+        parcel.gone?.();
+        told.add(sent);
+      }
     }
     for (const sent of told) sent();
   }

@@ -61,16 +61,22 @@ export class ChildCarrier implements Carrier {
     const row = this.marks.take(from);
     if (row === null) return null;
     let isOver = false;
+    let isThere = isGiven;
     this.tokens.set(token, true);
-    const note: CarryNote = { session, row };
-    // A descriptor that was closed may be another connection's a moment later.
-    const parcel: Outgoing = { descriptors: () => (isOver ? null : descriptors()), note };
+    // Nothing below holds on to the session: it is the larger part of what a connection would take here.
     const isKept = (): boolean => {
-      if (this.parcels.includes(parcel)) this.flush();
-      return this.tokens.get(token) === true && !this.link.holds(parcel);
+      if (!isThere) this.flush();
+      return isThere && this.tokens.get(token) === true;
     };
     if (isGiven) this.adopted.push({ token, row, session: session.kind === "pair" ? session : null });
-    else this.parcels.push(parcel);
+    else {
+      this.parcels.push({
+        // A descriptor that was closed may be another connection's a moment later.
+        descriptors: () => (isOver ? null : descriptors()),
+        note: { session, row } satisfies CarryNote,
+        gone: () => (isThere = true),
+      });
+    }
     this.flushSoon();
     return {
       words: this.marks.words,
