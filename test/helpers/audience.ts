@@ -1,6 +1,7 @@
 // Viewers of both protocols who notice when a picture is missing or comes twice, for everything that moves connections from one
 // process to another.
 import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Cleanup, Dolphin } from "./dolphin.js";
 import { playerAt, steadyPublisherAt } from "./edges.js";
 import { watchFlv, type FlvPlayer } from "./flv-reader.js";
@@ -78,4 +79,10 @@ export async function assertGoOn(viewers: readonly Viewer[], count = 100): Promi
 
 export function closeAll(viewers: readonly Viewer[]): void {
   for (const viewer of viewers) viewer.close();
+}
+
+/** Waits for the pause behind a batch: no write is under way then, and whoever is killed has no viewer in the middle of one. */
+export async function lull(viewers: readonly Viewer[]): Promise<void> {
+  await Promise.all(viewers.map((viewer) => viewer.waitForMedia(viewer.media.length + 1)));
+  await pause(20);
 }

@@ -2,7 +2,7 @@
 // goes on with the same clock, and viewers get what the dead one had not passed on.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { assertInOrder, assertUnbroken, flvAt, type Viewer } from "../helpers/audience.js";
+import { assertInOrder, assertUnbroken, flvAt, type Viewer, lull } from "../helpers/audience.js";
 import { promptConf } from "../helpers/bystanders.js";
 import { countsOf } from "../helpers/carried.js";
 import { isRunning } from "../helpers/child.js";
@@ -32,11 +32,12 @@ async function begin(t: TestContext, dolphin: Dolphin): Promise<Show> {
   return { source, viewers };
 }
 
-/** Ends the present process of this name and waits for the next one. */
-async function replace(dolphin: Dolphin, name: string, signal: NodeJS.Signals): Promise<void> {
+/** Ends the present process of this name, between two batches where its viewers are told, and waits for the next one. */
+async function replace(dolphin: Dolphin, name: string, signal: NodeJS.Signals, viewers: readonly Viewer[] = []): Promise<void> {
   const pid = (await dolphin.status()).processes.find((one) => one.name === name)?.pid;
   assert.ok(pid, `${name} runs`);
   const from = dolphin.logLength;
+  if (viewers.length > 0) await lull(viewers);
   process.kill(pid, signal);
   await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === name, timeoutMs: 20_000 });
 }
@@ -75,7 +76,7 @@ void test("an edge is killed as soon as a new origin serves: its viewers go on a
     await replace(dolphin, "origin", "SIGKILL");
     await dolphin.waitFor("push.resumed", { from, timeoutMs: 20_000 });
     await waitForMore(show, 5);
-    await replace(dolphin, "edge-2", "SIGKILL"); // the publisher is at edge-1
+    await replace(dolphin, "edge-2", "SIGKILL", show.viewers); // the publisher is at edge-1
     await waitForMore(show);
     show.viewers.forEach(assertUnbroken);
   }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { assertGoOn, assertInOrder, audience, closeAll, flvAt } from "../helpers/audience.js";
+import { assertGoOn, assertInOrder, audience, closeAll, flvAt, lull } from "../helpers/audience.js";
 import { promptConf } from "../helpers/bystanders.js";
 import { untilKept } from "../helpers/carried.js";
 import { Dolphin } from "../helpers/dolphin.js";
@@ -16,6 +16,7 @@ const provoked = new Set(["child.exited", "child.hung"]);
 void test("viewers of an edge that is killed go on at another, without a picture missing", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: promptConf });
   const viewers = await audience(t, dolphin, "edge-1", "edge-2");
+  await lull(viewers);
   process.kill(dolphin.pids["edge-1"] ?? 0, "SIGKILL");
   await assertGoOn(viewers);
   const resumed = dolphin.logLines(({ event }) => event === "connections.resumed").map(({ count }) => Number(count));
@@ -35,6 +36,7 @@ void test("edges are killed in turn for ten seconds: no publisher and no viewer 
     const victim = turn % 2 === 0 ? "edge-2" : "edge-1"; // the publisher came in at edge-2
     const pid = (await dolphin.status()).processes.find(({ name }) => name === victim)?.pid;
     const from = dolphin.logLength;
+    await lull(viewers);
     process.kill(pid ?? 0, "SIGKILL");
     await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === victim, timeoutMs: 20_000 });
     await assertGoOn(viewers, 30);
