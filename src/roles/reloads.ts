@@ -87,7 +87,8 @@ export class Reloads {
       log.info({ event: "dolphin.restarting", reason }, `replacing ${which}`);
       const problem = await this.parts.restart(reason, only);
       if (problem !== null) {
-        log.error({ event: "restart.failed", code: "CHILD_START", reason }, `the restart went no further: ${problem}`);
+        const line = { event: "restart.failed", code: "CHILD_START", reason };
+        log[this.parts.isEnding() ? "info" : "error"](line, `the restart went no further: ${problem}`);
         return refused([problem]);
       }
       log.info({ event: "dolphin.restarted", reason }, `${only ?? "every process that serves the public addresses"} was replaced`);

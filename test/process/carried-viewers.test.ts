@@ -76,6 +76,7 @@ void test("a worker that is over its age is replaced, and its viewers do not not
   const viewers = await audience(t, dolphin, "edge-1", "edge-2");
   await dolphin.reload(`${promptConf} dolphin { worker_max_age 1; }`);
   await dolphin.waitFor("worker.over", { where: ({ child }) => child === "edge-1", timeoutMs: 20_000 });
+  await dolphin.reload(promptConf);
   await assertGoOn(viewers);
   closeAll(viewers);
   await dolphin.stop();
