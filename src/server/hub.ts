@@ -245,6 +245,7 @@ export class Hub {
       source.adopt(settingsOf(vhost, this.setup.isEdge));
       forward(stream);
     }
+    if (stream.pull?.isMirror === true) return; // it ends with the mirror, or its publisher goes on in it
     if (vhost?.cluster.mode === "remote") {
       const { pull, request } = stream;
       if (pull !== null) pull.follow(this.upstreams.get(vhost.name)!, upstreamRequest(vhost, request), this.args(vhost));

@@ -55,10 +55,13 @@ export function succeed(
   stream.publisher = publisher;
   publisher.pause();
   mirror.onOver(() => {
-    if (isClosed) return;
-    isHere = true;
     stream.pull = null;
     source.adopt(settings);
+    if (isClosed) {
+      mirror.close(); // he has come and gone: the stream ends
+      return;
+    }
+    isHere = true;
     source.takeOver(mirror, publisher, saved);
     mirror.cede();
     forward(stream);

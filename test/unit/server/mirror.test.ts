@@ -3,7 +3,7 @@ import { test, type TestContext } from "node:test";
 import { parseListen } from "../../../src/conf/endpoint.js";
 import { pictures } from "../../helpers/media.js";
 import { eventually } from "../../helpers/wait.js";
-import { moverTo } from "./moving-rig.js";
+import { dup, moverTo } from "./moving-rig.js";
 import { Encoder, startServer, watch, type Rig } from "./rig.js";
 
 const edgeKey = "0123456789abcdef0123456789abcdef";
@@ -75,4 +75,20 @@ test("mirror: while a stream is mirrored nobody else publishes it", async (t) =>
   const other = await Encoder.open(t, heir.rtmpUrl("gone"));
   other.send(5);
   await eventually(() => heir.stream("gone")?.state === "publish", { what: "what was mirrored in vain" });
+});
+
+test("mirror: a publisher who is sent away before he is read from leaves nothing behind, and a reload costs others nothing", async (t) => {
+  const { old, heir } = await oldAndHeir(t);
+  // The old server keeps him as well, so the mirror does not hear the end of the stream.
+  old.server.movePublishers((saved, fd) => {
+    heir.server.adoptPublisher(saved, dup(fd));
+    return null;
+  });
+  await eventually(() => heir.stream("s")?.state === "publish", { what: "the publisher" });
+  heir.server.endMirror();
+  heir.reconfigure(`${prompt} vhost other { }`);
+  assert.equal(heir.stream("s")?.state, "publish", "the vhost is as it was");
+  heir.reconfigure("vhost other { }");
+  assert.equal(heir.stream("s")?.state, "pull", "he is gone, and the mirror is not over");
+  await eventually(() => heir.stream("s") === null, { what: "the end of the stream" });
 });
