@@ -38,10 +38,6 @@ export class Predecessor {
     return new Predecessor(JSON.parse(text) as Succession);
   }
 
-  get version(): string {
-    return this.succession.version;
-  }
-
   get serverId(): string {
     return this.succession.serverId;
   }
@@ -80,7 +76,9 @@ export class Predecessor {
       process.on("message", (message: ToSuccessor) => {
         if (message.type === "mirror") {
           hasBegun = true;
-          void mirror(message.origin).then(() => this.say({ type: "mirrored" }));
+          // What could not be followed goes on with the next key frame: nobody waits for it in vain.
+          const mirrored = (): void => this.say({ type: "mirrored" });
+          mirror(message.origin).then(mirrored, mirrored);
         }
         if (message.type === "parcels" && link !== undefined) receive(link);
         if (message.type === "over") resolve();

@@ -53,11 +53,19 @@ export async function upgrade(program: UpgradeProgram, parts: UpgradeParts): Pro
     log.error({ event: "upgrade.failed", code: "CHILD_START" }, `everything is as it was: ${outcome.problem}`);
     return { outcome: "refused", changes: [], problems: [outcome.problem], notes: [] };
   }
-  const { pid, left } = outcome;
+  const { pid, left, lost } = outcome;
   const reason = `process ${pid} has taken this one's place`;
-  log.info({ event: "upgrade.done", successor: pid, left }, reason);
+  if (lost === null) log.info({ event: "upgrade.done", successor: pid, left }, reason);
+  else
+    log.error(
+      { event: "upgrade.lost", code: "CHILD_EXITED", successor: pid },
+      `process ${pid} has everything, but did not finish: ${lost}`,
+    );
   parts.leave(reason);
-  const problems = left === 0 ? [] : [`${left} who publish or watch could not go over and end with the old process`];
+  const problems = [
+    ...(left === 0 ? [] : [`${left} who publish or watch could not go over and end with the old process`]),
+    ...(lost === null ? [] : [`process ${pid} has everything, but did not finish: ${lost}`]),
+  ];
   return { outcome: "applied", changes: [], problems, notes: [] };
 }
 
@@ -71,8 +79,10 @@ function hindrance({ plan, isBound, crew }: UpgradeParts): string | null {
   return null;
 }
 
-/** `left`: viewers and publishers who could not go over. */
-type Outcome = { readonly problem: string } | { readonly problem: null; readonly pid: number; readonly left: number };
+/** `left`: viewers and publishers who could not go over; `lost`: why it is not known whether the other process serves, or null. */
+type Outcome =
+  | { readonly problem: string }
+  | { readonly problem: null; readonly pid: number; readonly left: number; readonly lost: string | null };
 
 async function handOver(program: UpgradeProgram, parts: UpgradeParts): Promise<Outcome> {
   const { log, crew, claims, service } = parts;
@@ -107,10 +117,9 @@ async function handOver(program: UpgradeProgram, parts: UpgradeParts): Promise<O
   service.handOver(pid);
   heir.say({ type: "over" });
   const lost = await heir.hear("taken", answerWithinMs);
-  if (lost !== null) log.error({ event: "upgrade.lost", code: "CHILD_EXITED", successor: pid }, `it did not finish: ${lost}`);
   heir.close();
   link.close();
-  return { problem: null, pid, left };
+  return { problem: null, pid, left, lost };
 }
 
 function start(program: UpgradeProgram, { cwd, claims, crew, service }: UpgradeParts, link: number): ChildProcess {
@@ -134,17 +143,18 @@ function start(program: UpgradeProgram, { cwd, claims, crew, service }: UpgradeP
 /** The process that is to take this one's place. */
 class Heir {
   private readonly child: ChildProcess;
-  private heard: FromSuccessor["type"][] = [];
+  private readonly heard = new Set<FromSuccessor["type"]>();
   /** Why nothing more is to be expected of it. */
   private doom: string | null = null;
-  private wake: () => void = () => undefined;
+  /** Looks whether what is waited for has come. */
+  private look: () => void = () => undefined;
 
   constructor(child: ChildProcess) {
     this.child = child;
     child.on("message", (message: FromSuccessor) => {
-      this.heard.push(message.type);
+      this.heard.add(message.type);
       if (message.type === "refused") this.doom ??= message.sentence;
-      this.wake();
+      this.look();
     });
     child.on("error", (error) => this.gone(messageOf(error)));
     child.on("exit", (code, signal) => this.gone(signal === null ? `it ended with exit code ${code ?? 0}` : `it was ended by ${signal}`));
@@ -159,11 +169,20 @@ class Heir {
   }
 
   /** Resolves to null when it has said so, or to the reason why it has not in time. */
-  async hear(type: FromSuccessor["type"], withinMs: number): Promise<string | null> {
-    const timer = setTimeout(() => this.gone(`it was not ${type} within ${withinMs / 1000} s`), withinMs);
-    while (!this.heard.includes(type) && this.doom === null) await new Promise<void>((resolve) => (this.wake = resolve));
-    clearTimeout(timer);
-    return this.heard.includes(type) ? null : this.doom;
+  hear(type: FromSuccessor["type"], withinMs: number): Promise<string | null> {
+    return new Promise((resolve) => {
+      const done = (problem: string | null): void => {
+        clearTimeout(timer);
+        this.look = () => undefined;
+        resolve(problem);
+      };
+      const timer = setTimeout(() => done(`it was not ${type} within ${withinMs / 1000} s`), withinMs);
+      this.look = () => {
+        if (this.heard.has(type)) done(null);
+        else if (this.doom !== null) done(this.doom);
+      };
+      this.look();
+    });
   }
 
   /** Lets it go on by itself. */
@@ -179,6 +198,6 @@ class Heir {
 
   private gone(why: string): void {
     this.doom ??= why;
-    this.wake();
+    this.look();
   }
 }
