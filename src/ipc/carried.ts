@@ -3,7 +3,7 @@
 //
 //   a child      note {session, row} + a viewer's connection, or the two of a pair ──▶ the master's vault
 //   the vault    note {session, from} + the same ──▶ another child, which answers {token, row} over the channel
-//   a child      note {publisher} + a publisher's connection ──▶ the origin in the master
+//   a child      note {publisher} + a publisher's connection ──▶ the origin in the master, or through it the child that has the stream next
 import type { Position } from "../base/position.js";
 
 /** A viewer, of either protocol, or a pair of connections whose bytes a proxy moves. What is `saved` is its program's business. */
@@ -43,6 +43,11 @@ export interface AdoptedNote {
 
 export interface PublisherNote {
   readonly publisher: unknown;
+}
+
+/** Whether what came over a link is a publisher; everything else there is a session. */
+export function isPublisherNote(note: unknown): note is PublisherNote {
+  return typeof note === "object" && note !== null && "publisher" in note;
 }
 
 export interface AdoptNote {

@@ -15,6 +15,14 @@
 //     │◀────────────────────────────── drain │  it takes nothing new, serves what it has, then leaves by itself
 //     │◀─────────────────────────────── stop │  it ends what it has, then leaves by itself
 //
+// Where connections outlive their process, with the link of descriptors beside the channel (carried.ts):
+//
+//     │ parcels (look at the link) ─────────▶│  copies of connections, publishers that go on elsewhere
+//     │ over, let-go ───────────────────────▶│  connections that ended, or shall go on in another process
+//     │◀──────── parcels (look at the link) │  connections to go on with
+//     │ adopted ────────────────────────────▶│  they go on
+//     │◀────────────────── mirror, end-mirror │  it takes a server's place, and follows its streams meanwhile
+//
 // Between the master and a proxy of PlanB, besides:
 //
 //     │◀─────────────────── backends, leases │  each second and at every change; leases as they begin and end
@@ -93,7 +101,6 @@ export type FromChild =
   | { readonly type: "reported"; readonly id: number; readonly streams: readonly StreamReport[] }
   /** What was asked for under this number is done, or could not be done because of `problem`, a sentence. */
   | { readonly type: "done"; readonly id: number; readonly problem: string | null }
-  /** `id` is the proxy's own, one for each publisher; `backend` is where it would go. */
   /** Descriptors and their notes have been sent on the link: connections that are carried. */
   | { readonly type: "parcels" }
   /** These connections, which were given to it, go on there. */
@@ -101,6 +108,7 @@ export type FromChild =
   /** These connections are over, or were let go so that another process goes on with them. */
   | { readonly type: "over"; readonly tokens: readonly string[] }
   | { readonly type: "let-go"; readonly tokens: readonly string[] }
+  /** `id` is the proxy's own, one for each publisher; `backend` is where it would go. */
   | { readonly type: "take"; readonly id: number; readonly key: string; readonly backend: string }
   | { readonly type: "release"; readonly id: number };
 

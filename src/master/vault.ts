@@ -4,13 +4,20 @@
 //
 //   child serves ─▶ parcel ─▶ kept ── over ──▶ closed
 //                              │
-//                              ├─ the child let it go, or is gone ─▶ orphan ─▶ given to a child that serves ─▶ its parcel: kept
+//                              ├─ the child let it go, or is gone ─▶ orphan ─▶ given to a child that serves ─▶ its word: kept
 //                              └─ gone in the middle of a write ──▶ cut
 //
 // A connection is open until its last copy is closed, so whoever ends one says so, and the copy here follows.
 import { closeSync } from "node:fs";
 import type { Log } from "../base/log.js";
-import type { AdoptedNote, AdoptNote, CarriedSession, CarryNote, PublisherNote } from "../ipc/carried.js";
+import {
+  isPublisherNote,
+  type AdoptedNote,
+  type AdoptNote,
+  type CarriedSession,
+  type CarryNote,
+  type PublisherNote,
+} from "../ipc/carried.js";
 import { loadDescriptorLinks, type DescriptorLink, type DescriptorLinks } from "../ipc/descriptor-link.js";
 import { loadMarks, type Marks, type MarksMaker } from "../ipc/marks.js";
 import type { Position } from "../base/position.js";
@@ -146,8 +153,8 @@ export class Vault {
   /** Takes what the process before this one has sent on the link. */
   inherit(link: DescriptorLink): void {
     for (const { fds, note } of link.receive()) {
-      if ("publisher" in (note as object)) {
-        for (const fd of fds) this.options.adoptPublisher((note as PublisherNote).publisher, fd, () => undefined);
+      if (isPublisherNote(note)) {
+        for (const fd of fds) this.options.adoptPublisher(note.publisher, fd, () => undefined);
         continue;
       }
       const { session, from } = note as AdoptNote;
@@ -193,15 +200,15 @@ export class Vault {
     const { link, kept } = holder;
     const refused: string[] = [];
     for (const { fds, note } of link.receive()) {
-      if (!isSession(note)) {
+      if (isPublisherNote(note)) {
         // Whoever took the publisher in counts it until it ends; a later process of the name does not.
         const ended = (): void => {
           if (this.holders.get(name) === holder) this.options.send(name, { type: "publisher-over" });
         };
-        for (const fd of fds) this.options.adoptPublisher((note as PublisherNote).publisher, fd, ended);
+        for (const fd of fds) this.options.adoptPublisher(note.publisher, fd, ended);
         continue;
       }
-      const { session, row } = note;
+      const { session, row } = note as CarryNote;
       this.files += fds.length;
       const before = kept.get(session.token);
       if (before !== undefined) this.shut(before);
@@ -323,8 +330,4 @@ export class Vault {
     this.counts.abandoned += late.length;
     this.place(); // and waits again, for those that came later
   }
-}
-
-function isSession(note: unknown): note is CarryNote {
-  return typeof note === "object" && note !== null && "session" in note;
 }

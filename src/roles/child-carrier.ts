@@ -1,7 +1,15 @@
 // A child's way to the vault in the master: connections that shall outlive this process are sent there, with what they are, at
 // the end of the event loop's turn in which they begin to play or to be moved, and called back when they are over.
 import { loadDescriptorLinks, type DescriptorLink, type Outgoing } from "../ipc/descriptor-link.js";
-import type { AdoptedNote, AdoptNote, Carriage, CarriedSession, Carrier, CarryNote, PublisherNote } from "../ipc/carried.js";
+import {
+  isPublisherNote,
+  type AdoptedNote,
+  type AdoptNote,
+  type Carriage,
+  type CarriedSession,
+  type Carrier,
+  type CarryNote,
+} from "../ipc/carried.js";
 import { loadMarks, type Marks } from "../ipc/marks.js";
 import type { Position } from "../base/position.js";
 import type { FromChild } from "../ipc/messages.js";
@@ -102,7 +110,7 @@ export class ChildCarrier implements Carrier {
     };
   }
 
-  /** Takes publishers to the origin in the master. */
+  /** Takes publishers to the process that goes on with them. */
   readonly mover: Mover;
 
   /** The master could not keep the copies of these: they end with this process. */
@@ -121,8 +129,8 @@ export class ChildCarrier implements Carrier {
       return;
     }
     for (const { fds, note } of some) {
-      if ("publisher" in (note as object)) {
-        heir.adoptPublisher(fds, (note as PublisherNote).publisher);
+      if (isPublisherNote(note)) {
+        heir.adoptPublisher(fds, note.publisher);
         continue;
       }
       const adopted = note as AdoptNote;

@@ -186,7 +186,7 @@ export class Crew {
     return this.options.listeners.handOn(this.rollout.specs.map(({ name }) => name));
   }
 
-  /** Ends what the master serves itself. */
+  /** Ends what the master serves itself, and its hold on what the children served. */
   async closeOrigin(reason: string): Promise<void> {
     this.vault?.close();
     await this.origin?.close(reason);
