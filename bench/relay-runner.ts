@@ -5,9 +5,9 @@ import { createServer } from "node:net";
 import { createLog } from "../src/base/log.js";
 import type { Carrier } from "../src/ipc/carried.js";
 import { loadMarks } from "../src/ipc/marks.js";
-import { Backends } from "../src/proxy/backends.js";
-import { createPump } from "../src/proxy/pump.js";
-import { acceptOptions, TcpProxy } from "../src/proxy/tcp-proxy.js";
+import { Backends } from "../src/proxy/balance/backends.js";
+import { createPump } from "../src/proxy/pump/pump.js";
+import { acceptOptions, TcpProxy } from "../src/proxy/balance/tcp-proxy.js";
 
 const [port, serverPort, kind] = process.argv.slice(2);
 const log = createLog({ role: "proxy", child: null, level: "warn", format: "json", file: null });

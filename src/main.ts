@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { messageOf } from "./base/errors.js";
 import { signature, version } from "./base/version.js";
 import { readShortFlags, type ShortLine } from "./conf/short-flags.js";
-import { exitCodes } from "./roles/exit-codes.js";
+import { exitCodes } from "./base/exit-codes.js";
 import { addCheck } from "./verbs/check.js";
 import { addConf } from "./verbs/conf.js";
 import { addDrain, addUndrain } from "./verbs/drain.js";

@@ -13,9 +13,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   master: ["base", "codec", "conf", "ipc", "stream"],
   proxy: ["base", "codec", "conf", "ipc", "stream"],
   server: ["base", "codec", "conf", "ipc", "stream"],
-  api: ["base", "codec", "conf", "ipc", "stream"],
-  roles: ["base", "codec", "conf", "ipc", "stream", "master", "proxy", "server", "api"],
-  verbs: ["base", "codec", "conf", "ipc", "stream", "master", "roles"],
+  worker: ["base", "codec", "conf", "ipc", "stream", "proxy", "server"],
+  box: ["base", "codec", "conf", "ipc", "stream", "master", "proxy", "server", "worker"],
+  roles: ["base", "codec", "conf", "ipc", "stream", "master", "proxy", "server", "worker", "box"],
+  verbs: ["base", "codec", "conf", "ipc", "stream", "master", "box", "roles"],
   main: ["base", "conf", "roles", "verbs"],
 };
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { basename } from "node:path";
 import { test } from "node:test";
 import { errorCodes } from "../src/base/errors.js";
 import { maxPrefaceBytes } from "../src/codec/preface.js";
@@ -8,16 +7,16 @@ import * as amf0 from "../src/codec/rtmp/amf0.js";
 import * as chunkReader from "../src/codec/rtmp/chunk-reader.js";
 import * as url from "../src/codec/rtmp/url.js";
 import { maxRows } from "../src/ipc/marks.js";
-import { orphanMs } from "../src/master/vault.js";
-import * as httpServer from "../src/server/http/http-server.js";
-import { maxStreams } from "../src/server/hub.js";
-import { mergeMs } from "../src/server/merged-read.js";
-import { busyRetryMs } from "../src/server/publication.js";
+import { orphanMs } from "../src/master/vault/vault.js";
+import * as httpServer from "../src/server/http/server.js";
+import { maxStreams } from "../src/server/streams/hub.js";
+import { mergeMs } from "../src/server/peers/merged-read.js";
+import { busyRetryMs } from "../src/server/peers/publication.js";
 import { silenceTimeoutMs } from "../src/server/relay/edge-pull.js";
 import { maxOutletBytes } from "../src/server/relay/outlet.js";
 import { maxReplayBytes, replayMs } from "../src/server/relay/replay.js";
 import { longestAbsenceMs } from "../src/server/relay/upstreams.js";
-import { startTimeoutMs } from "../src/server/rtmp/client.js";
+import { startTimeoutMs } from "../src/server/relay/client.js";
 import { maxCommandsPerSecond } from "../src/server/rtmp/command-rate.js";
 import { maxUnreadAnswerBytes } from "../src/server/rtmp/connection.js";
 import { maxSavedBytes } from "../src/server/rtmp/saved-publisher.js";
@@ -65,15 +64,15 @@ const limits: Readonly<Record<string, unknown>> = {
 };
 
 /** What a directive says in place of the constant that it is named like. */
-const directives: ReadonlySet<string> = new Set(["rtmp-router.playWaitMs", "http-proxy.playWaitMs"]);
+const directives: ReadonlySet<string> = new Set(["rtmp/router.playWaitMs", "http/proxy.playWaitMs"]);
 
-/** The limits of the proxies, `file.constant`: constants and defaults whose names tell of a time, a size or a greatest number. */
+/** The limits of the proxies, `room/file.constant`: constants and defaults whose names tell of a time, a size or a greatest number. */
 function proxyLimits(): [name: string, value: number][] {
-  const files = readdirSync("src/proxy").map((file) => `src/proxy/${file}`);
+  const files = readdirSync("src/proxy", { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
   const limit = /^(?:export )?(?:const | {2})(max\w+|kept\w+|\w+Ms|pipeBytes|readBytes)(?: =|:) ([\d_]+)(?: << (\d+))?[;,]$/gm;
-  const all = [...files, "src/roles/acceptors.ts"].flatMap((path) =>
-    [...readFileSync(path, "utf8").matchAll(limit)].map(([, name = "", value = "", shift = "0"]): [string, number] => {
-      return [`${basename(path, ".ts")}.${name}`, Number(value.replaceAll("_", "")) << Number(shift)];
+  const all = files.flatMap((path) =>
+    [...readFileSync(`src/proxy/${path}`, "utf8").matchAll(limit)].map(([, name = "", value = "", shift = "0"]): [string, number] => {
+      return [`${path.slice(0, -".ts".length)}.${name}`, Number(value.replaceAll("_", "")) << Number(shift)];
     }),
   );
   return all.filter(([name]) => !directives.has(name));

@@ -1,7 +1,7 @@
 // Flags of the command line over a configuration. A flag that is not given leaves the file's value alone. Pure: the verb
 // that reads the words of the command line parses addresses with endpoint.ts and hands the values over here.
-import { builtin, type BalanceBlock, type Config, type DolphinBlock, type Endpoint, type Vhost } from "./config.js";
-import { deepFreeze } from "./freeze.js";
+import { builtin, type BalanceBlock, type Config, type DolphinBlock, type Endpoint, type Vhost } from "./meaning/config.js";
+import { deepFreeze } from "./meaning/freeze.js";
 
 /** What may be given on the command line, already parsed; `undefined` is the same as absent. */
 export interface Flags {

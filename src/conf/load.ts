@@ -3,17 +3,17 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { DolphinError, messageOf } from "../base/errors.js";
-import { build } from "./build.js";
-import { check } from "./check.js";
-import type { Config } from "./config.js";
+import { build } from "./meaning/build.js";
+import { check } from "./meaning/check.js";
+import type { Config } from "./meaning/config.js";
 import { defaultConf } from "./default-conf.js";
-import { applyEnvironment, emptyConf, type Environment } from "./environment.js";
-import { deepFreeze } from "./freeze.js";
-import { type Directive, parse, type ReadFile } from "./parser.js";
-import { treeInForce } from "./in-force.js";
-import { errorAt, type Problem, sortProblems } from "./problem.js";
-import { rewrite } from "./rewrites.js";
-import { rootBlock } from "./tree.js";
+import { applyEnvironment, emptyConf, type Environment } from "./directives/environment.js";
+import { deepFreeze } from "./meaning/freeze.js";
+import { type Directive, parse, type ReadFile } from "./grammar/parser.js";
+import { treeInForce } from "./meaning/in-force.js";
+import { errorAt, type Problem, sortProblems } from "./grammar/problem.js";
+import { rewrite } from "./grammar/rewrites.js";
+import { rootBlock } from "./meaning/tree.js";
 
 export interface ConfSource {
   /** The path, as it is shown in messages and as Config.file; null: the built-in configuration. */

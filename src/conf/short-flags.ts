@@ -6,7 +6,7 @@
 //   dolphin -w WORKERS -p RTMP_PORTS -x HTTP_PORTS -b SRS -c SRS_CONF -s SRS_RTMP_PORTS -y SRS_HTTP_PORTS      (2015)
 //
 // Of the last all seven were required; what has a plain meaning when it is missing may be missing now.
-import type { Endpoint } from "./config.js";
+import type { Endpoint } from "./meaning/config.js";
 import type { Flags } from "./flags.js";
 
 /** What a line of short flags asks for, or why it cannot be followed. */

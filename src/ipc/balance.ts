@@ -1,9 +1,9 @@
 // PlanB's words between the master and its proxies: which servers there are, how each fares, and what each proxy carries.
 // The master adds up what all proxies carry and gives the sum to each, so that N proxies do not all choose the same server.
-import type { Config, Endpoint } from "../conf/config.js";
+import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { Listener } from "./messages.js";
 
-export type { PolicyName } from "../conf/config.js";
+export type { PolicyName } from "../conf/meaning/config.js";
 
 /** What a proxy process is to be: it reads no file and no flag of its own. Servers and leases are told right behind it. */
 export interface ProxySetup {

@@ -30,7 +30,7 @@
 //     │◀────────────── taken (by this server) │  the one asked for, or the one that has the stream already
 //     │ release ────────────────────────────▶│
 import { DolphinError } from "../base/errors.js";
-import type { Config, Endpoint } from "../conf/config.js";
+import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { BackendState, Carried, Lease, ProxySetup } from "./balance.js";
 import type { AdoptedNote } from "./carried.js";
 import type { MirroredOrigin } from "./succession.js";

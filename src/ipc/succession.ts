@@ -10,7 +10,7 @@
 //     │ over: pid file, control socket and manager free ▶│
 //     │◀────────────────────────────────────────── taken │
 //     └ leaves when its last connections have
-import type { Endpoint } from "../conf/config.js";
+import type { Endpoint } from "../conf/meaning/config.js";
 import type { Listener } from "./messages.js";
 
 /** Of everything in this file and of what travels as `saved`: a change that an older version cannot read raises it. */

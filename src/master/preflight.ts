@@ -4,18 +4,18 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { errnoOf, messageOf } from "../base/errors.js";
-import type { Config, Endpoint } from "../conf/config.js";
-import { formatEndpoint } from "../conf/endpoint.js";
-import { fetchStatus } from "./control-client.js";
-import { controlPath, maxPathBytes } from "./control-path.js";
-import { countCores } from "./cores.js";
-import { loadFileLocks } from "./file-lock.js";
-import { Listeners } from "./listeners.js";
-import { checkOpenFiles, fewFilesWarning, readMaxOpenFiles } from "./open-files.js";
-import { alreadyRuns, findHolder } from "./pid-file.js";
-import { checkPlan } from "./plan-b.js";
-import { portOwner } from "./port-owner.js";
-import { loopback } from "./slots.js";
+import type { Config, Endpoint } from "../conf/meaning/config.js";
+import { formatEndpoint } from "../conf/meaning/endpoint.js";
+import { fetchStatus } from "./control/client.js";
+import { controlPath, maxPathBytes } from "./control/socket-path.js";
+import { countCores } from "./host/cores.js";
+import { loadFileLocks } from "./host/file-lock.js";
+import { Listeners } from "./sockets/listeners.js";
+import { checkOpenFiles, fewFilesWarning, readMaxOpenFiles } from "./processes/open-files.js";
+import { alreadyRuns, findHolder } from "./host/pid-file.js";
+import { checkPlan } from "./backends/plan.js";
+import { portOwner } from "./sockets/port-owner.js";
+import { loopback } from "./backends/slots.js";
 
 export interface Finding {
   /** An error would stop the start. */

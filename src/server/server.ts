@@ -7,20 +7,20 @@ import { isDeepStrictEqual } from "node:util";
 import { Crowd } from "../base/crowd.js";
 import { asDolphinError, DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
-import type { Config, Endpoint } from "../conf/config.js";
-import { formatEndpoint } from "../conf/endpoint.js";
+import type { Config, Endpoint } from "../conf/meaning/config.js";
+import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { AdoptNote, Carrier } from "../ipc/carried.js";
 import type { Listener, Reconfiguration, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
-import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/http-server.js";
+import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/server.js";
 import type { SavedConnection } from "./rtmp/connection.js";
 import type { SavedPlayer } from "./rtmp/playing.js";
-import { endSoon } from "./farewell.js";
-import { Hub } from "./hub.js";
-import { nameClient, peerOf } from "./peer.js";
+import { endSoon } from "./peers/farewell.js";
+import { Hub } from "./streams/hub.js";
+import { nameClient, peerOf } from "./peers/peer.js";
 import type { Mover, SavedPublisher } from "./rtmp/saved-publisher.js";
 import { RtmpSession } from "./rtmp/session.js";
-import { adoptedSocket, withSharedRead, type Take } from "./shared-read.js";
+import { adoptedSocket, withSharedRead, type Take } from "./peers/shared-read.js";
 
 /** An address that is being served, with the port that the system chose where 0 was asked for. */
 export interface BoundEndpoint {

@@ -1,10 +1,10 @@
 // What the verbs that ask a running box have in common: which box is asked, and what stands there when none answers.
 import type { Command } from "commander";
 import { messageOf } from "../base/errors.js";
-import { findRunning } from "../master/control-client.js";
-import { controlFolder, listControlSockets } from "../master/control-path.js";
-import type { BoxStatus } from "../master/status.js";
-import { exitCodes } from "../roles/exit-codes.js";
+import { findRunning } from "../master/control/client.js";
+import { controlFolder, listControlSockets } from "../master/control/socket-path.js";
+import type { BoxStatus } from "../master/control/status.js";
+import { exitCodes } from "../base/exit-codes.js";
 import { complain } from "./verb.js";
 
 /** The option that `addSocket` adds. */

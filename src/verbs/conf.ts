@@ -1,8 +1,8 @@
 // dolphin conf: a configuration file to start from, the manual of all directives, and the same for programs.
 import { Option } from "commander";
 import { defaultConf } from "../conf/default-conf.js";
-import { fullConf } from "../conf/full-conf.js";
-import { confSchema } from "../conf/schema.js";
+import { fullConf } from "../conf/meaning/full-conf.js";
+import { confSchema } from "../conf/meaning/schema.js";
 import type { AddVerb } from "./verb.js";
 
 interface ConfFlags {

@@ -1,5 +1,5 @@
 // dolphin drain and undrain: whether a server of plan b gets new connections.
-import { drain } from "../master/control-client.js";
+import { drain } from "../master/control/client.js";
 import { addSocket, ask, onlyRunning, type SocketFlag } from "./asking.js";
 import type { AddVerb } from "./verb.js";
 

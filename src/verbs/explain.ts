@@ -1,7 +1,7 @@
 // dolphin explain: which server of plan b has a stream, or would get it, and why.
-import { fetchExplanation } from "../master/control-client.js";
-import { explanationText } from "../master/text.js";
-import { exitCodes } from "../roles/exit-codes.js";
+import { fetchExplanation } from "../master/control/client.js";
+import { explanationText } from "../master/control/text.js";
+import { exitCodes } from "../base/exit-codes.js";
 import { addSocket, ask, onlyRunning, type SocketFlag } from "./asking.js";
 import { complain, type AddVerb } from "./verb.js";
 

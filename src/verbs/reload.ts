@@ -1,9 +1,9 @@
 // dolphin reload, restart and upgrade: changes to a running box that wait until they are done, and tell what came of them.
 import { realpathSync } from "node:fs";
-import type { Reloaded } from "../master/status.js";
-import { fetchStatus, reload, restart, upgrade } from "../master/control-client.js";
-import { reloadedText } from "../master/text.js";
-import { exitCodes } from "../roles/exit-codes.js";
+import type { Reloaded } from "../master/control/status.js";
+import { fetchStatus, reload, restart, upgrade } from "../master/control/client.js";
+import { reloadedText } from "../master/control/text.js";
+import { exitCodes } from "../base/exit-codes.js";
 import { addSocket, ask, onlyRunning, type SocketFlag } from "./asking.js";
 import type { AddVerb } from "./verb.js";
 

@@ -3,12 +3,12 @@
 import { resolve } from "node:path";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { messageOf } from "../base/errors.js";
-import { policyNames, type Config, type Endpoint, type PolicyName } from "../conf/config.js";
-import { parseListen } from "../conf/endpoint.js";
+import { policyNames, type Config, type Endpoint, type PolicyName } from "../conf/meaning/config.js";
+import { parseListen } from "../conf/meaning/endpoint.js";
 import { applyFlags, type Flags } from "../conf/flags.js";
 import { loadConfig, type Loaded } from "../conf/load.js";
-import { isContainer } from "../master/container.js";
-import type { ConfOrigin } from "../roles/reloads.js";
+import { isContainer } from "../master/host/container.js";
+import type { ConfOrigin } from "../box/reloads.js";
 
 /** What a start is asked for, whichever way the command line is written. */
 export interface RunRequest {

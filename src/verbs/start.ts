@@ -2,16 +2,16 @@
 import { resolve } from "node:path";
 import { printable } from "../base/printable.js";
 import { version } from "../base/version.js";
-import type { Config } from "../conf/config.js";
-import { formatProblem, type Problem } from "../conf/problem.js";
-import { nearest } from "../conf/suggest.js";
-import { isContainer } from "../master/container.js";
-import { findLauncher, launchDaemon, reasonToStay, type Launcher } from "../master/daemon.js";
-import { Signals } from "../master/signals.js";
-import { welcome } from "../master/text.js";
-import { exitCodes } from "../roles/exit-codes.js";
-import type { MasterOptions } from "../roles/master.js";
-import { Predecessor } from "../roles/predecessor.js";
+import type { Config } from "../conf/meaning/config.js";
+import { formatProblem, type Problem } from "../conf/grammar/problem.js";
+import { nearest } from "../conf/directives/suggest.js";
+import { isContainer } from "../master/host/container.js";
+import { findLauncher, launchDaemon, reasonToStay, type Launcher } from "../master/host/daemon.js";
+import { Signals } from "../master/host/signals.js";
+import { welcome } from "../master/control/text.js";
+import { exitCodes } from "../base/exit-codes.js";
+import type { MasterOptions } from "../box/box.js";
+import { Predecessor } from "../box/predecessor.js";
 import { addRunFlags, readConfig, requestOf, type RunFlags, type RunRequest } from "./run-flags.js";
 import { testConf } from "./test-conf.js";
 import { complain, type AddVerb } from "./verb.js";
@@ -107,7 +107,7 @@ async function serve(config: Config, { launcher, predecessor, source, stays, cwd
       return exitCodes.config;
     }
     // Loaded only here, so that the other verbs do not wait for a whole server.
-    const { runMaster } = await import("../roles/master.js");
+    const { runMaster } = await import("../box/box.js");
     return runMaster(config, {
       version,
       signals,

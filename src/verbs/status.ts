@@ -1,6 +1,6 @@
 // dolphin status: the processes and streams of a running box.
-import { fetchStatus } from "../master/control-client.js";
-import { statusText } from "../master/text.js";
+import { fetchStatus } from "../master/control/client.js";
+import { statusText } from "../master/control/text.js";
 import { addSocket, ask, onlyRunning, type SocketFlag } from "./asking.js";
 import type { AddVerb } from "./verb.js";
 

@@ -1,9 +1,9 @@
 // -t: is this configuration right? The answer is SRS's, on standard output: what is wrong first, then the two lines (or the one)
 // that scripts look for, and SRS's exit codes. `dolphin check` looks at the machine as well.
 import { printable } from "../base/printable.js";
-import { formatProblem } from "../conf/problem.js";
+import { formatProblem } from "../conf/grammar/problem.js";
 import { findImpossible } from "../master/preflight.js";
-import { exitCodes } from "../roles/exit-codes.js";
+import { exitCodes } from "../base/exit-codes.js";
 import { configFile, isEnvOnly, readConfig, type RunRequest } from "./run-flags.js";
 import { enterWorkDir } from "./work-dir.js";
 

@@ -2,12 +2,12 @@
 import { userInfo } from "node:os";
 import { fileURLToPath } from "node:url";
 import { printable } from "../base/printable.js";
-import { formatProblem } from "../conf/problem.js";
-import { countCores } from "../master/cores.js";
-import { loadNativeSockets } from "../master/native-socket.js";
-import { publicNames } from "../master/plan.js";
-import { serviceText, socketText } from "../master/unit-text.js";
-import { exitCodes } from "../roles/exit-codes.js";
+import { formatProblem } from "../conf/grammar/problem.js";
+import { countCores } from "../master/host/cores.js";
+import { loadNativeSockets } from "../master/sockets/native-socket.js";
+import { publicNames } from "../master/processes/plan.js";
+import { serviceText, socketText } from "../master/host/unit-text.js";
+import { exitCodes } from "../base/exit-codes.js";
 import { addRunFlags, readConfig, requestOf, type RunFlags } from "./run-flags.js";
 import type { AddVerb } from "./verb.js";
 

@@ -1,6 +1,6 @@
 // The folder in which the relative paths of a configuration begin, for the verbs that go there.
 import { messageOf } from "../base/errors.js";
-import type { Config } from "../conf/config.js";
+import type { Config } from "../conf/meaning/config.js";
 import { refusal, type Finding } from "../master/preflight.js";
 
 /** Changes to the `work_dir`. Nothing, or why that cannot be. */

@@ -4,7 +4,7 @@ import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { describe, test, type TestContext } from "node:test";
 import { errnoOf } from "../../src/base/errors.js";
-import { loadNativeSockets } from "../../src/master/native-socket.js";
+import { loadNativeSockets } from "../../src/master/sockets/native-socket.js";
 import { promptConf } from "../helpers/bystanders.js";
 import { Dolphin, type DolphinOptions } from "../helpers/dolphin.js";
 import { freePort } from "../helpers/ports.js";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { upgrade } from "../../src/master/control-client.js";
+import { upgrade } from "../../src/master/control/client.js";
 import { assertGoOn, audience, closeAll } from "../helpers/audience.js";
 import { promptConf } from "../helpers/bystanders.js";
 import { isRunning, projectRoot } from "../helpers/child.js";

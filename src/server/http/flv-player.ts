@@ -13,9 +13,9 @@ import type { Consumer, Seat } from "../../stream/fanout.js";
 import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import type { Carriage } from "../../ipc/carried.js";
-import { writeMarked } from "../carriage.js";
-import { endSoon } from "../farewell.js";
-import type { Traffic } from "../traffic.js";
+import { writeMarked } from "../peers/carriage.js";
+import { endSoon } from "../peers/farewell.js";
+import type { Traffic } from "../peers/traffic.js";
 
 const lastChunk = Buffer.from("0\r\n\r\n");
 

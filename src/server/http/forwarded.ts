@@ -2,8 +2,8 @@
 // end, or X-Real-IP. Headers can be made up, so they are followed from the end, and only as far as trusted peers wrote them. Pure.
 import type { IncomingHttpHeaders } from "node:http";
 import { addressBytes } from "../../codec/ip-address.js";
-import type { Endpoint } from "../../conf/config.js";
-import type { TrustedNetworks } from "../../conf/networks.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
+import type { TrustedNetworks } from "../../conf/meaning/networks.js";
 
 /** The client of a request of `peer`; port 0 where a header tells none. A peer that is not trusted is the client. */
 export function forwardedClient(headers: IncomingHttpHeaders, peer: Endpoint, trusted: TrustedNetworks): Endpoint {

@@ -1,7 +1,7 @@
 // From a request's target to the stream that it is for, by the mount of its vhost. Pure: no socket, no response.
 import { DolphinError } from "../../base/errors.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
-import type { Vhost } from "../../conf/config.js";
+import type { Vhost } from "../../conf/meaning/config.js";
 
 /** The stream that a request is for, and the vhost that serves it. */
 export interface Route {

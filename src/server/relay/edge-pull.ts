@@ -13,10 +13,10 @@ import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import { controlEvent, messageType, type Message } from "../../codec/rtmp/message.js";
 import { isSampleAccess } from "../../codec/rtmp/metadata.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
-import { formatEndpoint } from "../../conf/endpoint.js";
+import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { PacketType } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
-import { RtmpClient } from "../rtmp/client.js";
+import { RtmpClient } from "./client.js";
 import { candidate, failed, longestAbsenceMs, makePass, succeeded, type Pass, type Upstreams } from "./upstreams.js";
 
 /** A foreign origin that sends nothing for so long is taken for dead, frozen or without the stream. */

@@ -5,12 +5,12 @@ import type { Log } from "../../base/log.js";
 import { withSetDataFrame } from "../../codec/rtmp/metadata.js";
 import { mediaStreamId, messageType } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
-import type { Endpoint } from "../../conf/config.js";
-import { formatEndpoint } from "../../conf/endpoint.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
+import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
-import { RtmpClient, upnodeArgs } from "../rtmp/client.js";
-import type { Traffic } from "../traffic.js";
+import { RtmpClient, upnodeArgs } from "./client.js";
+import type { Traffic } from "../peers/traffic.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
 
 const retryMs = 3_000;

@@ -1,7 +1,7 @@
 // The forwards of one stream: one for each destination, begun and ended as destinations come and go.
 import type { StreamRequest } from "../../codec/rtmp/url.js";
-import type { Endpoint } from "../../conf/config.js";
-import { formatEndpoint } from "../../conf/endpoint.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
+import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { Forward, type ForwardOptions } from "./forward.js";
 
 /** All forwards of a stream; without destinations there is nothing to close. */

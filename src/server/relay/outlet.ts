@@ -1,7 +1,7 @@
 // Gathers messages for an upstream and writes them at the end of the event loop's turn: what one read of a publisher
 // brought leaves in one write, without a delay of its own.
 import type { Message } from "../../codec/rtmp/message.js";
-import type { Traffic } from "../traffic.js";
+import type { Traffic } from "../peers/traffic.js";
 
 /** Bytes that may wait for an upstream: before it has accepted, or while its socket is full. */
 export const maxOutletBytes = 4 << 20;

@@ -2,7 +2,7 @@
 // relays of the vhost: they share the preferred index. A relay walks the list once without a pause, and only a whole
 // pass without success makes it wait.
 import type { ErrorCode } from "../../base/errors.js";
-import type { Endpoint } from "../../conf/config.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
 
 /** The pause after the first fruitless pass; it doubles up to the longest. */
 const firstPauseMs = 200;

@@ -3,9 +3,9 @@
 import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { askedClock } from "../../codec/rtmp/clock.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
-import type { Vhost } from "../../conf/config.js";
+import type { Vhost } from "../../conf/meaning/config.js";
 import type { ServerSetup } from "../../ipc/messages.js";
-import type { Client } from "../clients.js";
+import type { Client } from "../peers/clients.js";
 
 /** One connection's client, as its session knows it. */
 export interface Caller {

@@ -6,11 +6,11 @@ import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../b
 import type { Log } from "../../base/log.js";
 import { Engine, type EngineHandler, type SavedEngine } from "../../codec/rtmp/engine.js";
 import type { Message } from "../../codec/rtmp/message.js";
-import type { Endpoint } from "../../conf/config.js";
-import { endSoon } from "../farewell.js";
-import type { Hub } from "../hub.js";
-import { clientOf, nameClient, peerOf } from "../peer.js";
-import { abandon } from "../shared-read.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
+import { endSoon } from "../peers/farewell.js";
+import type { Hub } from "../streams/hub.js";
+import { clientOf, nameClient, peerOf } from "../peers/peer.js";
+import { abandon } from "../peers/shared-read.js";
 
 /** Bytes of answers that may wait for a peer that asks and does not read. */
 export const maxUnreadAnswerBytes = 64 << 10;

@@ -7,8 +7,8 @@ import type { Consumer, Seat } from "../../stream/fanout.js";
 import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import type { Carriage } from "../../ipc/carried.js";
-import { markNow, writeMarked } from "../carriage.js";
-import type { Traffic } from "../traffic.js";
+import { markNow, writeMarked } from "../peers/carriage.js";
+import type { Traffic } from "../peers/traffic.js";
 
 export interface PlayerOptions {
   readonly socket: Socket;

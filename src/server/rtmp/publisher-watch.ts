@@ -2,7 +2,7 @@
 // would otherwise be busy for ever.
 import { Deadline } from "../../base/deadline.js";
 import type { ErrorCode } from "../../base/errors.js";
-import type { Vhost } from "../../conf/config.js";
+import type { Vhost } from "../../conf/meaning/config.js";
 
 export interface PublisherWatchOptions {
   readonly timeouts: Vhost["publish"];

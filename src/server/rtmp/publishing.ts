@@ -6,12 +6,12 @@ import { DolphinError, type ErrorCode } from "../../base/errors.js";
 import type { Clock } from "../../codec/rtmp/clock.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
-import type { Vhost } from "../../conf/config.js";
-import type { Hub } from "../hub.js";
+import type { Vhost } from "../../conf/meaning/config.js";
+import type { Hub } from "../streams/hub.js";
 import type { SavedSource } from "../../stream/source.js";
-import type { Client } from "../clients.js";
-import { busyRetryMs, type Publication, type Publisher } from "../publication.js";
-import { readBufferBytes } from "../shared-read.js";
+import type { Client } from "../peers/clients.js";
+import { busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
+import { readBufferBytes } from "../peers/shared-read.js";
 import { PublisherWatch } from "./publisher-watch.js";
 
 export interface PublishingOptions {

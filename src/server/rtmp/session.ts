@@ -24,10 +24,10 @@ import {
 import { controlMessage, messageType, resumeMessage, saveMessage, type Message } from "../../codec/rtmp/message.js";
 import { resolveStream } from "../../codec/rtmp/url.js";
 import type { SavedSource } from "../../stream/source.js";
-import type { Client } from "../clients.js";
-import type { Hub } from "../hub.js";
-import { peerOf } from "../peer.js";
-import { descriptorOf } from "../shared-read.js";
+import type { Client } from "../peers/clients.js";
+import type { Hub } from "../streams/hub.js";
+import { peerOf } from "../peers/peer.js";
+import { descriptorOf } from "../peers/shared-read.js";
 import { introduce, newCaller, type Asked } from "./caller.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
 import { Connection, type ConnectionOptions } from "./connection.js";

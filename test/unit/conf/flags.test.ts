@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BalanceBlock, Config } from "../../../src/conf/config.js";
+import type { BalanceBlock, Config } from "../../../src/conf/meaning/config.js";
 import { applyFlags, type Flags } from "../../../src/conf/flags.js";
 import { defaultConfig, loadConfig } from "../../../src/conf/load.js";
 

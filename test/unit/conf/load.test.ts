@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { changesBetween } from "../../../src/conf/changes.js";
-import type { Config, Vhost } from "../../../src/conf/config.js";
+import { changesBetween } from "../../../src/conf/meaning/changes.js";
+import type { Config, Vhost } from "../../../src/conf/meaning/config.js";
 import { defaultConf } from "../../../src/conf/default-conf.js";
-import { directiveRows } from "../../../src/conf/directives.js";
+import { directiveRows } from "../../../src/conf/directives/table.js";
 import { defaultConfig, loadConfig } from "../../../src/conf/load.js";
-import { formatProblem } from "../../../src/conf/problem.js";
-import { anotherValue, fileWith } from "./another-value.js";
+import { formatProblem } from "../../../src/conf/grammar/problem.js";
+import { anotherValue, fileWith } from "./meaning/another-value.js";
 
 /** The folder `conf` of the project, seen from dist/test/unit/conf. */
 const folder = new URL("../../../../conf/", import.meta.url);

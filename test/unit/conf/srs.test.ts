@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loadConfig } from "../../../src/conf/load.js";
-import type { Problem } from "../../../src/conf/problem.js";
+import type { Problem } from "../../../src/conf/grammar/problem.js";
 
 const included: Readonly<Record<string, string>> = {
   "vhosts.conf": "vhost b.com { include play.conf; }\n",

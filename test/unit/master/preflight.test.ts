@@ -4,11 +4,11 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { Config, Endpoint } from "../../../src/conf/config.js";
+import type { Config, Endpoint } from "../../../src/conf/meaning/config.js";
 import { applyFlags } from "../../../src/conf/flags.js";
 import { defaultConfig } from "../../../src/conf/load.js";
 import { findImpossible, portSentence, preflight } from "../../../src/master/preflight.js";
-import { listeningInodes, portOwner } from "../../../src/master/port-owner.js";
+import { listeningInodes, portOwner } from "../../../src/master/sockets/port-owner.js";
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { parseListen } from "../../../src/conf/endpoint.js";
+import { parseListen } from "../../../src/conf/meaning/endpoint.js";
 import { pictures } from "../../helpers/media.js";
 import { eventually } from "../../helpers/wait.js";
 import { dup, moverTo } from "./moving-rig.js";

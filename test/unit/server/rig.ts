@@ -1,14 +1,14 @@
 // What tests of a whole server share: servers in this process on free loopback ports, told by configurations as they are written.
 import assert from "node:assert/strict";
-import type { Config } from "../../../src/conf/config.js";
+import type { Config } from "../../../src/conf/meaning/config.js";
 import { loadConfig } from "../../../src/conf/load.js";
-import { formatProblem } from "../../../src/conf/problem.js";
+import { formatProblem } from "../../../src/conf/grammar/problem.js";
 import type { StreamReport } from "../../../src/ipc/messages.js";
 import { Server } from "../../../src/server/server.js";
 import type { Cleanup, LogLine } from "../../helpers/dolphin.js";
 import { headers, videoFrame } from "../../helpers/media.js";
 import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "../../helpers/rtmp-client.js";
-import { memoryLog } from "../proxy/rtmp-rig.js";
+import { memoryLog } from "../proxy/rtmp/rig.js";
 
 /** A server of a test, and how to reach it. */
 export interface Rig {

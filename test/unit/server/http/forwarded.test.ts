@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { trustedNetworks } from "../../../../src/conf/networks.js";
+import { trustedNetworks } from "../../../../src/conf/meaning/networks.js";
 import { forwardedClient } from "../../../../src/server/http/forwarded.js";
 
 const trusted = trustedNetworks(["127.0.0.1/32", "10.0.0.0/8", "fd00::/8"]);

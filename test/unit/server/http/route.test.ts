@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DolphinError } from "../../../../src/base/errors.js";
 import { defaultConfig } from "../../../../src/conf/load.js";
-import type { Vhost } from "../../../../src/conf/config.js";
+import type { Vhost } from "../../../../src/conf/meaning/config.js";
 import { findRoute } from "../../../../src/server/http/route.js";
 
 const [base] = defaultConfig().vhosts;

@@ -1,0 +1,187 @@
+// A change of configuration while the box runs: read, check, compare, and carry what differs to the processes, all of it or
+// nothing. One at a time: what is asked for meanwhile waits for its turn.
+//
+//   read ─ error ──────────────▶ refused: everything as it was, and why
+//     │ compare with what is in force
+//     ├─ no difference ────────▶ unchanged
+//     ├─ all of it live ───────▶ running processes take it            ─ one cannot ─▶ refused: told the old one again
+//     └─ some of it replace ───▶ new processes, then the old ones go  ─ one cannot ─▶ refused: the new ones go
+//
+// What only a restart of dolphin brings into force is told and left as it was. A restart of the processes alone, one by one, takes
+// its turn among the reloads.
+import type { Log } from "../base/log.js";
+import { messageOf } from "../base/errors.js";
+import { changesBetween, type ConfChange } from "../conf/meaning/changes.js";
+import type { Config } from "../conf/meaning/config.js";
+import { applyFlags, flaggedPaths, type Flags } from "../conf/flags.js";
+import { loadInForce, type Loaded } from "../conf/load.js";
+import { formatProblem } from "../conf/grammar/problem.js";
+import { ConfWatch } from "../master/host/conf-watch.js";
+import { countCores } from "../master/host/cores.js";
+import { checkOpenFiles, readMaxOpenFiles } from "../master/processes/open-files.js";
+import { checkPlan } from "../master/backends/plan.js";
+import type { Reloaded } from "../master/control/status.js";
+import { duration } from "../master/control/text.js";
+
+/** Where the configuration of a box comes from. */
+export interface ConfOrigin {
+  /** What the box was started with, before flags. */
+  readonly loaded: Loaded;
+  /** They win over the file, at the start and at every reload. */
+  readonly flags: Flags;
+  /** The file again; the same each time where there is none. */
+  read(): Loaded;
+}
+
+export interface ReloadParts {
+  readonly log: Log;
+  /** Whether the box is on its way to its end. */
+  isEnding(): boolean;
+  /** Runs what changes the box, and tells whoever is to know. */
+  during(work: () => Promise<Reloaded>): Promise<Reloaded>;
+  /** As the crew's methods of these names. */
+  reconfigure(config: Config): Promise<string | null>;
+  replace(config: Config, reason: string): Promise<string | null>;
+  restart(reason: string, only: string | null): Promise<string | null>;
+  /** The configuration is in force. */
+  adopt(config: Config): void;
+}
+
+/** The reloads and restarts of one box. Close it once. */
+export class Reloads {
+  private readonly origin: ConfOrigin;
+  private readonly parts: ReloadParts;
+  /** It takes a restart of dolphin to change it. */
+  private readonly plan: Config["dolphin"]["plan"];
+  private running: Loaded;
+  private turn: Promise<unknown> = Promise.resolve();
+  /** The last reload that changed something; in milliseconds of the process's clock. */
+  private last: { readonly reason: string; readonly atMs: number } | null = null;
+  private watch: ConfWatch | null = null;
+
+  constructor(origin: ConfOrigin, config: Config, parts: ReloadParts) {
+    this.origin = origin;
+    this.parts = parts;
+    this.plan = config.dolphin.plan;
+    this.running = origin.loaded;
+    this.watchFile(config);
+  }
+
+  close(): void {
+    this.watch?.close();
+  }
+
+  /** Does what the file says now. Resolves when that is done, or to the reasons why nothing was. */
+  reload(reason: string): Promise<Reloaded> {
+    return this.exclusively(() => this.carryOut(reason));
+  }
+
+  /**
+   * Replaces the processes that serve the public addresses one by one, or one of them, under the same configuration. Resolves when
+   * that is done.
+   */
+  restart(reason: string, only: string | null = null): Promise<Reloaded> {
+    return this.exclusively(async () => {
+      const { log } = this.parts;
+      const which = only ?? "the processes that serve the public addresses, one by one";
+      log.info({ event: "dolphin.restarting", reason }, `replacing ${which}`);
+      const problem = await this.parts.restart(reason, only);
+      if (problem !== null) {
+        const line = { event: "restart.failed", code: "CHILD_START", reason };
+        log[this.parts.isEnding() ? "info" : "error"](line, `the restart went no further: ${problem}`);
+        return refused([problem]);
+      }
+      log.info({ event: "dolphin.restarted", reason }, `${only ?? "every process that serves the public addresses"} was replaced`);
+      const ofPlanB = "the proxies were replaced; the servers behind them run on, for the streams live there";
+      return { outcome: "applied", changes: [], problems: [], notes: this.plan === "b" ? [ofPlanB] : [] };
+    });
+  }
+
+  /** Runs something that no reload may cross. */
+  exclusively(work: () => Promise<Reloaded>): Promise<Reloaded> {
+    const done = this.turn.then(() => (this.parts.isEnding() ? refused(["dolphin is stopping"]) : this.parts.during(work)));
+    this.turn = done.catch(() => undefined); // whoever asked hears of it
+    return done;
+  }
+
+  private async carryOut(reason: string): Promise<Reloaded> {
+    const { log } = this.parts;
+    const wanted = this.origin.read();
+    const problems = wanted.problems.map(formatProblem);
+    const fail = (sentences: readonly string[], changes: readonly ConfChange[] = []): Reloaded => {
+      log.error({ event: "reload.refused", code: "CONF_RELOAD", reason, problems: sentences }, "nothing was changed: see the problems");
+      return refused(sentences, changes);
+    };
+    if (wanted.config === null) return fail(problems);
+    const changes = changesBetween(this.running.directives, wanted.directives, flaggedPaths(this.origin.flags));
+    if (changes.length === 0) {
+      log.info({ event: "reload.unchanged", reason }, "the configuration says what is in force already");
+      return { outcome: "unchanged", changes, problems, notes: this.last === null ? [] : [sinceWhen(this.last)] };
+    }
+    const inForce = loadInForce(this.running, wanted);
+    const config = applyFlags(inForce.config ?? wanted.config, this.origin.flags);
+    const problem = await this.apply(config, changes, reason);
+    if (problem !== null) return fail([...problems, problem], changes);
+    this.running = inForce;
+    this.watchFile(config);
+    const waiting = changes.filter((change) => change.reload === "restart").map(({ path }) => path);
+    const done = changes.filter((change) => change.reload !== "restart").map(({ path }) => path);
+    if (done.length > 0) {
+      this.last = { reason, atMs: performance.now() };
+      log.info({ event: "reload.applied", reason, changes: done }, "the changes are in force");
+    }
+    if (waiting.length > 0) {
+      log.warn(
+        { event: "reload.waiting", code: "CONF_RELOAD", changes: waiting },
+        `only a restart brings ${waiting.join(", ")} into force`,
+      );
+    }
+    return { outcome: "applied", changes, problems, notes: this.plan === "b" ? serversStay(config, done) : [] };
+  }
+
+  private async apply(config: Config, changes: readonly ConfChange[], reason: string): Promise<string | null> {
+    try {
+      checkPlan(config);
+      checkOpenFiles(config, { cores: countCores(), maxOpenFiles: readMaxOpenFiles() });
+      const takesNew = changes.some((change) => change.reload === "replace");
+      const takesAny = takesNew || changes.some((change) => change.reload === "live");
+      const problem = takesNew ? await this.parts.replace(config, reason) : takesAny ? await this.parts.reconfigure(config) : null;
+      if (problem !== null) return problem;
+    } catch (thrown) {
+      return messageOf(thrown);
+    }
+    this.parts.adopt(config);
+    return null;
+  }
+
+  private watchFile({ file, isWatched: isAsked, container }: Config): void {
+    const isWatched = isAsked || (container.isWatched && (container.isGiven || this.running.isContainer));
+    if (isWatched === (this.watch !== null) || file === null) return;
+    this.watch?.close();
+    this.watch = null;
+    if (!isWatched) return;
+    try {
+      this.watch = new ConfWatch(file, () => void this.reload("the file has changed"));
+    } catch (thrown) {
+      this.parts.log.warn(
+        { event: "reload.unwatched", code: "CONF_FILE", err: messageOf(thrown) },
+        `changes of ${file} are not noticed: HUP reloads`,
+      );
+    }
+  }
+}
+
+function refused(problems: readonly string[], changes: readonly ConfChange[] = []): Reloaded {
+  return { outcome: "refused", changes, problems, notes: [] };
+}
+
+/** For whoever asks for a reload just after another did, as an operator does who has a file watched. */
+function sinceWhen({ reason, atMs }: { readonly reason: string; readonly atMs: number }): string {
+  return `the last change came into force ${duration(Math.round((performance.now() - atMs) / 1000))} ago (${reason})`;
+}
+
+/** What a change of `cores` does not reach on plan b. */
+function serversStay({ dolphin }: Config, changed: readonly string[]): string[] {
+  if (dolphin.balance.servers !== "auto" || !changed.includes("dolphin.cores")) return [];
+  return ["the number of proxies has changed, but that of the servers, where the streams are, takes a restart of dolphin"];
+}

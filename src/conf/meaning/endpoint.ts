@@ -1,0 +1,67 @@
+// Addresses as people write them ↔ {@link Endpoint}. Used for directives, for flags of the command line, and for messages.
+import { isIP, isIPv6 } from "node:net";
+import { DolphinError } from "../../base/errors.js";
+import type { Endpoint } from "./config.js";
+import { shorten } from "../grammar/lexer.js";
+
+/** The port of RTMP where none is given. */
+const rtmpPort = 1935;
+
+/**
+ * Reads an address to listen on: `1935`, `:1935`, `10.0.0.1:1935`, `[::1]:1935`. A port alone means every IPv4 address.
+ * Throws CONF_VALUE with a sentence that shows the right forms.
+ */
+export function parseListen(text: string): Endpoint {
+  const { host, port } = isNumber(text) ? { host: "", port: text } : splitPort(text, false);
+  if (port === null || !isNumber(port) || !isHost(host === "" ? "0.0.0.0" : host)) {
+    throw new DolphinError("CONF_VALUE", `${shorten(text)} is not an address to listen on: write 1935, 10.0.0.1:1935 or [::1]:1935`);
+  }
+  return { host: host === "" ? "0.0.0.0" : host, port: parsePort(port, text) };
+}
+
+/** Reads a server to connect to: `host`, `host:1935`, `[::1]:1935`, the port being 1935 by default. Throws CONF_VALUE. */
+export function parseServer(text: string): Endpoint {
+  const { host, port } = splitPort(text, true);
+  if (!isHost(host) || (port !== null && !isNumber(port))) {
+    throw new DolphinError("CONF_VALUE", `${shorten(text)} is not a server: write host, host:1935 or [::1]:1935`);
+  }
+  return { host, port: port === null ? rtmpPort : parsePort(port, text) };
+}
+
+/** Writes an address so that {@link parseListen} and {@link parseServer} read it back. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  return isIPv6(endpoint.host) ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`;
+}
+
+export function isSameEndpoint(one: Endpoint, other: Endpoint): boolean {
+  return one.port === other.port && one.host === other.host;
+}
+
+/** `::1` alone is a host for a server; for a listener, which must have a port, SRS also reads `:::1935` as `::` and a port. */
+function splitPort(text: string, mayLackPort: boolean): { host: string; port: string | null } {
+  const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
+  if (bracketed !== null) {
+    const host = bracketed[1] ?? "";
+    return { host: isIPv6(host) ? host : " ", port: bracketed[2] ?? null };
+  }
+  const colon = text.lastIndexOf(":");
+  if (colon < 0 || (mayLackPort && isIPv6(text))) return { host: text, port: null };
+  return { host: text.slice(0, colon), port: text.slice(colon + 1) };
+}
+
+function isHost(host: string): boolean {
+  return isIP(host) !== 0 || (/^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?$/i.test(host) && host.length <= 253);
+}
+
+function isNumber(text: string): boolean {
+  return /^[0-9]+$/.test(text);
+}
+
+/** `port` is digits only. */
+function parsePort(port: string, text: string): number {
+  const number = Number(port);
+  if (number < 1 || number > 65_535) {
+    throw new DolphinError("CONF_VALUE", `the port of ${shorten(text)} is not a number from 1 to 65535`);
+  }
+  return number;
+}

@@ -1,0 +1,136 @@
+// What SRS refuses, or what cannot work, though every directive alone is right: the rules about several directives
+// together. One function a rule, listed first; each gives the problems that it finds.
+import { parseNetwork, parseWeight } from "./balance-values.js";
+import { shorten } from "../grammar/lexer.js";
+import type { Directive } from "../grammar/parser.js";
+import { errorAt, type Place, type Problem, warningAt } from "../grammar/problem.js";
+import { type Block, blockIn, find, findAll, isGiven, valueOf, vhostsIn } from "./tree.js";
+
+type RootRule = (root: Block<"root">, file: Place) => Problem[];
+type ListeningPlace = "http_api" | "http_server" | "http_api.https" | "http_server.https";
+type VhostRule = (vhost: Block<"vhost">, at: Directive) => Problem[];
+
+const rootRules: readonly RootRule[] = [
+  listenIsGiven,
+  isNotTheFullExample,
+  daemonHasNoParent,
+  sharedPortSharesTls,
+  vhostsDiffer,
+  balanceIsReadable,
+];
+const vhostRules: readonly VhostRule[] = [edgeHasOrigin, forwardKeepsPublisher, hlsAndTsDoNotMeet, ingestsDiffer];
+
+/** Every rule on a file; `file` names it for what is missing as a whole. */
+export function checkRules(root: Block<"root">, file: string): Problem[] {
+  const start: Place = { file, line: 1, column: 1 };
+  const found = rootRules.flatMap((rule) => rule(root, start));
+  return [...found, ...vhostsIn(root).flatMap(({ vhost, at }) => vhostRules.flatMap((rule) => rule(vhost, at)))];
+}
+
+/** A remote vhost that names no server can serve nobody; build.ts switches it off. */
+export function isEdgeWithoutOrigin(vhost: Block<"vhost">): boolean {
+  const cluster = blockIn(vhost, "cluster");
+  return valueOf(cluster, "mode") === "remote" && valueOf(cluster, "origin").length === 0;
+}
+
+function listenIsGiven(root: Block<"root">, file: Place): Problem[] {
+  if (isGiven(root, "listen")) return [];
+  return [errorAt(find(root, "listen") ?? file, "CONF_ARGUMENTS", "listen is missing: write for example listen 1935;")];
+}
+
+function isNotTheFullExample(root: Block<"root">): Problem[] {
+  const mark = find(root, "is_full");
+  if (mark === undefined || !valueOf(root, "is_full")) return [];
+  return [errorAt(mark, "CONF_VALUE", "this file shows every directive and must not be run: copy what is needed to a file of its own")];
+}
+
+function daemonHasNoParent(root: Block<"root">): Problem[] {
+  const asProcess = find(root, "asprocess");
+  if (asProcess === undefined || !valueOf(root, "asprocess") || !valueOf(root, "daemon")) return [];
+  return [errorAt(asProcess, "CONF_VALUE", "asprocess on needs daemon off, for a daemon has no parent to follow")];
+}
+
+/** The API and the HTTP server may share a port, but then TLS is shared too or is off in both. */
+function sharedPortSharesTls(root: Block<"root">): Problem[] {
+  const api = blockIn(root, "http_api");
+  const server = blockIn(root, "http_server");
+  if (!valueOf(api, "enabled") || !valueOf(server, "enabled") || !haveSameListen(api, server)) return [];
+  const apiTls = blockIn(api, "https");
+  const serverTls = blockIn(server, "https");
+  const isEqual = valueOf(apiTls, "enabled") === valueOf(serverTls, "enabled");
+  const isSamePort = !valueOf(apiTls, "enabled") || !isGiven(apiTls, "listen") || haveSameListen(apiTls, serverTls);
+  const at = find(root, "http_api");
+  if (at === undefined || (isEqual && isSamePort)) return [];
+  return [errorAt(at, "CONF_VALUE", "http_api and http_server share a port, so their https must be off in both or have one port too")];
+}
+
+function haveSameListen(one: Block<ListeningPlace>, other: Block<ListeningPlace>): boolean {
+  return JSON.stringify(valueOf(one, "listen")) === JSON.stringify(valueOf(other, "listen"));
+}
+
+function vhostsDiffer(root: Block<"root">, file: Place): Problem[] {
+  const vhosts = findAll(root, "vhost");
+  if (vhosts.length === 0)
+    return [warningAt(file, "CONF_VALUE", "there is no vhost, so every client is refused: write vhost __defaultVhost__ { }")];
+  return sameNames(vhosts).map(([again, first]) =>
+    warningAt(again, "CONF_DUPLICATE", `vhost ${again.args[0] ?? ""} is given again; the first counts, in line ${first.line}`),
+  );
+}
+
+/** Weights and networks are lists, which no type of the table holds to a form. */
+function balanceIsReadable(root: Block<"root">): Problem[] {
+  const block = blockIn(root, "dolphin");
+  const unreadable = (name: "server_weight" | "trusted_proxies", form: string, parse: (text: string) => unknown): Problem[] => {
+    const at = find(block, name);
+    const bad = at === undefined ? [] : valueOf(block, name).filter((text) => parse(text) === null);
+    return at === undefined ? [] : bad.map((text) => errorAt(at, "CONF_VALUE", `${name}: ${shorten(text)} is not ${form}`));
+  };
+  return [
+    ...unreadable("server_weight", "a weight above 0 and up to 1000", parseWeight),
+    ...unreadable("trusted_proxies", "a network such as 10.0.0.0/8 or 2001:db8::/32", parseNetwork),
+  ];
+}
+
+function edgeHasOrigin(vhost: Block<"vhost">, at: Directive): Problem[] {
+  if (!isEdgeWithoutOrigin(vhost)) return [];
+  const name = at.args[0] ?? "";
+  return [
+    warningAt(find(vhost, "cluster") ?? at, "CONF_ARGUMENTS", `vhost ${name} is remote but has no origin to ask; it is switched off`),
+  ];
+}
+
+function forwardKeepsPublisher(vhost: Block<"vhost">): Problem[] {
+  const forward = find(vhost, "forward");
+  const isForwarding = valueOf(blockIn(vhost, "forward"), "enabled");
+  if (forward === undefined || !isForwarding || valueOf(blockIn(vhost, "publish"), "kickoff_for_idle") === 0) return [];
+  return [
+    errorAt(forward, "CONF_VALUE", "forward and publish.kickoff_for_idle exclude each other: a forwarded stream has no players here"),
+  ];
+}
+
+function hlsAndTsDoNotMeet(vhost: Block<"vhost">): Problem[] {
+  const remux = blockIn(vhost, "http_remux");
+  const at = find(vhost, "http_remux");
+  if (at === undefined || !valueOf(remux, "enabled") || !valueOf(blockIn(vhost, "hls"), "enabled")) return [];
+  if (!valueOf(remux, "mount").endsWith(".ts")) return [];
+  return [errorAt(at, "CONF_VALUE", "hls and an http_remux that is mounted on .ts exclude each other")];
+}
+
+function ingestsDiffer(vhost: Block<"vhost">): Problem[] {
+  return sameNames(findAll(vhost, "ingest")).map(([again, first]) =>
+    errorAt(again, "CONF_DUPLICATE", `ingest ${again.args[0] ?? ""} has the name of the one in line ${first.line}`),
+  );
+}
+
+/** Pairs of a directive and the first one that has its first argument. */
+function sameNames(directives: readonly Directive[]): [again: Directive, first: Directive][] {
+  const firsts = new Map<string, Directive>();
+  const pairs: [Directive, Directive][] = [];
+  for (const directive of directives) {
+    const name = directive.args[0] ?? "";
+    const first = firsts.get(name);
+    if (first === undefined) firsts.set(name, directive);
+    else pairs.push([directive, first]);
+  }
+  return pairs;
+}

@@ -1,0 +1,83 @@
+// Everything that is known of the box's processes, kept up to date and looked at: heartbeats and reports go in, and when somebody
+// asks, the children are asked for their streams and the system for their CPU and memory.
+import type { FromChild, ServerStats, StreamReport } from "../../ipc/messages.js";
+import { Directory, measureUsage, type Member } from "./directory.js";
+import { Questions } from "../processes/questions.js";
+import type { BoxStatus } from "./status.js";
+import type { Timers } from "../processes/supervisor.js";
+
+const reportDeadlineMs = 1000;
+/** CPU is measured over so long. */
+const usageOverMs = 400;
+
+export interface OverviewOptions {
+  readonly timers: Timers;
+  /** The master first, then its children. */
+  members(): readonly Member[];
+  /** Asks a child for its streams; false when there is nobody to ask. */
+  ask(name: string, id: number): boolean;
+  /** The streams of the master's own origin. */
+  ownStreams(): readonly StreamReport[];
+}
+
+/** The view of the whole box. */
+export class Overview {
+  private readonly options: OverviewOptions;
+  private readonly directory = new Directory();
+  private readonly questions: Questions<readonly StreamReport[]>;
+  /** One question is on its way for however many look at once. */
+  private round: Promise<void> | null = null;
+
+  constructor(options: OverviewOptions) {
+    this.options = options;
+    this.questions = new Questions(options.timers, reportDeadlineMs);
+  }
+
+  /** The streams that a child knows now; none when it does not answer. */
+  async streamsOf(name: string): Promise<readonly StreamReport[]> {
+    const { answers } = await this.questions.ask([name], (child, id) => this.options.ask(child, id));
+    return answers.get(name) ?? [];
+  }
+
+  /** Takes what a child said; only heartbeats and reports tell anything here. */
+  heard(name: string, message: FromChild): void {
+    if (message.type === "heartbeat") this.beat(name, message.stats);
+    if (message.type === "reported") this.questions.answer(name, message.id, message.streams);
+  }
+
+  /** Takes the numbers of a process. */
+  beat(name: string, stats: ServerStats): void {
+    this.directory.heard(name, stats, this.options.timers.nowMs());
+  }
+
+  /** A process is gone, and what it served with it. */
+  gone(name: string): void {
+    this.directory.gone(name);
+    this.questions.gone(name);
+  }
+
+  /** What these processes carried together at their last heartbeats. */
+  totals(names: readonly string[]): Pick<ServerStats, "connections" | "players" | "publishers"> {
+    return this.directory.totals(names);
+  }
+
+  /** Asks and looks around; takes about a second at most. */
+  async look(): Promise<Pick<BoxStatus, "processes" | "streams">> {
+    const pids = this.options.members().flatMap(({ pid }) => (pid === null ? [] : [pid]));
+    this.round ??= this.askChildren().finally(() => (this.round = null));
+    const [usage] = await Promise.all([measureUsage(pids, usageOverMs), this.round]);
+    const members = this.options.members();
+    const [master] = members;
+    if (master !== undefined) this.directory.reported(master.name, this.options.ownStreams());
+    const processes = this.directory.processes(members, usage, this.options.timers.nowMs());
+    return { processes, streams: this.directory.streams(members) };
+  }
+
+  private async askChildren(): Promise<void> {
+    const [, ...children] = this.options.members();
+    const names = children.flatMap(({ name, state }) => (state === "up" || state === "draining" ? [name] : []));
+    const { answers, silent } = await this.questions.ask(names, (name, id) => this.options.ask(name, id));
+    for (const [name, streams] of answers) this.directory.reported(name, streams);
+    for (const name of silent) this.directory.silent(name);
+  }
+}

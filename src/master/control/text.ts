@@ -1,0 +1,194 @@
+// What people read on a terminal: which address serves what, and the tables of `dolphin status`. Names come from the network,
+// so nothing but printable characters leaves here.
+import { networkInterfaces } from "node:os";
+import { printable } from "../../base/printable.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
+import { formatEndpoint } from "../../conf/meaning/endpoint.js";
+import type { BackendState, Lease } from "../../ipc/balance.js";
+import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, ReadyBox, Reloaded, StreamStatus } from "./status.js";
+
+/** What a started box tells: where to publish, where to watch, how to look at it, and `stop`: how to stop it. */
+export function welcome(box: ReadyBox, stop: string): string {
+  const urls = (protocol: "rtmp" | "http"): string[] =>
+    box.endpoints
+      .filter((one) => one.protocol === protocol)
+      .map(({ endpoint }) => `${protocol}://${authority(endpoint, protocol === "rtmp" ? 1935 : 80)}`);
+  const rtmp = urls("rtmp").map((url) => `${url}/live/livestream`);
+  const flv = urls("http").map((url) => `${url}/live/livestream.flv`);
+  const lines = [
+    `dolphin ${box.version} is live: ${workersText(box)}, pid ${box.pid}`,
+    "",
+    `  publish  ffmpeg -re -i FILE -c copy -f flv ${rtmp[0] ?? ""}`,
+    ...[...rtmp, ...flv].map((url, index) => `  ${index === 0 ? "watch    " : "         "}${url}`),
+    "  look     dolphin status",
+    `  stop     ${stop}`,
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function workersText({ plan, workers }: Pick<BoxStatus, "plan" | "workers">): string {
+  if (plan === "single") return "one server process";
+  if (plan === "b") return `${workers} ${workers === 1 ? "proxy" : "proxies"} before the servers`;
+  return `${workers} ${workers === 1 ? "edge" : "edges"} around one origin`;
+}
+
+/** The tables of `dolphin status`. */
+export function statusText(box: BoxStatus): string {
+  const where = box.endpoints.map(({ protocol, endpoint }) => `${protocol} ${formatEndpoint(endpoint)}`).join(", ");
+  const head = `dolphin ${box.version}, pid ${box.pid}, plan ${box.plan}, up ${duration(box.upSeconds)}, serving ${where}`;
+  const processes = table(processColumns, box.processes);
+  const streams = box.streams.length === 0 ? "no streams" : table(streamColumns, box.streams);
+  const balance = box.balance === undefined ? "" : `\n${balanceText(box.balance, Date.now())}`;
+  return `${printable(head)}\n\n${processes}\n\n${streams}\n${carriedText(box)}${balance}`;
+}
+
+/** What became of connections whose process was gone; nothing where none was. */
+function carriedText({ carried: counts, plan }: BoxStatus): string {
+  if (counts === null) return "";
+  const { carried, cut, abandoned, refused } = counts;
+  const parts = [
+    carried === 0 ? "" : `${carried} carried over to another process`,
+    cut === 0 ? "" : `${cut} lost with theirs in the middle of a write`,
+    abandoned === 0 ? "" : `${abandoned} for want of another process`,
+    refused === 0 ? "" : `${refused} not kept, for too many files were open`,
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "" : `\n${plan === "b" ? "connections" : "viewers"}: ${parts.join(", ")}\n`;
+}
+
+function balanceText({ policy, routing, software, servers, leases }: BalanceStatus, nowMs: number): string {
+  const head = `${servers.length} servers (${software}), ${policy}, routing by ${routing}`;
+  const where = leases.length === 0 ? "no publishers" : table(leaseColumns(nowMs), leases);
+  return `${printable(head)}\n${table(backendColumns, servers)}\n\n${where}\n`;
+}
+
+/** What `dolphin reload`, `restart` and `upgrade` print. */
+export function reloadedText({ outcome, changes, problems, notes }: Reloaded, whenRefused = "refused: everything is as it was"): string {
+  const heads = {
+    applied: appliedText(changes),
+    unchanged: "nothing to do: the configuration says what is in force already",
+    refused: whenRefused,
+  };
+  const lines = changes.map(({ path, from, to, reload }) => {
+    const isWaiting = outcome === "applied" && reload === "restart";
+    return `  ${path}: ${from ?? "(none)"} → ${to ?? "(none)"}${isWaiting ? "   (takes a restart of dolphin)" : ""}`;
+  });
+  return [heads[outcome], ...lines, ...[...notes, ...problems].map((sentence) => `  ${sentence}`), ""].map(printable).join("\n");
+}
+
+function appliedText(changes: Reloaded["changes"]): string {
+  if (changes.length === 0) return "done";
+  return changes.every(({ reload }) => reload === "restart") ? "nothing is in force yet: all of it takes a restart" : "applied";
+}
+
+/** What `dolphin explain` prints. */
+export function explanationText(explanation: Explanation): string {
+  const { key, decision, why, candidates, servers, policy, routing } = explanation;
+  const named = (state: BackendState): BackendState & { readonly choice: string } => {
+    const isCandidate = candidates.includes(state.name);
+    return { ...state, choice: state.name === decision ? "*" : isCandidate ? "candidate" : "-" };
+  };
+  const choice: Column<BackendState & { readonly choice: string }> = { title: "CHOICE", side: "left", text: (row) => row.choice };
+  const rows = table([choice, ...backendColumns], servers.map(named));
+  return `${printable(`${key} → ${decision ?? "nowhere"}: ${why} (${policy}, routing by ${routing})`)}\n\n${rows}\n`;
+}
+
+interface Column<T> {
+  readonly title: string;
+  readonly side: "left" | "right";
+  text(row: T): string;
+}
+
+const processColumns: readonly Column<ProcessStatus>[] = [
+  {
+    title: "PROCESS",
+    side: "left",
+    text: ({ name, duty }) => (name === duty || duty === null || name.startsWith(duty) ? name : `${name} (${duty})`),
+  },
+  { title: "ROLE", side: "left", text: ({ role }) => role },
+  { title: "PID", side: "right", text: ({ pid }) => (pid === null ? "-" : String(pid)) },
+  { title: "STATE", side: "left", text: ({ state, isStale }) => (isStale ? `${state}, silent` : state) },
+  { title: "UP", side: "right", text: ({ upSeconds }) => (upSeconds === null ? "-" : duration(upSeconds)) },
+  { title: "CPU%", side: "right", text: ({ cpuPercent }) => cpuPercent?.toFixed(1) ?? "-" },
+  { title: "MEM", side: "right", text: ({ memoryBytes }) => (memoryBytes === null ? "-" : `${(memoryBytes / 2 ** 20).toFixed(0)}M`) },
+  { title: "LAG", side: "right", text: ({ lagMs }) => `${lagMs.toFixed(0)}ms` },
+  { title: "PLAYERS", side: "right", text: ({ players }) => String(players) },
+  { title: "PUBLISHERS", side: "right", text: ({ publishers }) => String(publishers) },
+  { title: "MBPS IN", side: "right", text: ({ mbpsIn }) => mbpsIn.toFixed(2) },
+  { title: "MBPS OUT", side: "right", text: ({ mbpsOut }) => mbpsOut.toFixed(2) },
+  { title: "RESTARTS", side: "right", text: ({ restarts }) => String(restarts) },
+  {
+    title: "LAST DEATH",
+    side: "left",
+    text: ({ lastDeath }) => (lastDeath === null ? "-" : `${lastDeath.cause}, ${duration(lastDeath.secondsAgo)} ago`),
+  },
+];
+
+const streamColumns: readonly Column<StreamStatus>[] = [
+  { title: "STREAM", side: "left", text: ({ vhost, app, stream }) => `${vhost}/${app}/${stream}` },
+  { title: "STATE", side: "left", text: ({ state }) => state },
+  { title: "FROM", side: "left", text: ({ source }) => (source === null ? "-" : `${source.peer} on ${source.process}`) },
+  { title: "MEDIA", side: "left", text: ({ video, audio }) => [video, audio].filter((codec) => codec !== "").join(" ") || "-" },
+  { title: "PLAYERS", side: "right", text: ({ players }) => String(players) },
+  {
+    title: "WHERE",
+    side: "left",
+    text: ({ playersOf }) =>
+      Object.entries(playersOf)
+        .map(([name, count]) => `${name}:${count}`)
+        .join(" ") || "-",
+  },
+];
+
+const backendColumns: readonly Column<BackendState>[] = [
+  { title: "SERVER", side: "left", text: ({ name }) => name },
+  { title: "RTMP", side: "left", text: ({ rtmp }) => formatEndpoint(rtmp) },
+  { title: "HTTP", side: "left", text: ({ http }) => (http === null ? "-" : formatEndpoint(http)) },
+  { title: "STATE", side: "left", text: ({ isUp, isDraining }) => `${isUp ? "up" : "down"}${isDraining ? ", draining" : ""}` },
+  { title: "WEIGHT", side: "right", text: ({ weight }) => String(weight) },
+  {
+    title: "CONNECTIONS",
+    side: "right",
+    text: ({ connections, maxConnections }) => (maxConnections === null ? String(connections) : `${connections}/${maxConnections}`),
+  },
+  { title: "MBPS", side: "right", text: ({ bytesPerSecond }) => ((bytesPerSecond * 8) / 1e6).toFixed(2) },
+];
+
+function leaseColumns(nowMs: number): readonly Column<Lease>[] {
+  return [
+    { title: "PUBLISHED", side: "left", text: ({ key }) => key },
+    { title: "SERVER", side: "left", text: ({ backend }) => backend },
+    { title: "PROXY", side: "left", text: ({ proxy }) => proxy },
+    { title: "SINCE", side: "right", text: ({ sinceMs }) => duration(Math.max(0, Math.round((nowMs - sinceMs) / 1000))) },
+  ];
+}
+
+function table<T>(columns: readonly Column<T>[], rows: readonly T[]): string {
+  const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map((column) => printable(column.text(row))))];
+  const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
+  const pad = (text: string, index: number): string => {
+    const width = widths[index] ?? 0;
+    return columns[index]?.side === "right" ? text.padStart(width) : text.padEnd(width);
+  };
+  return cells.map((line) => line.map(pad).join("  ").trimEnd()).join("\n");
+}
+
+/** Seconds in the two largest units. */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+  const hours = Math.floor(seconds / 3600);
+  return hours < 24 ? `${hours}h${Math.floor((seconds % 3600) / 60)}m` : `${Math.floor(hours / 24)}d${hours % 24}h`;
+}
+
+/** An address that a viewer can use: the wildcard stands for this machine's first address that others can reach. */
+function authority(endpoint: Endpoint, defaultPort: number): string {
+  const isEverywhere = endpoint.host === "0.0.0.0" || endpoint.host === "::";
+  const host = isEverywhere ? outerAddress() : endpoint.host;
+  const text = formatEndpoint({ host, port: endpoint.port });
+  return endpoint.port === defaultPort ? text.slice(0, text.lastIndexOf(":")) : text;
+}
+
+function outerAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
+}

@@ -1,0 +1,112 @@
+// From a configuration to the processes that serve it. Pure: what has to be asked of the machine comes in as facts.
+//
+//   plan a        public ports ─ edge-1..N ──► origin (in the master, or a child of its own), 127.0.0.1:auto
+//   plan single   public ports ─ server
+//   plan b        public ports ─ proxy-1..N ──► server-1..N, 127.0.0.1:chosen ports (plan-b.ts)
+//
+// Edges relay every vhost to the origin and keep its name; the origin keeps the user's vhosts, so that a vhost of
+// `mode remote` is pulled from its far origin once for the whole box, and forwarding happens in one place.
+import type { Config, Endpoint, Vhost } from "../../conf/meaning/config.js";
+import type { Program } from "../backends/program.js";
+
+export interface PlanFacts {
+  /** What `cores auto` stands for. */
+  readonly cores: number;
+  /** Where the origin of plan a listens; its host is a loopback address. */
+  readonly origin: Endpoint;
+  /** Open files that one process may have; null when unknown. */
+  readonly maxOpenFiles: number | null;
+}
+
+/** One process to run. */
+export interface ProcessSpec {
+  /** `edge-2`, `origin`, `server`, `proxy-1`, `server-1`. */
+  readonly name: string;
+  readonly duty: "origin" | "edge" | "server" | "proxy";
+  /** Whether it is a child process or lives in the master. */
+  readonly place: "child" | "master";
+  /** Whether it serves the public addresses; an origin serves the loopback one alone. */
+  readonly isPublic: boolean;
+  /** The child that must be ready before this one is started for the first time. */
+  readonly startsAfter: string | null;
+  readonly config: Config;
+  readonly maxConnections: number | null;
+  /** What it is to the proxies, if it is a server behind them. */
+  readonly backend?: BackendPlace;
+}
+
+/** A server's place behind the proxies of plan b. */
+export interface BackendPlace {
+  readonly rtmp: Endpoint;
+  readonly http: Endpoint | null;
+  readonly weight: number;
+  /** The foreign program to run; null: our own server, a child like all others. */
+  readonly program: Program | null;
+}
+
+/** The processes of plan a and plan single, in the order of their start. */
+export function planProcesses(config: Config, facts: PlanFacts): ProcessSpec[] {
+  return config.dolphin.plan === "single" ? planSingle(config, facts) : planA(config, facts);
+}
+
+/** How many public workers a configuration asks for. */
+function countWorkers(config: Pick<Config, "dolphin">, cores: number): number {
+  if (config.dolphin.plan === "single") return 1;
+  return config.dolphin.cores === "auto" ? cores : config.dolphin.cores;
+}
+
+/** Names of the processes that serve the public addresses. */
+export function publicNames(config: Pick<Config, "dolphin">, cores: number): string[] {
+  if (config.dolphin.plan === "single") return ["server"];
+  const noun = config.dolphin.plan === "b" ? "proxy" : "edge";
+  return Array.from({ length: countWorkers(config, cores) }, (_, index) => `${noun}-${index + 1}`);
+}
+
+function planSingle(config: Config, facts: PlanFacts): ProcessSpec[] {
+  const maxConnections = connectionLimit(config, 1, facts);
+  return [{ name: "server", duty: "server", place: "child", isPublic: true, startsAfter: null, config, maxConnections }];
+}
+
+function planA(config: Config, facts: PlanFacts): ProcessSpec[] {
+  const place = config.dolphin.originProcess;
+  const origin: ProcessSpec = {
+    name: "origin",
+    duty: "origin",
+    place,
+    isPublic: false,
+    startsAfter: null,
+    config: { ...config, listen: [facts.origin], http: null },
+    maxConnections: null,
+  };
+  const names = publicNames(config, facts.cores);
+  const edgeConfig = { ...config, vhosts: config.vhosts.map((vhost) => edgeVhost(vhost, facts.origin)) };
+  const maxConnections = connectionLimit(config, names.length, facts);
+  const edges = names.map((name): ProcessSpec => ({
+    name,
+    duty: "edge",
+    place: "child",
+    isPublic: true,
+    startsAfter: place === "child" ? origin.name : null,
+    config: edgeConfig,
+    maxConnections,
+  }));
+  return [origin, ...edges];
+}
+
+function edgeVhost(vhost: Vhost, origin: Endpoint): Vhost {
+  return {
+    ...vhost,
+    // The origin knows its own edges by what their connect command tells, so that is always on inside the box.
+    cluster: { mode: "remote", origins: [origin], vhost: "[vhost]", debugSrsUpnode: true },
+    forward: { enabled: false, destinations: [] },
+  };
+}
+
+/**
+ * A process's share of `max_connections`, or what its open files allow: less what it needs beside its connections, which are
+ * libraries, pipes, the log, and pulls (a tenth).
+ */
+export function connectionLimit(config: Config, processes: number, { maxOpenFiles }: Pick<PlanFacts, "maxOpenFiles">): number | null {
+  if (config.maxConnections !== null) return Math.ceil(config.maxConnections / processes);
+  return maxOpenFiles === null ? null : Math.max(16, Math.floor(maxOpenFiles * 0.9) - 64);
+}

@@ -1,0 +1,77 @@
+// What stands between a proxy's listeners and the pump, made for one configuration: the RTMP router and the HTTP proxy where
+// streams live on one server, raw TCP where any server will do. Another configuration makes others; these keep what they have.
+import type { Socket } from "node:net";
+import type { Log } from "../base/log.js";
+import { isForeign, prefaceFor, routingOf, type Config } from "../conf/meaning/config.js";
+import { trustedNetworks } from "../conf/meaning/networks.js";
+import type { Listener } from "../ipc/messages.js";
+import type { Backends } from "./balance/backends.js";
+import { httpDefaults, HttpProxy } from "./http/proxy.js";
+import type { Pump } from "./pump/pump.js";
+import type { RtmpPlaces } from "./balance/places.js";
+import { RtmpRouter, routeDefaults } from "./rtmp/router.js";
+import { TcpProxy } from "./balance/tcp-proxy.js";
+
+/** What takes accepted sockets over. `close` ends those that it has. */
+export interface Acceptor {
+  readonly connections: number;
+  accept(socket: Socket): void;
+  /** It will be given nobody more: resolves when the last one has left. */
+  drain(): Promise<void>;
+  close(): void;
+}
+
+export type Acceptors = Readonly<Record<Listener["protocol"], Acceptor>>;
+
+export interface AcceptorParts {
+  readonly backends: Backends;
+  readonly places: RtmpPlaces;
+  readonly pump: Pump;
+  readonly log: Log;
+}
+
+/** A pair in which nothing moves in either direction: both ends are gone without a word, or nobody needs it. */
+export const idleMs = 3_600_000;
+
+/** What of a configuration acceptors are made of: where this is the same, so would they be. */
+export interface Routes {
+  readonly routing: "stream" | "connection";
+  /** The vhosts that the servers tell apart; all other names are one. */
+  readonly vhosts: readonly string[];
+  readonly playWaitMs: number;
+  readonly trustedProxies: readonly string[];
+  readonly prefaces: Readonly<Record<Listener["protocol"], ReturnType<typeof prefaceFor>>>;
+  readonly isForeign: boolean;
+}
+
+/** `vhosts`: those that the servers have; null: those of the configuration. */
+export function routesOf(config: Config, vhosts: readonly string[] | null): Routes {
+  const { dolphin } = config;
+  const { playWaitMs, trustedProxies } = dolphin.balance;
+  return {
+    routing: routingOf(config),
+    vhosts: vhosts ?? config.vhosts.filter(({ enabled }) => enabled).map(({ name }) => name),
+    playWaitMs,
+    trustedProxies,
+    prefaces: { rtmp: prefaceFor(dolphin, "rtmp"), http: prefaceFor(dolphin, "http") },
+    isForeign: isForeign(dolphin),
+  };
+}
+
+export function makeAcceptors(routes: Routes, { backends, places, pump, log }: AcceptorParts): Acceptors {
+  const { routing, playWaitMs, trustedProxies, prefaces } = routes;
+  const trusted = trustedProxies.length === 0 ? null : trustedNetworks(trustedProxies);
+  if (routing === "connection") {
+    const tcpProxy = (service: Listener["protocol"]): Acceptor =>
+      new TcpProxy({ service, preface: prefaces[service], trusted, idleMs, totalMs: null }, backends, pump, log);
+    return { rtmp: tcpProxy("rtmp"), http: tcpProxy("http") };
+  }
+  const vhosts = new Set(routes.vhosts);
+  const options = { ...routeDefaults, playWaitMs, idleMs, vhosts, preface: prefaces.rtmp };
+  const tellsPort = !routes.isForeign && prefaces.http !== null;
+  const httpOptions = { ...httpDefaults, playWaitMs, vhosts, tellsPort };
+  return {
+    rtmp: new RtmpRouter({ chooser: places, accounts: backends, pump, log, options }, trusted),
+    http: new HttpProxy({ chooser: places, servers: backends, log, options: httpOptions, trusted }),
+  };
+}

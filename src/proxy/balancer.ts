@@ -1,0 +1,180 @@
+// One proxy of plan b as a whole: its listeners, its view of the servers, the pump, and the acceptors between an accepted socket
+// and the pump (acceptors.ts). Another configuration brings other acceptors, beside which the old ones serve whom they have.
+//
+//   master ─ backends, leases ─► Backends ◄─ pick ─ RtmpRouter / HttpProxy / TcpProxy ◄─ accept ─ listeners
+import { createServer, type Server, type Socket } from "node:net";
+import { isDeepStrictEqual } from "node:util";
+import { DolphinError, messageOf } from "../base/errors.js";
+import type { Log } from "../base/log.js";
+import { formatEndpoint } from "../conf/meaning/endpoint.js";
+import type { Config, Endpoint } from "../conf/meaning/config.js";
+import type { Carried, ProxySetup } from "../ipc/balance.js";
+import type { AdoptNote, Carrier } from "../ipc/carried.js";
+import type { FromChild, Listener, Reconfiguration, ServerStats, ToChild } from "../ipc/messages.js";
+import { Backends } from "./balance/backends.js";
+import { MovedPairs } from "./balance/moved-pairs.js";
+import { createPump, type Pump } from "./pump/pump.js";
+import { RtmpPlaces } from "./balance/places.js";
+import { acceptOptions } from "./balance/tcp-proxy.js";
+import { idleMs, makeAcceptors, routesOf, type Acceptor, type AcceptorParts, type Acceptors } from "./acceptors.js";
+
+/** What the master says to a proxy that runs. */
+export type News = Extract<ToChild, { type: "backends" | "leases" | "taken" }>;
+
+const backlog = 1024;
+/** How often a proxy that is replaced looks for connections that can be left to another. */
+const handOverEveryMs = 50;
+
+/** A running proxy. Close it once; nothing is sent or logged by it afterwards. */
+export class Balancer {
+  readonly endpoints: { readonly protocol: Listener["protocol"]; readonly endpoint: Endpoint }[] = [];
+  /** What it carried at the last look at `stats`. */
+  carried: readonly Carried[] = [];
+  private setup: ProxySetup;
+  private readonly log: Log;
+  private readonly backends: Backends;
+  private readonly places: RtmpPlaces;
+  private readonly pump: Pump;
+  private readonly parts: AcceptorParts;
+  private acceptors: Acceptors;
+  /** Those of earlier configurations, until their last connection has left. */
+  private readonly retired = new Set<Acceptor>();
+  /** Those that other proxies have served. */
+  private readonly moved: MovedPairs;
+  private readonly listeners: Server[] = [];
+
+  private constructor(setup: ProxySetup, log: Log, pump: Pump, send: (message: FromChild) => void) {
+    this.setup = setup;
+    this.log = log;
+    this.pump = pump;
+    this.backends = new Backends({ policy: setup.config.dolphin.balance.policy });
+    this.places = new RtmpPlaces(this.backends, send);
+    this.parts = { backends: this.backends, places: this.places, pump, log };
+    this.acceptors = makeAcceptors(routesOf(setup.config, setup.vhosts), this.parts);
+    this.moved = new MovedPairs({ ...this.parts, idleMs });
+  }
+
+  /** Makes it ready to serve; it hears of servers before it listens. With a carrier, raw connections outlive the process. */
+  static async create(setup: ProxySetup, log: Log, send: (message: FromChild) => void, carrier: Carrier | null = null): Promise<Balancer> {
+    return new Balancer(setup, log, await createPump(log, "auto", carrier), send);
+  }
+
+  /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
+  async listen(): Promise<void> {
+    for (const listener of this.setup.listeners) this.endpoints.push(await this.open(listener));
+  }
+
+  /** Takes what the master says of servers and streams. */
+  hear(message: News): void {
+    switch (message.type) {
+      case "backends":
+        this.backends.update(message.backends);
+        return;
+      case "taken":
+        this.places.taken(message.id, message.backend);
+        return;
+      case "leases":
+        for (const { key, proxy } of message.ended) this.backends.endLease(key, proxy);
+        for (const lease of message.begun) this.backends.setLease(lease);
+        this.places.begun(message.begun.map(({ key }) => key));
+        return;
+    }
+  }
+
+  /** Looks at what it carries; the event-loop lag is the process's own and is added by the role. */
+  stats(): Omit<ServerStats, "lagMs"> {
+    this.carried = this.backends.carried();
+    const sum = (field: "bytesIn" | "bytesOut"): number => this.carried.reduce((total, one) => total + one[field], 0);
+    return { connections: this.connections, players: 0, publishers: 0, bytesIn: sum("bytesIn"), bytesOut: sum("bytesOut") };
+  }
+
+  /**
+   * Goes by another configuration for those who come from now on; those who are here go on as they are. Throws CHILD_LISTEN, and
+   * changes nothing, when the addresses to listen on are others.
+   */
+  reconfigure({ config, maxConnections }: Reconfiguration): void {
+    const { config: before, vhosts } = this.setup;
+    if (!isDeepStrictEqual(addressesOf(config), addressesOf(before))) {
+      throw new DolphinError("CHILD_LISTEN", "a running process cannot change the addresses that it listens on");
+    }
+    const routes = routesOf(config, vhosts);
+    if (!isDeepStrictEqual(routes, routesOf(before, vhosts))) {
+      const retiring = Object.values(this.acceptors);
+      this.acceptors = makeAcceptors(routes, this.parts);
+      for (const acceptor of retiring) void this.retire(acceptor);
+    }
+    this.backends.policy = config.dolphin.balance.policy;
+    this.setup = { ...this.setup, config, maxConnections };
+  }
+
+  /** Goes on with a pair that another proxy has served. The descriptors are its own from now on. */
+  adopt(fds: readonly number[], note: AdoptNote): void {
+    this.moved.adopt(fds, note);
+  }
+
+  /** Leaves raw connections to other proxies, those that become raw late too; resolves when no connection is left. */
+  async handOver(): Promise<void> {
+    while (this.connections > 0) {
+      this.pump.letGo();
+      await new Promise((resolve) => setTimeout(resolve, handOverEveryMs));
+    }
+  }
+
+  /** Takes nobody new and carries those who are here; resolves when the last one has left. */
+  async drain(_reason: string): Promise<void> {
+    for (const listener of this.listeners) listener.close();
+    await Promise.all(this.all.map((acceptor) => acceptor.drain()));
+  }
+
+  /** Stops listening and ends every connection. Resolves when the listeners are closed. */
+  async close(_reason: string): Promise<void> {
+    const closed = this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
+    for (const acceptor of this.all) acceptor.close();
+    this.places.close();
+    await Promise.all([...closed, this.pump.close()]);
+  }
+
+  private get connections(): number {
+    return this.all.reduce((sum, { connections }) => sum + connections, 0);
+  }
+
+  private get all(): Omit<Acceptor, "accept">[] {
+    return [...Object.values(this.acceptors), ...this.retired, this.moved];
+  }
+
+  private async retire(acceptor: Acceptor): Promise<void> {
+    this.retired.add(acceptor);
+    await acceptor.drain();
+    acceptor.close();
+    this.retired.delete(acceptor);
+  }
+
+  private open({ endpoint, fd, protocol }: Listener): Promise<{ protocol: Listener["protocol"]; endpoint: Endpoint }> {
+    const listener = createServer(acceptOptions, (socket) => this.accept(socket, protocol));
+    this.listeners.push(listener);
+    return new Promise((resolve, reject) => {
+      listener.once("error", (cause) => {
+        reject(new DolphinError("CHILD_LISTEN", `cannot listen on ${formatEndpoint(endpoint)}: ${messageOf(cause)}`, { cause }));
+      });
+      listener.once("listening", () => {
+        listener.on("error", (error) => this.log.error({ event: "listener.failed", code: "CHILD_LISTEN", err: messageOf(error) }));
+        resolve({ protocol, endpoint });
+      });
+      if (fd === null) listener.listen({ host: endpoint.host, port: endpoint.port, backlog });
+      else listener.listen({ fd, backlog });
+    });
+  }
+
+  /** At the limit a connection is accepted and closed at once: waiting would only hide it. */
+  private accept(socket: Socket, protocol: Listener["protocol"]): void {
+    const { maxConnections } = this.setup;
+    if (maxConnections === null || this.connections < maxConnections) return this.acceptors[protocol].accept(socket);
+    this.log.warn({ event: "proxy.closed", code: "RTMP_FULL", reason: `all ${maxConnections} connections are in use`, endedBy: "proxy" });
+    socket.destroy();
+    return undefined;
+  }
+}
+
+function addressesOf({ listen, http }: Config): unknown {
+  return { rtmp: listen, http: http?.listen ?? null };
+}

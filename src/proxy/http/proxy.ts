@@ -1,0 +1,249 @@
+// The HTTP side of a proxy: requests are routed one by one, also on a connection that a client keeps, to the server that has
+// the stream or to the one that the policy picks. Limits of headers and time are node's; what happens to one request is
+// http-exchange.ts's.
+import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { Crowd } from "../../base/crowd.js";
+import { asDolphinError, messageOf } from "../../base/errors.js";
+import type { Log } from "../../base/log.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
+import { formatEndpoint } from "../../conf/meaning/endpoint.js";
+import type { TrustedNetworks } from "../../conf/meaning/networks.js";
+import { clientAddress } from "../balance/client-address.js";
+import { exchange, type ExchangeEnd, type Picked } from "./exchange.js";
+import { routeOf, type HttpRoute } from "./route.js";
+import type { Accounts, Choice, Chooser, LiveBytes, Target } from "../balance/chooser.js";
+
+/** Where requests may go: the accounts, and the policy's pick for those that are no stream's. */
+interface HttpServers extends Accounts {
+  pick(ask: { readonly key: string | null }, tried: ReadonlySet<string>): Target | null;
+  canPick(tried: ReadonlySet<string>): boolean;
+}
+
+export interface HttpProxyOptions {
+  /** Whether requests for a stream go where it is published; else all go by the policy. */
+  readonly byStream: boolean;
+  /** The vhosts that the servers tell apart: see `streamKey`. */
+  readonly vhosts: ReadonlySet<string>;
+  /** How long a request for a live stream may wait for its publisher. */
+  readonly playWaitMs: number;
+  /** From a client's connection, or its last request, to the end of a request's headers. */
+  readonly headersTimeoutMs: number;
+  /** How long one server may take to accept while another could be asked instead. */
+  readonly connectTimeoutMs: number;
+  /** From there to the head of its answer. */
+  readonly answerTimeoutMs: number;
+  /** Servers that are asked for one request. */
+  readonly maxTries: number;
+  /** Whether X-Forwarded-For gets the client's port too: our own server reads it, others may not. */
+  readonly tellsPort: boolean;
+}
+
+/** The limits where nobody asks for others. */
+export const httpDefaults: HttpProxyOptions = {
+  byStream: true,
+  vhosts: new Set(),
+  playWaitMs: 15_000,
+  headersTimeoutMs: 5_000,
+  connectTimeoutMs: 1_000,
+  answerTimeoutMs: 10_000,
+  maxTries: 3,
+  tellsPort: false,
+};
+
+/** Longest request line and headers together. */
+const maxHeaderBytes = 16 << 10;
+/** The whole request with its body. */
+const requestTimeoutMs = 60_000;
+/** Idle connections that clients may keep, and that are kept to servers. */
+const keepAliveMs = 15_000;
+const keptPerServer = 64;
+
+export interface HttpProxyParts {
+  readonly chooser: Chooser;
+  readonly servers: HttpServers;
+  readonly log: Log;
+  readonly options: HttpProxyOptions;
+  /** Peers whose word on the client's address counts; null: nobody's. */
+  readonly trusted: TrustedNetworks | null;
+}
+
+/** Answers requests by asking servers. `close` ends all connections. */
+export class HttpProxy {
+  private readonly parts: HttpProxyParts;
+  private readonly server: Server;
+  private readonly agents = new Map<string, Agent>();
+  private readonly sockets = new Crowd<Socket>();
+  /** Who is behind a socket, which a balancer in front of us may have opened. */
+  private readonly clients = new WeakMap<Socket, Endpoint>();
+  private isDraining = false;
+  private isClosed = false;
+
+  constructor(parts: HttpProxyParts) {
+    this.parts = parts;
+    this.server = createServer(
+      {
+        maxHeaderSize: maxHeaderBytes,
+        headersTimeout: parts.options.headersTimeoutMs,
+        requestTimeout: requestTimeoutMs,
+        keepAliveTimeout: keepAliveMs,
+        connectionsCheckingInterval: 1_000,
+      },
+      (request, response) => void this.serve(request, response),
+    );
+    this.server.on("clientError", (error, socket) => this.refuse(error, socket as Socket));
+    this.server.emit("listening"); // node watches its deadlines from then on, also for connections that it is given
+  }
+
+  get connections(): number {
+    return this.sockets.size;
+  }
+
+  /** Takes an accepted socket over: paused, with `allowHalfOpen` and `noDelay`. */
+  accept(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.once("close", () => this.sockets.delete(socket));
+    if (this.isClosed) socket.destroy();
+    else void this.open(socket);
+  }
+
+  /** Ends what clients keep open for later; resolves when the last one has left. */
+  drain(): Promise<void> {
+    this.isDraining = true;
+    this.server.closeIdleConnections();
+    return this.sockets.gone();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.server.close();
+    for (const socket of this.sockets) socket.destroy();
+    for (const agent of this.agents.values()) agent.destroy();
+  }
+
+  private async open(socket: Socket): Promise<void> {
+    const peer = formatEndpoint({ host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 });
+    const leave = (): void => undefined;
+    socket.on("error", leave);
+    try {
+      const address = await clientAddress(socket, this.parts.trusted);
+      if (address === null || this.isClosed) {
+        socket.destroy();
+        return;
+      }
+      this.clients.set(socket, address.client);
+      socket.off("error", leave);
+      this.server.emit("connection", socket);
+      socket.resume();
+    } catch (thrown) {
+      const { message, code } = asDolphinError(thrown);
+      socket.destroy();
+      this.parts.log.warn({ event: "proxy.closed", peer, reason: message, code, endedBy: "proxy", bytesIn: 0, bytesOut: 0 });
+    }
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedMs = performance.now();
+    const { byStream, vhosts, connectTimeoutMs, answerTimeoutMs, maxTries, tellsPort } = this.parts.options;
+    const client = this.clientOf(request.socket);
+    if (this.isDraining) response.shouldKeepAlive = false;
+    const route = byStream ? routeOf(request.url ?? "/", request.headers.host ?? "", vhosts) : null;
+    const end = await exchange({
+      request,
+      response,
+      client: tellsPort ? formatEndpoint(client) : client.host,
+      connectTimeoutMs,
+      answerTimeoutMs,
+      maxTries,
+      choose: (tried, signal) => this.choose(route, tried, signal),
+      agentOf: (target) => this.agentOf(target),
+    });
+    this.tell(request, client, route, end, Math.round(performance.now() - startedMs));
+  }
+
+  /** Where a stream's request goes is the chooser's word; any other goes by the policy. Servers without HTTP are passed over. */
+  private async choose(route: HttpRoute | null, tried: ReadonlySet<string>, signal: AbortSignal): Promise<Picked | null> {
+    const { chooser, options } = this.parts;
+    const passed = new Set(tried);
+    for (;;) {
+      if (signal.aborted) return null;
+      let choice: Pick<Choice, "target" | "hasOther"> | null;
+      if (route === null) choice = this.pick(passed);
+      else {
+        const key = route.keys.find((one) => chooser.isPublished(one)) ?? route.keys[0]!;
+        const waitMs = route.isLive ? options.playWaitMs : 0;
+        choice = await chooser.choose({ what: "play", key, tried: passed, waitMs, signal });
+      }
+      if (choice === null) return null;
+      if (choice.target.http !== null) return this.pickedOf(choice, choice.target.http);
+      passed.add(choice.target.name);
+    }
+  }
+
+  private pick(tried: ReadonlySet<string>): Pick<Choice, "target" | "hasOther"> | null {
+    const { servers } = this.parts;
+    const target = servers.pick({ key: null }, tried);
+    return target === null ? null : { target, hasOther: () => servers.canPick(new Set(tried).add(target.name)) };
+  }
+
+  private pickedOf({ target, hasOther }: Pick<Choice, "target" | "hasOther">, endpoint: Picked["endpoint"]): Picked {
+    const { servers } = this.parts;
+    servers.opened(target.name);
+    return {
+      target,
+      endpoint,
+      hasOther,
+      follow: (live: LiveBytes) => servers.follow(target.name, live),
+      done: (live: LiveBytes) => servers.closed(target.name, live.bytesIn, live.bytesOut, live),
+    };
+  }
+
+  private clientOf(socket: Socket): Endpoint {
+    return this.clients.get(socket) ?? { host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 };
+  }
+
+  private agentOf({ name }: Target): Agent {
+    const agent = this.agents.get(name) ?? new Agent({ keepAlive: true, maxFreeSockets: keptPerServer, timeout: keepAliveMs });
+    this.agents.set(name, agent);
+    return agent;
+  }
+
+  /** A line for each stream and each failure; ordinary requests are only told where everything is. */
+  private tell(request: IncomingMessage, client: Endpoint, route: HttpRoute | null, end: ExchangeEnd, durMs: number): void {
+    const { log } = this.parts;
+    const { error, backend, ...ended } = end;
+    const line = {
+      event: "proxy.closed",
+      protocol: "http",
+      peer: formatEndpoint(client),
+      backend: backend ?? undefined,
+      method: request.method,
+      url: request.url?.slice(0, 200),
+      ...ended,
+      code: error?.code,
+      durMs,
+    };
+    if (error?.code === "INTERNAL") log.error({ ...line, err: error.cause });
+    else if (error !== null) log.warn(line);
+    else if (route?.isLive === true) log.info(line);
+    else log.debug(line);
+  }
+
+  /** A request that node could not read: answered with its status, and told in one line. */
+  private refuse(error: Error, socket: Socket): void {
+    const errno = "code" in error ? String(error.code) : "";
+    if (errno === "ECONNRESET" || !socket.writable || socket.bytesWritten > 0) {
+      socket.destroy(); // a status here would land in the middle of an answer
+      return;
+    }
+    const status =
+      errno === "HPE_HEADER_OVERFLOW"
+        ? "431 Request Header Fields Too Large"
+        : errno === "ERR_HTTP_REQUEST_TIMEOUT"
+          ? "408 Request Timeout"
+          : "400 Bad Request";
+    const peer = formatEndpoint(this.clientOf(socket));
+    this.parts.log.warn({ event: "proxy.closed", protocol: "http", peer, reason: status, endedBy: "proxy", err: messageOf(error) });
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  }
+}

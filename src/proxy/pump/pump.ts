@@ -1,0 +1,78 @@
+// The byte mover of PlanB: two connected sockets go in, and from then on what one sends the other gets, until both
+// directions have ended. Two implementations behind one interface:
+//
+//   splice-pump.ts   Linux with koffi: the kernel moves the bytes, in a loop of its own in a worker thread
+//   plain-pump.ts    anywhere: node's sockets, at two to three times the price
+//
+// Which server a connection goes to, and what was said before, is the caller's. With a carrier, the splice pump's pairs outlive
+// this process: copies of their descriptors are kept, and another proxy joins them again. The plain pump's do not: node tells
+// of a read only when its bytes have left the kernel, so nothing could say at which moment none are lost.
+import type { Socket } from "node:net";
+import type { ErrorCode } from "../../base/errors.js";
+import type { Log } from "../../base/log.js";
+import type { CarriedSession, Carrier } from "../../ipc/carried.js";
+import { PlainPump } from "./plain-pump.js";
+import { SplicePump } from "./splice-pump.js";
+
+/** How a joined pair ended. */
+export interface PumpEnd {
+  /** Whose end of stream or reset came first; `proxy` for limits, for a stop and for failures of our own. */
+  readonly endedBy: "client" | "server" | "proxy";
+  /** `closed`: both directions ended in order. `reset`: an abort, passed on as one. `stopped`: by `close`. `moved`: another process goes on. */
+  readonly reason: "closed" | "reset" | "idle" | "limit" | "stopped" | "failed" | "moved";
+  /** From the client to the server. */
+  readonly bytesIn: number;
+  /** From the server to the client. */
+  readonly bytesOut: number;
+}
+
+/** The codes of ends that somebody should know of. */
+export const pumpCodes: Readonly<Record<PumpEnd["reason"], ErrorCode | null>> = {
+  closed: null,
+  reset: null,
+  stopped: null,
+  moved: null,
+  idle: "PROXY_IDLE",
+  limit: "PROXY_LIMIT",
+  failed: "PROXY_PUMP",
+};
+
+export interface PumpOptions {
+  /** Ends the pair when no byte passes in either direction for so long (> 0), never earlier and up to a second later; null: never. */
+  readonly idleMs: number | null;
+  /** Ends the pair after so long (> 0), never earlier and up to a second later; null: never. */
+  readonly totalMs: number | null;
+  /** What another process must know to go on with the pair; null: it ends with this one. */
+  readonly session: CarriedSession | null;
+  /** Called once, never from within `join`. */
+  readonly onEnd: (end: PumpEnd) => void;
+}
+
+/** A pair that is being moved; its counters are those of this moment. `close` may be called twice. */
+export interface Joined {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Closes both sockets; `onEnd` still tells. */
+  close(): void;
+}
+
+export interface Pump {
+  readonly kind: "splice" | "plain";
+  /**
+   * Takes both sockets over: the caller drops its listeners and touches neither again, and closes nothing. They must be
+   * connected, made with `allowHalfOpen`, and neither may have an encoding. Bytes that a socket has read and nobody took
+   * yet go out first, behind those that wait to be written.
+   */
+  join(client: Socket, server: Socket, options: PumpOptions): Joined;
+  /** Lets go of every pair that is carried, as soon as nothing that was read of it waits; each tells its end as `moved`. */
+  letGo(): void;
+  /** Ends all pairs as `stopped`; resolves when each has told. A `join` after that ends at once. */
+  close(): Promise<void>;
+}
+
+/** Makes the best pump that works here, or the one that is named. Never fails: the plain one works everywhere. */
+export async function createPump(log: Log, kind: "auto" | "plain" = "auto", carrier: Carrier | null = null): Promise<Pump> {
+  const spare = new PlainPump();
+  if (kind === "plain") return spare;
+  return (await SplicePump.start(spare, log, carrier)) ?? spare;
+}

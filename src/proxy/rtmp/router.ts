@@ -1,0 +1,90 @@
+// Routing of RTMP by stream: what a proxy does with each accepted connection when streams live on certain servers. Who the
+// client is → the route (rtmp-route.ts) → one closed line. The listener, the chooser, the accounts and the pump are the
+// caller's. Connections for which any server will do are tcp-proxy.ts's.
+import type { Socket } from "node:net";
+import { Crowd } from "../../base/crowd.js";
+import { asDolphinError } from "../../base/errors.js";
+import { formatEndpoint } from "../../conf/meaning/endpoint.js";
+import type { TrustedNetworks } from "../../conf/meaning/networks.js";
+import { clientAddress } from "../balance/client-address.js";
+import { patienceMs } from "../balance/patience.js";
+import { RtmpRoute, type RouteOptions, type RouteParts } from "./route.js";
+
+/** The limits of a route where nobody asks for others. */
+export const routeDefaults: RouteOptions = {
+  nameTimeoutMs: 10_000,
+  greetTimeoutMs: 2_000,
+  patienceMs,
+  maxTries: 3,
+  playWaitMs: 15_000,
+  idleMs: null,
+  totalMs: null,
+  vhosts: new Set(),
+  preface: null,
+};
+
+/** Routes each accepted connection. `close` ends those that it has. */
+export class RtmpRouter {
+  private readonly parts: RouteParts;
+  private readonly trusted: TrustedNetworks | null;
+  private readonly routes = new Crowd<{ close(reason: string): void }>();
+  private lastConn = 0;
+  private isClosed = false;
+
+  /** `trusted`: peers whose word on the client's address counts; null: nobody's. */
+  constructor(parts: RouteParts, trusted: TrustedNetworks | null = null) {
+    this.parts = parts;
+    this.trusted = trusted;
+  }
+
+  get connections(): number {
+    return this.routes.size;
+  }
+
+  /** Takes an accepted socket over: paused, with `allowHalfOpen` and `noDelay` (`acceptOptions` of tcp-proxy.ts). */
+  accept(socket: Socket): void {
+    if (this.isClosed) {
+      socket.destroy();
+      return;
+    }
+    void this.serve(socket, ++this.lastConn);
+  }
+
+  /** Resolves when it has no connection. */
+  drain(): Promise<void> {
+    return this.routes.gone();
+  }
+
+  close(reason = "the proxy stops"): void {
+    this.isClosed = true;
+    for (const route of this.routes) route.close(reason);
+  }
+
+  private async serve(socket: Socket, conn: number): Promise<void> {
+    const peer = formatEndpoint({ host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 });
+    const waiting = { close: () => void socket.destroy() };
+    const leave = (): void => undefined; // `clientAddress`, or the first read, finds it gone
+    socket.on("error", leave);
+    this.routes.add(waiting);
+    try {
+      const address = await clientAddress(socket, this.trusted);
+      if (address === null || this.isClosed) {
+        socket.destroy();
+        const [endedBy, reason] = this.isClosed ? ["proxy", "the proxy stops"] : ["client", "the client left"];
+        this.parts.log.info({ event: "proxy.closed", conn, peer, reason, endedBy, bytesIn: 0, bytesOut: 0 });
+        return;
+      }
+      socket.off("error", leave);
+      const local = address.local ?? { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
+      const onEnd = (): void => this.routes.delete(route);
+      const route = new RtmpRoute({ socket, conn, client: address.client, local, onEnd }, this.parts);
+      this.routes.add(route);
+    } catch (thrown) {
+      const { message, code } = asDolphinError(thrown);
+      socket.destroy();
+      this.parts.log.warn({ event: "proxy.closed", conn, peer, reason: message, code, endedBy: "proxy", bytesIn: 0, bytesOut: 0 });
+    } finally {
+      this.routes.delete(waiting);
+    }
+  }
+}

@@ -1,0 +1,237 @@
+// HTTP streaming: which requests are for a stream, and which are refused. The protocol itself is node:http's, behind the
+// preface by which a trusted peer may tell who the client is; what happens to a stream's bytes is the player's.
+import { randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
+import type { Log } from "../../base/log.js";
+import { takeFront } from "../../base/socket-front.js";
+import { signature } from "../../base/version.js";
+import { readPreface } from "../../codec/preface.js";
+import { formatEndpoint } from "../../conf/meaning/endpoint.js";
+import type { StreamRequest } from "../../codec/rtmp/url.js";
+import type { Endpoint, Vhost } from "../../conf/meaning/config.js";
+import type { Position } from "../../base/position.js";
+import type { Client } from "../peers/clients.js";
+import type { Hub } from "../streams/hub.js";
+import { clientOf, nameClient, peerOf } from "../peers/peer.js";
+import { FlvPlayer, notFound, type FlvPlayerOptions } from "./flv-player.js";
+import { forwardedClient } from "./forwarded.js";
+import { descriptorsOf } from "../peers/shared-read.js";
+import { findRoute } from "./route.js";
+
+/** From the connection to the end of a request's headers. */
+export const headersTimeoutMs = 5_000;
+/** After so much silence the system asks whether a connection's other end still exists. */
+export const keepAliveMs = 60_000;
+/** Longest request line and headers together. */
+export const maxHeaderBytes = 16 << 10;
+
+/** Makes the HTTP server of a process, not listening yet. */
+export function createHttpServer(hub: Hub, log: Log): NodeServer {
+  const server = createServer(
+    {
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveMs,
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: 1_000,
+      keepAliveTimeout: headersTimeoutMs,
+    },
+    (request, response) => serve(hub, log, request, response),
+  );
+  server.on("clientError", (error, socket) => refuse(log, error, socket as Socket));
+  holdTrusted(server, hub, log);
+  return server;
+}
+
+/** What node does with a connection waits, for those of trusted peers, until the preface is read. */
+function holdTrusted(server: NodeServer, hub: Hub, log: Log): void {
+  const listeners = server.listeners("connection");
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) => {
+    const open = (): void => {
+      for (const listener of listeners) Reflect.apply(listener, server, [socket]);
+    };
+    if (hub.trusted.has(socket.remoteAddress ?? "")) void hold(socket, log, open);
+    else open();
+  });
+}
+
+async function hold(socket: Socket, log: Log, open: () => void): Promise<void> {
+  const peer = peerOf(socket);
+  const ignore = (): void => undefined; // `takeFront` hears of it by `close`
+  socket.on("error", ignore);
+  try {
+    const preface = await takeFront(socket, { read: readPreface, timeoutMs: headersTimeoutMs });
+    if (preface === null) {
+      socket.destroy(); // a balancer's check whether the port is open
+      return;
+    }
+    if (preface.client !== null) nameClient(socket, preface.client);
+    socket.off("error", ignore);
+    open();
+    socket.resume();
+  } catch (thrown) {
+    const { code, message } = asDolphinError(thrown);
+    log.warn({ event: "http.refused", code, peer }, message);
+    socket.destroy();
+  }
+}
+
+/** Who asks, as far as headers of trusted peers tell. */
+function askerOf(hub: Hub, { headers, socket }: IncomingMessage): string {
+  return formatEndpoint(forwardedClient(headers, clientOf(socket), hub.trusted));
+}
+
+function serve(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse): void {
+  const headers = commonHeaders(hub, request);
+  if (request.method === "OPTIONS" && hub.setup.config.http?.crossdomain === true) {
+    response.writeHead(200, { ...headers, "Content-Length": 0 }).end();
+    return;
+  }
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    response.writeHead(405, { ...headers, Allow: "GET, HEAD, OPTIONS", "Content-Length": 0, Connection: "close" }).end();
+    return;
+  }
+  try {
+    play(hub, log, request, response, headers);
+  } catch (thrown) {
+    const { code, message, cause } = asDolphinError(thrown);
+    const line = { event: "http.refused", code, peer: askerOf(hub, request), url: request.url?.slice(0, 200) };
+    if (code === "INTERNAL") log.error({ ...line, err: cause }, message);
+    else if (code === "FLV_NOT_FOUND") log.info(line, message);
+    else log.warn(line, message);
+    if (response.socket === null) request.socket.destroy();
+    else notFound(response, headers);
+  }
+}
+
+function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse, headers: Record<string, string>): void {
+  const { vhost, request: stream } = findRoute(request.url ?? "/", request.headers.host ?? "", (name) => hub.vhost(name));
+  if (request.method === "HEAD") {
+    response.writeHead(200, { ...headers, "Content-Type": "video/x-flv", Connection: "close" }).end();
+    return;
+  }
+  const { socket } = response;
+  if (socket === null) throw new DolphinError("FLV_REQUEST", "a request behind an unfinished one: a stream has no end to wait for");
+  watch(hub, log, {
+    vhost,
+    stream,
+    socket,
+    response,
+    headers,
+    isChunked: request.httpVersion === "1.1",
+    peer: forwardedClient(request.headers, clientOf(request.socket), hub.trusted),
+    startedAtMs: Date.now(),
+    token: `${process.pid}.${randomBytes(6).toString("base64url")}`,
+    from: null,
+  });
+}
+
+/** A viewer as plain data: the response's head is out, and another process may go on behind it. */
+export interface SavedFlv {
+  readonly stream: StreamRequest;
+  readonly isChunked: boolean;
+  /** Who the client is. */
+  readonly peer: Endpoint;
+  /** Since 1970. */
+  readonly startedAtMs: number;
+}
+
+/** Goes on with a viewer whom another process has served up to a position. Throws RTMP_VHOST when nothing serves it any more. */
+export function resumeFlv(hub: Hub, log: Log, socket: Socket, saved: SavedFlv, token: string, from: Position | null): void {
+  const vhost = hub.vhost(saved.stream.vhost);
+  watch(hub, log, { ...saved, vhost, socket, response: null, headers: {}, token, from });
+}
+
+/** A viewer, new or from another process. */
+interface Viewer extends Pick<FlvPlayerOptions, "response" | "socket" | "isChunked" | "from" | "headers"> {
+  readonly vhost: Vhost;
+  readonly stream: StreamRequest;
+  readonly peer: Endpoint;
+  readonly startedAtMs: number;
+  readonly token: string;
+}
+
+function watch(hub: Hub, log: Log, viewer: Viewer): void {
+  const { vhost, stream, socket, response, isChunked, peer, startedAtMs, token, from } = viewer;
+  const source = hub.source(vhost, stream);
+  const streamLog = log.child({ peer: formatEndpoint(peer), vhost: vhost.name, app: stream.app, stream: stream.stream });
+  const { hasAudio, hasVideo, guessHasAv } = vhost.httpRemux;
+  hub.traffic.players += 1;
+  if (response !== null) streamLog.info({ event: "play.started", protocol: "flv" });
+  else streamLog.debug({ event: "play.resumed", protocol: "flv" });
+  const left = (): void => {
+    hub.traffic.players -= 1;
+    hub.clients.delete(client);
+  };
+  const player = new FlvPlayer({
+    ...viewer,
+    source,
+    waitMs: hub.setup.config.dolphin.flvWaitMs,
+    announces: guessHasAv && hasAudio && hasVideo ? null : { audio: hasAudio, video: hasVideo },
+    traffic: hub.traffic,
+    carry: () =>
+      hub.carrier?.carry(
+        () => descriptorsOf(socket),
+        { token, kind: "flv", saved: { stream, isChunked, peer, startedAtMs } satisfies SavedFlv },
+        from,
+      ) ?? null,
+    onEnd: (reason, code) => {
+      left();
+      const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: socket.bytesWritten };
+      if (code === undefined || code === "FLV_NOT_FOUND") streamLog.info(line);
+      else streamLog.warn(line);
+    },
+  });
+  const dismiss = ({ message, code }: DolphinError): void => player.close(message, code);
+  const letGo = (): boolean => {
+    if (!player.letGo()) return false;
+    left();
+    return true;
+  };
+  const client: Client = { does: "play", protocol: "flv", asked: stream.vhost, vhost, dismiss, letGo };
+  hub.clients.add(client);
+}
+
+function commonHeaders(hub: Hub, request: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = { Server: signature };
+  if (hub.setup.config.http?.crossdomain !== true || request.headers.origin === undefined) return headers;
+  return {
+    ...headers,
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Allow-Methods": "*",
+    "Access-Control-Expose-Headers": "*",
+    "Access-Control-Allow-Credentials": "false",
+    "Access-Control-Request-Private-Network": "true",
+  };
+}
+
+/** A request that node:http could not read: answered with its status, and told in one line. */
+function refuse(log: Log, error: Error, socket: Socket): void {
+  const errno = "code" in error ? String(error.code) : "";
+  if (errno === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  if (socket.bytesWritten > 0) {
+    log.warn(
+      { event: "http.refused", code: "FLV_REQUEST", peer: peerOf(socket), err: messageOf(error) },
+      "no request behind the one under way",
+    );
+    socket.destroy(); // a status here would land in the middle of a stream
+    return;
+  }
+  const status =
+    errno === "HPE_HEADER_OVERFLOW"
+      ? "431 Request Header Fields Too Large"
+      : errno === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? "408 Request Timeout"
+        : "400 Bad Request";
+  log.warn({ event: "http.refused", code: "FLV_REQUEST", peer: peerOf(socket), err: messageOf(error) }, status);
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

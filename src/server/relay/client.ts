@@ -1,0 +1,248 @@
+// An outgoing RTMP connection that plays or publishes one stream: what an edge pulls with and pushes with, and what
+// forwards. It goes through the dialogue once and then carries media; who to try next is its caller's affair.
+//
+//   connecting ─▶ handshake ─▶ connect ─▶ createStream ─▶ play | publish ─▶ started ─▶ closed
+//        └──────────── any refusal, time-out or end ─────────────────────────────────────▲
+import { createConnection, type Socket } from "node:net";
+import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
+import { signature, version } from "../../base/version.js";
+import { asObject, type AmfObject, type AmfValue } from "../../codec/rtmp/amf0.js";
+import { makeCommand, parseCommand } from "../../codec/rtmp/command.js";
+import { Engine } from "../../codec/rtmp/engine.js";
+import { controlEvent, controlMessage, mediaStreamId, messageType, userControl, type Message } from "../../codec/rtmp/message.js";
+import type { StreamRequest } from "../../codec/rtmp/url.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
+import { formatEndpoint } from "../../conf/meaning/endpoint.js";
+import { endSoon } from "../peers/farewell.js";
+import { sharedRead } from "../peers/shared-read.js";
+
+/** How long an upstream may take from the first packet of the connection to the start of the stream. */
+export const startTimeoutMs = 5_000;
+const outChunkSize = 60_000;
+const ackWindowBytes = 2_500_000;
+
+export interface ClientOptions {
+  readonly endpoint: Endpoint;
+  readonly request: StreamRequest;
+  readonly purpose: "play" | "publish";
+  /** Members of the second object of `connect`, by which servers know an edge; null sends none. */
+  readonly args: AmfObject | null;
+}
+
+/** What a client tells its caller. Nothing is called after `onClosed`. */
+export interface ClientHandler {
+  /** The upstream has accepted: media flows, or may be sent. With what it said of it, if it did. */
+  onStarted(information: AmfObject | null): void;
+  /** Audio, video, data and user control of a stream that is played. */
+  onMessage(message: Message): void;
+  /** The socket has taken what waited in it. */
+  onDrain(): void;
+  /** The connection is over: refused, failed, ended by the other side, or closed by `close`. */
+  onClosed(reason: DolphinError): void;
+}
+
+type Phase = "connecting" | "connect" | "createStream" | "starting" | "started" | "closed";
+
+/** One outgoing connection. It begins at once; `close` ends it. */
+export class RtmpClient {
+  private readonly options: ClientOptions;
+  private readonly handler: ClientHandler;
+  private readonly socket: Socket;
+  private readonly engine: Engine;
+  private readonly deadline: NodeJS.Timeout;
+  private phase: Phase = "connecting";
+  private streamId = mediaStreamId;
+
+  constructor(options: ClientOptions, handler: ClientHandler) {
+    this.options = options;
+    this.handler = handler;
+    const { host, port } = options.endpoint;
+    this.engine = new Engine("client", {
+      onSend: (bytes) => void this.socket.write(bytes),
+      onOpen: () => this.sendConnect(),
+      onMessage: (message) => this.receive(message),
+    });
+    this.deadline = setTimeout(
+      () => this.fail("RELAY_TIMEOUT", `no answer within ${startTimeoutMs} ms while ${this.doing}`),
+      startTimeoutMs,
+    );
+    this.socket = createConnection({
+      host,
+      port,
+      noDelay: true,
+      onread: sharedRead((bytes) => this.read(bytes)),
+    });
+    this.socket.on("connect", () => this.engine.start());
+    this.socket.on("drain", () => this.handler.onDrain());
+    this.socket.on("error", (error) => this.fail("RELAY_CONNECT", `${messageOf(error)} while ${this.doing}`, error));
+    this.socket.on("close", () => this.fail("RELAY_CLOSED", `the upstream closed the connection while ${this.doing}`));
+  }
+
+  /** Bytes that the socket has not taken yet. */
+  get backlogBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  /** Bytes received so far. */
+  get bytesIn(): number {
+    return this.engine.bytesIn;
+  }
+
+  /** Sends messages of the stream as one piece; their stream id is set to the upstream's. Only after `onStarted`. */
+  write(messages: readonly Message[]): void {
+    this.engine.write(messages.map((message) => ({ ...message, streamId: this.streamId })));
+  }
+
+  /** Ends the connection and tells the caller with this reason; again does nothing. */
+  close(reason: DolphinError): void {
+    if (this.phase === "closed") return;
+    this.phase = "closed";
+    clearTimeout(this.deadline);
+    endSoon(this.socket);
+    this.handler.onClosed(reason);
+  }
+
+  /** What the connection is at, for the sentence of an error. */
+  private get doing(): string {
+    const { endpoint, purpose } = this.options;
+    const act = this.phase === "connecting" ? "connecting to" : this.phase === "started" ? `${purpose}ing on` : `asking to ${purpose} on`;
+    return `${act} ${formatEndpoint(endpoint)}`;
+  }
+
+  private fail(code: ErrorCode, message: string, cause?: unknown): void {
+    this.close(new DolphinError(code, message, { cause }));
+  }
+
+  private read(bytes: Buffer): boolean {
+    this.guard(() => this.engine.receive(bytes));
+    return true;
+  }
+
+  /** Runs what a peer's bytes lead to: the one place where their errors end. */
+  private guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      const { code, message } = asDolphinError(error);
+      this.fail(code === "INTERNAL" ? code : "RELAY_REFUSED", `${message} (${code}) while ${this.doing}`, error);
+    }
+  }
+
+  private sendConnect(): void {
+    this.phase = "connect";
+    const { args, request } = this.options;
+    const tcUrl = this.tcUrl();
+    const properties = {
+      app: request.app,
+      flashVer: "WIN 15,0,0,239",
+      swfUrl: "",
+      tcUrl,
+      fpad: false,
+      capabilities: 239,
+      audioCodecs: 3575,
+      videoCodecs: 252,
+      videoFunction: 1,
+      pageUrl: "",
+      objectEncoding: 0,
+    };
+    const objects: AmfValue[] = args === null ? [properties] : [properties, args];
+    this.engine.write([
+      makeCommand(0, "connect", 1, ...objects),
+      controlMessage(messageType.windowAckSize, ackWindowBytes),
+      controlMessage(messageType.setChunkSize, outChunkSize),
+    ]);
+  }
+
+  /** The vhost travels as the host of the tcUrl, as SRS reads it. */
+  private tcUrl(): string {
+    const { endpoint, request } = this.options;
+    const host = request.vhost === "__defaultVhost__" ? endpoint.host : request.vhost;
+    const port = endpoint.port === 1935 ? "" : `:${endpoint.port}`;
+    return `rtmp://${host.includes(":") ? `[${host}]` : host}${port}/${request.app}`;
+  }
+
+  private receive(message: Message): void {
+    switch (message.type) {
+      case messageType.command:
+      case messageType.commandAmf3:
+        this.onCommand(message);
+        return;
+      case messageType.audio:
+      case messageType.video:
+        if (this.phase === "starting") this.started(null); // some servers send media before, or instead of, Play.Start
+        break;
+      default:
+    }
+    if (this.phase === "started") this.handler.onMessage(message);
+  }
+
+  private onCommand(message: Message): void {
+    const { name, transaction, args } = parseCommand(message);
+    const information = asObject(args[1]);
+    switch (name) {
+      case "_result":
+        if (this.phase === "connect" && transaction === 1) this.createStream();
+        else if (this.phase === "createStream" && transaction === 2) this.startStream(args[1]);
+        return;
+      case "_error":
+        this.refuse(information);
+        return;
+      case "onStatus":
+        if (information?.["level"] === "error") this.refuse(information);
+        else if (this.phase === "starting" && isStart(information?.["code"])) this.started(information);
+        return;
+      case "close":
+        this.fail("RELAY_REFUSED", `the upstream asked to close while ${this.doing}`);
+        return;
+      default: // onBWDone, onFCPublish and other courtesies
+    }
+  }
+
+  private createStream(): void {
+    this.phase = "createStream";
+    this.engine.write([makeCommand(0, "createStream", 2, null)]);
+  }
+
+  private startStream(id: AmfValue): void {
+    this.phase = "starting";
+    this.streamId = typeof id === "number" ? id : mediaStreamId;
+    const { purpose, request } = this.options;
+    const name = `${request.stream}${request.params}`;
+    if (purpose === "publish") this.engine.write([makeCommand(this.streamId, "publish", 3, null, name, "live")]);
+    else {
+      this.engine.write([
+        makeCommand(this.streamId, "play", 3, null, name),
+        userControl(controlEvent.setBufferLength, this.streamId, 1000),
+      ]);
+    }
+  }
+
+  private started(information: AmfObject | null): void {
+    this.phase = "started";
+    clearTimeout(this.deadline);
+    this.handler.onStarted(information);
+  }
+
+  private refuse(information: AmfObject | null): void {
+    const words = [information?.["code"], information?.["description"]].filter((word) => typeof word === "string");
+    const isBusy = information?.["code"] === "NetStream.Publish.BadName"; // the stream is there: another server would make it two
+    this.fail(isBusy ? "RTMP_BUSY" : "RELAY_REFUSED", `the upstream refused: ${words.join(" ")} while ${this.doing}`);
+  }
+}
+
+/** The second object of `connect` in SRS's words; `edgeKey` tells the box's own origin that it is one of its edges. */
+export function upnodeArgs(name: string, edgeKey: string): AmfObject {
+  return {
+    srs_sig: "dolphin",
+    srs_server: signature,
+    srs_license: "MIT",
+    srs_version: version,
+    srs_pid: process.pid,
+    dolphin_edge: edgeKey,
+    dolphin_name: name,
+  };
+}
+
+function isStart(code: AmfValue): boolean {
+  return code === "NetStream.Play.Start" || code === "NetStream.Publish.Start";
+}

@@ -1,0 +1,324 @@
+// Where sessions meet streams: finds the vhost, opens sources, and decides by the vhost's mode what playing and
+// publishing mean. It owns every source and every relay of the process, and no socket.
+//
+//            mode local (origin)                    mode remote (edge)
+//   play     a seat in the source                   the same, and the first seat starts a pull
+//   publish  into the source, and forwards start    an edge push: on to the origin
+import { isDeepStrictEqual } from "node:util";
+import { DolphinError } from "../../base/errors.js";
+import type { Log } from "../../base/log.js";
+import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
+import type { Vhost } from "../../conf/meaning/config.js";
+import { trustedNetworks, type TrustedNetworks } from "../../conf/meaning/networks.js";
+import type { Carrier } from "../../ipc/carried.js";
+import type { Reconfiguration, ServerSetup, StreamReport } from "../../ipc/messages.js";
+import type { MirroredOrigin } from "../../ipc/succession.js";
+import { Source, type SavedSource } from "../../stream/source.js";
+import { vhostFor, whyLeave, type Client } from "../peers/clients.js";
+import { forward, publishInto, reportOf, succeed, upstreamRequest, type LiveStream } from "./live-stream.js";
+import { MergedReads } from "../peers/merged-read.js";
+import type { Publication, Publisher } from "../peers/publication.js";
+import { EdgePull, type EdgePullOptions } from "../relay/edge-pull.js";
+import { EdgePush } from "../relay/edge-push.js";
+import { Forwards } from "../relay/forwards.js";
+import { Replay } from "../relay/replay.js";
+import { makePass, makeUpstreams, type Upstreams } from "../relay/upstreams.js";
+import { upnodeArgs } from "../relay/client.js";
+import type { Mover } from "../rtmp/saved-publisher.js";
+import { jitterOf, settingsOf } from "./settings.js";
+import { noTraffic } from "../peers/traffic.js";
+
+/** Streams that one process keeps at once: random names must not fill the memory. */
+export const maxStreams = 100_000;
+
+/** A publisher whose media goes on to an origin. */
+interface Passage {
+  readonly push: EdgePush;
+  readonly publisher: Publisher;
+  readonly vhost: string;
+  readonly request: StreamRequest;
+}
+
+/** How long the streams of the process before this one may take to flow here. */
+const mirroredWithinMs = 3_000;
+
+/** The streams and relays of one process. `close` ends the relays. */
+export class Hub {
+  /** What it goes by; `reconfigure` replaces it. */
+  setup: ServerSetup;
+  /** Why the process takes nobody new and waits for its connections to leave; null: it serves. */
+  drainReason: string | null = null;
+  /** Publishers who came in here and went on in another process: they have a place of `max_connections` here until they end. */
+  movedAway = 0;
+  /** Takes publishers to another process as soon as they can go; null: they stay. */
+  mover: Mover | null = null;
+  /** Those who play or publish here; each adds and removes itself. */
+  readonly clients = new Set<Client>();
+  /** Peers that may say who the client behind them is. */
+  trusted: TrustedNetworks;
+  readonly traffic = noTraffic();
+  /** The publishers of this process, read in step. */
+  readonly mergedReads = new MergedReads();
+  private readonly log: Log;
+  private readonly streams = new Map<string, LiveStream>();
+  private readonly pushes = new Map<string, Passage>();
+  private upstreams: ReadonlyMap<string, Upstreams> = new Map();
+
+  /** What keeps copies of connections; null: they end with this process. */
+  readonly carrier: Carrier | null;
+
+  constructor(setup: ServerSetup, log: Log, carrier: Carrier | null) {
+    this.setup = setup;
+    this.carrier = carrier;
+    this.trusted = trustedNetworks(setup.config.dolphin.balance.trustedProxies);
+    this.log = log;
+    this.renewUpstreams();
+  }
+
+  /** The vhost that serves this name: its own, or the default one. Throws RTMP_VHOST when there is none or it is disabled. */
+  vhost(name: string): Vhost {
+    const vhost = vhostFor(name, this.setup.config.vhosts);
+    if (vhost === null) throw new DolphinError("RTMP_VHOST", `no vhost serves the name ${name}`);
+    return vhost;
+  }
+
+  /**
+   * Throws RTMP_FULL for a publisher from another process who is one too many. No process counts connections that have left it, so
+   * they are held against the limit of the whole box.
+   */
+  admit(): void {
+    const most = this.setup.config.maxConnections;
+    if (most !== null && this.traffic.publishers >= most) throw new DolphinError("RTMP_FULL", `all ${most} connections are in use`);
+  }
+
+  /** The vhost that a tcUrl alone names, or null: a refusal waits for the stream's name, which may give another. */
+  vhostOfUrl(tcUrl: string, app: string): Vhost | null {
+    try {
+      return this.vhost(resolveStream(tcUrl, app, "stream").vhost);
+    } catch (error) {
+      if (error instanceof DolphinError) return null;
+      throw error;
+    }
+  }
+
+  /** The source of a stream for somebody who is about to take a seat in it, and takes it before doing anything else. */
+  source(vhost: Vhost, request: StreamRequest): Source {
+    return this.open(vhost, request).source;
+  }
+
+  /**
+   * Begins to publish, or goes on with what another process has saved. The publisher is told when it may send. Throws RTMP_BUSY
+   * while another publishes the stream.
+   */
+  publish(vhost: Vhost, request: StreamRequest, publisher: Publisher, saved: SavedSource | null = null): Publication {
+    return vhost.cluster.mode === "remote" ? this.push(vhost, request, publisher) : this.publishHere(vhost, request, publisher, saved);
+  }
+
+  /**
+   * Goes by another configuration from now on. Clients whom it leaves without their vhost, publishers of a vhost whose mode or
+   * origins have changed are dismissed (RTMP_RELOAD); everybody else stays, and running streams take over what they can.
+   */
+  reconfigure({ config, maxConnections }: Reconfiguration): void {
+    this.setup = { ...this.setup, config, maxConnections };
+    this.trusted = trustedNetworks(config.dolphin.balance.trustedProxies);
+    this.renewUpstreams();
+    for (const client of this.clients) {
+      const why = whyLeave(client, config.vhosts);
+      if (why !== null) client.dismiss(new DolphinError("RTMP_RELOAD", why));
+    }
+    for (const passage of this.pushes.values()) this.adoptPush(passage);
+    for (const stream of this.streams.values()) this.adopt(stream);
+  }
+
+  /**
+   * Follows the streams of the process whose place this one takes, as an edge of it, so that viewers find what they have not got yet
+   * and publishers can go on behind it. Resolves when they flow, or have not within a moment.
+   */
+  async mirror({ endpoint, edgeKey, streams }: MirroredOrigin): Promise<void> {
+    const upstreams = makeUpstreams([endpoint]);
+    const args = upnodeArgs(this.setup.name, edgeKey);
+    const live = streams.flatMap(({ vhost: name, app, stream }) => {
+      const vhost = vhostFor(name, this.setup.config.vhosts);
+      const one = vhost === null ? null : this.open(vhost, { vhost: name, app, stream, params: "" });
+      if (one === null || one.pull !== null || one.publisher !== null) return [];
+      const settings = settingsOf(one.vhost, this.setup.isEdge);
+      one.source.adopt({ ...settings, timeline: settings.timeline === "off" ? "off" : "follow" });
+      return new Promise<void>((onLive) => (one.pull = this.pull(one, { upstreams, args, isOwnOrigin: true, mirror: { onLive } })));
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, mirroredWithinMs)));
+    await Promise.race([Promise.all(live), late]);
+    clearTimeout(timer);
+  }
+
+  /** The process before this one has handed over everything: streams whose publisher did not come end, or are pulled from where they are. */
+  endMirror(): void {
+    for (const stream of this.streams.values()) {
+      if (stream.pull?.isMirror !== true || stream.publisher !== null) continue;
+      this.endMirrorOf(stream, stream.pull);
+      if (stream.source.consumers > 0) this.wanted(stream);
+      this.idle(stream);
+    }
+  }
+
+  /** Every stream that this process knows, for `dolphin status`. */
+  report(): StreamReport[] {
+    const reports = [...this.streams.values()].map(reportOf);
+    for (const { publisher, vhost, request } of this.pushes.values()) {
+      const { app, stream } = request;
+      reports.push({ vhost, app, stream, state: "push", from: publisher.peer, players: 0, edges: 0, video: "", audio: "", bytesIn: 0 });
+    }
+    return reports;
+  }
+
+  close(): void {
+    this.mergedReads.close();
+    for (const { push } of this.pushes.values()) push.close();
+    for (const stream of this.streams.values()) {
+      stream.pull?.close();
+      stream.forwards.close();
+      stream.source.close();
+    }
+    this.streams.clear();
+  }
+
+  private open(vhost: Vhost, request: StreamRequest): LiveStream {
+    const key = keyOf(vhost, request);
+    const known = this.streams.get(key);
+    if (known !== undefined) return known;
+    if (this.streams.size >= maxStreams) throw new DolphinError("RTMP_STREAMS", `this process keeps ${maxStreams} streams already`);
+    const source = new Source(
+      { key, chunkSize: vhost.chunkSize, ...settingsOf(vhost, this.setup.isEdge) },
+      {
+        onWanted: () => this.wanted(stream),
+        onUnwanted: () => stream.pull?.release(),
+        onIdle: () => this.idle(stream),
+      },
+    );
+    const forwards = new Forwards({ source, name: this.setup.name, traffic: this.traffic, log: this.logOf(vhost, request) });
+    const stream: LiveStream = { source, vhost, request, pull: null, forwards, publisher: null };
+    this.streams.set(key, stream);
+    return stream;
+  }
+
+  /** The first viewer of a stream has come: an edge pulls. */
+  private wanted(stream: LiveStream): void {
+    const { vhost } = stream;
+    if (stream.pull !== null) stream.pull.keep();
+    else if (vhost.cluster.mode === "remote") {
+      const upstreams = this.upstreams.get(vhost.name)!;
+      stream.pull = this.pull(stream, { upstreams, args: this.args(vhost), isOwnOrigin: this.setup.isEdge, mirror: null });
+    }
+  }
+
+  private pull(stream: LiveStream, from: Pick<EdgePullOptions, "upstreams" | "args" | "isOwnOrigin" | "mirror">): EdgePull {
+    const { source, vhost, request } = stream;
+    return new EdgePull({
+      ...from,
+      source,
+      // A mirrored process knows the stream as this one does.
+      request: from.mirror === null ? upstreamRequest(vhost, request) : request,
+      lingerMs: this.setup.config.dolphin.pullLingerMs,
+      onBytes: (bytes) => void (this.traffic.bytesIn += bytes),
+      onEnd: () => {
+        stream.pull = null;
+        this.idle(stream);
+      },
+      log: this.logOf(vhost, request),
+    });
+  }
+
+  /** Neither publisher nor viewer: the stream is forgotten, once its pull has lingered. */
+  private idle(stream: LiveStream): void {
+    const { source } = stream;
+    if (stream.pull !== null || source.hasPublisher || source.consumers > 0) return;
+    source.close();
+    this.streams.delete(source.key);
+  }
+
+  /** A running stream under a new configuration: its clients are those that stay. */
+  private adopt(stream: LiveStream): void {
+    const { source } = stream;
+    const vhost = this.setup.config.vhosts.find(({ name, enabled }) => enabled && name === stream.vhost.name);
+    if (vhost !== undefined) {
+      stream.vhost = vhost;
+      source.adopt(settingsOf(vhost, this.setup.isEdge));
+      forward(stream);
+    }
+    if (stream.pull?.isMirror === true) return; // it ends with the mirror, or its publisher goes on in it
+    if (vhost?.cluster.mode === "remote") {
+      const { pull, request } = stream;
+      if (pull !== null) pull.follow(this.upstreams.get(vhost.name)!, upstreamRequest(vhost, request), this.args(vhost));
+      else if (source.consumers > 0) this.wanted(stream);
+    } else {
+      stream.pull?.close();
+      stream.pull = null;
+    }
+    this.idle(stream);
+  }
+
+  /** A push cannot change its origin under way: the encoder comes again. */
+  private adoptPush({ push, publisher, vhost: name, request }: Passage): void {
+    const vhost = this.setup.config.vhosts.find((one) => one.name === name);
+    if (vhost === undefined || push.isFor(vhost.cluster.origins, upstreamRequest(vhost, request))) return;
+    publisher.onEnded(new DolphinError("RTMP_RELOAD", `the vhost ${name} has other origins now`));
+  }
+
+  /** One for each vhost; a list that is as it was keeps what was learned of its servers. */
+  private renewUpstreams(): void {
+    const before = this.upstreams;
+    this.upstreams = new Map(
+      this.setup.config.vhosts.map(({ name, cluster }) => {
+        const known = before.get(name);
+        return [name, isDeepStrictEqual(known?.endpoints, cluster.origins) ? known! : makeUpstreams(cluster.origins)];
+      }),
+    );
+  }
+
+  private publishHere(vhost: Vhost, request: StreamRequest, publisher: Publisher, saved: SavedSource | null): Publication {
+    const stream = this.open(vhost, request);
+    const { pull } = stream;
+    if (pull?.isMirror === true) {
+      const settings = settingsOf(vhost, this.setup.isEdge);
+      if (pull.isLive && saved !== null) return succeed(stream, pull, { publisher, saved, settings });
+      if (!pull.isLive) this.endMirrorOf(stream, pull);
+    }
+    return publishInto(stream, publisher, saved);
+  }
+
+  private endMirrorOf(stream: LiveStream, pull: EdgePull): void {
+    pull.close();
+    stream.pull = null;
+    stream.source.adopt(settingsOf(stream.vhost, this.setup.isEdge));
+  }
+
+  private push(vhost: Vhost, request: StreamRequest, publisher: Publisher): Publication {
+    const key = keyOf(vhost, request);
+    if (this.pushes.has(key)) throw new DolphinError("RTMP_BUSY", `${key} is being published already`);
+    const push = new EdgePush({
+      pass: makePass(this.upstreams.get(vhost.name)!),
+      request: upstreamRequest(vhost, request),
+      args: this.args(vhost),
+      publisher,
+      traffic: this.traffic,
+      replay: this.setup.isEdge && this.setup.config.dolphin.carriesSessions ? new Replay(jitterOf(vhost)) : null,
+      onEnd: () => void this.pushes.delete(key),
+      log: this.logOf(vhost, request),
+    });
+    this.pushes.set(key, { push, publisher, vhost: vhost.name, request });
+    return push;
+  }
+
+  private args(vhost: Vhost): ReturnType<typeof upnodeArgs> | null {
+    if (this.setup.isEdge) return upnodeArgs(this.setup.name, this.setup.edgeKey);
+    return vhost.cluster.debugSrsUpnode ? upnodeArgs(this.setup.name, "") : null;
+  }
+
+  private logOf(vhost: Vhost, request: StreamRequest): Log {
+    return this.log.child({ vhost: vhost.name, app: request.app, stream: request.stream });
+  }
+}
+
+function keyOf(vhost: Vhost, request: StreamRequest): string {
+  return `${vhost.name}/${request.app}/${request.stream}`;
+}

@@ -1,0 +1,119 @@
+// One stream of a process with everything around its source: where it is pulled from, who publishes it here, where it is forwarded.
+// The hub keeps them and says when each thing begins; this says how.
+import { signature } from "../../base/version.js";
+import { messageType, type Message } from "../../codec/rtmp/message.js";
+import { forPlayers } from "../../codec/rtmp/metadata.js";
+import type { StreamRequest } from "../../codec/rtmp/url.js";
+import type { Vhost } from "../../conf/meaning/config.js";
+import type { StreamReport } from "../../ipc/messages.js";
+import type { SavedSource, Source, SourceSettings } from "../../stream/source.js";
+import type { Publication, Publisher } from "../peers/publication.js";
+import type { EdgePull } from "../relay/edge-pull.js";
+import type { Forwards } from "../relay/forwards.js";
+
+/** What the hub keeps beside a source. */
+export interface LiveStream {
+  readonly source: Source;
+  vhost: Vhost;
+  /** As it was asked for first; its parameters go upstream with the pull. */
+  readonly request: StreamRequest;
+  pull: EdgePull | null;
+  readonly forwards: Forwards;
+  /** Who publishes here, and not from upstream. */
+  publisher: Publisher | null;
+}
+
+/** Begins to publish, or goes on with what another process has saved. Throws RTMP_BUSY while another publishes. */
+export function publishInto(stream: LiveStream, publisher: Publisher, saved: SavedSource | null): Publication {
+  const { source } = stream;
+  source.publish(publisher, publisher.clockId);
+  stream.publisher = publisher;
+  forward(stream);
+  if (saved !== null) source.resume(saved);
+  publisher.onStarted(source.clock);
+  return {
+    push: (message) => pushInto(source, message),
+    save: () => source.save(),
+    close: () => unpublish(stream, publisher),
+  };
+}
+
+/**
+ * Goes on with the publisher of a stream that was mirrored until now: he is read from when all that he has sent to the process
+ * before this one has come over the mirror. From then on the stream goes by `settings`.
+ */
+export function succeed(
+  stream: LiveStream,
+  mirror: EdgePull,
+  by: { readonly publisher: Publisher; readonly saved: SavedSource; readonly settings: SourceSettings },
+): Publication {
+  const { source } = stream;
+  const { publisher, saved, settings } = by;
+  const early: Message[] = []; // what its last read had brought
+  let isHere = false;
+  let isClosed = false;
+  stream.publisher = publisher;
+  publisher.pause();
+  mirror.onOver(() => {
+    stream.pull = null;
+    source.adopt(settings);
+    if (isClosed) {
+      mirror.close(); // he has come and gone: the stream ends
+      return;
+    }
+    isHere = true;
+    source.takeOver(mirror, publisher, saved);
+    mirror.cede();
+    forward(stream);
+    for (const message of early) pushInto(source, message);
+    publisher.resume();
+  });
+  publisher.onStarted(source.clock);
+  return {
+    push: (message) => (isHere ? pushInto(source, message) : void early.push(message)),
+    save: () => (isHere ? source.save() : null),
+    close() {
+      isClosed = true;
+      unpublish(stream, publisher);
+    },
+  };
+}
+
+/** What is asked for upstream: `cluster.vhost` may give the vhost another name there. */
+export function upstreamRequest(vhost: Vhost, request: StreamRequest): StreamRequest {
+  return { ...request, vhost: vhost.cluster.vhost.replaceAll("[vhost]", vhost.name) };
+}
+
+/** A stream is forwarded while it is published here. */
+export function forward({ vhost, request, publisher, forwards }: LiveStream): void {
+  const { enabled, destinations } = vhost.forward;
+  forwards.aim(enabled && publisher !== null ? destinations : [], upstreamRequest(vhost, request));
+}
+
+/** How it stands, for `dolphin status`. */
+export function reportOf({ source, vhost, request, pull, publisher }: LiveStream): StreamReport {
+  const edges = source.count("prompt");
+  return {
+    vhost: vhost.name,
+    app: request.app,
+    stream: request.stream,
+    state: publisher !== null ? "publish" : pull !== null ? "pull" : "wait",
+    from: publisher?.peer ?? pull?.from ?? "",
+    players: source.consumers - edges,
+    edges,
+    video: source.video,
+    audio: source.audio,
+    bytesIn: source.bytesIn,
+  };
+}
+
+function unpublish(stream: LiveStream, publisher: Publisher): void {
+  stream.publisher = null;
+  forward(stream);
+  stream.source.unpublish(publisher);
+}
+
+function pushInto(source: Source, { type, timestamp, payload }: Message): void {
+  if (type === messageType.audio || type === messageType.video) source.push(type, timestamp, payload);
+  else if (type === messageType.data) source.push(type, timestamp, forPlayers(payload, signature));
+}
