@@ -4,7 +4,7 @@ import { Cleanups } from "../test/helpers/cleanups.js";
 import { Dolphin } from "../test/helpers/dolphin.js";
 import { startPlayers, startPublishers, type PlayersReport } from "./load.js";
 import { median } from "./measure.js";
-import type { Context, Limit, Result, Row } from "./rows.js";
+import type { Context, Limit, Result, Row } from "./row.js";
 import { measurePlayers, medianCpu, percent, remarksOn, type Sample } from "./runs.js";
 import { serveEdge, serveEdgeAlone } from "./servers.js";
 

@@ -4,7 +4,8 @@
 import { loadavg } from "node:os";
 import { findNginx } from "../test/helpers/nginx.js";
 import { machineName } from "./measure.js";
-import { rows, type Result } from "./rows.js";
+import { rows } from "./rows.js";
+import type { Result } from "./row.js";
 
 const runs = Number(process.env["BENCH_RUNS"] ?? 3);
 const filter = process.env["BENCH_ROWS"] ?? "";

@@ -3,7 +3,7 @@ import { findHaproxy, findNginxStreamModule } from "../test/helpers/haproxy.js";
 import { median } from "./measure.js";
 import { measureRelays, measureStorm, type RelayLoad, type RelaySample } from "./relay-runs.js";
 import { dolphinRelay, haproxyRelay, nginxRelay, type RelayKind } from "./relays.js";
-import type { Context, Limit, Result, Row } from "./rows.js";
+import type { Context, Limit, Result, Row } from "./row.js";
 import { percent } from "./runs.js";
 
 const ours = "dolphin";

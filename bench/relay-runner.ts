@@ -6,7 +6,7 @@ import { createLog } from "../src/base/log.js";
 import type { Carrier } from "../src/ipc/carried.js";
 import { loadMarks } from "../src/ipc/marks.js";
 import { Backends } from "../src/proxy/balance/backends.js";
-import { createPump } from "../src/proxy/pump/pump.js";
+import { createPump } from "../src/proxy/pump/create-pump.js";
 import { acceptOptions, TcpProxy } from "../src/proxy/balance/tcp-proxy.js";
 
 const [port, serverPort, kind] = process.argv.slice(2);

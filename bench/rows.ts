@@ -2,45 +2,14 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Cleanups } from "../test/helpers/cleanups.js";
 import { Dolphin } from "../test/helpers/dolphin.js";
-import type { NginxProgram } from "../test/helpers/nginx.js";
 import { handshakeAnswered } from "../test/helpers/rtmp-connection.js";
 import { carryingRows } from "./carrying-rows.js";
 import { startPlayers } from "./load.js";
 import { median } from "./measure.js";
 import { relayRows } from "./relay-rows.js";
+import type { Context, Limit, Result, Row } from "./row.js";
 import { measurePlayers, measurePublishers, medianCpu, percent, remarksOn, type PlayersLoad, type Sample } from "./runs.js";
 import { serveEdge, serveNginx, serveSingle, type Serving } from "./servers.js";
-
-/** What a figure must reach and what it should. */
-export interface Limit {
-  readonly bar: number;
-  readonly aim: number;
-  readonly isMoreBetter?: boolean;
-}
-
-/** One line of the table. `value` is what the limit is about; null when it was not to be had. */
-export interface Result {
-  readonly name: string;
-  readonly dolphin: string;
-  readonly peer: string;
-  readonly value: number | null;
-  readonly digits: number;
-  /** Null for a figure that is only told. */
-  readonly limit: Limit | null;
-  readonly remarks: readonly string[];
-}
-
-export interface Context {
-  /** The peer, or why there is none. */
-  readonly nginx: NginxProgram | string;
-  readonly runs: number;
-  readonly say: (progress: string) => void;
-}
-
-export interface Row {
-  readonly name: string;
-  run(context: Context): Promise<Result[]>;
-}
 
 export const rows: readonly Row[] = [
   fanout("fan-out RTMP, 2000 players × 200 kbps", { players: 2000, kbps: 200, rampS: 3, protocol: "rtmp" }, { bar: 0.1, aim: 0.05 }),

@@ -10,15 +10,54 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   conf: ["base"],
   ipc: ["base", "conf"], // the configuration travels in messages
   stream: ["base", "codec"],
-  master: ["base", "codec", "conf", "ipc", "stream"],
-  proxy: ["base", "codec", "conf", "ipc", "stream"],
+  master: ["base", "codec", "conf", "ipc"],
   server: ["base", "codec", "conf", "ipc", "stream"],
-  worker: ["base", "codec", "conf", "ipc", "stream", "proxy", "server"],
-  box: ["base", "codec", "conf", "ipc", "stream", "master", "proxy", "server", "worker"],
-  roles: ["base", "codec", "conf", "ipc", "stream", "master", "proxy", "server", "worker", "box"],
-  verbs: ["base", "codec", "conf", "ipc", "stream", "master", "box", "roles"],
-  main: ["base", "conf", "roles", "verbs"],
+  proxy: ["base", "codec", "conf", "ipc"],
+  worker: ["base", "ipc", "proxy", "server"],
+  box: ["base", "conf", "ipc", "master", "proxy", "server", "worker"],
+  roles: ["base", "conf", "ipc", "master", "proxy", "server", "worker", "box"],
+  verbs: ["base", "conf", "master", "box", "roles"],
+  main: ["base", "conf", "verbs"],
 };
+
+/** The rooms of a folder, and which of the folder's other rooms each may know; `.` is what stands above the rooms, or below them. */
+const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  codec: { ".": [], rtmp: ["."] },
+  conf: {
+    grammar: [],
+    directives: ["grammar"],
+    meaning: ["grammar", "directives"],
+    ".": ["grammar", "directives", "meaning"],
+  },
+  master: {
+    host: [],
+    logs: [],
+    vault: [],
+    sockets: ["host"],
+    processes: [],
+    backends: ["processes"],
+    control: ["host", "processes", "backends", "vault"],
+    ".": ["host", "sockets", "processes", "backends", "control"],
+  },
+  server: {
+    peers: [],
+    relay: ["peers"],
+    streams: ["peers", "relay"],
+    rtmp: ["peers", "streams"],
+    http: ["peers", "streams"],
+    ".": ["peers", "streams", "rtmp", "http"],
+  },
+  proxy: {
+    pump: [],
+    balance: ["pump"],
+    rtmp: ["balance", "pump"],
+    http: ["balance"],
+    ".": ["balance", "pump", "rtmp", "http"],
+  },
+};
+
+/** A room that is larger has two concepts. */
+const largestRoom = 16;
 
 /** What some folders may use of Node.js and of packages; the others may use what they need. */
 const mayUse: Readonly<Record<string, readonly string[]>> = {
@@ -33,6 +72,8 @@ interface SourceFile {
   readonly path: string;
   /** The folder below src, or `main` for a file that is in none. */
   readonly part: string;
+  /** The folder in that one; `.` for a file that is in none. */
+  readonly room: string;
   readonly text: string;
   /** Where its import statements point to: a path below src, or the name of a package. */
   readonly imports: readonly string[];
@@ -43,11 +84,16 @@ const files = readdirSync("src", { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".ts"))
   .map((path): SourceFile => {
     const text = readFileSync(`src/${path}`, "utf8");
-    return { path, part: partOf(path), text, imports: importsOf(path, text) };
+    return { path, part: partOf(path), room: roomOf(path), text, imports: importsOf(path, text) };
   });
 
 function partOf(path: string): string {
   return path.includes("/") ? path.slice(0, path.indexOf("/")) : "main";
+}
+
+function roomOf(path: string): string {
+  const [, room = ".", ...rest] = path.split("/");
+  return room.endsWith(".ts") || room.endsWith(".js") ? "." : [room, ...rest.slice(0, -1)].join("/");
 }
 
 function importsOf(path: string, text: string): string[] {
@@ -84,6 +130,50 @@ test("arch: imports point down only, and the three programs never import each ot
     files.some(({ imports }) => imports.some(isOwn)),
     "imports are found",
   );
+});
+
+test("arch: every room has its place, and knows only those that the table names", () => {
+  const strange = ({ part, room, imports }: SourceFile): string[] => {
+    const known = (rooms[part] ?? { ".": [] })[room];
+    if (known === undefined) return [`the room ${part}/${room} is not in the table`];
+    const inside = imports.filter((path) => isOwn(path) && partOf(path) === part).map(roomOf);
+    return inside.filter((other) => other !== room && !known.includes(other)).map((other) => `${room} imports from ${other}`);
+  };
+  assert.deepEqual(found(strange), []);
+});
+
+test("arch: the table of rooms has no circle and no room that is gone", () => {
+  for (const [part, table] of Object.entries(rooms)) {
+    assert.deepEqual(circlesIn(new Map(Object.entries(table))), [], part);
+    for (const room of Object.keys(table))
+      assert.ok(
+        files.some((file) => file.part === part && file.room === room),
+        `${part}/${room}`,
+      );
+  }
+});
+
+test(`arch: no room has more than ${largestRoom} files`, () => {
+  const sizes = new Map<string, number>();
+  for (const { part, room } of files) sizes.set(`${part}/${room}`, (sizes.get(`${part}/${room}`) ?? 0) + 1);
+  assert.deepEqual(
+    [...sizes].filter(([, size]) => size > largestRoom),
+    [],
+  );
+});
+
+test("arch: no files import each other in a circle, not even types", () => {
+  const others = ["bench", "test"].flatMap(sourcesIn);
+  const graph = new Map(
+    [...sourcesIn("src"), ...others].map(({ path, imports }) => [path, imports.filter((name) => name.endsWith(".ts"))]),
+  );
+  assert.ok([...graph.values()].flat().length > 1000, "imports are found");
+  assert.deepEqual(circlesIn(graph), []);
+});
+
+test("arch: a circle is found", () => {
+  const graph = { a: ["b", "c"], b: ["c"], c: ["d"], d: ["b"], e: ["a"], f: [] };
+  assert.deepEqual(circlesIn(new Map(Object.entries(graph))), [["b", "c", "d"]]);
 });
 
 test("arch: codec, stream and conf use nothing of the outside but what they are known to need", () => {
@@ -134,6 +224,32 @@ test("arch: there is no work left over in comments", () => {
     [],
   );
 });
+
+/** The TypeScript files below a folder, and what each imports of the project, as paths from its root. */
+function sourcesIn(folder: string): { readonly path: string; readonly imports: readonly string[] }[] {
+  const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
+  return paths.map((name) => {
+    const path = join(folder, name);
+    return { path, imports: importsOf(path, readFileSync(path, "utf8")).map((to) => to.replace(/\.js$/, ".ts")) };
+  });
+}
+
+/** The groups of nodes that reach each other, each group once and sorted. */
+function circlesIn(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const reach = new Map<string, ReadonlySet<string>>();
+  const reachedFrom = (start: string): ReadonlySet<string> => {
+    const seen = new Set<string>();
+    const open = [start];
+    for (let node = open.pop(); node !== undefined; node = open.pop()) {
+      for (const next of graph.get(node) ?? []) if (!seen.has(next)) open.push((seen.add(next), next));
+    }
+    return seen;
+  };
+  for (const node of graph.keys()) reach.set(node, reachedFrom(node));
+  const inCircle = [...graph.keys()].filter((node) => reach.get(node)?.has(node));
+  const groups = inCircle.map((node) => inCircle.filter((other) => reach.get(node)?.has(other) && reach.get(other)?.has(node)).toSorted());
+  return groups.filter((group, at) => group[0] === inCircle[at]);
+}
 
 function isOwn(path: string): boolean {
   return path.endsWith(".js") && !path.startsWith("node:") && !path.startsWith("..");

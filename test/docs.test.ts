@@ -19,7 +19,7 @@ import { longestAbsenceMs } from "../src/server/relay/upstreams.js";
 import { startTimeoutMs } from "../src/server/relay/client.js";
 import { maxCommandsPerSecond } from "../src/server/rtmp/command-rate.js";
 import { maxUnreadAnswerBytes } from "../src/server/rtmp/connection.js";
-import { maxSavedBytes } from "../src/server/rtmp/saved-publisher.js";
+import { maxSavedBytes } from "../src/server/peers/saved-publisher.js";
 import * as session from "../src/server/rtmp/session.js";
 import { maxBacklogBytes } from "../src/stream/fanout.js";
 import { maxMetadataBytes } from "../src/stream/source.js";

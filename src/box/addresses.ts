@@ -2,7 +2,7 @@
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { Listeners } from "../master/sockets/listeners.js";
 import { publicNames } from "../master/processes/plan.js";
-import { loopback } from "../master/backends/slots.js";
+import { loopback } from "../conf/meaning/endpoint.js";
 
 /** Throws CHILD_LISTEN for one that cannot be had. */
 export async function takeAddresses(

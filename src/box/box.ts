@@ -19,9 +19,10 @@ import { checkOpenFiles, fewFilesWarning, readMaxOpenFiles } from "../master/pro
 import { ParentWatch } from "../master/host/parent-watch.js";
 import { checkPlan } from "../master/backends/plan.js";
 import type { MasterSignal, Signals } from "../master/host/signals.js";
-import type { ReadyBox, Reloaded } from "../master/control/status.js";
+import type { Reloaded } from "../master/control/status.js";
+import type { ReadyBox } from "../master/host/daemon.js";
 import type { Change } from "../master/processes/supervisor.js";
-import { systemTimers as timers } from "../master/processes/system-timers.js";
+import { systemTimers as timers } from "../base/timers.js";
 import { WorkerLimits } from "../master/processes/worker-limits.js";
 import { loadVaultParts, type VaultParts } from "../master/vault/vault.js";
 import { takeAddresses } from "./addresses.js";

@@ -9,7 +9,7 @@
 // The children end first and the origin last, so that edges end by being asked and not by losing it.
 import type { Log } from "../base/log.js";
 import type { Config } from "../conf/meaning/config.js";
-import type { Timers } from "../master/processes/supervisor.js";
+import type { Timers } from "../base/timers.js";
 import { exitCodes } from "../base/exit-codes.js";
 
 /** How long the processes that were killed may take to be gone. */

@@ -9,17 +9,19 @@ import { defaultConf } from "../conf/default-conf.js";
 import { parse, type Directive } from "../conf/grammar/parser.js";
 import type { ProxySetup } from "../ipc/balance.js";
 import type { CarriedSession } from "../ipc/carried.js";
-import type { FromChild, Listener, ToChild } from "../ipc/messages.js";
+import type { FromChild, ToChild } from "../ipc/messages.js";
+import type { Listener } from "../ipc/listener.js";
 import { OrphanGuard } from "../master/backends/orphan-guard.js";
 import { countServers, planB, vhostsOf } from "../master/backends/plan.js";
-import type { ProcessSpec } from "../master/processes/plan.js";
+import type { ProcessSpec, Program } from "../master/processes/plan.js";
 import { Pool } from "../master/backends/pool.js";
 import { processSpawner } from "../master/backends/process-spawner.js";
-import { programFor, type Program, type ProgramFacts } from "../master/backends/program.js";
+import { programFor, type ProgramFacts } from "../master/backends/program.js";
 import { chooseSlots, type ServerSlot } from "../master/backends/slots.js";
 import { recognise, type Software } from "../master/backends/software.js";
 import type { BalanceStatus, Explanation } from "../master/control/status.js";
-import type { Change, Spawner, Timers } from "../master/processes/supervisor.js";
+import type { Change, Spawner } from "../master/processes/supervisor.js";
+import type { Timers } from "../base/timers.js";
 import { explainStream } from "./explain.js";
 
 export interface PlanBOptions {

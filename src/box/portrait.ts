@@ -2,8 +2,10 @@
 import type { Config } from "../conf/meaning/config.js";
 import { memberOf, type Member } from "../master/control/directory.js";
 import { Overview } from "../master/control/overview.js";
-import type { BoxStatus, ReadyBox } from "../master/control/status.js";
-import type { ChildView, Timers } from "../master/processes/supervisor.js";
+import type { BoxStatus } from "../master/control/status.js";
+import type { ReadyBox } from "../master/host/daemon.js";
+import type { ChildView } from "../master/processes/supervisor.js";
+import type { Timers } from "../base/timers.js";
 import type { Claims } from "./claims.js";
 import type { Crew } from "./crew.js";
 import type { PlanB } from "./plan-b.js";

@@ -7,7 +7,8 @@ import { delimiter, join } from "node:path";
 import { messageOf } from "../base/errors.js";
 import { isForeign, type Config } from "../conf/meaning/config.js";
 import { refusal, type Finding } from "../master/preflight.js";
-import { programFor, type Program } from "../master/backends/program.js";
+import { programFor } from "../master/backends/program.js";
+import type { Program } from "../master/processes/plan.js";
 import { recognise } from "../master/backends/software.js";
 import { programFacts } from "./plan-b.js";
 

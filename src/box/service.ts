@@ -10,7 +10,8 @@ import { openNotifySocket } from "../master/host/notify-socket.js";
 import { withGivenSockets, type GivenSocket } from "../master/sockets/socket-activation.js";
 import { takeSystemdEnvironment, type InheritedSocket } from "../master/host/systemd-environment.js";
 import { Systemd } from "../master/host/systemd.js";
-import type { ChildView, Timers } from "../master/processes/supervisor.js";
+import type { ChildView } from "../master/processes/supervisor.js";
+import type { Timers } from "../base/timers.js";
 
 const tellEveryMs = 1000;
 /** What is asked for each second of an end that takes long; a master that hangs in it stops asking. */

@@ -2,10 +2,11 @@
 // that only they use, until connections and publishers have come over.
 import { until } from "../base/until.js";
 import type { Endpoint } from "../conf/meaning/config.js";
-import type { FromChild, Listener, StreamReport } from "../ipc/messages.js";
+import type { FromChild, StreamReport } from "../ipc/messages.js";
+import type { Listener } from "../ipc/listener.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
 import type { ProcessSpec } from "../master/processes/plan.js";
-import { loopback } from "../master/backends/slots.js";
+import { loopback } from "../conf/meaning/endpoint.js";
 import { liveOf, publishersLeaveWithinMs, type Origin } from "./estate.js";
 
 /** What such a server listens on beside the public addresses, as its last one. */

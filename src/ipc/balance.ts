@@ -1,7 +1,7 @@
 // PlanB's words between the master and its proxies: which servers there are, how each fares, and what each proxy carries.
 // The master adds up what all proxies carry and gives the sum to each, so that N proxies do not all choose the same server.
 import type { Config, Endpoint } from "../conf/meaning/config.js";
-import type { Listener } from "./messages.js";
+import type { Listener } from "./listener.js";
 
 export type { PolicyName } from "../conf/meaning/config.js";
 

@@ -33,15 +33,8 @@ import { DolphinError } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { BackendState, Carried, Lease, ProxySetup } from "./balance.js";
 import type { AdoptedNote } from "./carried.js";
+import type { Listener } from "./listener.js";
 import type { MirroredOrigin } from "./succession.js";
-
-/** One public address that a child serves. */
-export interface Listener {
-  readonly protocol: "rtmp" | "http";
-  readonly endpoint: Endpoint;
-  /** A listening descriptor of the master's that is this child's alone; null: bind `endpoint` through the cluster module. */
-  readonly fd: number | null;
-}
 
 /** Everything that a server process needs to know: it reads no file and no flag of its own. */
 export interface ServerSetup {

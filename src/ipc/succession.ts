@@ -11,7 +11,7 @@
 //     │◀────────────────────────────────────────── taken │
 //     └ leaves when its last connections have
 import type { Endpoint } from "../conf/meaning/config.js";
-import type { Listener } from "./messages.js";
+import type { Listener } from "./listener.js";
 
 /** Of everything in this file and of what travels as `saved`: a change that an older version cannot read raises it. */
 export const successionFormat = 1;

@@ -5,7 +5,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from "node:
 import { dirname, resolve } from "node:path";
 import { errnoOf, messageOf } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
-import { formatEndpoint } from "../conf/meaning/endpoint.js";
+import { formatEndpoint, loopback } from "../conf/meaning/endpoint.js";
 import { fetchStatus } from "./control/client.js";
 import { controlPath, maxPathBytes } from "./control/socket-path.js";
 import { countCores } from "./host/cores.js";
@@ -15,7 +15,6 @@ import { checkOpenFiles, fewFilesWarning, readMaxOpenFiles } from "./processes/o
 import { alreadyRuns, findHolder } from "./host/pid-file.js";
 import { checkPlan } from "./backends/plan.js";
 import { portOwner } from "./sockets/port-owner.js";
-import { loopback } from "./backends/slots.js";
 
 export interface Finding {
   /** An error would stop the start. */

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import type { Log } from "../base/log.js";
 import { isForeign, prefaceFor, routingOf, type Config } from "../conf/meaning/config.js";
 import { trustedNetworks } from "../conf/meaning/networks.js";
-import type { Listener } from "../ipc/messages.js";
+import type { Listener } from "../ipc/listener.js";
 import type { Backends } from "./balance/backends.js";
 import { httpDefaults, HttpProxy } from "./http/proxy.js";
 import type { Pump } from "./pump/pump.js";

@@ -10,15 +10,15 @@ import type { Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { AdoptNote, Carrier } from "../ipc/carried.js";
-import type { Listener, Reconfiguration, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
+import type { Reconfiguration, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
+import type { Listener } from "../ipc/listener.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
 import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/server.js";
-import type { SavedConnection } from "./rtmp/connection.js";
+import type { Mover, SavedConnection, SavedPublisher } from "./peers/saved-publisher.js";
 import type { SavedPlayer } from "./rtmp/playing.js";
 import { endSoon } from "./peers/farewell.js";
 import { Hub } from "./streams/hub.js";
 import { nameClient, peerOf } from "./peers/peer.js";
-import type { Mover, SavedPublisher } from "./rtmp/saved-publisher.js";
 import { RtmpSession } from "./rtmp/session.js";
 import { adoptedSocket, withSharedRead, type Take } from "./peers/shared-read.js";
 

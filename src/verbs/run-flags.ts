@@ -3,7 +3,8 @@
 import { resolve } from "node:path";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { messageOf } from "../base/errors.js";
-import { policyNames, type Config, type Endpoint, type PolicyName } from "../conf/meaning/config.js";
+import type { Config, Endpoint, PolicyName } from "../conf/meaning/config.js";
+import { policyNames } from "../conf/directives/root.js";
 import { parseListen } from "../conf/meaning/endpoint.js";
 import { applyFlags, type Flags } from "../conf/flags.js";
 import { loadConfig, type Loaded } from "../conf/load.js";

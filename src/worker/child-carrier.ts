@@ -13,7 +13,7 @@ import {
 import { loadMarks, type Marks } from "../ipc/marks.js";
 import type { Position } from "../base/position.js";
 import type { FromChild } from "../ipc/messages.js";
-import type { Mover } from "../server/rtmp/saved-publisher.js";
+import type { Mover } from "../server/peers/saved-publisher.js";
 import { moverOver } from "./mover.js";
 
 /** The environment variable in which the master tells the descriptors of the link and of the marks. */

@@ -1,5 +1,5 @@
 // A clock for tests of whatever waits.
-import type { Timers } from "../../src/master/processes/supervisor.js";
+import type { Timers } from "../../src/base/timers.js";
 
 /** Time that passes only when told to. */
 export class FakeTimers implements Timers {

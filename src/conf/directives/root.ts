@@ -19,7 +19,11 @@ import {
   word,
   type WrittenPlaces,
 } from "./row.js";
-import { policyNames, proxyHeaders } from "../meaning/config.js";
+
+/** How a server is chosen for a connection that no stream ties to one. */
+export const policyNames = ["least", "round_robin", "fill", "hash", "random2"] as const;
+/** What may stand before a client's bytes. */
+export const proxyHeaders = ["auto", "off", "v1", "v2", "srs"] as const;
 
 /** The old words and those of pino: `verbose` is today's trace, `info` debug, `trace` info. An unknown word logs nothing. */
 const oldLevel = word(["verbose", "info", "trace", "warn", "error", "silent"], "silent");

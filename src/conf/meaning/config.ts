@@ -1,5 +1,6 @@
 // What a configuration is once it has been read: plain frozen data with every default filled in and every unit in
 // its name. It is made by load.ts, and travels to child processes as JSON, so it holds no functions or classes.
+import type { policyNames, proxyHeaders } from "../directives/root.js";
 
 /** An address to listen on or to connect to. `host` is an IP address or a name; IPv6 stands without brackets. */
 export interface Endpoint {
@@ -98,11 +99,7 @@ export interface DolphinBlock {
 }
 
 /** How a server is chosen for a connection that no stream ties to one. */
-export const policyNames = ["least", "round_robin", "fill", "hash", "random2"] as const;
 export type PolicyName = (typeof policyNames)[number];
-
-/** How a server is told who the client is, by what stands before the client's own bytes; `auto`: see {@link prefaceFor}. */
-export const proxyHeaders = ["auto", "off", "v1", "v2", "srs"] as const;
 
 /** PlanB: the servers behind the proxies, and how connections are spread over them. */
 export interface BalanceBlock {
@@ -125,6 +122,7 @@ export interface BalanceBlock {
   readonly playWaitMs: number;
   /** Networks (CIDR) from which prefaces and headers that name the client are believed. */
   readonly trustedProxies: readonly string[];
+  /** How a server is told who the client is, by what stands before the client's own bytes; `auto`: see {@link prefaceFor}. */
   readonly sendProxy: (typeof proxyHeaders)[number];
 }
 

@@ -4,6 +4,8 @@ import { DolphinError } from "../../base/errors.js";
 import type { Endpoint } from "./config.js";
 import { shorten } from "../grammar/lexer.js";
 
+/** The address that the processes of a box meet on. */
+export const loopback = "127.0.0.1";
 /** The port of RTMP where none is given. */
 const rtmpPort = 1935;
 

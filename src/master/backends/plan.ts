@@ -6,9 +6,9 @@
 import { type Config, type DolphinBlock, isForeign, prefaceFor } from "../../conf/meaning/config.js";
 import { DolphinError } from "../../base/errors.js";
 import type { Directive } from "../../conf/grammar/parser.js";
-import { connectionLimit, publicNames, type BackendPlace, type PlanFacts, type ProcessSpec } from "../processes/plan.js";
-import type { Program } from "./program.js";
-import { loopback, type ServerSlot } from "./slots.js";
+import { type BackendPlace, connectionLimit, type PlanFacts, type ProcessSpec, type Program, publicNames } from "../processes/plan.js";
+import type { ServerSlot } from "./slots.js";
+import { loopback } from "../../conf/meaning/endpoint.js";
 import type { Software } from "./software.js";
 
 export interface PlanBFacts extends Pick<PlanFacts, "cores" | "maxOpenFiles"> {

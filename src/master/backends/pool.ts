@@ -14,7 +14,8 @@ import { LeaseBook } from "./lease-book.js";
 import { Loads, type CarriedBy } from "./loads.js";
 import type { ProcessSpec } from "../processes/plan.js";
 import { maxMisses, Prober, type Probes } from "./prober.js";
-import type { Change, Timers } from "../processes/supervisor.js";
+import type { Change } from "../processes/supervisor.js";
+import type { Timers } from "../../base/timers.js";
 
 const tellEveryMs = 1000;
 const probeEveryMs = 1000;

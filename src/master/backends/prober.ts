@@ -2,7 +2,7 @@
 // answer, or has missed so many that it is dead. What follows from that is its owner's business.
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { probeHttp, probeRtmp, type ProbeResult } from "./probe.js";
-import type { Timers } from "../processes/supervisor.js";
+import type { Timers } from "../../base/timers.js";
 
 /** Misses in a row after which a server is dead. */
 export const maxMisses = 3;

@@ -6,8 +6,7 @@ import { DolphinError, errnoOf, messageOf } from "../../base/errors.js";
 import { causeOf } from "../processes/cluster-spawner.js";
 import type { OrphanGuard } from "./orphan-guard.js";
 import { OutputLines } from "./output-lines.js";
-import type { ProcessSpec } from "../processes/plan.js";
-import type { Program } from "./program.js";
+import type { ProcessSpec, Program } from "../processes/plan.js";
 import { inUse, readListeningPorts } from "./slots.js";
 import type { Running, RunningEvents, Spawner } from "../processes/supervisor.js";
 

@@ -4,23 +4,12 @@
 //   srs 2 to 4        srs -c {dir}/srs.conf          the user's file with the same things replaced: they know no environment
 //   anything else     its words and template, with   {rtmp_port} {http_port} {slot} {dir} {conf}   filled in
 import { join } from "node:path";
-import { formatEndpoint } from "../../conf/meaning/endpoint.js";
+import { formatEndpoint, loopback } from "../../conf/meaning/endpoint.js";
 import type { Directive } from "../../conf/grammar/parser.js";
 import { formatDirectives, replaceDirectives, type Replacement } from "../../conf/grammar/write.js";
-import { loopback, type ServerSlot } from "./slots.js";
+import type { Program } from "../processes/plan.js";
+import type { ServerSlot } from "./slots.js";
 import type { Software } from "./software.js";
-
-/** A foreign program as it is to be run in one slot. */
-export interface Program {
-  readonly argv: readonly string[];
-  /** What stands in its environment beside ours. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Its scratch folder, made before it starts. */
-  readonly folder: string;
-  readonly files: readonly { readonly path: string; readonly text: string }[];
-  /** Whether it serves HTTP on its slot's port. */
-  readonly servesHttp: boolean;
-}
 
 export interface ProgramFacts {
   /** Whether the box serves HTTP at all. */

@@ -9,9 +9,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { DolphinError } from "../../base/errors.js";
-
-/** The address that servers behind proxies listen on. */
-export const loopback = "127.0.0.1";
+import { loopback } from "../../conf/meaning/endpoint.js";
 
 export interface ServerSlot {
   /** From 1. */

@@ -4,7 +4,7 @@ import type { FromChild, ServerStats, StreamReport } from "../../ipc/messages.js
 import { Directory, measureUsage, type Member } from "./directory.js";
 import { Questions } from "../processes/questions.js";
 import type { BoxStatus } from "./status.js";
-import type { Timers } from "../processes/supervisor.js";
+import type { Timers } from "../../base/timers.js";
 
 const reportDeadlineMs = 1000;
 /** CPU is measured over so long. */

@@ -4,7 +4,8 @@
 import type { ConfChange } from "../../conf/meaning/changes.js";
 import type { PolicyName } from "../../conf/meaning/config.js";
 import type { BackendState, Lease } from "../../ipc/balance.js";
-import type { Listener, StreamReport } from "../../ipc/messages.js";
+import type { StreamReport } from "../../ipc/messages.js";
+import type { ReadyBox } from "../host/daemon.js";
 import type { CarriedCounts } from "../vault/vault.js";
 import type { ChildState } from "../processes/child.js";
 import type { CarriedBy } from "../backends/loads.js";
@@ -53,18 +54,12 @@ export interface StreamStatus {
   readonly bytesIn: number;
 }
 
-export interface BoxStatus {
-  readonly version: string;
-  readonly pid: number;
+export interface BoxStatus extends ReadyBox {
   /** The name of this server, the same over restarts. */
   readonly serverId: string;
-  readonly plan: "a" | "b" | "single";
-  /** Public workers. */
-  readonly workers: number;
   readonly upSeconds: number;
   readonly controlSocket: string;
   readonly configFile: string | null;
-  readonly endpoints: readonly Pick<Listener, "protocol" | "endpoint">[];
   readonly processes: readonly ProcessStatus[];
   readonly streams: readonly StreamStatus[];
   /** What became of connections whose process was gone; null: they end with it. */
@@ -72,9 +67,6 @@ export interface BoxStatus {
   /** Plan b only. */
   readonly balance?: BalanceStatus;
 }
-
-/** What is known of a box at the moment when everything serves. */
-export type ReadyBox = Pick<BoxStatus, "version" | "pid" | "plan" | "workers" | "endpoints">;
 
 /** How plan b spreads connections. */
 export interface BalanceStatus {

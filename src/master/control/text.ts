@@ -5,7 +5,8 @@ import { printable } from "../../base/printable.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { BackendState, Lease } from "../../ipc/balance.js";
-import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, ReadyBox, Reloaded, StreamStatus } from "./status.js";
+import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, Reloaded, StreamStatus } from "./status.js";
+import type { ReadyBox } from "../host/daemon.js";
 
 /** What a started box tells: where to publish, where to watch, how to look at it, and `stop`: how to stop it. */
 export function welcome(box: ReadyBox, stop: string): string {

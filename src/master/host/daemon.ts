@@ -11,7 +11,18 @@ import { existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { isatty } from "node:tty";
 import type { Config } from "../../conf/meaning/config.js";
-import type { ReadyBox } from "../control/status.js";
+import type { Listener } from "../../ipc/listener.js";
+
+/** What is known of a box at the moment when everything serves. */
+export interface ReadyBox {
+  readonly version: string;
+  /** Of the master. */
+  readonly pid: number;
+  readonly plan: "a" | "b" | "single";
+  /** Public workers. */
+  readonly workers: number;
+  readonly endpoints: readonly Pick<Listener, "protocol" | "endpoint">[];
+}
 
 /** What the master tells its launcher. */
 type News = { readonly type: "ready"; readonly box: ReadyBox } | { readonly type: "refused"; readonly sentence: string };

@@ -1,7 +1,7 @@
 // asprocess on: a box that belongs to another program ends when that does. The system tells nobody of the death of a parent, but
 // gives its children another one, so who the parent is gets asked twice a second.
 import { DolphinError } from "../../base/errors.js";
-import type { Timers } from "../processes/supervisor.js";
+import type { Timers } from "../../base/timers.js";
 
 const everyMs = 500;
 

@@ -3,7 +3,7 @@
 //
 //   start ─► READY ─► STATUS … WATCHDOG … STATUS ─► RELOADING ─► READY ─► … ─► STOPPING ─► EXTEND_TIMEOUT … ─► exit
 import type { NotifySocket } from "./notify-socket.js";
-import type { Timers } from "../processes/supervisor.js";
+import type { Timers } from "../../base/timers.js";
 
 /** What is not sent at once is tried again after this. */
 const retryMs = 100;

@@ -11,7 +11,7 @@ import { errnoOf, messageOf } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { LogSettings } from "../../conf/meaning/config.js";
 import { begunAtMs, compress, deleteRotated, deleteUnfinished, listRotated, moveAway } from "./rotated-files.js";
-import type { Timers } from "../processes/supervisor.js";
+import type { Timers } from "../../base/timers.js";
 
 const lookEveryMs = 2000;
 

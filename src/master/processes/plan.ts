@@ -2,12 +2,11 @@
 //
 //   plan a        public ports ─ edge-1..N ──► origin (in the master, or a child of its own), 127.0.0.1:auto
 //   plan single   public ports ─ server
-//   plan b        public ports ─ proxy-1..N ──► server-1..N, 127.0.0.1:chosen ports (plan-b.ts)
+//   plan b        public ports ─ proxy-1..N ──► server-1..N, 127.0.0.1:chosen ports (backends/plan.ts)
 //
 // Edges relay every vhost to the origin and keep its name; the origin keeps the user's vhosts, so that a vhost of
 // `mode remote` is pulled from its far origin once for the whole box, and forwarding happens in one place.
 import type { Config, Endpoint, Vhost } from "../../conf/meaning/config.js";
-import type { Program } from "../backends/program.js";
 
 export interface PlanFacts {
   /** What `cores auto` stands for. */
@@ -33,6 +32,18 @@ export interface ProcessSpec {
   readonly maxConnections: number | null;
   /** What it is to the proxies, if it is a server behind them. */
   readonly backend?: BackendPlace;
+}
+
+/** A foreign program as it is to be run in one slot. */
+export interface Program {
+  readonly argv: readonly string[];
+  /** What stands in its environment beside ours. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Its scratch folder, made before it starts. */
+  readonly folder: string;
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+  /** Whether it serves HTTP on its slot's port. */
+  readonly servesHttp: boolean;
 }
 
 /** A server's place behind the proxies of plan b. */

@@ -1,6 +1,6 @@
 // Questions from the master to its children: who is asked, who has answered, and how long that may take. What is asked and
 // what an answer looks like is the caller's; a child that goes away is not waited for.
-import type { Timers } from "./supervisor.js";
+import type { Timers } from "../../base/timers.js";
 
 /** The answers by the child's name, and who was asked and said nothing. */
 export interface Answers<Answer> {

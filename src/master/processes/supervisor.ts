@@ -1,6 +1,7 @@
 // Carries out what child.ts decides: forks, asks, kills, and keeps one timer a child. It owns the processes; it reads
 // no configuration, opens no socket and writes no log: what happens is announced, and whoever composes the master acts on it.
 import { messageOf } from "../../base/errors.js";
+import type { Timers } from "../../base/timers.js";
 import type { ProxySetup } from "../../ipc/balance.js";
 import type { FromChild, ServerSetup, ToChild } from "../../ipc/messages.js";
 import { lastCause, newborn, step, type Child, type ChildEvent, type ChildLimits, type ChildState, type Effect } from "./child.js";
@@ -22,13 +23,6 @@ export interface RunningEvents {
 /** Starts processes. `spawn` throws when none can be made. */
 export interface Spawner {
   spawn(spec: ProcessSpec, events: RunningEvents): Running;
-}
-
-/** Monotonic time and timers; the tests bring their own. */
-export interface Timers {
-  nowMs(): number;
-  /** Runs once after the delay; the returned function forgets it. */
-  after(delayMs: number, run: () => void): () => void;
 }
 
 /** What is known of a child from outside. */

@@ -1,6 +1,7 @@
 // Worker processes that have grown too large or too old are replaced while they serve, one at a time. Looks every few seconds.
 import type { Log } from "../../base/log.js";
-import type { ChildView, Timers } from "./supervisor.js";
+import type { ChildView } from "./supervisor.js";
+import type { Timers } from "../../base/timers.js";
 
 const lookEveryMs = 5_000;
 

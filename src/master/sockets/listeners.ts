@@ -13,7 +13,7 @@ import { createServer, isIP } from "node:net";
 import { DolphinError, errnoOf, messageOf } from "../../base/errors.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { isSameEndpoint } from "../../conf/meaning/endpoint.js";
-import type { Listener } from "../../ipc/messages.js";
+import type { Listener } from "../../ipc/listener.js";
 import type { NativeSockets } from "./native-socket.js";
 
 /** Connections that may wait to be accepted, per socket; the kernel caps it at net.core.somaxconn. */

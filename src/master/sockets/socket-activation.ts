@@ -8,7 +8,7 @@ import { isIP } from "node:net";
 import { DolphinError } from "../../base/errors.js";
 import type { Config, Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint, isSameEndpoint } from "../../conf/meaning/endpoint.js";
-import type { Listener } from "../../ipc/messages.js";
+import type { Listener } from "../../ipc/listener.js";
 import type { InheritedSocket } from "../host/systemd-environment.js";
 
 export interface GivenSocket extends InheritedSocket {

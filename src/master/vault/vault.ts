@@ -22,7 +22,7 @@ import { loadDescriptorLinks, type DescriptorLink, type DescriptorLinks } from "
 import { loadMarks, type Marks, type MarksMaker } from "../../ipc/marks.js";
 import type { Position } from "../../base/position.js";
 import type { FromChild, ToChild } from "../../ipc/messages.js";
-import type { Timers } from "../processes/supervisor.js";
+import type { Timers } from "../../base/timers.js";
 
 /** How long a connection waits for a process that goes on with it. */
 export const orphanMs = 30_000;

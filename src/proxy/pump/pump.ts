@@ -9,10 +9,7 @@
 // of a read only when its bytes have left the kernel, so nothing could say at which moment none are lost.
 import type { Socket } from "node:net";
 import type { ErrorCode } from "../../base/errors.js";
-import type { Log } from "../../base/log.js";
-import type { CarriedSession, Carrier } from "../../ipc/carried.js";
-import { PlainPump } from "./plain-pump.js";
-import { SplicePump } from "./splice-pump.js";
+import type { CarriedSession } from "../../ipc/carried.js";
 
 /** How a joined pair ended. */
 export interface PumpEnd {
@@ -68,11 +65,4 @@ export interface Pump {
   letGo(): void;
   /** Ends all pairs as `stopped`; resolves when each has told. A `join` after that ends at once. */
   close(): Promise<void>;
-}
-
-/** Makes the best pump that works here, or the one that is named. Never fails: the plain one works everywhere. */
-export async function createPump(log: Log, kind: "auto" | "plain" = "auto", carrier: Carrier | null = null): Promise<Pump> {
-  const spare = new PlainPump();
-  if (kind === "plain") return spare;
-  return (await SplicePump.start(spare, log, carrier)) ?? spare;
 }

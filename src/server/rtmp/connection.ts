@@ -4,12 +4,13 @@ import type { Socket } from "node:net";
 import { Deadline } from "../../base/deadline.js";
 import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
-import { Engine, type EngineHandler, type SavedEngine } from "../../codec/rtmp/engine.js";
+import { Engine, type EngineHandler } from "../../codec/rtmp/engine.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { endSoon } from "../peers/farewell.js";
 import type { Hub } from "../streams/hub.js";
 import { clientOf, nameClient, peerOf } from "../peers/peer.js";
+import type { SavedConnection } from "../peers/saved-publisher.js";
 import { abandon } from "../peers/shared-read.js";
 
 /** Bytes of answers that may wait for a peer that asks and does not read. */
@@ -33,19 +34,6 @@ export interface ConnectionOwner {
   onError(error: DolphinError): void;
   /** The connection ends; called once, before its last line. */
   onClose(): void;
-}
-
-/** A connection between two reads, behind the handshake, as JSON. */
-export interface SavedConnection {
-  /** The connection's id in logs. */
-  readonly conn: string;
-  /** Who the client is: the socket's peer, or the one that a trusted peer has named. */
-  readonly client: Endpoint;
-  /** Since 1970. */
-  readonly startedAtMs: number;
-  /** What was sent to it so far. */
-  readonly bytesOut: number;
-  readonly engine: SavedEngine;
 }
 
 /** One connection. `close` ends it with a reason, `leave` lets it go on elsewhere. */

@@ -9,8 +9,8 @@ import type { Carriage } from "../../ipc/carried.js";
 import type { Client } from "../peers/clients.js";
 import type { Hub } from "../streams/hub.js";
 import { descriptorsOf } from "../peers/shared-read.js";
-import type { Caller } from "./caller.js";
-import type { SavedConnection } from "./connection.js";
+import type { Caller } from "../peers/caller.js";
+import type { SavedConnection } from "../peers/saved-publisher.js";
 import { RtmpPlayer } from "./player.js";
 
 /** A viewer's connection as plain data: all that another process must know to go on with it. */

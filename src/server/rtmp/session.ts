@@ -28,12 +28,12 @@ import type { Client } from "../peers/clients.js";
 import type { Hub } from "../streams/hub.js";
 import { peerOf } from "../peers/peer.js";
 import { descriptorOf } from "../peers/shared-read.js";
-import { introduce, newCaller, type Asked } from "./caller.js";
+import { introduce, newCaller, type Asked } from "../peers/caller.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import { Playing, type Resumed, type SavedPlayer } from "./playing.js";
 import { Publishing } from "./publishing.js";
-import { isSendable, type Mover, type SavedPublisher } from "./saved-publisher.js";
+import { isSendable, type Mover, type SavedPublisher } from "../peers/saved-publisher.js";
 
 /** From the connection to `connect`. A total, so that dripping bytes buys no time. */
 export const loginTimeoutMs = 10_000;

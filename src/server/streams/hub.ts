@@ -24,7 +24,7 @@ import { Forwards } from "../relay/forwards.js";
 import { Replay } from "../relay/replay.js";
 import { makePass, makeUpstreams, type Upstreams } from "../relay/upstreams.js";
 import { upnodeArgs } from "../relay/client.js";
-import type { Mover } from "../rtmp/saved-publisher.js";
+import type { Mover } from "../peers/saved-publisher.js";
 import { jitterOf, settingsOf } from "./settings.js";
 import { noTraffic } from "../peers/traffic.js";
 

@@ -1,6 +1,6 @@
 // Takes publishers from one server of a test to another, as between two processes.
 import koffi from "koffi";
-import type { Mover, SavedPublisher } from "../../../src/server/rtmp/saved-publisher.js";
+import type { Mover, SavedPublisher } from "../../../src/server/peers/saved-publisher.js";
 import type { Rig } from "./rig.js";
 
 /** Another descriptor of the same connection. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import { writePreface } from "../../../src/codec/preface.js";
-import type { SavedPublisher } from "../../../src/server/rtmp/saved-publisher.js";
+import type { SavedPublisher } from "../../../src/server/peers/saved-publisher.js";
 import type { LogLine } from "../../helpers/dolphin.js";
 import { publish } from "../../helpers/ffmpeg.js";
 import { headers, pictures, videoFrame } from "../../helpers/media.js";

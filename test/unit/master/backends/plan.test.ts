@@ -6,8 +6,7 @@ import { applyFlags } from "../../../../src/conf/flags.js";
 import { defaultConfig, loadConfig } from "../../../../src/conf/load.js";
 import type { Directive } from "../../../../src/conf/grammar/parser.js";
 import { checkPlan, countServers, planB, vhostsOf } from "../../../../src/master/backends/plan.js";
-import { publicNames, type ProcessSpec } from "../../../../src/master/processes/plan.js";
-import type { Program } from "../../../../src/master/backends/program.js";
+import { type ProcessSpec, type Program, publicNames } from "../../../../src/master/processes/plan.js";
 import type { ServerSlot } from "../../../../src/master/backends/slots.js";
 
 const slot = (number: number): ServerSlot => ({

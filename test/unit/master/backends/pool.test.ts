@@ -4,10 +4,9 @@ import pino from "pino";
 import { defaultConfig } from "../../../../src/conf/load.js";
 import { noStats, type FromChild, type ToChild } from "../../../../src/ipc/messages.js";
 import { newborn, type ChildState } from "../../../../src/master/processes/child.js";
-import type { ProcessSpec } from "../../../../src/master/processes/plan.js";
+import type { ProcessSpec, Program } from "../../../../src/master/processes/plan.js";
 import { Pool } from "../../../../src/master/backends/pool.js";
 import type { ProbeResult } from "../../../../src/master/backends/probe.js";
-import type { Program } from "../../../../src/master/backends/program.js";
 import { FakeTimers } from "../../fake-timers.js";
 
 const config = defaultConfig();

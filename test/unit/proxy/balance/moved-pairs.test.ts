@@ -7,7 +7,8 @@ import { loadDescriptorLinks, type DescriptorLinks } from "../../../../src/ipc/d
 import { loadMarks, stateClean, stateWord, type Marks } from "../../../../src/ipc/marks.js";
 import { Backends } from "../../../../src/proxy/balance/backends.js";
 import { MovedPairs, sessionOf } from "../../../../src/proxy/balance/moved-pairs.js";
-import { createPump, type Pump } from "../../../../src/proxy/pump/pump.js";
+import type { Pump } from "../../../../src/proxy/pump/pump.js";
+import { createPump } from "../../../../src/proxy/pump/create-pump.js";
 import { eventually } from "../../../helpers/wait.js";
 import { keptLog, pattern, received, Rig, stillness, type Pair } from "../pump/rig.js";
 

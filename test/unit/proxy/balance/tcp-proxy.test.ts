@@ -5,7 +5,7 @@ import { test, type TestContext } from "node:test";
 import type { PolicyName } from "../../../../src/ipc/balance.js";
 import { Backends } from "../../../../src/proxy/balance/backends.js";
 import { trustedNetworks } from "../../../../src/conf/meaning/networks.js";
-import { createPump } from "../../../../src/proxy/pump/pump.js";
+import { createPump } from "../../../../src/proxy/pump/create-pump.js";
 import { acceptOptions, TcpProxy, type TcpProxyOptions } from "../../../../src/proxy/balance/tcp-proxy.js";
 import { start } from "../../../helpers/child.js";
 import { freePort } from "../../../helpers/ports.js";

@@ -4,7 +4,8 @@ import { readdirSync } from "node:fs";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
-import { createPump, type Pump } from "../../../../src/proxy/pump/pump.js";
+import type { Pump } from "../../../../src/proxy/pump/pump.js";
+import { createPump } from "../../../../src/proxy/pump/create-pump.js";
 import { run, projectRoot } from "../../../helpers/child.js";
 import { eventually } from "../../../helpers/wait.js";
 import { closing, joinPair, keptLog, pattern, received, Rig, stillness, type Pair } from "./rig.js";
@@ -256,7 +257,7 @@ describe("splice pump alone", { skip: !hasSplice }, () => {
     ["by process.exit", "process.exit(0);"],
   ] as const) {
     test(`a process with an idle pump ends ${how}`, async () => {
-      const script = `const { createPump } = await import("./dist/src/proxy/pump/pump.js"); console.log((await createPump({})).kind); ${ending}`;
+      const script = `const { createPump } = await import("./dist/src/proxy/pump/create-pump.js"); console.log((await createPump({})).kind); ${ending}`;
       assert.equal(await run(process.execPath, ["--input-type=module", "-e", script], 10_000, projectRoot), "splice");
     });
   }

@@ -5,7 +5,7 @@ import { askedClock } from "../../codec/rtmp/clock.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import type { ServerSetup } from "../../ipc/messages.js";
-import type { Client } from "../peers/clients.js";
+import type { Client } from "./clients.js";
 
 /** One connection's client, as its session knows it. */
 export interface Caller {

@@ -3,13 +3,27 @@
 //
 //   publish ─▶ written down before it is asked for ─▶ there: asked for and answered         an edge, to the origin
 //   media ───▶ written down between two reads ──────▶ there: goes on, and nobody notices    a process, to its heir
+import type { SavedEngine } from "../../codec/rtmp/engine.js";
 import type { SavedMessage } from "../../codec/rtmp/message.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
 import type { SavedSource } from "../../stream/source.js";
 import type { Caller } from "./caller.js";
-import type { SavedConnection } from "./connection.js";
 
 /** The longest that a written-down publisher may be as JSON, in bytes. */
 export const maxSavedBytes = 80 << 10;
+
+/** A connection between two reads, behind the handshake, as JSON. */
+export interface SavedConnection {
+  /** The connection's id in logs. */
+  readonly conn: string;
+  /** Who the client is: the socket's peer, or the one that a trusted peer has named. */
+  readonly client: Endpoint;
+  /** Since 1970. */
+  readonly startedAtMs: number;
+  /** What was sent to it so far. */
+  readonly bytesOut: number;
+  readonly engine: SavedEngine;
+}
 
 /** A connection that wants to publish, or does. */
 export interface SavedPublisher {

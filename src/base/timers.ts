@@ -1,5 +1,11 @@
 // The clock and the timers of this machine, for everything that takes them as `Timers` so that tests can bring their own.
-import type { Timers } from "./supervisor.js";
+
+/** Monotonic time and timers; the tests bring their own. */
+export interface Timers {
+  nowMs(): number;
+  /** Runs once after the delay; the returned function forgets it. */
+  after(delayMs: number, run: () => void): () => void;
+}
 
 /** Monotonic milliseconds since the process began, and Node's timers. */
 export const systemTimers: Timers = {
