@@ -47,6 +47,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     http: ["peers", "streams"],
     ".": ["peers", "streams", "rtmp", "http"],
   },
+  box: { "plan-b": [], ".": ["plan-b"] },
   proxy: {
     pump: [],
     balance: ["pump"],

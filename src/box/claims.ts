@@ -8,10 +8,14 @@ import { serverIdOf } from "../master/host/server-id.js";
 
 /** The claims of one master. Close them once; closed twice changes nothing. */
 export class Claims {
-  /** The name of the server over its restarts. */
-  serverId = "";
+  /** The name of the server over its restarts; one that takes another's place has its name. */
+  serverId: string;
   private pidFile: PidFile | null = null;
   private control: Control | null = null;
+
+  constructor(serverId = "") {
+    this.serverId = serverId;
+  }
 
   /** The path of the control socket while it is this process's; empty otherwise. */
   get controlSocket(): string {

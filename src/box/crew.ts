@@ -1,38 +1,44 @@
 // The processes of a running box and how they change while it runs: the origin in the master, and the children under the
-// supervisor. It knows which process a configuration asks for, tells it what to be, and carries a new configuration to all of
-// them or to none. What the box is beside its processes is in master.ts.
+// supervisor. What the box is beside its processes is in box.ts.
+//
+//   config ─► plan ─► supervisor ─┬─► edges, servers, proxies      told what to be by briefing.ts
+//                    rollout ─────┘        │ heartbeats, reports, answers
+//                                          ▼
+//                    overview ◀─ questions, vault (connections that outlive a process), balance (plan b), stand-alone (plan single)
 import { randomBytes } from "node:crypto";
 import { closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
+import type { Timers } from "../base/timers.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
-import type { ProxySetup } from "../ipc/balance.js";
-import type { FromChild, Reconfiguration, ServerSetup, StreamReport, ToChild } from "../ipc/messages.js";
 import type { Listener } from "../ipc/listener.js";
-import { limitsOf } from "../master/processes/child.js";
+import { noStats, type FromChild } from "../ipc/messages.js";
+import { memberOf } from "../master/control/directory.js";
+import { Overview } from "../master/control/overview.js";
+import { isGone, limitsOf } from "../master/processes/child.js";
 import { clusterSpawner } from "../master/processes/cluster-spawner.js";
-import type { Listeners } from "../master/sockets/listeners.js";
 import { planProcesses, type ProcessSpec } from "../master/processes/plan.js";
 import { Questions } from "../master/processes/questions.js";
 import { Rollout } from "../master/processes/rollout.js";
-import { Vault, type CarriedCounts, type VaultParts } from "../master/vault/vault.js";
 import { Supervisor, type Change, type ChildView } from "../master/processes/supervisor.js";
-import type { Timers } from "../base/timers.js";
+import type { Listeners } from "../master/sockets/listeners.js";
+import { Vault, type CarriedCounts, type VaultParts } from "../master/vault/vault.js";
 import type { SavedPublisher } from "../server/peers/saved-publisher.js";
 import { Server } from "../server/server.js";
 import { linkVariable } from "../worker/child-carrier.js";
+import { Heart } from "../worker/heart.js";
+import { Balance } from "./plan-b/balance.js";
+import { answerDeadlineMs, Briefing, isOwn } from "./briefing.js";
 import { originHere, type Estate } from "./estate.js";
-import type { PlanB } from "./plan-b.js";
-import { isStandAlone, ownAddress, StandAlone } from "./stand-alone.js";
+import type { PlanB } from "./plan-b/plan-b.js";
+import { StandAlone } from "./stand-alone.js";
 
 const entryOf = (role: "server" | "proxy"): string => fileURLToPath(new URL(`../roles/${role}.js`, import.meta.url));
 /** Where it is not known how many files may be open. */
 const maxKeptByDefault = 100_000;
-/** How long a child may take to do what it was asked for while it serves. */
-const answerDeadlineMs = 5000;
 
-export interface CrewOptions {
+export interface CrewParts {
   readonly timers: Timers;
   readonly log: Log;
   readonly listeners: Listeners;
@@ -45,91 +51,83 @@ export interface CrewOptions {
   readonly planB: PlanB | null;
   /** What copies of connections are kept with; null: they end with the process that serves them. */
   readonly carrying: VaultParts | null;
-  /** The streams of a child now. */
-  streamsOf(name: string): Promise<readonly StreamReport[]>;
+}
+
+export interface CrewEvents {
   changed(change: Change): void;
-  heard(name: string, message: FromChild): void;
-  /** Once: no child is left. */
-  ended(how: "stopped" | "gaveUp"): void;
+  /** Once: no child is left. `couldFork`: one of them had started. */
+  childrenEnded(how: "stopped" | "gaveUp", couldFork: boolean): void;
 }
 
 /** All processes of one box. */
 export class Crew {
-  private readonly options: CrewOptions;
+  /** What is known of all of them. */
+  readonly overview: Overview;
+  /** Plan b's servers; null on the other plans. */
+  readonly balance: Balance | null;
+  private readonly parts: CrewParts;
   private readonly edgeKey = randomBytes(16).toString("hex");
   private readonly supervisor: Supervisor;
   private readonly rollout: Rollout;
   private readonly questions: Questions<string | null>;
+  private readonly briefing: Briefing;
   private readonly vault: Vault | null;
-  /** The configuration that each child was started with, or told since. */
-  private readonly told = new Map<string, Config>();
   private readonly standAlone: StandAlone;
-  private origin: Server | null = null;
+  /** The origin that the master itself is to be; null: none. */
+  private readonly originSpec: ProcessSpec | null;
   private config: Config;
+  private events: CrewEvents | null = null;
+  private origin: Server | null = null;
+  private heart: Heart | null = null;
+  private closing: Promise<void> | null = null;
 
-  constructor(config: Config, options: CrewOptions) {
+  constructor(config: Config, parts: CrewParts) {
     this.config = config;
-    this.options = options;
-    const { timers, log, planB, hasOwnSockets, listeners } = options;
+    this.parts = parts;
+    const { timers, log, listeners, planB } = parts;
+    const specs = this.plan(config);
+    this.originSpec = specs.find(({ place }) => place === "master") ?? null;
+    const publishersMove = this.originSpec !== null && parts.carrying !== null;
     this.questions = new Questions(timers, answerDeadlineMs);
-    this.vault = this.openVault();
-    this.standAlone = this.openStandAlone();
-    const children = this.plan(config).filter(({ place }) => place === "child");
-    const own = clusterSpawner({
-      entryOf: ({ duty }) => entryOf(duty === "proxy" ? "proxy" : "server"),
-      hasOwnSockets,
-      give: (spec) => this.descriptorsOf(spec),
-      invalid: (spec, error) => log.warn({ event: "message.dropped", child: spec.name, err: messageOf(error) }),
+    this.briefing = new Briefing({
+      edgeKey: this.edgeKey,
+      listeners,
+      vhosts: planB?.vhosts ?? null,
+      publishersMove,
+      questions: this.questions,
     });
-    const foreign = planB?.spawner() ?? own;
-    this.supervisor = new Supervisor({
-      specs: children,
-      limits: limitsOf(config),
+    this.supervisor = this.openSupervisor(specs);
+    this.overview = new Overview({
       timers,
-      spawner: { spawn: (spec, events) => (isOwn(spec) ? own : foreign).spawn(spec, events) },
-      setupFor: (spec) => this.setupOf(spec),
-      events: {
-        changed: (change) => this.changed(change),
-        heard: ({ spec }, message) => this.heard(spec, message),
-        ended: (how) => options.ended(how),
-      },
+      children: () => this.children().map(memberOf),
+      ask: (name, id) => this.supervisor.send(name, { type: "report", id }),
+      ownStreams: () => this.origin?.streams() ?? [],
     });
-    this.rollout = new Rollout(
-      children.filter(({ isPublic }) => isPublic),
-      {
-        add: (spec) => this.supervisor.add(spec),
-        retire: (name, reason, timeoutMs) => this.supervisor.retire(name, reason, timeoutMs),
-        inherit: (heir, from) => this.inherit(heir, from),
-        prepare: (heir, from) => this.standAlone.prepare(heir, from),
-        lingers: (spec, drainTimeoutMs) => this.standAlone.lingers(spec, drainTimeoutMs),
-        forget: (name) => listeners.forget(name),
-      },
-    );
+    this.vault = this.openVault();
+    this.balance = planB === null ? null : new Balance(config, { planB, specs, supervisor: this.supervisor, timers, log });
+    this.standAlone = this.openStandAlone();
+    this.rollout = this.openRollout(specs);
   }
 
   /** The origin serves when this resolves; the children come when they are ready. Throws CHILD_LISTEN. */
-  async start(): Promise<void> {
-    const spec = this.plan(this.config).find(({ place }) => place === "master");
-    if (spec !== undefined) {
-      const log = this.options.log.child({ child: spec.name });
-      const listener: Listener = { protocol: "rtmp", endpoint: this.options.origin, fd: null };
-      this.origin = await Server.start(this.setupFor(spec, [listener]), log);
+  async start(events: CrewEvents): Promise<void> {
+    this.events = events;
+    const spec = this.originSpec;
+    if (spec !== null) {
+      const log = this.parts.log.child({ child: spec.name });
+      const listener: Listener = { protocol: "rtmp", endpoint: this.parts.origin, fd: null };
+      this.origin = await Server.start(this.briefing.setupFor(spec, [listener]), log);
     }
     this.supervisor.start();
+    this.heart = new Heart(
+      () => this.origin?.stats() ?? noStats,
+      (stats) => this.overview.beat("master", stats),
+    );
   }
 
   /** Whether the master itself is the origin. */
   get hasOrigin(): boolean {
     return this.origin !== null;
-  }
-
-  /** What the master itself serves. */
-  originStats(): ReturnType<Server["stats"]> | null {
-    return this.origin?.stats() ?? null;
-  }
-
-  originStreams(): readonly StreamReport[] {
-    return this.origin?.streams() ?? [];
   }
 
   children(): ChildView[] {
@@ -138,22 +136,10 @@ export class Crew {
 
   /** The public addresses. */
   addresses(): Pick<Listener, "protocol" | "endpoint">[] {
-    return this.options.listeners.addressesOf(this.rollout.specs[0]?.name ?? "");
+    return this.parts.listeners.addressesOf(this.rollout.specs[0]?.name ?? "");
   }
 
   /** As the supervisor's methods of these names. */
-  send(name: string, message: ToChild): boolean {
-    return this.supervisor.send(name, message);
-  }
-
-  tell(name: string, message: FromChild): void {
-    this.supervisor.tell(name, message);
-  }
-
-  condemn(name: string, doom: string): void {
-    this.supervisor.condemn(name, doom);
-  }
-
   drain(reason: string, timeoutMs: number | null): void {
     this.supervisor.drain(reason, timeoutMs);
   }
@@ -185,13 +171,13 @@ export class Crew {
 
   /** The listening sockets of those who serve the public addresses. */
   handOn(): ReturnType<Listeners["handOn"]> {
-    return this.options.listeners.handOn(this.rollout.specs.map(({ name }) => name));
+    return this.parts.listeners.handOn(this.rollout.specs.map(({ name }) => name));
   }
 
-  /** Ends what the master serves itself, and its hold on what the children served. */
-  async closeOrigin(reason: string): Promise<void> {
-    this.vault?.close();
-    await this.origin?.close(reason);
+  /** Ends what the master serves itself, and its hold on what the children served. Called twice it is the same end. */
+  close(): Promise<void> {
+    this.closing ??= this.closeAll();
+    return this.closing;
   }
 
   /** Carries a configuration to processes that go on running. Resolves to null, or to the reason why all is as it was. */
@@ -232,38 +218,33 @@ export class Crew {
     return [...silent, ...[...answers].flatMap(([name, problem]) => (problem === null ? [] : [`${name} (${problem})`]))];
   }
 
+  private async closeAll(): Promise<void> {
+    this.heart?.close();
+    this.vault?.close();
+    this.balance?.close();
+    await this.origin?.close("stopping");
+    await this.parts.planB?.close();
+  }
+
   private plan(config: Config): ProcessSpec[] {
-    return this.options.planB?.plan(config) ?? planProcesses(config, this.options);
+    return this.parts.planB?.plan(config) ?? planProcesses(config, this.parts);
   }
 
   private adopt(config: Config, specs: readonly ProcessSpec[]): void {
     this.config = config;
     this.supervisor.setLimits(limitsOf(config));
     for (const spec of [...this.rollout.update(specs), ...specs]) this.supervisor.update(spec);
-    this.options.planB?.adopt(config, (server, signal) => void this.supervisor.signal(server, signal));
+    this.balance?.adopt(config, specs);
   }
 
-  /** Tells all that serve and are ours what to be from now on; those that come later are told when they start. */
   private async tellAll(specs: readonly ProcessSpec[]): Promise<string | null> {
-    const changes = new Map<string, Reconfiguration>();
-    for (const { spec, child } of this.children()) {
-      // One that is leaving goes by what its place is told.
-      const wanted = specs.find(({ name }) => name === baseOf(spec.name));
-      if (wanted !== undefined && isOwn(spec) && child.state === "up") changes.set(spec.name, whereItListens(spec, wanted));
-    }
     const origin = specs.find(({ place }) => place === "master");
     try {
       if (origin !== undefined) this.origin?.reconfigure(origin);
     } catch (thrown) {
       return `the origin cannot take the change: ${messageOf(thrown)}`;
     }
-    const { answers, silent } = await this.questions.ask([...changes.keys()], (name, id) => {
-      const change = changes.get(name);
-      return change !== undefined && this.supervisor.send(name, { type: "reconfigure", id, change });
-    });
-    const unable = [...answers].find(([, problem]) => problem !== null);
-    if (unable !== undefined) return `${unable[0]} cannot take the change: ${unable[1] ?? ""}`;
-    return silent[0] === undefined ? null : `${silent[0]} did not answer within ${answerDeadlineMs / 1000} s`;
+    return this.briefing.tellAll(specs, this.supervisor);
   }
 
   private listensElsewhere({ name, backend }: ProcessSpec): boolean {
@@ -271,32 +252,72 @@ export class Crew {
     return JSON.stringify([now?.rtmp, now?.http]) !== JSON.stringify([backend?.rtmp, backend?.http]);
   }
 
+  private openSupervisor(specs: readonly ProcessSpec[]): Supervisor {
+    const { timers, log, planB, hasOwnSockets } = this.parts;
+    const own = clusterSpawner({
+      entryOf: ({ duty }) => entryOf(duty === "proxy" ? "proxy" : "server"),
+      hasOwnSockets,
+      give: (spec) => this.descriptorsOf(spec),
+      invalid: (spec, error) => log.warn({ event: "message.dropped", child: spec.name, err: messageOf(error) }),
+    });
+    const foreign = planB?.spawner() ?? own;
+    return new Supervisor({
+      specs: specs.filter(({ place }) => place === "child"),
+      limits: limitsOf(this.config),
+      timers,
+      spawner: { spawn: (spec, events) => (isOwn(spec) ? own : foreign).spawn(spec, events) },
+      setupFor: (spec) => this.briefing.setupOf(spec),
+      events: {
+        changed: (change) => this.changed(change),
+        heard: ({ spec }, message) => this.heard(spec, message),
+        ended: (how) => this.ended(how),
+      },
+    });
+  }
+
+  private openRollout(specs: readonly ProcessSpec[]): Rollout {
+    const { supervisor, standAlone } = this;
+    const { listeners } = this.parts;
+    return new Rollout(
+      specs.filter(({ isPublic }) => isPublic),
+      {
+        add: (spec) => supervisor.add(spec),
+        retire: (name, reason, timeoutMs) => supervisor.retire(name, reason, timeoutMs),
+        inherit: (heir, from) => this.inherit(heir, from),
+        prepare: (heir, from) => standAlone.prepare(heir, from),
+        lingers: (spec, drainTimeoutMs) => standAlone.lingers(spec, drainTimeoutMs),
+        forget: (name) => listeners.forget(name),
+      },
+    );
+  }
+
   private async inherit({ name, config }: ProcessSpec, from: string | null): Promise<void> {
     for (const [protocol, list] of [
       ["rtmp", config.listen],
       ["http", config.http?.listen ?? []],
     ] as const) {
-      for (const wanted of list) await this.options.listeners.inherit(protocol, wanted, name, from);
+      for (const wanted of list) await this.parts.listeners.inherit(protocol, wanted, name, from);
     }
   }
 
   private openStandAlone(): StandAlone {
+    const { supervisor, questions, overview, vault, edgeKey } = this;
     return new StandAlone({
-      edgeKey: this.edgeKey,
-      isCarried: () => this.vault !== null,
+      edgeKey,
+      isCarried: vault !== null,
       name: () => this.rollout.specs[0]?.name,
-      streamsOf: (name) => this.options.streamsOf(name),
-      askToMirror: (heir, origin) => this.questions.ask([heir], (name, id) => this.supervisor.send(name, { type: "mirror", id, origin })),
+      streamsOf: (name) => overview.streamsOf(name),
+      askToMirror: (heir, origin) => questions.ask([heir], (name, id) => supervisor.send(name, { type: "mirror", id, origin })),
       endMirror: () => {
-        for (const { spec } of this.children()) this.supervisor.send(spec.name, { type: "end-mirror" });
+        for (const { spec } of supervisor.children()) supervisor.send(spec.name, { type: "end-mirror" });
       },
     });
   }
 
   private openVault(): Vault | null {
-    const { carrying, timers, log, maxOpenFiles } = this.options;
+    const { carrying, timers, log, maxOpenFiles } = this.parts;
     if (carrying === null) return null;
-    return new Vault({
+    const vault: Vault = new Vault({
       ...carrying,
       timers,
       log,
@@ -305,12 +326,13 @@ export class Crew {
       send: (name, message) => this.supervisor.send(name, message),
       adoptPublisher: (saved, fd, ended) => {
         if (this.origin !== null) this.origin.adoptPublisher(saved as SavedPublisher, fd, ended);
-        else if (this.vault?.pass(saved, fd) !== true) closeSync(fd);
+        else if (!vault.pass(saved, fd)) closeSync(fd);
       },
       heirs: () => this.children().flatMap(({ spec, child, isLeaving }) => (child.state === "up" && !isLeaving ? [spec.name] : [])),
-      left: (name, session) => this.options.planB?.left(name, session),
-      settled: (session, name) => this.options.planB?.settled(session, name),
+      left: (name, session) => this.balance?.left(name, session),
+      settled: (session, name) => this.balance?.settled(session, name),
     });
+    return vault;
   }
 
   /** Those who serve viewers, or move what servers send them, are given a link to the vault. */
@@ -319,73 +341,33 @@ export class Crew {
     return { fds: this.vault.admit(name), env: { [linkVariable]: "4,5" } };
   }
 
-  /** What a child is told when it starts; null for a program that is not ours. */
-  private setupOf(spec: ProcessSpec): ServerSetup | ProxySetup | null {
-    const { planB, listeners } = this.options;
-    const { name, duty, backend } = spec;
-    this.told.set(name, spec.config);
-    if (duty === "proxy") return planB?.proxySetup(spec, listeners.give(name)) ?? null;
-    if (backend === undefined) return this.setupFor(spec, [...listeners.give(name), ...(isStandAlone(spec) ? [ownAddress] : [])]);
-    if (backend.program !== null) return null;
-    // Through the cluster module: the port of a server that is gone refuses, and the proxies take the next one.
-    const { rtmp, http } = backend;
-    const own: Listener[] = [{ protocol: "rtmp", endpoint: rtmp, fd: null }];
-    if (http !== null) own.push({ protocol: "http", endpoint: http, fd: null });
-    return this.setupFor(spec, own);
-  }
-
-  /** Only an origin in the master is there for as long as the box is. */
-  private get publishersMove(): boolean {
-    return this.vault !== null && this.origin !== null;
-  }
-
-  private setupFor({ name, duty, config, maxConnections }: ProcessSpec, listeners: readonly Listener[]): ServerSetup {
-    return { name, isEdge: duty === "edge", config, listeners, edgeKey: this.edgeKey, maxConnections, publishersMove: this.publishersMove };
-  }
-
   private changed(change: Change): void {
+    const { name } = change.spec;
     if (change.ending !== null) {
-      this.questions.gone(change.spec.name);
-      this.vault?.gone(change.spec.name);
+      this.questions.gone(name);
+      this.vault?.gone(name);
     }
-    this.options.planB?.changed(change);
-    this.options.changed(change);
+    this.balance?.changed(change);
+    if (isGone(change.child)) this.overview.gone(name);
+    this.events?.changed(change);
     if (change.child.state === "up") {
-      this.catchUp(change.spec);
+      this.briefing.catchUp(change.spec, this.supervisor);
       this.vault?.place();
     }
-    if (change.child.state === "down") this.told.delete(change.spec.name);
-    if (change.ending !== null) this.standAlone.gone(change.spec.name);
-  }
-
-  /** A child that was starting while the configuration changed was told the one before. */
-  private catchUp(spec: ProcessSpec): void {
-    const { name, config, maxConnections } = spec;
-    if (!isOwn(spec) || this.told.get(name) === config) return;
-    this.told.set(name, config);
-    void this.questions.ask([name], (_, id) => this.supervisor.send(name, { type: "reconfigure", id, change: { config, maxConnections } }));
+    if (change.child.state === "down") this.briefing.forget(name);
+    if (change.ending !== null) this.standAlone.gone(name);
   }
 
   private heard(spec: ProcessSpec, message: FromChild): void {
     this.vault?.heard(spec.name, message);
     this.standAlone.heard(spec, message);
     if (message.type === "done") this.questions.answer(spec.name, message.id, message.problem);
-    this.options.planB?.heard(spec, message);
-    this.options.heard(spec.name, message);
+    this.balance?.heard(spec, message);
+    this.overview.heard(spec.name, message);
   }
-}
 
-/** What a running process is told: it cannot change the addresses that it listens on, and one that is leaving may have others. */
-function whereItListens({ config: { listen, http } }: ProcessSpec, { config, maxConnections }: ProcessSpec): Reconfiguration {
-  const crossdomain = config.http?.crossdomain ?? http?.crossdomain ?? true;
-  return { config: { ...config, listen, http: http === null ? null : { listen: http.listen, crossdomain } }, maxConnections };
-}
-
-function isOwn({ backend }: ProcessSpec): boolean {
-  return backend === undefined || backend.program === null;
-}
-
-/** `edge-1` for `edge-1.3`: see rollout.ts. */
-function baseOf(name: string): string {
-  return name.split(".")[0] ?? name;
+  private ended(how: "stopped" | "gaveUp"): void {
+    const couldFork = this.children().some(({ child }) => child.deaths.some(({ cause }) => !cause.startsWith("not started")));
+    this.events?.childrenEnded(how, couldFork);
+  }
 }

@@ -11,44 +11,57 @@ import type { Log } from "../base/log.js";
 import type { Config } from "../conf/meaning/config.js";
 import type { Timers } from "../base/timers.js";
 import { exitCodes } from "../base/exit-codes.js";
+import type { Listeners } from "../master/sockets/listeners.js";
+import type { Crew } from "./crew.js";
+import type { Service } from "./service.js";
 
 /** How long the processes that were killed may take to be gone. */
 const killedWithinMs = 1000;
+
+/** How long an end may take. */
+export interface EndingLimits {
+  readonly grace: Config["grace"];
+  readonly dolphin: Pick<Config["dolphin"], "drainTimeoutMs" | "stopTimeoutMs">;
+}
 
 /** What is there to end. */
 export interface EndingParts {
   readonly log: Log;
   readonly timers: Timers;
-  /** As it is now: a reload may have changed it. */
-  config(): Pick<Config, "grace" | "dolphin">;
   /** Told once, first. */
-  began(): void;
-  closeListeners(): void;
-  /** As the supervisor's `drain`, `stop` and `kill`. */
-  drain(reason: string, timeoutMs: number | null): void;
-  stop(reason: string): void;
-  kill(reason: string): void;
-  /** Ends what the master serves itself. */
-  closeOrigin(): Promise<void>;
+  readonly service: Pick<Service, "ending">;
+  readonly listeners: Pick<Listeners, "close">;
+  readonly crew: Pick<Crew, "drain" | "stop" | "kill" | "close">;
   /** What is left when no process is: files, sockets, timers. */
   release(): void;
-  /** Told once, last. */
-  finish(exitCode: number): void;
 }
 
 type Stage = "running" | "quitting" | "stopping" | "killing";
 
 /** The end of one box. */
 export class Ending {
+  /** Resolves to the exit code when nothing is left. */
+  readonly ended: Promise<number>;
+  /** Ends whoever is about to take the place of this process, and has not yet; null: there is nobody. */
+  endHeir: (() => void) | null = null;
   private readonly parts: EndingParts;
+  private limits: EndingLimits;
+  private finish: (code: number) => void = () => undefined;
   private stage: Stage = "running";
   private beganAtMs = 0;
   private hasLeft = false;
   private forgetStart: () => void = () => undefined;
   private skipOrigin: () => void = () => undefined;
 
-  constructor(parts: EndingParts) {
+  constructor(limits: EndingLimits, parts: EndingParts) {
+    this.limits = limits;
     this.parts = parts;
+    this.ended = new Promise((resolve) => (this.finish = resolve));
+  }
+
+  /** Goes by other limits, as far as it has not begun. */
+  reconfigure(limits: EndingLimits): void {
+    this.limits = limits;
   }
 
   get hasBegun(): boolean {
@@ -57,7 +70,7 @@ export class Ending {
 
   /** One of the signals that end a box. */
   signal(signal: "SIGTERM" | "SIGINT" | "SIGQUIT"): void {
-    const isGraceful = signal === "SIGQUIT" || (signal === "SIGTERM" && this.parts.config().grace.isForced && this.stage === "running");
+    const isGraceful = signal === "SIGQUIT" || (signal === "SIGTERM" && this.limits.grace.isForced && this.stage === "running");
     if (isGraceful) this.quit(signal);
     else if (this.stage === "running" || this.stage === "quitting") this.stop(signal);
     else if (this.stage === "stopping") this.kill(signal);
@@ -74,12 +87,12 @@ export class Ending {
     if (this.stage !== "running") return;
     this.begin("quitting");
     const { parts } = this;
-    const { startWaitMs } = parts.config().grace;
+    const { startWaitMs } = this.limits.grace;
     parts.log.info({ event: "dolphin.quitting", reason }, `quitting: connections are taken for another ${startWaitMs / 1000} s`);
     this.forgetStart = parts.timers.after(startWaitMs, () => {
       parts.log.info({ event: "dolphin.draining", reason }, "draining: waiting for the last connection to leave");
-      parts.closeListeners();
-      parts.drain(reason, parts.config().dolphin.drainTimeoutMs);
+      parts.listeners.close();
+      parts.crew.drain(reason, this.limits.dolphin.drainTimeoutMs);
     });
   }
 
@@ -88,8 +101,14 @@ export class Ending {
     this.begin("stopping");
     this.forgetStart();
     this.parts.log.info({ event: "dolphin.stopping", reason }, "stopping");
-    this.parts.closeListeners();
-    this.parts.stop(reason);
+    this.parts.listeners.close();
+    this.endHeir?.();
+    this.parts.crew.stop(reason);
+  }
+
+  /** Does so in a moment. */
+  stopLater(reason: string, afterMs: number): void {
+    this.parts.timers.after(afterMs, () => this.stop(reason));
   }
 
   /** Told by the supervisor: no child is left. */
@@ -97,14 +116,14 @@ export class Ending {
     const { parts } = this;
     const isQuiet = this.stage === "quitting" && how === "stopped";
     if (!this.hasBegun) this.begin("stopping");
-    parts.closeListeners();
-    const { stopTimeoutMs } = parts.config().dolphin;
+    parts.listeners.close();
+    const { stopTimeoutMs } = this.limits.dolphin;
     const left = this.stage === "killing" ? 0 : Math.max(0, this.beganAtMs + stopTimeoutMs - parts.timers.nowMs());
     const patience = new Promise<void>((resolve) => {
       this.skipOrigin = resolve;
       parts.timers.after(isQuiet ? stopTimeoutMs : left, resolve);
     });
-    await Promise.race([parts.closeOrigin(), patience]);
+    await Promise.race([parts.crew.close(), patience]);
     if (isQuiet) await this.finalWait();
     if (how === "stopped") return this.leave(exitCodes.ok, "stopped");
     const why = "gave up: the processes that serve died too often in a minute; their last causes of death stand above";
@@ -117,7 +136,7 @@ export class Ending {
     this.parts.log.warn({ event: "dolphin.killing", reason }, "killing what is left");
     this.skipOrigin();
     this.parts.timers.after(killedWithinMs, () => this.leave(exitCodes.ok, "left behind what did not die"));
-    this.parts.kill(reason);
+    this.parts.crew.kill(reason);
   }
 
   private begin(stage: Stage): void {
@@ -125,13 +144,13 @@ export class Ending {
     // A stop that follows a graceful one has its whole time.
     if (isFirst || this.stage === "quitting") this.beganAtMs = this.parts.timers.nowMs();
     this.stage = stage;
-    if (isFirst) this.parts.began();
+    if (isFirst) this.parts.service.ending();
   }
 
   /** Cut short by a stop. */
   private finalWait(): Promise<void> {
     return new Promise((resolve) => {
-      const forget = this.parts.timers.after(this.parts.config().grace.finalWaitMs, resolve);
+      const forget = this.parts.timers.after(this.limits.grace.finalWaitMs, resolve);
       this.forgetStart = () => {
         forget();
         resolve();
@@ -144,6 +163,6 @@ export class Ending {
     this.hasLeft = true;
     this.parts.release();
     this.parts.log.info({ event: "dolphin.stopped", durMs: Math.round(this.parts.timers.nowMs() - this.beganAtMs) }, how);
-    this.parts.finish(code);
+    this.finish(code);
   }
 }

@@ -20,6 +20,9 @@ import { ConfWatch } from "../master/host/conf-watch.js";
 import { countCores } from "../master/host/cores.js";
 import { checkOpenFiles, readMaxOpenFiles } from "../master/processes/open-files.js";
 import { checkPlan } from "../master/backends/plan.js";
+import type { Crew } from "./crew.js";
+import type { Ending } from "./ending.js";
+import type { Service } from "./service.js";
 import type { Reloaded } from "../master/control/status.js";
 import { duration } from "../master/control/text.js";
 
@@ -35,16 +38,10 @@ export interface ConfOrigin {
 
 export interface ReloadParts {
   readonly log: Log;
-  /** Whether the box is on its way to its end. */
-  isEnding(): boolean;
-  /** Runs what changes the box, and tells whoever is to know. */
-  during(work: () => Promise<Reloaded>): Promise<Reloaded>;
-  /** As the crew's methods of these names. */
-  reconfigure(config: Config): Promise<string | null>;
-  replace(config: Config, reason: string): Promise<string | null>;
-  restart(reason: string, only: string | null): Promise<string | null>;
-  /** The configuration is in force. */
-  adopt(config: Config): void;
+  readonly ending: Pick<Ending, "hasBegun">;
+  /** Knows the sockets that were given, and is told of what changes the box. */
+  readonly service: Pick<Service, "fit" | "reloading">;
+  readonly crew: Pick<Crew, "reconfigure" | "replace" | "restart">;
 }
 
 /** The reloads and restarts of one box. Close it once. */
@@ -58,6 +55,7 @@ export class Reloads {
   /** The last reload that changed something; in milliseconds of the process's clock. */
   private last: { readonly reason: string; readonly atMs: number } | null = null;
   private watch: ConfWatch | null = null;
+  private adopt: (config: Config) => void = () => undefined;
 
   constructor(origin: ConfOrigin, config: Config, parts: ReloadParts) {
     this.origin = origin;
@@ -65,6 +63,11 @@ export class Reloads {
     this.plan = config.dolphin.plan;
     this.running = origin.loaded;
     this.watchFile(config);
+  }
+
+  /** Has somebody told of each configuration that comes into force. */
+  follow(adopt: (config: Config) => void): void {
+    this.adopt = adopt;
   }
 
   close(): void {
@@ -85,10 +88,10 @@ export class Reloads {
       const { log } = this.parts;
       const which = only ?? "the processes that serve the public addresses, one by one";
       log.info({ event: "dolphin.restarting", reason }, `replacing ${which}`);
-      const problem = await this.parts.restart(reason, only);
+      const problem = await this.parts.crew.restart(reason, only);
       if (problem !== null) {
         const line = { event: "restart.failed", code: "CHILD_START", reason };
-        log[this.parts.isEnding() ? "info" : "error"](line, `the restart went no further: ${problem}`);
+        log[this.parts.ending.hasBegun ? "info" : "error"](line, `the restart went no further: ${problem}`);
         return refused([problem]);
       }
       log.info({ event: "dolphin.restarted", reason }, `${only ?? "every process that serves the public addresses"} was replaced`);
@@ -99,7 +102,7 @@ export class Reloads {
 
   /** Runs something that no reload may cross. */
   exclusively(work: () => Promise<Reloaded>): Promise<Reloaded> {
-    const done = this.turn.then(() => (this.parts.isEnding() ? refused(["dolphin is stopping"]) : this.parts.during(work)));
+    const done = this.turn.then(() => (this.parts.ending.hasBegun ? refused(["dolphin is stopping"]) : this.parts.service.reloading(work)));
     this.turn = done.catch(() => undefined); // whoever asked hears of it
     return done;
   }
@@ -139,19 +142,20 @@ export class Reloads {
     return { outcome: "applied", changes, problems, notes: this.plan === "b" ? serversStay(config, done) : [] };
   }
 
-  private async apply(config: Config, changes: readonly ConfChange[], reason: string): Promise<string | null> {
+  private async apply(wanted: Config, changes: readonly ConfChange[], reason: string): Promise<string | null> {
+    const { crew, service } = this.parts;
     try {
+      const config = service.fit(wanted);
       checkPlan(config);
       checkOpenFiles(config, { cores: countCores(), maxOpenFiles: readMaxOpenFiles() });
       const takesNew = changes.some((change) => change.reload === "replace");
       const takesAny = takesNew || changes.some((change) => change.reload === "live");
-      const problem = takesNew ? await this.parts.replace(config, reason) : takesAny ? await this.parts.reconfigure(config) : null;
-      if (problem !== null) return problem;
+      const problem = takesNew ? await crew.replace(config, reason) : takesAny ? await crew.reconfigure(config) : null;
+      if (problem === null) this.adopt(config);
+      return problem;
     } catch (thrown) {
       return messageOf(thrown);
     }
-    this.parts.adopt(config);
-    return null;
   }
 
   private watchFile({ file, isWatched: isAsked, container }: Config): void {

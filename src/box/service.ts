@@ -3,7 +3,7 @@
 //   start ─► READY ─► a line of numbers each second ─► RELOADING ─► READY ─► … ─► STOPPING ─► each second: not done yet
 import { DolphinError } from "../base/errors.js";
 import type { Config } from "../conf/meaning/config.js";
-import type { ServerStats } from "../ipc/messages.js";
+import { noStats, type ServerStats } from "../ipc/messages.js";
 import type { GivenListener } from "../master/sockets/listeners.js";
 import type { NativeSockets } from "../master/sockets/native-socket.js";
 import { openNotifySocket } from "../master/host/notify-socket.js";
@@ -22,10 +22,18 @@ export interface ServiceParts {
   readonly plan: Config["dolphin"]["plan"];
   /** Sockets that the manager gave to the process whose place this one takes. */
   readonly handed: readonly InheritedSocket[];
-  children(): readonly ChildView[];
-  /** What these processes carry together. */
-  totals(names: readonly string[]): Totals;
 }
+
+/** Whom the manager is told of. */
+export interface Served {
+  children(): readonly ChildView[];
+  readonly overview: {
+    /** What these processes carry together. */
+    totals(names: readonly string[]): Totals;
+  };
+}
+
+const nobody: Served = { children: () => [], overview: { totals: () => noStats } };
 
 type Totals = Pick<ServerStats, "connections" | "players" | "publishers">;
 
@@ -45,6 +53,7 @@ export class Service {
   private readonly sockets: readonly GivenSocket[];
   private readonly parts: ServiceParts;
   private readonly systemd: Systemd;
+  private served = nobody;
   private stage: "starting" | "serving" | "ending" = "starting";
   private forgetTimer: () => void = () => undefined;
 
@@ -52,8 +61,8 @@ export class Service {
     this.sockets = sockets;
     this.environment = environment;
     this.listeners = sockets.flatMap(({ fd, endpoint }) => (endpoint === null ? [] : [{ fd, endpoint }]));
-    this.systemd = systemd;
     this.parts = parts;
+    this.systemd = systemd;
   }
 
   /** Takes what concerns it out of the environment, before any child could see it. Throws CHILD_LISTEN for sockets that nobody can use. */
@@ -66,12 +75,14 @@ export class Service {
     }
     const given = sockets.map(({ fd, name }) => ({ fd, name, endpoint: native?.address(fd) ?? null }));
     const socket = notifySocket === null ? null : await openNotifySocket(notifySocket);
-    const isSound = (): boolean => isAnythingUp(parts.children());
     const environment = {
       ...(notifySocket === null ? {} : { NOTIFY_SOCKET: notifySocket }),
       ...(watchdogMs === null ? {} : { WATCHDOG_USEC: String(watchdogMs * 1000) }),
     };
-    return new Service({ given, environment, systemd: new Systemd({ socket, watchdogMs, timers: parts.timers, isSound }) }, parts);
+    const isSound = (): boolean => isAnythingUp(service.served.children());
+    const systemd = new Systemd({ socket, watchdogMs, timers: parts.timers, isSound });
+    const service: Service = new Service({ given, environment, systemd }, parts);
+    return service;
   }
 
   /** The configuration as it is with the sockets that were given. Throws CONF_VALUE for one that it has no use for. */
@@ -90,8 +101,9 @@ export class Service {
     this.close();
   }
 
-  /** Everything serves. */
-  ready(): void {
+  /** Everything serves: these do. */
+  ready(served: Served): void {
+    this.served = served;
     this.stage = "serving";
     this.systemd.ready(this.status());
     this.each(() => this.systemd.status(this.status()));
@@ -129,13 +141,13 @@ export class Service {
 
   private status(): string {
     const { plan } = this.parts;
-    const children = this.parts.children();
+    const children = this.served.children();
     const workers = children.filter(({ spec, isLeaving }) => spec.isPublic && !isLeaving);
     // The master has publishers of its own; neither it nor an origin counts the box's own edges. What a server of plan b has, a
     // proxy has too.
     const names = ["master", ...children.flatMap(({ spec }) => (spec.isPublic ? [spec.name] : []))];
     const up = workers.filter(({ child }) => child.state === "up").length;
-    return statusLine({ plan, isEnding: this.stage === "ending", up, workers: workers.length, totals: this.parts.totals(names) });
+    return statusLine({ plan, isEnding: this.stage === "ending", up, workers: workers.length, totals: this.served.overview.totals(names) });
   }
 
   private each(tell: () => void): void {

@@ -18,7 +18,7 @@ const lingersMs = 10_000;
 export interface StandAloneParts {
   readonly edgeKey: string;
   /** Whether connections can go to another process. */
-  readonly isCarried: () => boolean;
+  readonly isCarried: boolean;
   /** The name of the process that serves now. */
   readonly name: () => string | undefined;
   readonly streamsOf: (name: string) => Promise<readonly StreamReport[]>;
@@ -54,14 +54,14 @@ export class StandAlone implements Origin {
 
   /** Has an heir follow the streams of the one that it replaces. */
   async prepare(heir: string, from: string): Promise<void> {
-    const origin = this.parts.isCarried() ? await this.mirroredAt(from) : null;
+    const origin = this.parts.isCarried ? await this.mirroredAt(from) : null;
     if (origin !== null) await this.parts.askToMirror(heir, origin);
   }
 
   /** Where connections do not move, clients come back to the heir sooner when the one before does not linger. */
   lingers(spec: ProcessSpec, drainTimeoutMs: number | null): number | null {
     if (!isStandAlone(spec)) return drainTimeoutMs;
-    return this.parts.isCarried() ? Math.min(drainTimeoutMs ?? Infinity, lingersMs) : 0;
+    return this.parts.isCarried ? Math.min(drainTimeoutMs ?? Infinity, lingersMs) : 0;
   }
 
   mirrored(): Promise<MirroredOrigin | null> {

@@ -16,11 +16,14 @@ import type { Listeners } from "../master/sockets/listeners.js";
 import type { Reloaded } from "../master/control/status.js";
 import type { Claims } from "./claims.js";
 import type { Crew } from "./crew.js";
+import type { Ending } from "./ending.js";
 import { bequeath } from "./estate.js";
 import type { Service } from "./service.js";
 
 /** A process that starts does it in less than a second; its children wait for each other. */
 const readyWithinMs = 15_000;
+/** How long this process goes on with what could not go over, such as connections that have no stream yet. */
+const lingerMs = 5000;
 /** What is left to do once it serves. */
 const answerWithinMs = 10_000;
 
@@ -35,10 +38,7 @@ export interface UpgradeParts {
   readonly listeners: Listeners;
   readonly crew: Crew;
   readonly service: Service;
-  /** Who ends with this process while it is not in its place yet; null: nobody. */
-  heir(end: (() => void) | null): void;
-  /** Ends this process in a moment: the connections that have no stream yet leave by themselves. */
-  leave(reason: string): void;
+  readonly ending: Ending;
 }
 
 /** Has a program, called with the command line of this process, take the place of this one. */
@@ -47,7 +47,7 @@ export async function upgrade(program: UpgradeProgram, parts: UpgradeParts): Pro
   const problem = hindrance(parts);
   if (problem !== null) return { outcome: "refused", changes: [], problems: [problem], notes: [] };
   const outcome = await handOver(program, parts);
-  parts.heir(null);
+  parts.ending.endHeir = null;
   if (outcome.problem !== null) {
     parts.listeners.listenAgain();
     log.error({ event: "upgrade.failed", code: "CHILD_START" }, `everything is as it was: ${outcome.problem}`);
@@ -61,7 +61,7 @@ export async function upgrade(program: UpgradeProgram, parts: UpgradeParts): Pro
       { event: "upgrade.lost", code: "CHILD_EXITED", successor: pid },
       `process ${pid} has everything, but did not finish: ${lost}`,
     );
-  parts.leave(reason);
+  parts.ending.stopLater(reason, lingerMs);
   const problems = [
     ...(left === 0 ? [] : [`${left} who publish or watch could not go over and end with the old process`]),
     ...(lost === null ? [] : [`process ${pid} has everything, but did not finish: ${lost}`]),
@@ -99,7 +99,7 @@ async function handOver(program: UpgradeProgram, parts: UpgradeParts): Promise<O
     closeSync(otherFd);
   }
   const { pid } = heir;
-  parts.heir(() => heir.end());
+  parts.ending.endHeir = () => heir.end();
   log.info({ event: "upgrade.started", program: program.script, successor: pid }, `process ${pid} starts to take this one's place`);
   const problem = await heir.hear("ready", readyWithinMs);
   const { estate } = crew;

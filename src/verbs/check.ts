@@ -8,7 +8,7 @@ import type { Config } from "../conf/meaning/config.js";
 import { formatProblem } from "../conf/grammar/problem.js";
 import { preflight, type Finding } from "../master/preflight.js";
 import { exitCodes } from "../base/exit-codes.js";
-import { checkServers } from "../box/server-check.js";
+import { checkServers } from "../box/plan-b/server-check.js";
 import { addRunFlags, readConfig, requestOf, type RunFlags, type RunRequest } from "./run-flags.js";
 import type { AddVerb } from "./verb.js";
 import { enterWorkDir } from "./work-dir.js";

@@ -10,7 +10,7 @@ import { findLauncher, launchDaemon, reasonToStay, type Launcher } from "../mast
 import { Signals } from "../master/host/signals.js";
 import { welcome } from "../master/control/text.js";
 import { exitCodes } from "../base/exit-codes.js";
-import type { MasterOptions } from "../box/box.js";
+import type { MasterOptions } from "../roles/master.js";
 import { Predecessor } from "../box/predecessor.js";
 import { addRunFlags, readConfig, requestOf, type RunFlags, type RunRequest } from "./run-flags.js";
 import { testConf } from "./test-conf.js";
@@ -107,7 +107,7 @@ async function serve(config: Config, { launcher, predecessor, source, stays, cwd
       return exitCodes.config;
     }
     // Loaded only here, so that the other verbs do not wait for a whole server.
-    const { runMaster } = await import("../box/box.js");
+    const { runMaster } = await import("../roles/master.js");
     return runMaster(config, {
       version,
       signals,

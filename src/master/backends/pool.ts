@@ -14,7 +14,7 @@ import { LeaseBook } from "./lease-book.js";
 import { Loads, type CarriedBy } from "./loads.js";
 import type { ProcessSpec } from "../processes/plan.js";
 import { maxMisses, Prober, type Probes } from "./prober.js";
-import type { Change } from "../processes/supervisor.js";
+import type { Change, Supervisor } from "../processes/supervisor.js";
 import type { Timers } from "../../base/timers.js";
 
 const tellEveryMs = 1000;
@@ -33,11 +33,8 @@ export interface PoolOptions {
   readonly log: Log;
   /** Milliseconds since the epoch. */
   epochMs(): number;
-  /** To a proxy. */
-  send(name: string, message: ToChild): boolean;
-  /** Words that a foreign server cannot say. */
-  tell(name: string, message: FromChild): void;
-  condemn(name: string, doom: string): void;
+  /** Speaks to proxies, says for foreign servers what they cannot say themselves, and ends those that hang. */
+  readonly supervisor: Pick<Supervisor, "send" | "tell" | "condemn">;
   readonly probes?: Probes;
 }
 
@@ -177,13 +174,13 @@ export class Pool {
 
   /** What a proxy hears before it serves anybody; what was said before it spoke is lost. */
   private greet(proxy: string): void {
-    this.options.send(proxy, { type: "backends", backends: this.backends(proxy) });
-    this.options.send(proxy, { type: "leases", begun: this.leases.list(), ended: [] });
+    this.options.supervisor.send(proxy, { type: "backends", backends: this.backends(proxy) });
+    this.options.supervisor.send(proxy, { type: "leases", begun: this.leases.list(), ended: [] });
   }
 
   private take(proxy: string, id: number, key: string, wanted: string): void {
     const { backend, begun } = this.leases.take(proxy, id, key, wanted, this.options.epochMs());
-    this.options.send(proxy, { type: "taken", id, backend });
+    this.options.supervisor.send(proxy, { type: "taken", id, backend });
     if (begun !== null) this.tellLeases([begun], []);
   }
 
@@ -199,15 +196,15 @@ export class Pool {
     if (rtmp === undefined) return;
     const { connections, bytesIn, bytesOut } = this.loads.of(name);
     const stats = { connections, players: 0, publishers: 0, bytesIn, bytesOut, lagMs: 0 };
-    this.options.tell(name, { type: "ready", endpoints: [{ protocol: "rtmp", endpoint: rtmp }] });
-    this.options.tell(name, { type: "heartbeat", stats });
+    this.options.supervisor.tell(name, { type: "ready", endpoints: [{ protocol: "rtmp", endpoint: rtmp }] });
+    this.options.supervisor.tell(name, { type: "heartbeat", stats });
     this.setUp(name, true);
   }
 
   private missed(name: string, misses: number, why: string): void {
     this.setUp(name, false);
     this.options.log.warn({ event: "server.silent", child: name, code: "CHILD_HUNG", reason: why, misses }, `${name} ${why}`);
-    if (misses >= maxMisses) this.options.condemn(name, `hung: it ${why}, ${misses} times`);
+    if (misses >= maxMisses) this.options.supervisor.condemn(name, `hung: it ${why}, ${misses} times`);
   }
 
   private setUp(name: string, isUp: boolean): void {
@@ -236,7 +233,7 @@ export class Pool {
   }
 
   private tellBackends(): void {
-    for (const proxy of this.proxies) this.options.send(proxy, { type: "backends", backends: this.backends(proxy) });
+    for (const proxy of this.proxies) this.options.supervisor.send(proxy, { type: "backends", backends: this.backends(proxy) });
   }
 
   private tellLeases(begun: readonly Lease[], ended: readonly Lease[]): void {
@@ -244,6 +241,6 @@ export class Pool {
   }
 
   private tellAll(message: ToChild): void {
-    for (const proxy of this.proxies) this.options.send(proxy, message);
+    for (const proxy of this.proxies) this.options.supervisor.send(proxy, message);
   }
 }

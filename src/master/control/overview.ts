@@ -12,8 +12,7 @@ const usageOverMs = 400;
 
 export interface OverviewOptions {
   readonly timers: Timers;
-  /** The master first, then its children. */
-  members(): readonly Member[];
+  children(): readonly Member[];
   /** Asks a child for its streams; false when there is nobody to ask. */
   ask(name: string, id: number): boolean;
   /** The streams of the master's own origin. */
@@ -61,21 +60,19 @@ export class Overview {
     return this.directory.totals(names);
   }
 
-  /** Asks and looks around; takes about a second at most. */
-  async look(): Promise<Pick<BoxStatus, "processes" | "streams">> {
-    const pids = this.options.members().flatMap(({ pid }) => (pid === null ? [] : [pid]));
+  /** Asks and looks around from the master, which comes first; takes about a second at most. */
+  async look(master: Member): Promise<Pick<BoxStatus, "processes" | "streams">> {
+    const pids = [master, ...this.options.children()].flatMap(({ pid }) => (pid === null ? [] : [pid]));
     this.round ??= this.askChildren().finally(() => (this.round = null));
     const [usage] = await Promise.all([measureUsage(pids, usageOverMs), this.round]);
-    const members = this.options.members();
-    const [master] = members;
-    if (master !== undefined) this.directory.reported(master.name, this.options.ownStreams());
+    const members = [master, ...this.options.children()];
+    this.directory.reported(master.name, this.options.ownStreams());
     const processes = this.directory.processes(members, usage, this.options.timers.nowMs());
     return { processes, streams: this.directory.streams(members) };
   }
 
   private async askChildren(): Promise<void> {
-    const [, ...children] = this.options.members();
-    const names = children.flatMap(({ name, state }) => (state === "up" || state === "draining" ? [name] : []));
+    const names = this.options.children().flatMap(({ name, state }) => (state === "up" || state === "draining" ? [name] : []));
     const { answers, silent } = await this.questions.ask(names, (name, id) => this.options.ask(name, id));
     for (const [name, streams] of answers) this.directory.reported(name, streams);
     for (const name of silent) this.directory.silent(name);

@@ -152,6 +152,11 @@ export function lastCause(child: Child): string | null {
   return child.deaths.at(-1)?.cause ?? null;
 }
 
+/** Whether it has no process: what it had is free. */
+export function isGone({ state }: Pick<Child, "state">): boolean {
+  return state === "waiting" || state === "down" || state === "failed";
+}
+
 /** How long to wait after the n-th early death of the window: not at all after the first of a child that had been ready. */
 export function restartDelayMs(earlyDeaths: number, wasReady: boolean, limits: ChildLimits): number {
   if (earlyDeaths <= 1 && wasReady) return 0;

@@ -5,11 +5,15 @@ import type { Timers } from "../../base/timers.js";
 
 const lookEveryMs = 5_000;
 
+/** Null: no limit of this kind. */
+export interface WorkerLimit {
+  readonly maxMemoryBytes: number | null;
+  readonly maxAgeMs: number | null;
+}
+
 export interface WorkerLimitsParts {
   readonly timers: Timers;
   readonly log: Log;
-  /** Null: no limit of this kind. As they are now. */
-  readonly limits: () => { readonly maxMemoryBytes: number | null; readonly maxAgeMs: number | null };
   readonly children: () => readonly ChildView[];
   /** Resident bytes by pid. */
   readonly memory: (pids: readonly number[]) => Promise<ReadonlyMap<number, number>>;
@@ -20,12 +24,19 @@ export interface WorkerLimitsParts {
 /** Watches the workers of one box until `close`. */
 export class WorkerLimits {
   private readonly parts: WorkerLimitsParts;
+  private limit: WorkerLimit;
   private forgetTimer: () => void = () => undefined;
   private isClosed = false;
 
-  constructor(parts: WorkerLimitsParts) {
+  constructor(limit: WorkerLimit, parts: WorkerLimitsParts) {
+    this.limit = limit;
     this.parts = parts;
     this.lookLater();
+  }
+
+  /** Goes by another limit from the next look on. */
+  reconfigure(limit: WorkerLimit): void {
+    this.limit = limit;
   }
 
   close(): void {
@@ -48,8 +59,8 @@ export class WorkerLimits {
 
   /** The first worker that is over a limit. */
   private async find(): Promise<{ readonly name: string; readonly reason: string } | null> {
-    const { timers, limits, children, memory } = this.parts;
-    const { maxMemoryBytes, maxAgeMs } = limits();
+    const { timers, children, memory } = this.parts;
+    const { maxMemoryBytes, maxAgeMs } = this.limit;
     if (maxMemoryBytes === null && maxAgeMs === null) return null;
     const workers = children().filter(({ spec, child, isLeaving }) => spec.isPublic && child.state === "up" && !isLeaving);
     const pids = workers.flatMap(({ pid }) => pid ?? []);

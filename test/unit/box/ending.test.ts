@@ -13,20 +13,25 @@ let timesBegun = 0;
 let closeOrigin: () => Promise<void>;
 
 function ending(): Ending {
-  const config = defaultConfig();
-  return new Ending({
-    log: pino({ level: "silent" }),
-    timers,
-    config: () => ({ grace: { ...config.grace, isForced }, dolphin: { ...config.dolphin, drainTimeoutMs } }),
-    began: () => void (timesBegun += 1),
-    closeListeners: () => void told.push("close listeners"),
-    drain: (reason, timeoutMs) => void told.push(`drain for ${reason} within ${timeoutMs ?? "no bound"}`),
-    stop: (reason) => void told.push(`stop for ${reason}`),
-    kill: (reason) => void told.push(`kill for ${reason}`),
-    closeOrigin: () => closeOrigin(),
-    release: () => void told.push("release"),
-    finish: (code) => void told.push(`exit ${code}`),
-  });
+  const { grace, dolphin } = defaultConfig();
+  const one = new Ending(
+    { grace: { ...grace, isForced }, dolphin: { ...dolphin, drainTimeoutMs } },
+    {
+      log: pino({ level: "silent" }),
+      timers,
+      service: { ending: () => void (timesBegun += 1) },
+      listeners: { close: () => void told.push("close listeners") },
+      crew: {
+        drain: (reason, timeoutMs) => void told.push(`drain for ${reason} within ${timeoutMs ?? "no bound"}`),
+        stop: (reason) => void told.push(`stop for ${reason}`),
+        kill: (reason) => void told.push(`kill for ${reason}`),
+        close: () => closeOrigin(),
+      },
+      release: () => void told.push("release"),
+    },
+  );
+  void one.ended.then((code) => told.push(`exit ${code}`));
+  return one;
 }
 
 /** Lets promises go on between two looks at the clock. */
@@ -47,6 +52,7 @@ describe("a fast end", () => {
     end.signal("SIGTERM");
     assert.deepEqual(told, ["close listeners", "stop for SIGTERM"]);
     await end.childrenEnded("stopped", true);
+    await soon();
     assert.deepEqual(told.slice(-2), ["release", "exit 0"]);
   });
 
@@ -56,6 +62,7 @@ describe("a fast end", () => {
     end.signal("SIGINT");
     assert.equal(told.at(-1), "kill for SIGINT");
     timers.pass(1000);
+    await soon();
     assert.deepEqual(told.slice(-2), ["release", "exit 0"]);
     await end.childrenEnded("stopped", true);
     assert.equal(told.filter((line) => line === "exit 0").length, 1);
@@ -73,8 +80,10 @@ describe("a fast end", () => {
 
   it("tells by its code that the children could not be kept alive, or not even forked", async () => {
     await ending().childrenEnded("gaveUp", true);
+    await soon();
     assert.equal(told.at(-1), "exit 75");
     await ending().childrenEnded("gaveUp", false);
+    await soon();
     assert.equal(told.at(-1), "exit 71");
   });
 });
@@ -136,6 +145,22 @@ describe("a graceful end", () => {
     other.signal("SIGINT");
     await soon();
     assert.equal(told.at(-1), "exit 0");
+  });
+
+  it("goes by the limits of the last reload", () => {
+    const end = ending();
+    const { grace, dolphin } = defaultConfig();
+    end.reconfigure({ grace: { ...grace, startWaitMs: 10 }, dolphin: { ...dolphin, drainTimeoutMs: 500 } });
+    end.signal("SIGQUIT");
+    timers.pass(10);
+    assert.equal(told.at(-1), "drain for SIGQUIT within 500");
+  });
+
+  it("takes along who was about to take the place", () => {
+    const end = ending();
+    end.endHeir = () => void told.push("end heir");
+    end.signal("SIGTERM");
+    assert.deepEqual(told, ["close listeners", "end heir", "stop for SIGTERM"]);
   });
 
   it("is what TERM means with force_grace_quit, and INT stays fast", () => {

@@ -25,14 +25,17 @@ function reloads(flags: Flags = {}): Reloads {
   };
   const parts = {
     log: pino({ level: "silent" }),
-    isEnding: () => isEnding,
-    during: <T>(work: () => Promise<T>): Promise<T> => work(),
-    reconfigure: carry("reconfigure"),
-    replace: carry("replace"),
-    restart: carry("restart"),
-    adopt: (config: Config) => void adopted.push(config),
+    ending: {
+      get hasBegun(): boolean {
+        return isEnding;
+      },
+    },
+    service: { fit: (config: Config) => config, reloading: <T>(work: () => Promise<T>): Promise<T> => work() },
+    crew: { reconfigure: carry("reconfigure"), replace: carry("replace"), restart: carry("restart") },
   };
-  return new Reloads({ loaded, flags, read: load }, applyFlags(loaded.config, flags), parts);
+  const one = new Reloads({ loaded, flags, read: load }, applyFlags(loaded.config, flags), parts);
+  one.follow((config) => void adopted.push(config));
+  return one;
 }
 
 beforeEach(() => {

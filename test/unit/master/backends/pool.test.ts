@@ -42,12 +42,14 @@ beforeEach(() => {
     timers,
     log: pino({ level: "silent" }),
     epochMs: () => 1_000_000 + timers.nowMs(),
-    send: (name, message) => sent.push({ name, message }) > 0,
-    tell: (_name, message) => {
-      told.push(message);
-      if (message.type === "ready" && !pool.backends()[1]?.isUp) change("server-2", "starting", "up");
+    supervisor: {
+      send: (name, message) => sent.push({ name, message }) > 0,
+      tell: (_name, message) => {
+        told.push(message);
+        if (message.type === "ready" && !pool.backends()[1]?.isUp) change("server-2", "starting", "up");
+      },
+      condemn: (name, doom) => condemned.push(`${name} ${doom}`),
     },
-    condemn: (name, doom) => condemned.push(`${name} ${doom}`),
     probes: { rtmp: () => Promise.resolve(probed), http: () => Promise.resolve(null) },
   });
 });

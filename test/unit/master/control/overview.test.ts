@@ -24,7 +24,7 @@ describe("the overview", () => {
     const asked: string[] = [];
     const overview: Overview = new Overview({
       timers: { nowMs: () => 0, after: () => () => undefined },
-      members: () => [master, edge("edge-1", "up"), edge("edge-2", "waiting")],
+      children: () => [edge("edge-1", "up"), edge("edge-2", "waiting")],
       ask(name, id) {
         asked.push(name);
         queueMicrotask(() => overview.heard(name, { type: "reported", id, streams: [{ ...report, state: "pull", players: 3 }] }));
@@ -32,7 +32,7 @@ describe("the overview", () => {
       },
       ownStreams: () => [report],
     });
-    const { processes, streams } = await overview.look();
+    const { processes, streams } = await overview.look(master);
     assert.deepEqual(asked, ["edge-1"]);
     assert.deepEqual(
       processes.map(({ name }) => name),
@@ -47,14 +47,14 @@ describe("the overview", () => {
   it("does not wait for a child that goes while it is asked", async () => {
     const overview: Overview = new Overview({
       timers: { nowMs: () => 0, after: () => () => undefined },
-      members: () => [master, edge("edge-1", "up")],
+      children: () => [edge("edge-1", "up")],
       ask(name) {
         queueMicrotask(() => overview.gone(name));
         return true;
       },
       ownStreams: () => [],
     });
-    const { processes } = await overview.look();
+    const { processes } = await overview.look(master);
     assert.equal(processes[1]?.isStale, false);
   });
 });

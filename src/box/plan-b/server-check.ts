@@ -4,12 +4,12 @@ import { execFile } from "node:child_process";
 import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { messageOf } from "../base/errors.js";
-import { isForeign, type Config } from "../conf/meaning/config.js";
-import { refusal, type Finding } from "../master/preflight.js";
-import { programFor } from "../master/backends/program.js";
-import type { Program } from "../master/processes/plan.js";
-import { recognise } from "../master/backends/software.js";
+import { messageOf } from "../../base/errors.js";
+import { isForeign, type Config } from "../../conf/meaning/config.js";
+import { refusal, type Finding } from "../../master/preflight.js";
+import { programFor } from "../../master/backends/program.js";
+import type { Program } from "../../master/processes/plan.js";
+import { recognise } from "../../master/backends/software.js";
 import { programFacts } from "./plan-b.js";
 
 const answerTimeoutMs = 10_000;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BackendState } from "../../../src/ipc/balance.js";
-import { explainStream, type ExplainFacts } from "../../../src/box/explain.js";
+import type { BackendState } from "../../../../src/ipc/balance.js";
+import { explainStream, type ExplainFacts } from "../../../../src/box/plan-b/explain.js";
 
 const server = (number: number, more: Partial<BackendState> = {}): BackendState => ({
   name: `server-${number}`,

@@ -1,8 +1,8 @@
 // The answer of `dolphin explain`: where a stream lives or would go now, with the same functions that the proxies choose by.
 // A policy that draws lots is asked without chance, so its answer is one of several that are as good.
-import type { BackendState, Lease, PolicyName } from "../ipc/balance.js";
-import type { Explanation } from "../master/control/status.js";
-import { candidatesOf, policies } from "../proxy/balance/policy.js";
+import type { BackendState, Lease, PolicyName } from "../../ipc/balance.js";
+import type { Explanation } from "../../master/control/status.js";
+import { candidatesOf, policies } from "../../proxy/balance/policy.js";
 
 export interface ExplainFacts {
   readonly key: string;

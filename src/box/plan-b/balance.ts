@@ -1,0 +1,100 @@
+// Plan b while it runs: the pool of servers, what is asked of it, and what the supervisor, the proxies and the vault tell it.
+import type { Log } from "../../base/log.js";
+import type { Timers } from "../../base/timers.js";
+import { routingOf, type Config } from "../../conf/meaning/config.js";
+import type { CarriedSession } from "../../ipc/carried.js";
+import type { FromChild } from "../../ipc/messages.js";
+import { Pool } from "../../master/backends/pool.js";
+import type { Software } from "../../master/backends/software.js";
+import type { BalanceStatus, Explanation } from "../../master/control/status.js";
+import type { ProcessSpec } from "../../master/processes/plan.js";
+import type { Change, Supervisor } from "../../master/processes/supervisor.js";
+import { explainStream } from "./explain.js";
+import type { PlanB } from "./plan-b.js";
+
+export interface BalanceParts {
+  readonly planB: PlanB;
+  /** All processes of the box. */
+  readonly specs: readonly ProcessSpec[];
+  readonly supervisor: Supervisor;
+  readonly timers: Timers;
+  readonly log: Log;
+}
+
+/** How the connections of a box are spread over its servers. Close it once. */
+export class Balance {
+  private readonly parts: BalanceParts;
+  private readonly pool: Pool;
+  private config: Config;
+
+  constructor(config: Config, parts: BalanceParts) {
+    this.config = config;
+    this.parts = parts;
+    const { specs, supervisor, timers, log } = parts;
+    this.pool = new Pool({
+      specs,
+      maxServerConnections: config.dolphin.balance.maxServerConnections,
+      timers,
+      log,
+      epochMs: () => Date.now(),
+      supervisor,
+    });
+  }
+
+  /** Another configuration is in force. An srs reads its file again, as it does by itself on this signal. */
+  adopt(config: Config, specs: readonly ProcessSpec[]): void {
+    this.config = config;
+    const { planB, supervisor } = this.parts;
+    this.pool.adopt(specs, config.dolphin.balance.maxServerConnections);
+    if (planB.software.kind !== "srs") return;
+    for (const { name, backend } of specs) if (backend !== undefined) supervisor.signal(name, "SIGHUP");
+  }
+
+  changed(change: Change): void {
+    this.pool.changed(change);
+  }
+
+  heard(spec: ProcessSpec, message: FromChild): void {
+    this.pool.heard(spec, message);
+  }
+
+  /** As the vault's options of these names. */
+  left(proxy: string, { token, kind, saved }: CarriedSession): void {
+    if (kind === "pair" && saved.lease !== null) this.pool.connectionLeft(proxy, token, saved.lease.id);
+  }
+
+  settled({ token }: CarriedSession, proxy: string | null): void {
+    this.pool.connectionSettled(token, proxy);
+  }
+
+  /** Gives a server no more connections, or again. Null, or why that cannot be. */
+  drain(server: string, isDraining: boolean): string | null {
+    const names = this.pool.backends().map(({ name }) => name);
+    if (!this.pool.drain(server, isDraining)) return `there is no server ${server}, only ${names.join(", ")}`;
+    const event = isDraining ? "server.drained" : "server.undrained";
+    this.parts.log.info({ event, child: server }, `${server} gets ${isDraining ? "no more connections" : "connections again"}`);
+    return null;
+  }
+
+  explain(key: string): Explanation {
+    const { policy } = this.config.dolphin.balance;
+    const lease = this.pool.listLeases().find((one) => one.key === key) ?? null;
+    return explainStream({ key, policy, routing: routingOf(this.config), lease, servers: this.pool.backends(), nowMs: Date.now() });
+  }
+
+  status(): BalanceStatus {
+    const { policy } = this.config.dolphin.balance;
+    const [servers, carried, leases] = [this.pool.backends(), this.pool.carried(), this.pool.listLeases()];
+    return { policy, routing: routingOf(this.config), software: nameOf(this.parts.planB.software), servers, carried, leases };
+  }
+
+  /** Stops asking the servers. */
+  close(): void {
+    this.pool.close();
+  }
+}
+
+function nameOf(software: Software): string {
+  if (software.kind === "builtin") return software.kind;
+  return software.kind === "srs" ? `srs ${software.version}` : software.argv.join(" ");
+}
