@@ -26,7 +26,7 @@ import type { Listeners } from "../master/sockets/listeners.js";
 import { Vault, type CarriedCounts, type VaultParts } from "../master/vault/vault.js";
 import type { SavedPublisher } from "../server/peers/saved-publisher.js";
 import { Server } from "../server/server.js";
-import { linkVariable } from "../worker/child-carrier.js";
+import { linkVariable } from "../worker/carrier.js";
 import { Heart } from "../worker/heart.js";
 import { Balance } from "./plan-b/balance.js";
 import { answerDeadlineMs, Briefing, isOwn } from "./briefing.js";

@@ -1,11 +1,11 @@
 // ENTRY POINT of a proxy of plan b: accepts on the public addresses and hands each connection to a server. What it shares
-// with the other children of the master is in child-process.ts.
+// with the other children of the master is in worker/process.ts.
 import type { ProxySetup } from "../ipc/balance.js";
 import type { Balancer as RunningBalancer, News } from "../proxy/balancer.js";
-import { onTerminate } from "../worker/child-signals.js";
+import { onTerminate } from "../worker/signals.js";
 
 const { Balancer } = await import("../proxy/balancer.js");
-const { runChild } = await import("../worker/child-process.js");
+const { runChild } = await import("../worker/process.js");
 
 let balancer: RunningBalancer | null = null;
 /** What the master says while the proxy is still starting counts as well. */

@@ -1,10 +1,10 @@
 // ENTRY POINT of a server process: an edge, an origin of its own, or the one server of plan single. What it shares with
-// the other children of the master is in child-process.ts.
+// the other children of the master is in worker/process.ts.
 import type { ServerSetup } from "../ipc/messages.js";
-import { onTerminate } from "../worker/child-signals.js";
+import { onTerminate } from "../worker/signals.js";
 
 const { Server } = await import("../server/server.js");
-const { runChild } = await import("../worker/child-process.js");
+const { runChild } = await import("../worker/process.js");
 
 await runChild<ServerSetup>({
   role: "server",

@@ -8,7 +8,7 @@ import { loadDescriptorLinks } from "../../../../src/ipc/descriptor-link.js";
 import { stateBusy, stateClean, stateWord, timestampWord, packetWord } from "../../../../src/ipc/marks.js";
 import type { FromChild } from "../../../../src/ipc/messages.js";
 import { loadVaultParts, orphanMs, Vault } from "../../../../src/master/vault/vault.js";
-import { ChildCarrier } from "../../../../src/worker/child-carrier.js";
+import { ChildCarrier } from "../../../../src/worker/carrier.js";
 import { FakeTimers } from "../../fake-timers.js";
 
 /** A child of the vault, in this process: its own end of the link, and what it says. */

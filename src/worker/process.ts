@@ -12,7 +12,7 @@ import type { MirroredOrigin } from "../ipc/succession.js";
 import type { News } from "../proxy/balancer.js";
 import type { AdoptNote, Carrier } from "../ipc/carried.js";
 import type { Mover } from "../server/peers/saved-publisher.js";
-import { ChildCarrier, linkVariable } from "./child-carrier.js";
+import { ChildCarrier, linkVariable } from "./carrier.js";
 import { logCrashes } from "../base/crash.js";
 import { exitCodeOf, exitCodes } from "../base/exit-codes.js";
 import { Heart } from "./heart.js";
