@@ -1,10 +1,10 @@
 // Edges of a box and its origin, which is replaced on its address while they serve.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { headers, pictures, videoFrame } from "../../../helpers/media.js";
-import { publisher } from "../../../helpers/rtmp-client.js";
-import { eventually, within } from "../../../helpers/wait.js";
-import { Encoder, startServer, watch, type Rig } from "../rig.js";
+import { headers, pictures, videoFrame } from "../../helpers/media.js";
+import { publisher } from "../../helpers/rtmp-client.js";
+import { eventually, within } from "../../helpers/wait.js";
+import { Encoder, startServer, watch, type Rig } from "./rig.js";
 
 const prompt = "vhost __defaultVhost__ { min_latency on; }";
 const edgeKey = "0123456789abcdef0123456789abcdef";
