@@ -5,6 +5,10 @@
 //             (fits it to given sockets)                                            origin ─► children ─► ready
 //
 //   HUP ────► reloads.ts     USR2 ─► one by one replaced (crew.ts)     USR1 ─► logs anew     TERM, INT, QUIT ─► ending.ts
+//
+//   its processes        addresses.ts ─▶ crew.ts with briefing.ts, plan-b/, stand-alone.ts ─▶ portrait.ts: what is shown of them
+//   another in its place upgrade.ts ─ claims.ts, estate.ts: what there is once, and what is left ─▶ predecessor.ts of the other
+//   its end              ending.ts ─▶ opened.ts: all that is to be closed
 import { messageOf } from "../base/errors.js";
 import { reopenLog, setLogLevel, type Log } from "../base/log.js";
 import { systemTimers as timers } from "../base/timers.js";

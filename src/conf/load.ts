@@ -1,5 +1,9 @@
-// The way from a file to a Config, and the only one: read → parse → rewrite old spellings → environment → check → build → freeze.
-// Whoever starts a process loads once, prints every problem with formatProblem, and hands the Config down.
+// The way from a file to a Config, and the only one. Whoever starts a process loads once, prints every problem with
+// formatProblem, and hands the Config down.
+//
+//   a file, or default-conf.ts ─▶ grammar/parser.ts ─▶ grammar/rewrites.ts ─▶ directives/environment.ts ─┬─▶ meaning/check.ts ─▶ problems
+//                                                                                                        └─▶ meaning/build.ts ─▶ Config
+//   words of the command line ─▶ the verb, or short-flags.ts ─▶ flags.ts: flags over that Config
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { DolphinError, messageOf } from "../base/errors.js";

@@ -19,16 +19,22 @@
 //
 //     │ parcels (look at the link) ─────────▶│  copies of connections, publishers that go on elsewhere
 //     │ over, let-go ───────────────────────▶│  connections that ended, or shall go on in another process
-//     │◀──────── parcels (look at the link) │  connections to go on with
+//     │◀───────── parcels (look at the link) │  connections to go on with
 //     │ adopted ────────────────────────────▶│  they go on
-//     │◀────────────────── mirror, end-mirror │  it takes a server's place, and follows its streams meanwhile
+//     │◀─────────── not-kept, publisher-over │  copies that cannot be kept; a publisher of the child who went on elsewhere has left
+//     │◀───────────────── mirror, end-mirror │  it takes a server's place, and follows its streams meanwhile
 //
 // Between the master and a proxy of PlanB, besides:
 //
 //     │◀─────────────────── backends, leases │  each second and at every change; leases as they begin and end
 //     │ take (somebody wants to publish) ───▶│
-//     │◀────────────── taken (by this server) │  the one asked for, or the one that has the stream already
+//     │◀───────────── taken (by this server) │  the one asked for, or the one that has the stream already
 //     │ release ────────────────────────────▶│
+//
+// The room:   channel.ts ─ messages.ts, which speak of listener.ts, of carried.ts and, for PlanB, of balance.ts
+//             descriptor-link.ts ─ open descriptors, with the notes of carried.ts          beside each channel
+//             marks.ts ─ how far each carried connection has got: memory that both sides see
+//             succession.ts ─ what two masters say to each other at an upgrade
 import { DolphinError } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { BackendState, Carried, Lease, ProxySetup } from "./balance.js";

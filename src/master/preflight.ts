@@ -1,6 +1,6 @@
 // Everything about this machine that would keep a box from starting, found without starting it and without leaving anything: the
 // files and folders it writes, an instance that runs already, its ports, its limits. What stands behind the proxies of plan b
-// is looked at by roles/server-check.ts. Nothing here throws: a finding is one sentence with its remedy.
+// is looked at by box/plan-b/server-check.ts. Nothing here throws: a finding is one sentence with its remedy.
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { errnoOf, messageOf } from "../base/errors.js";

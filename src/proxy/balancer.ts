@@ -1,7 +1,10 @@
 // One proxy of plan b as a whole: its listeners, its view of the servers, the pump, and the acceptors between an accepted socket
-// and the pump (acceptors.ts). Another configuration brings other acceptors, beside which the old ones serve whom they have.
+// and the pump. Another configuration brings other acceptors, beside which the old ones serve whom they have.
 //
-//   master ─ backends, leases ─► Backends ◄─ pick ─ RtmpRouter / HttpProxy / TcpProxy ◄─ accept ─ listeners
+//   listeners ─ accept ─▶ two of acceptors.ts:   rtmp/router.ts       balance/tcp-proxy.ts     http/proxy.ts
+//                                                     └─ join ─▶ pump/pump.ts ◀─ join ─┘              └─ request by request ─▶ a server
+//   all three ─ choose, pick ─▶ balance/places.ts, balance/backends.ts ◀─ backends, leases, taken ─ master
+//   pairs that another proxy has moved ─▶ balance/moved-pairs.ts ─ join ─▶ pump/pump.ts
 import { createServer, type Server, type Socket } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { DolphinError, messageOf } from "../base/errors.js";

@@ -1,5 +1,9 @@
 // PROGRAM 2 as a whole: listeners and connections of one server process, whether it is the origin, an edge or
 // stand-alone. The one file that knows all parts of `server/`; streams and relays are the hub's.
+//
+//   sockets ─▶ server.ts ─┬─▶ rtmp/session.ts ─┬─ publish, source ─▶ streams/hub.ts ─┬─▶ stream/source.ts ─ batches ─▶ players
+//                         └─▶ http/server.ts ──┘                                     └─▶ relay/: pulls, pushes, forwards
+//   peers/: what connections have in common, whatever they speak
 import { randomBytes } from "node:crypto";
 import { Server as HttpServer } from "node:http";
 import { createServer as createNetServer, Server as NetServer, type Socket } from "node:net";

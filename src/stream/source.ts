@@ -1,10 +1,12 @@
 // A live stream in memory. Packets come in from one publisher (or from an upstream that it is pulled from), get their
 // time, pass the start cache, and go to the fan-outs; consumers come and go and never hold a source up.
 //
-//   publisher ─▶ push ─▶ timeline ─▶ start cache ─▶ taps (forward)
-//                                                ├▶ rtmp   : players, a batch each mw_latency
-//                                                ├▶ prompt : our own edges, a batch each turn of the loop
-//                                                └▶ flv    : HTTP players, a batch each mw_latency
+//   publisher ─▶ timeline.ts ─▶ packet.ts ─▶ start-cache.ts ─▶ taps (forward)
+//                                                ├▶ fanout.ts, rtmp   : players, a batch each mw_latency
+//                                                ├▶ fanout.ts, prompt : our own edges, a batch each turn of the loop
+//                                                └▶ fanout.ts, flv    : HTTP players, a batch each mw_latency
+//
+// A batch becomes bytes in container.ts; where a viewer of another process goes on is found by catch-up.ts.
 import { DolphinError } from "../base/errors.js";
 import { audioCodec, videoCodec } from "../codec/av.js";
 import type { Clock } from "../codec/rtmp/clock.js";

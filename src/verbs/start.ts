@@ -1,4 +1,4 @@
-// No verb at all: start a box from a file and flags. The box itself is roles/master.ts.
+// No verb at all: start a box from a file and flags. The box itself is box/box.ts.
 import { resolve } from "node:path";
 import { printable } from "../base/printable.js";
 import { version } from "../base/version.js";

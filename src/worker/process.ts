@@ -1,6 +1,13 @@
 // What every child of the master does alike, whatever it serves: it says hello, is told what to be, serves, tells once a
 // second how it fares, does what it is asked, and leaves when asked, on SIGTERM, or when the master is gone. The entries,
-// server.ts and proxy.ts, say only what differs; they have taken the signals before this is loaded.
+// roles/server.ts and roles/proxy.ts, say only what differs; they have taken the signals before this is loaded.
+//
+//   signals.ts        before all else: no signal ends the process by itself
+//   process.ts        master ─ configure, drain, stop … ─▶ the server or the balancer ─ ready, done ─▶ master
+//   heart.ts          its numbers, once a second ─▶ master
+//   carrier.ts        its connections ─ copies ─▶ the master's vault ─ those of other processes ─▶ they go on here
+//   mover.ts          its publishers ─▶ another process
+//   parent-death.ts   when the master is gone, the kernel ends this process
 import { closeSync } from "node:fs";
 import { messageOf } from "../base/errors.js";
 import { createLog, reopenLog, setLogLevel, type Log } from "../base/log.js";
@@ -51,7 +58,7 @@ const lastHandOverMs = 200;
 /** One kind of child. */
 export interface Role<Setup extends ServerSetup | ProxySetup> {
   readonly role: "server" | "proxy";
-  /** Of child-signals.ts, which has to be loaded before this is. */
+  /** Of signals.ts, which has to be loaded before this is. */
   readonly onTerminate: (run: () => void) => void;
   /** The setup in a message that says what to be; null in one that is for the other kind. */
   setupIn(message: Extract<ToChild, { setup: unknown }>): Setup | null;

@@ -3,6 +3,11 @@
 // Commands, streams and time-outs are the session's.
 //
 //   server:  [preface] → hello (C0C1) → echo (C2) → chunks          client:  answer (S0S1S2) → chunks
+//
+//   bytes ─▶ engine.ts ─▶ handshake.ts, then chunk-reader.ts with a chunk-stream.ts for each csid ─▶ message.ts ─▶ onMessage
+//   bytes ◀─ engine.ts ◀─ handshake.ts, then chunk-writer.ts ◀──────────────────────────────────── message.ts ◀─ write
+//   in messages   command.ts, metadata.ts, written in amf0.ts       url.ts: which stream they mean
+//   dialogue.ts: what a server answers                              clock.ts: what our own processes tell each other besides
 import { DolphinError } from "../../base/errors.js";
 import type { SocketAddress } from "../ip-address.js";
 import { maxPrefaceBytes, readPreface } from "../preface.js";

@@ -1,4 +1,4 @@
-// The table of directives, part three: files, recordings and ffmpeg. None of it is served yet. See directives.ts.
+// The table of directives, part three: files, recordings and ffmpeg. None of it is served yet. See table.ts.
 import {
   block,
   decimal,

@@ -1,4 +1,4 @@
-// The table of directives, part one: what stands at the root of a file, and in the blocks there. See directives.ts.
+// The table of directives, part one: what stands at the root of a file, and in the blocks there. See table.ts.
 import {
   block,
   decimal,

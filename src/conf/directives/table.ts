@@ -1,10 +1,12 @@
-// THE TABLE of directives: every name that SRS 7 knows and our own block `dolphin`, one row each. Rows live in
-// directives-root.ts, directives-vhost.ts and directives-media.ts by where they stand; this file puts them together and finds
-// them. check.ts holds a file against the table, values.ts reads arguments by it, environment.ts takes the variables from it,
-// changes.ts what a reload does, full-conf.ts the manual; and the compiler the types of build.ts (see tree.ts).
+// THE TABLE of directives: every name that SRS 7 knows and our own block `dolphin`, one row each. This file puts the rows together
+// and finds them. meaning/check.ts holds a file against the table, values.ts reads arguments by it, changes.ts takes from it what a reload
+// does, full-conf.ts the manual; and the compiler the types of build.ts (see tree.ts).
 //
 //   place         name         type   default  serving  reload  about
 //   vhost.play    gop_cache: [ onOff, "on",    served,  live,   "Keep what came since the last key frame …" ]
+//
+//   root.ts, vhost.ts, media.ts ─ rows, in the words of row.ts ─▶ table.ts ─┬─▶ environment.ts: the variables over a file
+//   suggest.ts: which name was probably meant                               └─▶ the room meaning
 import { mediaPlaces } from "./media.js";
 import { rootPlaces } from "./root.js";
 import type { DirectiveRow, WrittenPlaces } from "./row.js";

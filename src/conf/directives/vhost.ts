@@ -1,4 +1,4 @@
-// The table of directives, part two: a vhost, and the blocks of it that are about live streams. See directives.ts.
+// The table of directives, part two: a vhost, and the blocks of it that are about live streams. See table.ts.
 import {
   block,
   decimal,

@@ -1,5 +1,8 @@
 // Tokens → a tree of directives, with `include` followed. The tree keeps what was written and where: what the names
-// mean is known to directives.ts, old spellings to rewrites.ts. Pure: files are read through a function of the caller.
+// mean is known to the table of directives, old spellings to rewrites.ts. Pure: files are read through a function of the caller.
+//
+//   text ─▶ lexer.ts ─ tokens ─▶ parser.ts ─ a tree ─┬─▶ rewrites.ts ─ in today's spelling ─▶ the rooms directives and meaning
+//               problem.ts: what they find wrong     └─▶ write.ts ─ text again ─▶ a server that gets a copy of the user's file
 import { normalize } from "node:path";
 import { messageOf } from "../../base/errors.js";
 import { lex, shorten, type Token } from "./lexer.js";

@@ -1,5 +1,11 @@
 // What a configuration is once it has been read: plain frozen data with every default filled in and every unit in
 // its name. It is made by load.ts, and travels to child processes as JSON, so it holds no functions or classes.
+//
+//   a tree ─▶ tree.ts: which block, which directive ─┬─▶ check.ts, rules.ts ─▶ problems
+//             values.ts: arguments → a value         └─▶ build.ts ─▶ freeze.ts ─▶ Config, of config.ts
+//   two trees ─▶ changes.ts: what differs                in-force.ts: what of it a reload can bring into force
+//   the table ─▶ full-conf.ts: the manual                schema.ts: the same for programs
+//   endpoint.ts, balance-values.ts, networks.ts: single values
 import type { policyNames, proxyHeaders } from "../directives/root.js";
 
 /** An address to listen on or to connect to. `host` is an IP address or a name; IPv6 stands without brackets. */

@@ -1,9 +1,12 @@
 // PlanB as the master knows it: which servers answer, what the proxies carry to them, which are draining, and where streams are
 // published. Deaths, probes and the proxies' words come in; what follows goes out to all proxies at once, and again each second.
 //
-//   supervisor ─ changed ─┐                         ┌─► backends, leases, taken ─► proxy-1..N
-//   probes ─ answered ────┼─► servers, loads, leases┤
-//   proxies ─ heartbeat ──┘                         └─► ready, heartbeat, condemn ─► supervisor
+//   software.ts: what it is, slots.ts: its ports and folder ─▶ program.ts: its words and files ─▶ plan.ts: the box's processes
+//   process-spawner.ts starts a foreign one, with orphan-guard.ts and output-lines.ts beside it; prober.ts asks it, by probe.ts
+//
+//   supervisor ─ changed ─┐              pool.ts               ┌─▶ backends, leases, taken ─▶ proxy-1..N
+//   prober ─ answered ────┼─▶ servers, loads.ts, lease-book.ts ┤
+//   proxies ─ heartbeat ──┘                                    └─▶ ready, heartbeat, condemn ─▶ supervisor
 //
 // A foreign server is probed. Our own has a heartbeat: when that is late it gets no connections, and when it stays away the
 // supervisor ends it as it ends every child.

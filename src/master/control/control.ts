@@ -1,5 +1,8 @@
 // The control socket: HTTP over a Unix socket that only this user can open. It answers `GET /status`, `POST /reload`, `POST /restart`
-// and `POST /upgrade/PROGRAM`, and on plan b `GET /explain/KEY`, `POST /drain/SERVER` and `POST /undrain/SERVER`; who asks is control-client.ts.
+// and `POST /upgrade/PROGRAM`, and on plan b `GET /explain/KEY`, `POST /drain/SERVER` and `POST /undrain/SERVER`.
+//
+//   verbs ─▶ client.ts ─ HTTP, to the path of socket-path.ts ─▶ control.ts ─ ControlAnswers ─▶ the box
+//   heartbeats, reports ─▶ overview.ts ─▶ directory.ts ─▶ status.ts, one shape for both ends ─▶ client.ts ─▶ verbs ─▶ text.ts
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect } from "node:net";

@@ -2,6 +2,8 @@
 // for. Without a manager every call does nothing, so nobody has to ask whether there is one.
 //
 //   start ─► READY ─► STATUS … WATCHDOG … STATUS ─► RELOADING ─► READY ─► … ─► STOPPING ─► EXTEND_TIMEOUT … ─► exit
+//
+//   unit-text.ts ─ units ─▶ the manager ─▶ systemd-environment.ts ─▶ the box ─▶ systemd.ts ─▶ notify-socket.ts ─▶ the manager
 import type { NotifySocket } from "./notify-socket.js";
 import type { Timers } from "../../base/timers.js";
 

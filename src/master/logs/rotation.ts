@@ -4,6 +4,7 @@
 //   every 2 s: too large? too old? ─► rename ─► all reopen ─► delete the oldest ─► compress
 //                                                 │ somebody did not: it may still write to the renamed file, so that
 //                                                 └ is left alone, and all are asked again at the next look
+//   rotated-files.ts: what the files that were moved away are called, how they are found, compressed and deleted
 //
 // What a crash leaves half done is finished after the next start.
 import { lstatSync } from "node:fs";

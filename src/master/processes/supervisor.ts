@@ -1,5 +1,9 @@
 // Carries out what child.ts decides: forks, asks, kills, and keeps one timer a child. It owns the processes; it reads
 // no configuration, opens no socket and writes no log: what happens is announced, and whoever composes the master acts on it.
+//
+//   open-files.ts ─▶ plan.ts ─ specs ─▶ supervisor.ts ◀─ event, effect ─▶ child.ts       supervisor.ts ─ spawn ─▶ cluster-spawner.ts
+//   worker-limits.ts ─ too large, too old ─▶ the box ─▶ rollout.ts ─ add, retire ─▶ supervisor.ts ─ changed ─▶ log-change.ts
+//   questions.ts: what children are asked while they serve, and who has answered
 import { messageOf } from "../../base/errors.js";
 import type { Timers } from "../../base/timers.js";
 import type { ProxySetup } from "../../ipc/balance.js";

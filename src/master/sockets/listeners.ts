@@ -8,6 +8,9 @@
 // A slot that will be empty for long is withdrawn, or the kernel would go on giving it connections that nobody takes.
 // Sockets that a service manager gave are kept the same way, and only paused where others are closed: it goes on queueing
 // in them while no process of ours runs. Without native sockets the addresses are only checked, and the cluster module listens and spreads.
+//
+//   socket-activation.ts   which address a manager's socket stands for ─▶ listeners.ts ─ listen, dup, close ─▶ native-socket.ts
+//   port-owner.ts          who has a port that we do not get, for the sentence about it
 import { lookup } from "node:dns/promises";
 import { createServer, isIP } from "node:net";
 import { DolphinError, errnoOf, messageOf } from "../../base/errors.js";

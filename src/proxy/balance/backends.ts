@@ -1,5 +1,10 @@
 // The servers as one proxy sees them: what the master last said of them, what this proxy has given since, and where streams
 // are published. It chooses, counts, and reports; it owns no socket.
+//
+//   master ─▶ backends.ts ─ candidates ─▶ policy.ts: the server, where any will do
+//               ├─ leases ─▶ places.ts: the server that has the stream ─▶ the rooms rtmp and http, which ask by chooser.ts
+//               └─ pick ───▶ connect.ts, as long as patience.ts says ─▶ tcp-proxy.ts: a connection, from its client to the pump
+//   client-address.ts: who the client is, before a server is chosen       moved-pairs.ts: pairs of another proxy ─▶ the pump
 import type { BackendState, Carried, Lease, PolicyName } from "../../ipc/balance.js";
 import { candidatesOf, policies } from "./policy.js";
 

@@ -1,5 +1,5 @@
 // What stream routing needs to know of the servers: which one has a stream or shall get it, and how to count what goes
-// there. Only the shapes; rtmp-places.ts is the usual chooser, and Backends keeps the accounts.
+// there. Only the shapes; places.ts is the usual chooser, and Backends keeps the accounts.
 import type { Endpoint } from "../../conf/meaning/config.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 

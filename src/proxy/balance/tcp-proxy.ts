@@ -1,6 +1,6 @@
 // Balancing of raw connections, where any server will do: accept → who is it → pick and connect → the preface that tells the
 // server → pump → one closed line. Nothing of the client's bytes is read, unless a trusted balancer in front tells who
-// the client is. Which stream a connection is about matters elsewhere (rtmp-router.ts).
+// the client is. Which stream a connection is about matters elsewhere (rtmp/router.ts).
 import type { Socket } from "node:net";
 import { Crowd } from "../../base/crowd.js";
 import { asDolphinError } from "../../base/errors.js";

@@ -1,6 +1,8 @@
 // The HTTP side of a proxy: requests are routed one by one, also on a connection that a client keeps, to the server that has
-// the stream or to the one that the policy picks. Limits of headers and time are node's; what happens to one request is
-// http-exchange.ts's.
+// the stream or to the one that the policy picks. Limits of headers and time are node's.
+//
+//   request ─▶ proxy.ts ─ target and host ─▶ route.ts ─ the streams that it may mean ─▶ proxy.ts ─ choose, or pick ─▶ a server
+//                  └─▶ exchange.ts ─ the request, its headers by headers.ts ─▶ that server ─ the answer ─▶ the client
 import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Crowd } from "../../base/crowd.js";

@@ -1,8 +1,12 @@
 // The byte mover of PlanB: two connected sockets go in, and from then on what one sends the other gets, until both
 // directions have ended. Two implementations behind one interface:
 //
+//   create-pump.ts   chooses
 //   splice-pump.ts   Linux with koffi: the kernel moves the bytes, in a loop of its own in a worker thread
+//                    (splice-pair.ts here, splice-table.ts between, splice-worker.ts, splice-loop.ts, splice-pipes.ts there;
+//                    splice-calls.ts: the system calls of both)
 //   plain-pump.ts    anywhere: node's sockets, at two to three times the price
+//   take-over.ts     how a socket comes from its owner to either of them, with every byte
 //
 // Which server a connection goes to, and what was said before, is the caller's. With a carrier, the splice pump's pairs outlive
 // this process: copies of their descriptors are kept, and another proxy joins them again. The plain pump's do not: node tells

@@ -1,7 +1,7 @@
 // One RTMP connection through a proxy that routes by stream, from its first byte to its closed line.
 //
 //   naming ──publish, play──▶ placing ──server chosen, greeted──▶ crossing ──seam raw──▶ joined ──▶ closed
-//      │ client talks with      │ the client's bytes wait;           │ rtmp-crossing.ts     │ the pump's
+//      │ client talks with      │ the client's bytes wait;           │ crossing.ts          │ the pump's
 //      │ the proxy (front)      │ the next server on failure         │                      │
 //      └────────────────────────┴──── error, time-out, end ──────────┴──────────────────────┘
 //

@@ -1,6 +1,11 @@
 // Routing of RTMP by stream: what a proxy does with each accepted connection when streams live on certain servers. Who the
-// client is → the route (rtmp-route.ts) → one closed line. The listener, the chooser, the accounts and the pump are the
-// caller's. Connections for which any server will do are tcp-proxy.ts's.
+// client is → the route → one closed line. The listener, the chooser, the accounts and the pump are the caller's. Connections
+// for which any server will do are tcp-proxy.ts's.
+//
+//   router.ts ─▶ route.ts ─ until publish or play names the stream ─▶ front.ts, which answers as a server does
+//                   ├────── a server is chosen ────────────────────▶ greet.ts, which shakes hands with it
+//                   ├────── client and server meet ────────────────▶ crossing.ts ─ bytes ─▶ seam.ts ─ headers ─▶ rewrite.ts
+//                   └────── all bytes are raw ─────────────────────▶ the pump
 import type { Socket } from "node:net";
 import { Crowd } from "../../base/crowd.js";
 import { asDolphinError } from "../../base/errors.js";

@@ -12,7 +12,7 @@
 //
 // Why raw is right: a chunk reader is a function of the chunk size, of one header per chunk stream, and of the messages
 // under way. The proxy announces no chunk size, so the client's is 128 as the server's is, and the server's Set Chunk Size
-// passes at its place; rtmp-rewrite.ts keeps account of the headers that the client has seen, the proxy's own included; and
+// passes at its place; rewrite.ts keeps account of the headers that the client has seen, the proxy's own included; and
 // the change is made between two messages, when none is under way on any chunk stream. If every header that the server may
 // refer to is the client's too, all further bytes mean the same to both. A chunk stream that the server has not begun must
 // begin with fmt 0, whatever the client remembers of it.

@@ -1,5 +1,8 @@
 // HTTP streaming: which requests are for a stream, and which are refused. The protocol itself is node:http's, behind the
 // preface by which a trusted peer may tell who the client is; what happens to a stream's bytes is the player's.
+//
+//   request ─▶ server.ts ─ target and host ─▶ route.ts ─ vhost and stream ─▶ the hub's source ─ batches ─▶ flv-player.ts ─▶ socket
+//                  └─ headers ─▶ forwarded.ts ─ which client it is
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";

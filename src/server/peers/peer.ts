@@ -1,4 +1,11 @@
 // Who is on the other end of a socket, as logs and `dolphin status` show it: its peer, or the client that a trusted peer named.
+// The room has what connections have in common, whatever they speak:
+//
+//   who is there    peer.ts    caller.ts: what it has told of itself    clients.ts: all who play or publish, and who must leave
+//   its bytes       shared-read.ts: all into one buffer    merged-read.ts: publishers in step    traffic.ts: how many
+//   it publishes    publication.ts: where its media goes   saved-publisher.ts: it goes on in another process
+//   it plays        carriage.ts: it goes on in another process
+//   it leaves       farewell.ts
 import type { Socket } from "node:net";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";

@@ -3,6 +3,10 @@
 //
 //   connecting ─▶ handshake ─▶ connect ─▶ createStream ─▶ play | publish ─▶ started ─▶ closed
 //        └──────────── any refusal, time-out or end ─────────────────────────────────────▲
+//
+//   edge-pull.ts   an origin ─▶ client.ts ─▶ the source                                upstreams.ts: which origin is tried next
+//   edge-push.ts   a publisher ─▶ outlet.ts ─▶ replay.ts, before the box's own origin ─▶ client.ts ─▶ an origin
+//   forwards.ts    the source ─▶ forward.ts, for each destination ─▶ outlet.ts ─▶ client.ts ─▶ another server
 import { createConnection, type Socket } from "node:net";
 import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
 import { signature, version } from "../../base/version.js";

@@ -1,5 +1,9 @@
 // An incoming RTMP connection without what is said over it: socket, engine, deadline, and its lines in the log. Whatever a peer
 // does wrong ends in `guard`, and costs this connection alone. The dialogue is the session's (session.ts).
+//
+//   socket ─ bytes ──▶ connection.ts ─ messages ─▶ session.ts ─┬─ publish ─▶ publishing.ts ─ media ─▶ the hub
+//   socket ◀─ bytes ── connection.ts ◀─ messages ─ session.ts  └─ play ────▶ playing.ts ─▶ player.ts ─ a write for each batch ─▶ socket
+//   command-rate.ts: too many commands            publisher-watch.ts: a publisher who has gone without a word
 import type { Socket } from "node:net";
 import { Deadline } from "../../base/deadline.js";
 import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";

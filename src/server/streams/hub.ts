@@ -4,6 +4,9 @@
 //            mode local (origin)                    mode remote (edge)
 //   play     a seat in the source                   the same, and the first seat starts a pull
 //   publish  into the source, and forwards start    an edge push: on to the origin
+//
+//   RTMP, HTTP ─ source, publish ─▶ hub.ts ─▶ live-stream.ts: one source with its publisher, its pull and its forwards
+//                                      └─ a vhost ─▶ settings.ts ─ what its sources go by
 import { isDeepStrictEqual } from "node:util";
 import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
