@@ -163,6 +163,18 @@ test(`arch: no room has more than ${largestRoom} files`, () => {
   );
 });
 
+test("arch: ARCHITECTURE has the same tables", () => {
+  const lines = readFileSync("docs/ARCHITECTURE.md", "utf8").split("\n");
+  const rows = lines.map((line) => /^\| `([a-z/-]+?)(?:\/|\.ts)` \|.*\| ([^|]+) \|$/.exec(line)).filter((row) => row !== null);
+  const told = rows.map(([, folder = "", names = ""]) => [folder, names === "–" ? [] : names.split(", ")]);
+  const held: Record<string, readonly string[]> = { ...mayImport };
+  for (const [part, table] of Object.entries(rooms)) {
+    const known = (room: string): string => (room === "." ? part : room);
+    for (const [room, others] of Object.entries(table)) if (room !== ".") held[`${part}/${room}`] = others.map(known);
+  }
+  assert.deepEqual(Object.fromEntries(told), held);
+});
+
 test("arch: no files import each other in a circle, not even types", () => {
   const others = ["bench", "test"].flatMap(sourcesIn);
   const graph = new Map(
@@ -175,6 +187,17 @@ test("arch: no files import each other in a circle, not even types", () => {
 test("arch: a circle is found", () => {
   const graph = { a: ["b", "c"], b: ["c"], c: ["d"], d: ["b"], e: ["a"], f: [] };
   assert.deepEqual(circlesIn(new Map(Object.entries(graph))), [["b", "c", "d"]]);
+});
+
+test("arch: a unit test is named after the file that it is about, and stands where that does", () => {
+  const paths = readdirSync("test/unit", { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".test.ts"));
+  const sources = files.map(({ path }) => path.slice(0, -".ts".length));
+  const isAbout = (name: string, source: string): boolean => name === source || name.startsWith(`${source}-`);
+  assert.ok(paths.length > 50, "the tests are found");
+  assert.deepEqual(
+    paths.filter((path) => !sources.some((source) => isAbout(path.slice(0, -".test.ts".length), source))),
+    [],
+  );
 });
 
 test("arch: codec, stream and conf use nothing of the outside but what they are known to need", () => {

@@ -1,5 +1,5 @@
 // Where every log line is made. A process makes one log and hands children of it (`log.child({conn})`) down.
-// Lines are JSON with the fields of docs/ARCHITECTURE.md, or SRS's text line made of the same fields; a terminal gets lines
+// Lines are JSON with the fields of docs/logs.md, or SRS's text line made of the same fields; a terminal gets lines
 // for people. All is written synchronously and without pino's transports: a line is out before a crash, and no worker thread is paid for.
 import { randomBytes } from "node:crypto";
 import pino, { type Logger, type LoggerOptions } from "pino";
