@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { errorCodes } from "../src/base/errors.js";
 import { maxPrefaceBytes } from "../src/codec/preface.js";
@@ -107,3 +108,50 @@ test("docs: every code is used by the program", () => {
     [],
   );
 });
+
+const ownFiles = ["src", "test", "bench"].flatMap((folder) => filesIn(folder, ".ts"));
+
+const documents = ["README.md", "CHANGELOG.md", ...filesIn("docs", ".md")];
+
+test("docs: every file of ours that a document or a comment names is there, and is one", () => {
+  const named = [...documents, ...ownFiles].flatMap((path) => namesIn(path).map((name) => ({ path, name })));
+  assert.ok(named.length > 300, "names are found");
+  assert.deepEqual(
+    named.filter(({ path, name }) => !isOne(name, path)).map(({ path, name }) => `${path}: ${name}`),
+    [],
+  );
+});
+
+test("docs: every link of a document to a file of ours leads somewhere", () => {
+  const links = documents.flatMap((path) => {
+    const targets = readFileSync(path, "utf8").matchAll(/\]\((?!https?:)([^)#]+)/g);
+    return Array.from(targets, ([, target = ""]) => join(dirname(path), target));
+  });
+  assert.ok(links.length > 30, "links are found");
+  assert.deepEqual(
+    links.filter((path) => !existsSync(path)),
+    [],
+  );
+});
+
+function filesIn(folder: string, ending: string): string[] {
+  const paths = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  return paths.filter((path) => path.endsWith(ending)).map((path) => `${folder}/${path}`);
+}
+
+/** The names of TypeScript files in a document, or in the comments of a file. Segments of HLS are called `s-12.ts`. */
+function namesIn(path: string): string[] {
+  const lines = readFileSync(path, "utf8").split("\n");
+  const texts = path.endsWith(".md") ? lines : lines.flatMap((line) => /(?:^|\s)(?:\/\/|\/?\*).*/.exec(line) ?? []);
+  return texts.flatMap((text) => text.match(/[\w*./-]*[\w*]\.ts\b/g) ?? []).filter((name) => !/-\d+\.ts$/.test(name));
+}
+
+/** Whether a name leads to one file: beside the one that names it, else by the end of its path; `*` stands for several. */
+function isOne(name: string, from: string): boolean {
+  const pattern = new RegExp(`(?:^|/)${name.replaceAll(".", "\\.").replaceAll("*", "[^/]*")}$`);
+  const found = ownFiles.filter((path) => pattern.test(path));
+  if (name.includes("*")) return found.length > 0;
+  if (found.includes(`${dirname(from)}/${name}`)) return true;
+  const ofSource = found.filter((path) => path.startsWith("src/"));
+  return (ofSource.length > 0 ? ofSource : found).length === 1;
+}

@@ -10,7 +10,7 @@ import { player } from "../helpers/rtmp-client.js";
 import { eventually, within } from "../helpers/wait.js";
 
 const maxGapMs = 1500;
-/** As limitsOf in roles/master.ts has it. */
+/** As limitsOf in master/processes/child.ts has it. */
 const deathsAllowed = 5;
 
 void describe("an edge that dies again and again", { concurrency: true }, () => {
