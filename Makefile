@@ -26,7 +26,7 @@ fmt: node_modules/.ok ## format and fix what can be fixed
 	npx oxlint --fix src test bench bin
 	npx oxfmt
 
-bench: build ## compare with nginx-rtmp on this machine and print the table
+bench: build ## compare with an earlier commit and other servers on this machine and print the table
 	$(NODE) dist/bench/main.js
 
 conf: build ## print the configuration that a bare `dolphin` runs with

@@ -1,57 +1,56 @@
-// `make bench`: compares dolphin with nginx-rtmp, and its proxies with HAProxy and nginx's stream module, on this machine
-// and in the same run, and prints a Markdown table.
-// BENCH_RUNS is how often each row is run (3; medians are shown), BENCH_ROWS a word that the names of the rows must hold.
-import { loadavg } from "node:os";
+// `make bench`: compares dolphin with an earlier commit of its own, with nginx-rtmp, and its proxies with HAProxy and nginx's stream
+// module, on this machine and in the same run, and prints a Markdown table.
+//
+// All rows with three runs take about an hour and a quarter.
+//
+//   BENCH_RUNS   how often each row is run (3); medians are shown
+//   BENCH_ROWS   words, separated by semicolons; a row is run when its name holds one of them. `?` prints the names
+//   BENCH_BASE, BENCH_CACHE   the earlier commit, and where it is built: boxes/build.ts
+import { findHaproxy } from "../test/helpers/haproxy.js";
 import { findNginx } from "../test/helpers/nginx.js";
-import { machineName } from "./measure.js";
+import { baseBuild, ownBuild } from "./boxes/build.js";
+import { measureRow } from "./compare.js";
+import { loadAverage, lookAtMachine, machineName, usageSince } from "./meter/machine.js";
+import type { Outcome } from "./row.js";
 import { rows } from "./rows.js";
-import type { Result } from "./row.js";
+import { tableOf } from "./table.js";
 
-const runs = Number(process.env["BENCH_RUNS"] ?? 3);
-const filter = process.env["BENCH_ROWS"] ?? "";
+const runs = Number(process.env["BENCH_RUNS"] || 3);
+const words = (process.env["BENCH_ROWS"] ?? "").split(";").map((word) => word.trim());
 const say = (progress: string): void => void process.stderr.write(`${progress}\n`);
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** What else the machine does: a figure taken beside other work is worth less. */
-const loadBefore = loadavg()[0] ?? 0;
-const nginx = await findNginx();
-if (typeof nginx === "string") say(nginx);
-const results: Result[] = [];
-const failures: string[] = [];
-for (const row of rows.filter(({ name }) => name.includes(filter))) {
-  try {
-    results.push(...(await row.run({ nginx, runs, say })));
-  } catch (thrown) {
-    failures.push(`${row.name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
-    say(`${failures.at(-1)}`);
-  }
+const chosen = rows.filter(({ name }) => words.some((word) => name.includes(word)));
+if (chosen.length === 0) {
+  print(`The rows are:\n${rows.map(({ name }) => `  ${name}`).join("\n")}`);
+  process.exit(words.includes("?") ? 0 : 64);
 }
+const [own, base, nginx, haproxy] = [await ownBuild(), await baseBuild(say), await findNginx(), await findHaproxy()];
+const context = { own, base, nginx, haproxy, runs, say };
+for (const missing of [base, nginx, haproxy]) if (typeof missing === "string") say(missing);
 
-const peer = typeof nginx === "string" ? "without nginx" : `nginx ${nginx.version}`;
+const loadBefore = loadAverage();
+const machine = lookAtMachine();
+const outcomes: { readonly name: string; readonly outcome: Outcome }[] = [];
+for (const row of chosen) outcomes.push({ name: row.name, outcome: await measureRow(row, context) });
+
+const peers = [
+  typeof base === "string" ? "no earlier build" : `${base.name} (${base.commit.slice(0, 10)})`,
+  typeof nginx === "string" ? "no nginx-rtmp" : `nginx ${nginx.version}`,
+  typeof haproxy === "string" ? "no HAProxy" : `HAProxy ${haproxy.version}`,
+];
+const { stolen } = usageSince(machine);
 print(
-  `${machineName()}; node ${process.version}, ${peer}; ${new Date().toISOString().slice(0, 10)}; median of ${runs}; load average before ${loadBefore.toFixed(2)}`,
+  `${machineName()}; node ${process.version}; dolphin ${own.commit} beside ${peers.join(", ")}; ${new Date().toISOString().slice(0, 10)}; ` +
+    `median of ${runs}; load average before ${loadBefore.toFixed(2)}, after ${loadAverage().toFixed(2)}; ${stolen.toFixed(1)} % of a core stolen`,
 );
 print("");
-print("| what | dolphin | peer | figure | bar | aim | |");
-print("|---|---|---|---|---|---|---|");
-for (const result of results) {
-  const { limit } = result;
-  const order = limit?.isMoreBetter === true ? "≥" : "≤";
-  const limits = limit === null ? "– | –" : `${order} ${limit.bar} | ${order} ${limit.aim}`;
-  print(
-    `| ${result.name} | ${result.dolphin} | ${result.peer} | ${result.value === null ? "–" : result.value.toFixed(result.digits)} | ${limits} | ${verdict(result)} |`,
-  );
-}
-const remarks = results.flatMap(({ name, remarks: said }) => said.map((remark) => `- ${name}: ${remark}`));
+for (const line of tableOf(outcomes)) print(line);
 print("");
-print("CPU is that of the serving process in percent of one core; the figure of a comparison is dolphin's CPU over the peer's.");
-print("The peer is nginx-rtmp where no other is named.");
-for (const line of [...remarks, ...failures.map((failure) => `- failed: ${failure}`)]) print(line);
-process.exit(failures.length === 0 ? 0 : 1);
-
-function verdict({ value, limit }: Result): string {
-  if (limit === null) return "";
-  if (value === null) return "no peer";
-  const reaches = (goal: number): boolean => (limit.isMoreBetter === true ? value >= goal : value <= goal);
-  return reaches(limit.aim) ? "ok, aim" : reaches(limit.bar) ? "ok" : "miss";
-}
+print(
+  "CPU is that of all processes of a box, their kernel time included, in percent of one core; of plan b and its peers without the server " +
+    "behind them. Memory is that of the same processes, every page once; per player it is what came with the players. A figure with × is " +
+    "dolphin's over the peer's. On a machine that others use, CPU falls, because more waits to be done at once, and times rise: such a run " +
+    "is a check, not a measurement.",
+);
+process.exit(outcomes.every(({ outcome }) => outcome.failure === null) ? 0 : 1);

@@ -1,4 +1,5 @@
-// What the two load tools share: a clock, AMF0 and chunk writing, and the rule that only loopback is loaded.
+// What the load tools share: a clock, AMF0 and chunk writing, options of the form `name=number`, and the rules that only loopback
+// is loaded and that no tool outlives whoever started it.
 #ifndef RTMPWIRE_H
 #define RTMPWIRE_H
 #include <arpa/inet.h>
@@ -6,17 +7,22 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 
-enum { C1_BYTES = 1536, MAX_RUN_S = 120 };
+// Timestamps of a run stay below 0xffffff ms, so that no header is extended.
+enum { C1_BYTES = 1536, MAX_RUN_S = 4 * 3600 };
 
-static inline int64_t now_ms(void) {
+static inline int64_t now_us(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+  return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
 }
+
+static inline int64_t now_ms(void) { return now_us() / 1000; }
 
 static inline int put_string(uint8_t *b, const char *s) {
   int n = strlen(s);
@@ -40,7 +46,7 @@ static inline int put_number(uint8_t *b, double d) {
   return 9;
 }
 
-// One message with a full header, split at `chunk` bytes. Timestamps stay below 0xffffff in these tools.
+// One message with a full header, split at `chunk` bytes.
 static inline int put_message(uint8_t *o, int csid, uint32_t ms, int type, int stream, const uint8_t *body, int len, int chunk) {
   int n = 0;
   uint8_t head[12] = {csid, ms >> 16, ms >> 8, ms, len >> 16, len >> 8, len, type, stream, 0, 0, 0};
@@ -86,6 +92,16 @@ static inline struct sockaddr_in loopback(const char *host, int port) {
   }
   return a;
 }
+
+// The number behind `name=` among the arguments from the first optional one on.
+static inline int option(int argc, char **argv, int first, const char *name, int otherwise) {
+  size_t n = strlen(name);
+  for (int i = first; i < argc; i++)
+    if (!strncmp(argv[i], name, n) && argv[i][n] == '=') return atoi(argv[i] + n + 1);
+  return otherwise;
+}
+
+static inline void end_with_parent(void) { prctl(PR_SET_PDEATHSIG, SIGTERM); }
 
 static inline void raise_file_limit(void) {
   struct rlimit limit;

@@ -1,6 +1,6 @@
 // Whether a program listens yet.
 import { connect } from "node:net";
-import type { Child } from "../test/helpers/child.js";
+import type { Child } from "../../test/helpers/child.js";
 
 /** Whether the port can be connected to. Throws when the program has ended. */
 export function portIsOpen(child: Child, port: number): Promise<boolean> {

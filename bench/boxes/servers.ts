@@ -1,0 +1,44 @@
+// What is measured, each started for one measurement and stopped after it: boxes of dolphin in the shapes that the rows name, and
+// nginx-rtmp with one worker.
+import { startNginx, type NginxProgram } from "../../test/helpers/nginx.js";
+import { freePort } from "../../test/helpers/ports.js";
+import type { Tree } from "../meter/process-tree.js";
+import { Box, type Shape } from "./box.js";
+import type { Build } from "./build.js";
+
+/** A server under load: where to publish and where to watch, and the processes that it is measured by. */
+export interface Serving {
+  readonly rtmpPort: number;
+  /** 0 where there is no HTTP-FLV. */
+  readonly httpPort: number;
+  readonly tree: Tree;
+  /** Null of a peer. */
+  readonly box: Box | null;
+  stop(): Promise<void>;
+}
+
+/** One stand-alone server process and its master. */
+export const single: Shape = { args: ["--plan", "single", "--cores", "1"] };
+
+/** A master with the origin in it, and edges; who publishes at an edge goes on at the origin. */
+export function planA(edges: number): Shape {
+  return { args: ["--plan", "a", "--cores", String(edges)] };
+}
+
+/** The same shape, but viewers end with the process that serves them. */
+export function withoutCarrying({ args, env }: Shape): Shape {
+  return { args, env: { ...env, SRS_DOLPHIN_CARRY_SESSIONS: "off" } };
+}
+
+/** A box of which everything counts. */
+export async function serveBox(build: Build, shape: Shape): Promise<Serving> {
+  const box = await Box.start(build, shape);
+  const { rtmpPort, httpPort } = box;
+  return { rtmpPort, httpPort, box, tree: { roots: [box.pidOf("master")], except: [] }, stop: () => box.stop() };
+}
+
+export async function serveNginx(program: NginxProgram): Promise<Serving> {
+  const nginx = await startNginx(program, { rtmpPort: await freePort() });
+  const tree = { roots: [nginx.pid], except: [] };
+  return { rtmpPort: nginx.rtmpPort, httpPort: 0, box: null, tree, stop: () => nginx.stop() };
+}
