@@ -39,6 +39,7 @@ export function findImpossible(config: Config): Finding[] {
   const warning = fewFilesWarning(config, maxOpenFiles);
   return [
     ...findThrown(() => checkPlan(config)),
+    ...findLongPath(controlSocketOf(config)),
     ...findThrown(() => checkOpenFiles(config, { cores: countCores(), maxOpenFiles })),
     ...(warning === null ? [] : [{ severity: "warning", sentence: warning } as const]),
   ];
@@ -64,14 +65,15 @@ function findUnwritable({ log, pidFile }: Config, socket: string): Finding[] {
     ["the pid file", pidFile, "pid"],
     ["the control socket", socket, "control_socket"],
   ];
-  const found = files.flatMap(([what, path, directive]) => {
+  return files.flatMap(([what, path, directive]) => {
     const problem = path === null ? null : unwritable(resolve(path));
     return problem === null ? [] : [refusal(`${what} ${path ?? ""} cannot be written: ${problem}; correct that, or ${directive}`)];
   });
-  if (Buffer.byteLength(socket) > maxPathBytes) {
-    found.push(refusal(`the control socket's path is longer than ${maxPathBytes} bytes: ${socket}; write a shorter control_socket`));
-  }
-  return found;
+}
+
+function findLongPath(socket: string): Finding[] {
+  if (Buffer.byteLength(socket) <= maxPathBytes) return [];
+  return [refusal(`the control socket's path is longer than ${maxPathBytes} bytes: ${socket}; write a shorter control_socket`)];
 }
 
 /** Why a file cannot be written or made, with its folders; null: it can. */

@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { messageOf } from "../base/errors.js";
 import type { Config, Endpoint, PolicyName } from "../conf/meaning/config.js";
 import { policyNames } from "../conf/directives/root.js";
-import { parseListen } from "../conf/meaning/endpoint.js";
+import { formatEndpoint, overlaps, parseListen } from "../conf/meaning/endpoint.js";
 import { applyFlags, type Flags } from "../conf/flags.js";
 import { loadConfig, type Loaded } from "../conf/load.js";
 import { isContainer } from "../master/host/container.js";
@@ -126,8 +126,11 @@ function parseAddress(text: string): Endpoint {
   }
 }
 
-function collectListen(text: string, before: readonly Endpoint[] | undefined): Endpoint[] {
-  return [...(before ?? []), parseAddress(text)];
+function collectListen(text: string, before: readonly Endpoint[] = []): Endpoint[] {
+  const endpoint = parseAddress(text);
+  const other = before.find((one) => overlaps(one, endpoint));
+  if (other !== undefined) throw new InvalidArgumentError(`it is listened on already, by ${formatEndpoint(other)}: write one of them.`);
+  return [...before, endpoint];
 }
 
 function parseHttp(text: string): Endpoint | "off" {

@@ -105,6 +105,21 @@ void describe("flags of srs", { concurrency: 2 }, () => {
     ]);
   });
 
+  for (const listen of ["P P", "P 127.0.0.1:P", "256.1.1.1:P"]) {
+    void test(`"listen ${listen}", on which no start can listen, fails -t as it fails the start`, async (t) => {
+      const folder = temporaryFolder(t);
+      const addresses = listen.replaceAll("P", String(await freePort()));
+      writeFileSync(join(folder, "x.conf"), `${good.replace("listen 1935", `listen ${addresses}`)} daemon off; srs_log_tank console;`);
+      const tested = await runToItsEnd(t, ["-tc", "x.conf"], { folder });
+      const started = await runToItsEnd(t, ["-c", "x.conf"], { folder });
+      assert.deepEqual([tested.code, started.code], [255, 78]);
+      assert.match(tested.stdout[0] ?? "", /^x\.conf:1:1: CONF_VALUE: listen: "/);
+      assert.match(started.stderr, /^x\.conf:1:1: CONF_VALUE: listen: "/);
+      const byFlags = await runToItsEnd(t, ["-t", ...addresses.split(" ").flatMap((one) => ["--listen", one])], { folder });
+      assert.equal(byFlags.code, 64, byFlags.output);
+    });
+  }
+
   void test("-t of a file that is not there fails in the same way", async (t) => {
     const { code, stdout } = await runToItsEnd(t, ["-t", "-c", "gone.conf"]);
     assert.equal(code, 255);

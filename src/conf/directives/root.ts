@@ -73,7 +73,7 @@ export const rootPlaces = {
     tencentcloud_apm: [openBlock, null, notYet, live, "Sends traces to a cloud service.", "secret"],
     work_dir: [text, "./", served, restart, "The folder to change to at start."],
     asprocess: [onOff, "off", served, restart, "End when the parent process ends; needs `daemon off`."],
-    server_id: [text, null, served, restart, "The name of this server in the API.", "noVariable"],
+    server_id: [text, null, served, restart, "The name of this server in the API."],
     utc_time: [onOff, "off", notYet, live, "Use UTC for the time in file names."],
     ff_log_dir: [text, "./objs", harmless, live, "Where the log of ffmpeg goes."],
     ff_log_level: [text, "info", harmless, live, "What ffmpeg logs."],

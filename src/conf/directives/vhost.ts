@@ -29,7 +29,7 @@ export const vhostPlaces = {
     play: [block, null, served, live, "How players are served."],
     publish: [block, null, served, live, "How publishers are taken."],
     http_remux: [block, null, served, live, "HTTP-FLV.", "strict"],
-    forward: [block, null, served, live, "Passes every stream on to other servers.", "noVariable"],
+    forward: [block, null, served, live, "Passes every stream on to other servers."],
     http_static: [block, null, notYet, live, "Static files."],
     http_hooks: [block, null, notYet, live, "HTTP callbacks that may refuse a client."],
     security: [block, null, notYet, live, "Who may play and publish, by address.", "noVariable"],
@@ -97,7 +97,7 @@ export const vhostPlaces = {
   },
   "vhost.forward": {
     enabled: [onOff, "off", served, live, "Forward."],
-    destination: [servers, null, served, live, "The servers to publish to."],
+    destination: [servers, null, served, live, "The servers to publish to.", "noVariable"],
     backend: [text, null, notYet, live, "A callback that names the servers."],
   },
   "vhost.http_static": {

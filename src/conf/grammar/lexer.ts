@@ -1,5 +1,6 @@
 // Text → tokens of the configuration language, the first step of load.ts. The language is SRS's (which is nginx's
-// with two additions): a directive ends on the line that it starts on, and quotes know no escapes.
+// with two additions): a directive ends on the line that it starts on, with its quotes, and those know no escapes. A byte order
+// mark, with which editors on Windows begin a file, is passed over; SRS takes it for a part of the first name.
 //
 //   directive = name { arg } ( ";" | "{" { directive } "}" )
 //
@@ -63,14 +64,16 @@ export function lex(text: string, file: string): Lexed {
       push("close", char);
       index += 1;
     } else if (char === '"' || char === "'") {
-      const close = text.indexOf(char, index + 1);
+      const lineEnd = text.indexOf("\n", index) < 0 ? text.length : text.indexOf("\n", index);
+      const close = text.slice(0, lineEnd).indexOf(char, index + 1);
       if (close < 0) {
-        problems.push(errorAt(here(), "CONF_SYNTAX", `the ${char} that opens here is never closed`));
-        break;
+        problems.push(errorAt(here(), "CONF_SYNTAX", `the ${char} that opens here is not closed on its line`));
+        if (lastWord !== null) push("end", ";");
+        index = lineEnd;
+        continue;
       }
       const word = text.slice(index + 1, close);
       if (word !== "") push("word", word);
-      for (let at = text.indexOf("\n", index); at >= 0 && at < close; at = text.indexOf("\n", at + 1)) newline(at);
       index = close + 1;
       if (index < text.length && !endsWord(text.charAt(index))) {
         problems.push(errorAt(here(), "CONF_SYNTAX", `a space, ";" or "{" must follow the closing ${char}`));

@@ -6,17 +6,19 @@ import { type Problem, warningAt } from "./problem.js";
 interface Rewrite {
   /** Path of the old spelling. */
   readonly old: string;
-  /** Path of today's; null: removed without a word, because it is how the server always behaves. */
+  /** Path of today's; null: there is none, and the directive goes. */
   readonly now: string | null;
   /** Only when written without braces: with braces the same name is today's block. The block is switched on. */
   readonly isValueForm?: boolean;
+  /** It goes without a word, because it is how the server always behaves. */
+  readonly isSilent?: boolean;
 }
 
-/** The rows are paths from the root; two names after `vhost` mean a block and a directive in it. */
+/** The rows are paths from the root; two names after the first block mean a block in it and a directive in that. */
 export const rewrites: readonly Rewrite[] = [
   { old: "http_stream", now: "http_server" },
   { old: "vhost.http", now: "vhost.http_static" },
-  { old: "vhost.http_remux.hstrs", now: null },
+  { old: "vhost.http_remux.hstrs", now: null, isSilent: true },
   { old: "vhost.refer", now: "vhost.refer.all", isValueForm: true },
   { old: "vhost.refer_play", now: "vhost.refer.play", isValueForm: true },
   { old: "vhost.refer_publish", now: "vhost.refer.publish", isValueForm: true },
@@ -42,7 +44,20 @@ export const rewrites: readonly Rewrite[] = [
   { old: "vhost.debug_srs_upnode", now: "vhost.cluster.debug_srs_upnode" },
   { old: "vhost.nack", now: "vhost.rtc.nack" },
   { old: "vhost.twcc", now: "vhost.rtc.twcc" },
+  { old: "stream_caster.host", now: "stream_caster.sip.candidate" },
+  { old: "stream_caster.tcp_enable", now: null },
+  { old: "stream_caster.rtp_port_min", now: null },
+  { old: "stream_caster.rtp_port_max", now: null },
+  { old: "stream_caster.wait_keyframe", now: null },
+  { old: "stream_caster.rtp_idle_timeout", now: null },
+  { old: "stream_caster.audio_enable", now: null },
+  { old: "stream_caster.auto_create_channel", now: null },
 ];
+
+/** The blocks of the root that have old spellings inside. */
+const outerBlocks: ReadonlySet<string> = new Set(
+  rewrites.flatMap(({ old }) => (old.includes(".") ? [old.slice(0, old.indexOf("."))] : [])),
+);
 
 const rewriteByOld = new Map(rewrites.map((row) => [row.old, row]));
 
@@ -55,14 +70,14 @@ export function rewrite(directives: readonly Directive[]): Parsed {
       problems.push(renamed(directive, row.now));
       return { ...directive, name: row.now };
     }
-    if (directive.name !== "vhost" || directive.children === null) return directive;
-    return { ...directive, children: rewriteVhost(directive.children, problems) };
+    if (!outerBlocks.has(directive.name) || directive.children === null) return directive;
+    return { ...directive, children: rewriteInside(directive.name, directive.children, problems) };
   });
   return { directives: rewritten, problems };
 }
 
-/** `hstrs` goes, `http` gets its new name, and everything else moves into the block that its row names. */
-function rewriteVhost(children: readonly Directive[], problems: Problem[]): Directive[] {
+/** What has no spelling of today goes, `http` gets its new name, and everything else moves into the block that its row names. */
+function rewriteInside(outer: string, children: readonly Directive[], problems: Problem[]): Directive[] {
   const kept: Directive[] = [];
   const moves: { directive: Directive; row: Rewrite; path: string }[] = [];
   const sortOut = (directive: Directive, path: string): Directive | null => {
@@ -71,14 +86,14 @@ function rewriteVhost(children: readonly Directive[], problems: Problem[]): Dire
     if (row.now !== null) {
       problems.push(renamed(directive, row.now));
       moves.push({ directive, row, path: row.now });
-    }
+    } else if (row.isSilent !== true) problems.push(warningAt(directive, "CONF_RENAMED", `${directive.name} has no meaning any more`));
     return null;
   };
   for (const child of children) {
-    const path = `vhost.${child.name}`;
+    const path = `${outer}.${child.name}`;
     const inner = child.children?.filter((directive) => sortOut(directive, `${path}.${directive.name}`) !== null) ?? null;
     // The block `mr` exists in the old spelling only.
-    if (child.name === "mr") continue;
+    if (path === "vhost.mr") continue;
     const left = sortOut(child, path);
     if (left !== null) kept.push(inner === null ? left : { ...left, children: inner });
   }

@@ -35,8 +35,21 @@ export function formatEndpoint(endpoint: Endpoint): string {
   return isIPv6(endpoint.host) ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`;
 }
 
+/** Whether both are one address, however IPv6 is written. */
 export function isSameEndpoint(one: Endpoint, other: Endpoint): boolean {
-  return one.port === other.port && one.host === other.host;
+  return one.port === other.port && canonicalHost(one.host) === canonicalHost(other.host);
+}
+
+/** Whether who listens on the one listens on the other, too: both are the same, or one is all addresses of the other's family. */
+export function overlaps(one: Endpoint, other: Endpoint): boolean {
+  const covers = (all: Endpoint, single: Endpoint): boolean => all.host === (isIPv6(single.host) ? "::" : "0.0.0.0");
+  const isOneFamily = isIP(one.host) === isIP(other.host);
+  return isSameEndpoint(one, other) || (one.port === other.port && isOneFamily && (covers(one, other) || covers(other, one)));
+}
+
+function canonicalHost(host: string): string {
+  const [address = "", zone = ""] = host.split("%");
+  return isIPv6(host) ? `${new URL(`http://[${address}]`).hostname}%${zone}` : host.toLowerCase();
 }
 
 /** `::1` alone is a host for a server; for a listener, which must have a port, SRS also reads `:::1935` as `::` and a port. */
@@ -51,8 +64,10 @@ function splitPort(text: string, mayLackPort: boolean): { host: string; port: st
   return { host: text.slice(0, colon), port: text.slice(colon + 1) };
 }
 
+/** A name never ends in a number: what does is meant as an IPv4 address, and is one or wrong (256.1.1.1, 10.0.0). */
 function isHost(host: string): boolean {
-  return isIP(host) !== 0 || (/^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?$/i.test(host) && host.length <= 253);
+  if (isIP(host) !== 0) return true;
+  return /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?$/i.test(host) && !/(^|\.)[0-9]+\.?$/.test(host) && host.length <= 253;
 }
 
 function isNumber(text: string): boolean {

@@ -4,7 +4,7 @@
 import { messageOf } from "../../base/errors.js";
 import type { Endpoint } from "./config.js";
 import { anyNumber, type DirectiveRow, type Unit, type ValueType } from "../directives/row.js";
-import { parseListen, parseServer } from "./endpoint.js";
+import { formatEndpoint, overlaps, parseListen, parseServer } from "./endpoint.js";
 import { shorten } from "../grammar/lexer.js";
 import type { Directive } from "../grammar/parser.js";
 import { errorAt, type Problem, warningAt } from "../grammar/problem.js";
@@ -105,7 +105,10 @@ function readEndpoints(
   const endpoints: Endpoint[] = [];
   for (const arg of args) {
     try {
-      endpoints.push(parseOne(arg));
+      const endpoint = parseOne(arg);
+      const other = parseOne === parseListen ? endpoints.find((one) => overlaps(one, endpoint)) : undefined;
+      if (other === undefined) endpoints.push(endpoint);
+      else report(`${shorten(arg)} is listened on already, by ${formatEndpoint(other)}: write one of them`, "it is left out");
     } catch (error) {
       report(messageOf(error), "it is left out");
     }

@@ -74,8 +74,8 @@ test("preflight: a file that is a folder, and a socket of too long a path", asyn
   const folder = folderOf(t);
   const controlSocket = join(folder, "x".repeat(108));
   const found = await preflight(box(folder, { host: "127.0.0.1", port: 0 }, { logFile: folder, controlSocket }));
-  assert.match(found[0]?.sentence ?? "", /the log .* is a folder/);
-  assert.match(found[1]?.sentence ?? "", /longer than 107 bytes/);
+  assert.match(found[0]?.sentence ?? "", /longer than 107 bytes/);
+  assert.match(found[1]?.sentence ?? "", /the log .* is a folder/);
   assert.equal(found.length, 2);
 });
 
@@ -85,6 +85,8 @@ test("preflight: what can never be is found without the machine", () => {
   assert.match(findImpossible({ ...plain, maxConnections: 2 ** 40 })[0]?.sentence ?? "", /max_connections .* open files/);
   const foreign = applyFlags(defaultConfig(), { server: "objs/srs", plan: "a", maxConnections: 10 });
   assert.match(findImpossible(foreign)[0]?.sentence ?? "", /needs plan b/);
+  const long = applyFlags(defaultConfig(), { controlSocket: "x".repeat(108), maxConnections: 10 });
+  assert.match(findImpossible(long)[0]?.sentence ?? "", /control socket's path is longer than 107 bytes/);
 });
 
 for (const [code, sentence] of [

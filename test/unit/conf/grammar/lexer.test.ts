@@ -16,7 +16,6 @@ const split: [sentence: string, text: string, tokens: string[]][] = [
   ["a quote inside a token is a character", `a b"c' d;`, ["a", `b"c'`, "d", ";"]],
   ["there are no escapes", String.raw`a "b\" c;`, ["a", "b\\", "c", ";"]],
   ["a quoted empty string is no argument", `a "" b;`, ["a", "b", ";"]],
-  ["a newline in quotes belongs to the word", `a "b\nc";`, ["a", "b\nc", ";"]],
   ["a closing quote may be followed by ; or {", `a "b"{ c 'd';}`, ["a", "b", "{", "c", "d", ";", "}"]],
   ["a byte order mark is no text", "\uFEFFa;", ["a", ";"]],
   ["an empty text has no tokens", "", []],
@@ -47,15 +46,15 @@ const refused: [sentence: string, text: string, places: [line: number, column: n
   ["a comment does not end a directive", "listen 1935 # x\n;", [[1, 8]]],
   ["a text may not end inside a directive", "a;\nlisten 1935", [[2, 8]]],
   [
-    "a quote must be closed",
-    `a "b;\nc;`,
+    "a quote must be closed, on its line",
+    `a "b;\nc; d "e\nf" {\n"h`,
     [
       [1, 3],
-      [1, 1],
+      [2, 6],
+      [4, 1],
     ],
   ],
   ["a space must follow a closing quote", `a "b"c;`, [[1, 6]]],
-  ["lines are counted through a quoted newline", `a "x\ny";\nb "c"d;`, [[3, 6]]],
 ];
 
 for (const [sentence, text, expected] of refused) {

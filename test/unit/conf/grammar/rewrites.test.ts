@@ -38,6 +38,15 @@ const rows: [old: string, now: string, warned: string[]][] = [
   ["vhost a{nack on;twcc off;}", "vhost a{rtc{nack on;twcc off;}}", ["nack", "twcc"]],
   ["vhost a{gop_cache on;play{gop_cache off;}}", "vhost a{play{gop_cache off;gop_cache on;}}", ["gop_cache"]],
   ["gop_cache on;", "gop_cache on;", []],
+  ["stream_caster{caster gb28181;host 1.2.3.4;}", "stream_caster{caster gb28181;sip{candidate 1.2.3.4;}}", ["host"]],
+  ["stream_caster{host a;sip{listen 1;}}", "stream_caster{sip{listen 1;candidate a;}}", ["host"]],
+  ["stream_caster{tcp_enable on;rtp_port_min 1;rtp_port_max 2;}", "stream_caster{}", ["tcp_enable", "rtp_port_min", "rtp_port_max"]],
+  [
+    "stream_caster{wait_keyframe on;rtp_idle_timeout 1;audio_enable on;auto_create_channel on;listen 1;}",
+    "stream_caster{listen 1;}",
+    ["wait_keyframe", "rtp_idle_timeout", "audio_enable", "auto_create_channel"],
+  ],
+  ["http_server{host a;}", "http_server{host a;}", []],
 ];
 
 for (const [old, now, warned] of rows) {
