@@ -12,6 +12,7 @@ export const errorCodes = [
   "CONF_RELOAD",
   "CONF_RENAMED",
   "CONF_SYNTAX",
+  "CONF_UNGUARDED",
   "CONF_UNKNOWN",
   "CONF_VALUE",
   "RTMP_AGGREGATE",

@@ -9,15 +9,16 @@ import { resolve } from "node:path";
 import { DolphinError, messageOf } from "../base/errors.js";
 import { build } from "./meaning/build.js";
 import { check } from "./meaning/check.js";
-import type { Config } from "./meaning/config.js";
+import { builtin, type Config } from "./meaning/config.js";
 import { defaultConf } from "./default-conf.js";
+import type { Flags } from "./flags.js";
 import { applyEnvironment, emptyConf, type Environment } from "./directives/environment.js";
 import { deepFreeze } from "./meaning/freeze.js";
 import { type Directive, parse, type ReadFile } from "./grammar/parser.js";
 import { treeInForce } from "./meaning/in-force.js";
 import { errorAt, type Problem, sortProblems } from "./grammar/problem.js";
 import { rewrite } from "./grammar/rewrites.js";
-import { rootBlock } from "./meaning/tree.js";
+import { blockIn, isGiven, rootBlock, valueOf } from "./meaning/tree.js";
 
 export interface ConfSource {
   /** The path, as it is shown in messages and as Config.file; null: the built-in configuration. */
@@ -34,6 +35,8 @@ export interface ConfSource {
   readonly cwd?: string;
   /** Whether this is a container, where the log goes to the console unless the file says otherwise. */
   readonly isContainer?: boolean;
+  /** What the command line decides: only of the servers behind the proxies, for an srs among them serves what we do not. */
+  readonly flags?: Pick<Flags, "plan" | "server" | "serverConf">;
 }
 
 export interface Loaded {
@@ -51,7 +54,7 @@ export interface Loaded {
  * parsed is not checked any further, since one missing semicolon would bring up a dozen consequences.
  */
 export function loadConfig(source: ConfSource): Loaded {
-  const { cwd, env = {}, isContainer = false, isEnvOnly = false } = source;
+  const { cwd, env = {}, isContainer = false, isEnvOnly = false, flags = {} } = source;
   const file = isEnvOnly ? null : source.file;
   const name = file ?? (isEnvOnly ? "-e" : "dolphin.conf");
   const start = { file: name, line: 1, column: 1 };
@@ -68,7 +71,7 @@ export function loadConfig(source: ConfSource): Loaded {
   if (parsed.directives.length === 0) return refused([errorAt(start, "CONF_SYNTAX", "the file is empty")]);
   const rewritten = rewrite(parsed.directives);
   const { directives, problems: ofVariables } = applyEnvironment(rewritten.directives, env);
-  const problems = sortProblems([...rewritten.problems, ...ofVariables, ...check(directives, name)]);
+  const problems = sortProblems([...rewritten.problems, ...ofVariables, ...check(directives, name, isForSrs(directives, flags))]);
   if (problems.some((problem) => problem.severity === "error")) return { config: null, directives, problems, isContainer };
   return { config: deepFreeze(build(rootBlock(directives), { file, isContainer })), directives, problems, isContainer };
 }
@@ -92,6 +95,15 @@ export function loadInForce(running: Loaded, wanted: Loaded): Loaded {
     directives,
     config: deepFreeze(build(rootBlock(directives), { file: wanted.config.file, isContainer: wanted.isContainer })),
   };
+}
+
+/** Whether plan b's servers are an unmodified srs that reads this very file. */
+function isForSrs(directives: readonly Directive[], { plan, server, serverConf }: NonNullable<ConfSource["flags"]>): boolean {
+  const block = blockIn(rootBlock(directives), "dolphin");
+  const words = server === undefined ? valueOf(block, "server") : server.split(/\s+/).filter((word) => word !== "");
+  const [word = builtin, ...more] = words; // several are a command
+  const isPlanB = plan === undefined ? server !== undefined || !isGiven(block, "plan") || valueOf(block, "plan") === "b" : plan === "b";
+  return isPlanB && word !== builtin && more.length === 0 && serverConf === undefined && !isGiven(block, "server_conf");
 }
 
 function refused(problems: readonly Problem[]): Loaded {

@@ -80,7 +80,8 @@ export function readConfig(request: RunRequest): { readonly config: Config | nul
   const { cwd } = request;
   const file = configFile(request, process.env) ?? null;
   const read = (): Loaded => {
-    const loaded = loadConfig({ file, cwd, isEnvOnly: isEnvOnly(request, process.env), env: process.env, isContainer: isContainer() });
+    const circumstances = { isEnvOnly: isEnvOnly(request, process.env), env: process.env, isContainer: isContainer() };
+    const loaded = loadConfig({ file, cwd, flags: request.flags, ...circumstances });
     return { ...loaded, config: loaded.config === null ? null : fromWorkDir(loaded.config, cwd) };
   };
   const loaded = read();

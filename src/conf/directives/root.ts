@@ -81,7 +81,7 @@ export const rootPlaces = {
     grace_start_wait: [whole("ms"), "2300", served, live, "Wait before a graceful stop begins."],
     grace_final_wait: [whole("ms"), "3200", served, live, "Wait before a graceful stop ends."],
     force_grace_quit: [onOff, "off", served, live, "Make every stop a graceful one."],
-    empty_ip_ok: [onOff, "on", notYet, live, "Accept peers without an address, such as probes."],
+    empty_ip_ok: [onOff, "on", harmless, live, "Accept peers without an address; such have left already, and get nothing."],
     stats: [block, null, harmless, live, "What of the machine is reported by the API.", "noVariable"],
     pithy_print_ms: [whole("ms"), "10000", harmless, live, "How often a session logs; ours log when they end."],
     disable_daemon_for_docker: [onOff, "on", served, restart, "Ignore `daemon on` in a container."],
@@ -119,6 +119,14 @@ export const rootPlaces = {
     ],
     origin_process: [word(["master", "child"], "master"), "master", served, restart, "Where the origin of plan a runs.", "strict"],
     control_socket: [text, null, served, restart, "The Unix socket of the master; below the runtime folder when left out."],
+    unguarded: [
+      onOff,
+      "off",
+      served,
+      live,
+      "Start although the file has guards that are not served yet: whom they keep out is let in.",
+      "strict",
+    ],
     heartbeat_timeout: [decimal("s", 0.1, 86_400), "10", served, live, "A child that is silent for so long is taken as hung.", "strict"],
     stop_timeout: [decimal("s", 0, 86_400), "5", served, live, "How long a stop may take before what is left is killed.", "strict"],
     carry_sessions: [

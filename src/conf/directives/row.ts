@@ -24,8 +24,17 @@ export type ValueType =
 
 export type Unit = "count" | "bytes" | "frames" | "ms" | "s";
 
-/** What the built-in server makes of a directive: `not yet` warns when it would do something, `harmless` has no meaning here. */
-export type Serving = "served" | "not yet" | "harmless";
+/**
+ * What the built-in server makes of a directive. `not yet`: SRS does something there that is missing here, which a warning tells.
+ * `guard`: not yet either, and without it the site would be open to whom its file keeps out, or deliver other than it says: where it
+ * would act the file is refused (see guards.ts). `harmless`: it has no meaning here.
+ */
+export type Serving = "served" | "not yet" | "guard" | "harmless";
+
+/** A `guard` as it is written; `risk` is what happens without it, as a sentence goes on: "without it …". */
+interface Guard {
+  readonly risk: string;
+}
 
 /**
  * How a changed value comes into force. `live`: running processes take it, and no connection notices but those that it is about.
@@ -43,7 +52,7 @@ type Mark = "repeatable" | "strict" | "noVariable" | "secret";
 type WrittenRow = readonly [
   type: ValueType,
   defaultText: string | null,
-  serving: Serving,
+  serving: Exclude<Serving, "guard"> | Guard,
   reload: Reload,
   about: string,
   ...marks: readonly Mark[],
@@ -61,6 +70,8 @@ export interface DirectiveRow {
   /** As it would be written in a file; null: none. */
   readonly default: string | null;
   readonly serving: Serving;
+  /** Of a guard: what happens without it, as a sentence goes on; else null. */
+  readonly risk: string | null;
   readonly reload: Reload;
   /** One sentence for the reader of a full configuration. */
   readonly about: string;
@@ -77,6 +88,9 @@ export interface DirectiveRow {
 export const served = "served";
 export const notYet = "not yet";
 export const harmless = "harmless";
+export function guard<const Risk extends string>(risk: Risk) {
+  return { risk } as const;
+}
 
 export const live = "live";
 export const replace = "replace";

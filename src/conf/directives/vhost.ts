@@ -2,6 +2,7 @@
 import {
   block,
   decimal,
+  guard,
   harmless,
   live,
   namedBlock,
@@ -16,6 +17,9 @@ import {
   word,
   type WrittenPlaces,
 } from "./row.js";
+
+const refusedByCallback = guard("whoever the callback would refuse is let in");
+const tracksLeftOut = guard("the tracks that has_audio off and has_video off leave out are delivered all the same");
 
 export const vhostPlaces = {
   vhost: {
@@ -32,8 +36,15 @@ export const vhostPlaces = {
     forward: [block, null, served, live, "Passes every stream on to other servers."],
     http_static: [block, null, notYet, live, "Static files."],
     http_hooks: [block, null, notYet, live, "HTTP callbacks that may refuse a client."],
-    security: [block, null, notYet, live, "Who may play and publish, by address.", "noVariable"],
-    refer: [block, null, notYet, live, "Who may play and publish, by the page it comes from.", "noVariable"],
+    security: [block, null, guard("whoever it denies is let in"), live, "Who may play and publish, by address.", "noVariable"],
+    refer: [
+      block,
+      null,
+      guard("whoever comes from other pages is let in"),
+      live,
+      "Who may play and publish, by the page it comes from.",
+      "noVariable",
+    ],
     hls: [block, null, notYet, live, "HLS."],
     dash: [openBlock, null, notYet, live, "MPEG-DASH."],
     hds: [openBlock, null, notYet, live, "Adobe HDS."],
@@ -58,7 +69,7 @@ export const vhostPlaces = {
     origin: [servers, null, served, live, "The servers of an edge, in the order of preference."],
     vhost: [text, "[vhost]", served, live, "The vhost asked for there; `[vhost]` stands for the client's."],
     debug_srs_upnode: [onOff, "on", served, live, "Tell the server who we are."],
-    token_traverse: [onOff, "off", notYet, live, "Ask the server about every client."],
+    token_traverse: [onOff, "off", guard("whoever the origin would refuse is let in"), live, "Ask the server about every client."],
     protocol: [word(["rtmp", "flv"], "rtmp"), "rtmp", notYet, live, "How an edge pulls."],
     follow_client: [onOff, "off", notYet, live, "Pull by the protocol of the first client."],
     origin_cluster: [onOff, "off", notYet, live, "Redirect players to the origin that has the stream."],
@@ -88,17 +99,29 @@ export const vhostPlaces = {
   },
   "vhost.http_remux": {
     enabled: [onOff, "off", served, live, "Serve HTTP-FLV."],
-    mount: [text, "[vhost]/[app]/[stream].flv", served, live, "The path; its ending is the container."],
+    mount: [
+      text,
+      "[vhost]/[app]/[stream].flv",
+      guard("FLV is delivered there, whatever its ending says"),
+      live,
+      "The path; its ending is the container, of which .flv is served.",
+    ],
     has_audio: [onOff, "on", served, live, "The stream has audio."],
     has_video: [onOff, "on", served, live, "The stream has video."],
     guess_has_av: [onOff, "on", served, live, "Find out what the stream has."],
-    drop_if_not_match: [onOff, "on", notYet, live, "Drop what the header does not announce."],
+    drop_if_not_match: [onOff, "on", tracksLeftOut, live, "Drop what the header does not announce."],
     fast_cache: [decimal("s"), "0", notYet, live, "Audio kept for new players, of AAC and MP3 only."],
   },
   "vhost.forward": {
     enabled: [onOff, "off", served, live, "Forward."],
     destination: [servers, null, served, live, "The servers to publish to.", "noVariable"],
-    backend: [text, null, notYet, live, "A callback that names the servers."],
+    backend: [
+      text,
+      null,
+      guard("streams go to `destination` or nowhere, and whoever it would refuse publishes"),
+      live,
+      "A callback that names the servers.",
+    ],
   },
   "vhost.http_static": {
     enabled: [onOff, "off", notYet, live, "Serve files."],
@@ -107,11 +130,11 @@ export const vhostPlaces = {
   },
   "vhost.http_hooks": {
     enabled: [onOff, "off", notYet, live, "Call back."],
-    on_connect: [texts, null, notYet, live, "A client has connected."],
+    on_connect: [texts, null, refusedByCallback, live, "A client has connected."],
     on_close: [texts, null, notYet, live, "A client has gone."],
-    on_publish: [texts, null, notYet, live, "A client wants to publish."],
+    on_publish: [texts, null, refusedByCallback, live, "A client wants to publish."],
     on_unpublish: [texts, null, notYet, live, "A publisher has stopped."],
-    on_play: [texts, null, notYet, live, "A client wants to play."],
+    on_play: [texts, null, refusedByCallback, live, "A client wants to play."],
     on_stop: [texts, null, notYet, live, "A player has stopped."],
     on_dvr: [texts, null, notYet, live, "A recording is complete."],
     on_hls: [texts, null, notYet, live, "A segment is complete."],

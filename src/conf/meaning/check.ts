@@ -5,6 +5,7 @@ import type { DirectiveRow, ValueType } from "../directives/row.js";
 import { shorten } from "../grammar/lexer.js";
 import type { Directive } from "../grammar/parser.js";
 import { errorAt, type Problem, warningAt } from "../grammar/problem.js";
+import { checkGuards } from "./guards.js";
 import { checkRules } from "./rules.js";
 import { nearest } from "../directives/suggest.js";
 import { type Block, inside, isEnabled, rootBlock } from "./tree.js";
@@ -19,13 +20,16 @@ const allNames = [...new Set(directiveRows.map((row) => row.name))];
  */
 type Look = "used" | "off" | "unserved" | "ignored";
 
-/** Finds everything that is wrong with a file. Never throws. */
-export function check(directives: readonly Directive[], file: string): Problem[] {
+/**
+ * Finds everything that is wrong with a file. `isForSrs`: an unmodified srs behind the proxies reads it, and serves what we do not.
+ * Never throws.
+ */
+export function check(directives: readonly Directive[], file: string, isForSrs = false): Problem[] {
   const root = rootBlock(directives);
   const problems: Problem[] = [];
   checkBlock(root, "used", null, problems, new Set());
   problems.push(...checkRules(root, file));
-  return problems;
+  return isForSrs ? problems.filter(({ code }) => code !== "CONF_NOT_SERVED") : [...problems, ...checkGuards(root)];
 }
 
 /** `owner` is the row of the block, null at the root; `reported` holds the rows that CONF_NOT_SERVED has named already. */
@@ -53,6 +57,7 @@ function checkBlock(block: Block, look: Look, owner: DirectiveRow | null, proble
       continue;
     }
     const children = inside(block, directive);
+    if (own === "used" && inner === "unserved") problems.push(...checkSwitch(children));
     checkBlock(children, inner === "used" && !isEnabled(children) ? "off" : inner, row, problems, reported);
   }
 }
@@ -84,6 +89,13 @@ function checkValue(directive: Directive, row: DirectiveRow, look: Look): Proble
   const found = readValue(row, directive).problems;
   if (look === "unserved") return found.filter((problem) => problem.severity === "error");
   return look === "off" ? found.map((problem) => ({ ...problem, severity: "warning" })) : [...found];
+}
+
+/** Whether a block is on is asked of those too that are not served, so it is told when that is misread. */
+function checkSwitch(block: Block): readonly Problem[] {
+  const directive = block.directives.find(({ name }) => name === "enabled");
+  const row = findRow(block.place, "enabled");
+  return directive === undefined || row === undefined ? [] : readValue(row, directive).problems;
 }
 
 /** Whether the directive would do something in SRS that is not done here. */

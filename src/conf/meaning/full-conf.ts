@@ -15,6 +15,8 @@ const head = `# Every directive that dolphin knows, with its default; printed by
 #   restart   dolphin must be started anew
 #
 # "not served yet": SRS acts on it, dolphin does not, and says so at start when it would do something.
+# "guard, not served yet": the same, but it keeps somebody or something out: where it would, dolphin does not start without
+# "unguarded on" in the block dolphin.
 # "no effect": SRS acts on it, and there is nothing here for it to act on.
 # SRS itself takes this file without the block dolphin and srs_log_format.
 `;
@@ -48,7 +50,7 @@ function valueText({ place, name, default: defaultText }: DirectiveRow): string 
 }
 
 function factsOf(row: DirectiveRow): string[] {
-  const serving = { served: [], "not yet": ["not served yet"], harmless: ["no effect"] }[row.serving];
+  const serving = { served: [], "not yet": ["not served yet"], guard: ["guard, not served yet"], harmless: ["no effect"] }[row.serving];
   const repeatable = row.isRepeatable ? ["may be repeated"] : [];
   return [formOf(row.type), ...row.variables.map((name) => `$${name}`), ...repeatable, row.reload, ...serving];
 }

@@ -26,7 +26,11 @@ const refused: [sentence: string, text: string, expected: string][] = [
   ["the example of everything", "listen 1935; is_full on;\nvhost a { }", "1:14 CONF_VALUE"],
   ["asprocess for a daemon", "listen 1935; asprocess on;\nvhost a { }", "1:14 CONF_VALUE"],
   ["forward that drops idle publishers", inVhost("forward a; publish { kickoff_for_idle 1.5; }"), "2:11 CONF_VALUE"],
-  ["HLS and .ts on one vhost", inVhost("hls { enabled on; } http_remux { enabled on; mount a.ts; }"), "2:31 CONF_VALUE"],
+  [
+    "HLS and .ts on one vhost",
+    `${inVhost("hls { enabled on; } http_remux { enabled on; mount a.ts; }")} dolphin { unguarded on; }`,
+    "2:31 CONF_VALUE",
+  ],
   ["two ingests of one name", inVhost("ingest x { } ingest y { } ingest x { }"), "2:37 CONF_DUPLICATE"],
   ["a weight of nothing", "listen 1935; dolphin { server_weight 1 0; }\nvhost a { }", "1:24 CONF_VALUE"],
   ["a network with too many bits", "listen 1935; dolphin { trusted_proxies 10.0.0.0/33; }\nvhost a { }", "1:24 CONF_VALUE"],
@@ -170,6 +174,11 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
     ["CONF_NOT_SERVED http_hooks is known but not served yet: it has no effect"],
   ],
   ["hooks of a vhost that is off", "listen 1935; vhost a { enabled off; http_hooks { enabled on; } }", []],
+  [
+    "a switch of what is not served that is neither on nor off",
+    inVhost("security { enabled yes; deny publish all; }"),
+    ['CONF_VALUE enabled: "yes" is neither on nor off; off is used'],
+  ],
   ["what is not served, at its default", inVhost("play { mix_correct off; send_min_interval 0; }"), []],
   [
     "what is not served, away from its default",

@@ -28,6 +28,7 @@ test("schema: rows tell their fields as docs/configuration.md has them", () => {
     variables: ["SRS_VHOST_PLAY_MW_LATENCY"],
     reload: "live",
     serving: "served",
+    risk: null,
     about: "How long packets are gathered before they are written together.",
     isRepeatable: false,
     isStrict: false,
