@@ -1,7 +1,7 @@
 // A change of configuration while the box runs: read, check, compare, and carry what differs to the processes, all of it or
 // nothing. One at a time: what is asked for meanwhile waits for its turn.
 //
-//   read ─ error ──────────────▶ refused: everything as it was, and why
+//   read ─ error, or emptied ──▶ refused: everything as it was, and why
 //     │ compare with what is in force
 //     ├─ no difference ────────▶ unchanged
 //     ├─ all of it live ───────▶ running processes take it            ─ one cannot ─▶ refused: told the old one again
@@ -16,6 +16,7 @@ import type { Config } from "../conf/meaning/config.js";
 import { applyFlags, flaggedPaths, type Flags } from "../conf/flags.js";
 import { loadInForce, type Loaded } from "../conf/load.js";
 import { formatProblem } from "../conf/grammar/problem.js";
+import { findEmptied } from "../conf/meaning/emptied.js";
 import { ConfWatch } from "../master/host/conf-watch.js";
 import { countCores } from "../master/host/cores.js";
 import { checkOpenFiles, readMaxOpenFiles } from "../master/processes/open-files.js";
@@ -32,8 +33,8 @@ export interface ConfOrigin {
   readonly loaded: Loaded;
   /** They win over the file, at the start and at every reload. */
   readonly flags: Flags;
-  /** The file again; the same each time where there is none. */
-  read(): Loaded;
+  /** The file again, once it is whole; the same each time where there is none. */
+  read(): Promise<Loaded> | Loaded;
 }
 
 export interface ReloadParts {
@@ -109,13 +110,15 @@ export class Reloads {
 
   private async carryOut(reason: string): Promise<Reloaded> {
     const { log } = this.parts;
-    const wanted = this.origin.read();
+    const wanted = await this.origin.read();
     const problems = wanted.problems.map(formatProblem);
     const fail = (sentences: readonly string[], changes: readonly ConfChange[] = []): Reloaded => {
       log.error({ event: "reload.refused", code: "CONF_RELOAD", reason, problems: sentences }, "nothing was changed: see the problems");
       return refused(sentences, changes);
     };
     if (wanted.config === null) return fail(problems);
+    const emptied = findEmptied(this.running.directives, wanted, wanted.config.file ?? "-e");
+    if (emptied.length > 0) return fail([...problems, ...emptied.map(formatProblem)]);
     const changes = changesBetween(this.running.directives, wanted.directives, flaggedPaths(this.origin.flags));
     if (changes.length === 0) {
       log.info({ event: "reload.unchanged", reason }, "the configuration says what is in force already");

@@ -14,9 +14,10 @@ import { defaultConf } from "./default-conf.js";
 import type { Flags } from "./flags.js";
 import { applyEnvironment, emptyConf, type Environment } from "./directives/environment.js";
 import { deepFreeze } from "./meaning/freeze.js";
-import { type Directive, parse, type ReadFile } from "./grammar/parser.js";
+import { shorten } from "./grammar/lexer.js";
+import { type BlankFile, type Directive, parse, type ReadFile } from "./grammar/parser.js";
 import { treeInForce } from "./meaning/in-force.js";
-import { errorAt, type Problem, sortProblems } from "./grammar/problem.js";
+import { errorAt, type Problem, sortProblems, warningAt } from "./grammar/problem.js";
 import { rewrite } from "./grammar/rewrites.js";
 import { blockIn, isGiven, rootBlock, valueOf } from "./meaning/tree.js";
 
@@ -46,6 +47,8 @@ export interface Loaded {
   readonly directives: readonly Directive[];
   /** In the order of the text. */
   readonly problems: readonly Problem[];
+  /** Included files without any text. */
+  readonly blank: readonly BlankFile[];
   readonly isContainer: boolean;
 }
 
@@ -71,9 +74,12 @@ export function loadConfig(source: ConfSource): Loaded {
   if (parsed.directives.length === 0) return refused([errorAt(start, "CONF_SYNTAX", "the file is empty")]);
   const rewritten = rewrite(parsed.directives);
   const { directives, problems: ofVariables } = applyEnvironment(rewritten.directives, env);
-  const problems = sortProblems([...rewritten.problems, ...ofVariables, ...check(directives, name, isForSrs(directives, flags))]);
-  if (problems.some((problem) => problem.severity === "error")) return { config: null, directives, problems, isContainer };
-  return { config: deepFreeze(build(rootBlock(directives), { file, isContainer })), directives, problems, isContainer };
+  const { blank } = parsed;
+  const found = [...blank.map(toldEmpty), ...rewritten.problems, ...ofVariables, ...check(directives, name, isForSrs(directives, flags))];
+  const problems = sortProblems(found);
+  const isRefused = problems.some((problem) => problem.severity === "error");
+  const config = isRefused ? null : deepFreeze(build(rootBlock(directives), { file, isContainer }));
+  return { config, directives, problems, blank, isContainer };
 }
 
 /** The configuration of a bare `dolphin`, without a file and an environment. */
@@ -106,8 +112,12 @@ function isForSrs(directives: readonly Directive[], { plan, server, serverConf }
   return isPlanB && word !== builtin && more.length === 0 && serverConf === undefined && !isGiven(block, "server_conf");
 }
 
+function toldEmpty(at: BlankFile): Problem {
+  return warningAt(at, "CONF_FILE", `${shorten(at.path)} is empty: nothing comes from it`);
+}
+
 function refused(problems: readonly Problem[]): Loaded {
-  return { config: null, directives: [], problems: sortProblems(problems), isContainer: false };
+  return { config: null, directives: [], problems: sortProblems(problems), blank: [], isContainer: false };
 }
 
 function readText(path: string): string {

@@ -1,6 +1,7 @@
 // The flags of a start, for the verbs that read a configuration as a start would: their names for commander, and the way from
 // them and a file to one Config.
 import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { messageOf } from "../base/errors.js";
 import type { Config, Endpoint, PolicyName } from "../conf/meaning/config.js";
@@ -8,6 +9,7 @@ import { policyNames } from "../conf/directives/root.js";
 import { formatEndpoint, overlaps, parseListen } from "../conf/meaning/endpoint.js";
 import { applyFlags, type Flags } from "../conf/flags.js";
 import { loadConfig, type Loaded } from "../conf/load.js";
+import { loadQuiet } from "../conf/load-quiet.js";
 import { isContainer } from "../master/host/container.js";
 import type { ConfOrigin } from "../box/reloads.js";
 
@@ -36,6 +38,9 @@ export interface RunFlags {
   readonly balance?: PolicyName;
   readonly logLevel?: Config["log"]["level"];
 }
+
+/** How long a file must not have changed for a reload to take it as whole. */
+const quietMs = 200;
 
 const plans = ["a", "b", "single"];
 const levels = ["trace", "debug", "info", "warn", "error", "silent"];
@@ -86,7 +91,10 @@ export function readConfig(request: RunRequest): { readonly config: Config | nul
   };
   const loaded = read();
   const flags = pathsFrom(cwd, request.flags, loaded.config?.workDir ?? cwd);
-  return { config: loaded.config === null ? null : applyFlags(loaded.config, flags), source: { loaded, flags, read } };
+  return {
+    config: loaded.config === null ? null : applyFlags(loaded.config, flags),
+    source: { loaded, flags, read: () => loadQuiet(read, file ?? "-e", () => sleep(quietMs)) },
+  };
 }
 
 /** The file's own path, as it is reached from `work_dir`. */

@@ -2,6 +2,7 @@
 // them. What each change means for those whom it does concern is in docs/reload.md.
 import assert from "node:assert/strict";
 import { lstatSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
@@ -40,6 +41,31 @@ void test("reload: a file with errors changes nothing, and every error is told",
     ["reload.refused"],
   );
   await dolphin.reload(`${head} ${vhost("one")}`, "unchanged");
+});
+
+void test("reload: an included file that is cut off to nothing in the moment of a HUP changes nothing, and viewers stay", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "dolphin-include-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const vhosts = join(folder, "vhosts.conf");
+  writeFileSync(vhosts, `${vhost("one")}\n`);
+  const dolphin = await Dolphin.start(t, { conf: `${head} include ${vhosts};` });
+  const one = await show(t, dolphin, "s?vhost=one");
+  for (const [text, sentence] of [
+    ["", /"\/.*vhosts\.conf" is empty, and what it said is in force/],
+    ["# vhost one {\n", /no vhost is left, and everybody would be sent away/],
+  ] as const) {
+    const from = dolphin.logLength;
+    writeFileSync(vhosts, text);
+    dolphin.signal("SIGHUP");
+    const { code, problems } = await dolphin.waitFor("reload.refused", { from });
+    assert.equal(code, "CONF_RELOAD");
+    assert.match(String(problems), sentence);
+    await one.goesOn();
+  }
+  writeFileSync(vhosts, `${vhost("one")}\n${vhost("two")}\n`);
+  dolphin.signal("SIGHUP");
+  assert.deepEqual((await dolphin.waitFor("reload.applied"))["changes"], ["vhost two"]);
+  await one.goesOn();
 });
 
 /** How a file comes to say something else. */

@@ -20,6 +20,11 @@ export interface Parsed {
   readonly problems: readonly Problem[];
 }
 
+/** An included file that has no text at all, not even a comment, and where it is included. */
+export interface BlankFile extends Place {
+  readonly path: string;
+}
+
 /** Gives the text of a file, or throws. Relative paths are relative to the current directory, as in SRS. */
 export type ReadFile = (path: string) => string;
 
@@ -31,6 +36,7 @@ const maxIncludes = 1000;
 interface Run {
   readonly readFile: ReadFile;
   readonly problems: Problem[];
+  readonly blank: BlankFile[];
   includes: number;
 }
 
@@ -41,10 +47,11 @@ interface OpenBlock {
 }
 
 /** Parses a text and everything that it includes. Problems are gathered over all the files; never throws. */
-export function parse(text: string, file: string, readFile: ReadFile): Parsed {
-  const run: Run = { readFile, problems: [], includes: 0 };
+export function parse(text: string, file: string, readFile: ReadFile): Parsed & { readonly blank: readonly BlankFile[] } {
+  const run: Run = { readFile, problems: [], blank: [], includes: 0 };
   const directives = parseText(run, text, file, 0, [normalize(file)]);
-  return { directives, problems: run.problems };
+  const { problems, blank } = run;
+  return { directives, problems, blank };
 }
 
 /** `depth` counts the blocks around the text; `files` are the file itself and those that led to it. */
@@ -107,6 +114,7 @@ function include(run: Run, at: Token, paths: readonly Token[], depth: number, fi
       return found;
     } else {
       const text = readOrReport(run, path);
+      if (text?.trim() === "") run.blank.push({ path: path.text, file: path.file, line: path.line, column: path.column });
       if (text !== null) found.push(...parseText(run, text, path.text, depth, [...files, file]));
     }
   }

@@ -14,7 +14,7 @@ let adopted: Config[];
 let problem: string | null;
 let isEnding: boolean;
 
-const load = (): Loaded => loadConfig({ file: "a.conf", text });
+const load = (): Loaded => loadConfig({ file: "a.conf", text, read: () => "" });
 
 function reloads(flags: Flags = {}): Reloads {
   const loaded = load();
@@ -61,6 +61,19 @@ describe("a reload", () => {
     assert.equal(outcome, "refused");
     assert.ok(problems.some((line) => line.includes("nonsense")));
     assert.deepEqual([told, adopted], [[], []]);
+  });
+
+  it("changes nothing for a file that would empty the box, and takes it once it is whole again", async () => {
+    const one = reloads();
+    for (const emptied of ["listen 1935; pid off; daemon off;", "listen 1935; pid off; daemon off; include vhosts;"]) {
+      text = emptied;
+      const { outcome, problems } = await one.reload("test");
+      assert.equal(outcome, "refused");
+      assert.match(problems.join("\n"), /CONF_RELOAD: no vhost is left, and everybody would be sent away/);
+    }
+    assert.deepEqual([told, adopted], [[], []]);
+    text = `${base} vhost b { }`;
+    assert.equal((await one.reload("test")).outcome, "applied");
   });
 
   it("tells running processes what they can take", async () => {

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { loadQuiet } from "../../../src/conf/load-quiet.js";
+import { loadConfig, type Loaded } from "../../../src/conf/load.js";
+import { formatProblem } from "../../../src/conf/grammar/problem.js";
+
+const whole = "listen 1935; vhost a { } vhost b { play { gop_cache off; } }";
+
+/** What is loaded while the file says one text after the other, a step at each pause, and then the last one. */
+async function loadWhile(texts: readonly string[]): Promise<Loaded> {
+  let at = 0;
+  const text = (): string => texts[Math.min(at, texts.length - 1)] ?? "";
+  const pause = (): Promise<void> => {
+    at += 1;
+    return Promise.resolve();
+  };
+  return loadQuiet(() => loadConfig({ file: "f", read: text }), "f", pause);
+}
+
+test("a file that is written in place is read when it is whole, wherever it was cut off", async () => {
+  for (let cut = 0; cut < whole.length; cut++) {
+    const { config, problems } = await loadWhile([whole.slice(0, cut), whole]);
+    assert.deepEqual(problems, [], whole.slice(0, cut));
+    assert.equal(config?.vhosts.length, 2);
+  }
+});
+
+test("a file that rests is read as it is, be it wrong", async () => {
+  const { config, problems } = await loadWhile(["listen 1935; vhost a {"]);
+  assert.equal(config, null);
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ["CONF_SYNTAX"],
+  );
+});
+
+test("a file that never rests is refused with a sentence", async () => {
+  const { config, problems } = await loadWhile(Array.from({ length: 100 }, (_, at) => `listen ${at + 1}; vhost a { }`));
+  assert.equal(config, null);
+  assert.match(problems.map(formatProblem).join(), /^f:1:1: CONF_FILE: it changes all the time: read 20 times/);
+});
