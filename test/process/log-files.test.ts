@@ -1,6 +1,6 @@
 // What the log's lines look like where they go: in SRS's format, of a level, on the console and on a terminal.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { projectRoot, start } from "../helpers/child.js";
@@ -22,6 +22,19 @@ void test("with srs_log_format srs every line of every process is SRS's", async 
   const connection = /^\[[^\]]+\]\[INFO\]\[\d+\]\[([\w-]{8})\]/;
   assert.ok(started !== undefined && closed !== undefined, lines.join("\n"));
   assert.equal(connection.exec(started)?.[1], connection.exec(closed)?.[1], "the cid joins the lines of a connection");
+});
+
+void test("a log whose size nobody limits is rotated at 100 MiB all the same, and the start says so in one line", async (t) => {
+  const box = await LoggingBox.start(t, "srs_log_file LOG;");
+  const told = box.lines().filter((line) => line.includes('"log.limited"'));
+  assert.equal(told.length, 1);
+  assert.match(told[0] ?? "", /"maxSizeMiB":100,"maxFiles":10,.*log_max_size/);
+  truncateSync(box.file, (100 << 20) + 1); // as if much had been written; lines go on behind it
+  await eventually(() => box.files().some((name) => /^srs\.log\.\d{8}-\d{6}\.gz$/.test(name)), {
+    timeoutMs: 20_000,
+    what: "a rotated file",
+  });
+  await box.stop();
 });
 
 void test("the console tank prints the lines and makes no file, and a level leaves out what is quieter", async (t) => {

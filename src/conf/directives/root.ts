@@ -161,11 +161,11 @@ export const rootPlaces = {
       "strict",
     ],
     log_max_size: [
-      whole("count", 1),
-      null,
+      wholeOr("off", 1, 1_000_000),
+      "100",
       served,
       live,
-      "Rotate a log file that is larger, in MiB; left out: never for its size.",
+      "Rotate a log file that is larger, in MiB; `off`: never for its size, as when it is left out beside log_max_age.",
       "strict",
     ],
     log_max_age: [

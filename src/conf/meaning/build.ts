@@ -44,11 +44,14 @@ export function build(root: Block<"root">, { file, isContainer }: Circumstances)
 
 function buildLog(root: Block<"root">, isContainer: boolean): LogSettings {
   const block = blockIn(root, "dolphin");
+  const givesWay = !isGiven(block, "log_max_size") && !isGiven(block, "log_max_age");
+  const maxSize = givesWay || isGiven(block, "log_max_size") ? valueOf(block, "log_max_size") : "off";
   return {
     file: logFile(root, isContainer),
     level: logLevel(root),
     format: valueOf(root, "srs_log_format"),
-    maxSizeBytes: bytesOf(valueOf(block, "log_max_size")),
+    maxSizeBytes: maxSize === "off" ? null : bytesOf(maxSize),
+    givesWay,
     maxAgeMs: valueOf(block, "log_max_age"),
     maxFiles: valueOf(block, "log_max_files"),
     isCompressed: valueOf(block, "log_compress"),

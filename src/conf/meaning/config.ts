@@ -56,6 +56,8 @@ export interface LogSettings {
   readonly maxSizeBytes: number | null;
   /** The master rotates a file that is older; null: never for its age. */
   readonly maxAgeMs: number | null;
+  /** Nobody asked for this limit: it gives way to whoever else rotates the file. */
+  readonly givesWay: boolean;
   /** Rotated files that are kept; older ones are deleted. */
   readonly maxFiles: number;
   /** Rotated files are compressed by gzip. */

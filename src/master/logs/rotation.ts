@@ -7,7 +7,7 @@
 //   rotated-files.ts: what the files that were moved away are called, how they are found, compressed and deleted
 //
 // What a crash leaves half done is finished after the next start.
-import { lstatSync } from "node:fs";
+import { lstatSync, statSync } from "node:fs";
 import { errnoOf, messageOf } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { LogSettings } from "../../conf/meaning/config.js";
@@ -15,8 +15,10 @@ import { begunAtMs, compress, deleteRotated, deleteUnfinished, listRotated, move
 import type { Timers } from "../../base/timers.js";
 
 const lookEveryMs = 2000;
+/** So long after somebody else has moved the file away, a limit that nobody asked for does not count: logrotate may come once a month. */
+const wayGivenMs = 35 * 86_400_000;
 
-type RotationSettings = Pick<LogSettings, "file" | "maxSizeBytes" | "maxAgeMs" | "maxFiles" | "isCompressed">;
+type RotationSettings = Pick<LogSettings, "file" | "maxSizeBytes" | "givesWay" | "maxAgeMs" | "maxFiles" | "isCompressed">;
 
 export interface LogRotationOptions {
   readonly settings: RotationSettings;
@@ -45,14 +47,20 @@ export class LogRotation {
   private isOwing = false;
   /** What was complained of last, so that a failure that lasts is told once. */
   private complaint: string | null = null;
+  /** The file that the processes write to, as far as is known. */
+  private inode: string | null;
+  /** When somebody else moved it away last; null: nobody has. */
+  private movedByOthersMs: number | null = null;
 
   constructor(options: LogRotationOptions) {
     this.options = options;
     this.settings = options.settings;
     this.wallMs = options.wallMs ?? Date.now;
-    const { file, maxSizeBytes, maxAgeMs } = this.settings;
-    // Where nothing is rotated, files of these names are somebody else's.
-    if (file !== null && (maxSizeBytes !== null || maxAgeMs !== null)) this.tidy();
+    const { file, maxSizeBytes, maxAgeMs, givesWay } = this.settings;
+    this.inode = inodeOf(file);
+    // Where nothing is rotated, or nobody asked for it, files of these names may be somebody else's.
+    if (file !== null && !givesWay && (maxSizeBytes !== null || maxAgeMs !== null)) this.tidy();
+    this.tellDefault();
     this.awaitLook();
   }
 
@@ -65,9 +73,14 @@ export class LogRotation {
   /** Has every process reopen its log, for whoever has moved the file away, or has not. Never rejects. */
   async reopen(): Promise<void> {
     const { log } = this.options;
+    const { file, givesWay } = this.settings;
+    const isMoved = file !== null && inodeOf(file) !== this.inode;
+    if (isMoved && this.moving === null && !this.isOwing) this.movedByOthersMs = this.wallMs();
     try {
       await this.options.reopenAll();
-      log.info({ event: "log.reopened" }, "every process has reopened its log");
+      this.inode = inodeOf(file);
+      const others = isMoved && givesWay ? ", and leaves its size to whoever moved it away" : "";
+      log.info({ event: "log.reopened" }, `every process has reopened its log${others}`);
     } catch (thrown) {
       log.warn({ event: "log.failed", code: "LOG_ROTATE", doing: "reopening", err: thrown }, messageOf(thrown));
     }
@@ -99,9 +112,28 @@ export class LogRotation {
     else if (this.isOwing) void this.alone(() => this.settle());
   }
 
+  /** What nobody asked for is told, with the way to have it otherwise. */
+  private tellDefault(): void {
+    const { file, maxSizeBytes, maxFiles, givesWay } = this.settings;
+    if (file === null || !givesWay || maxSizeBytes === null || !isPlainFile(file)) return;
+    const [maxSizeMiB, kept] = [maxSizeBytes / 1024 / 1024, `${maxFiles} rotated files are kept`];
+    const other = "dolphin { log_max_size; log_max_files; } change that, and logrotate with USR1 takes its place";
+    this.options.log.info(
+      { event: "log.limited", file, maxSizeMiB, maxFiles },
+      `the log is rotated at ${maxSizeMiB} MiB, ${kept}: ${other}`,
+    );
+  }
+
+  /** Whether the limit is one that nobody asked for and that has no say now. */
+  private hasGivenWay(file: string): boolean {
+    if (!this.settings.givesWay) return false;
+    const isOthers = this.movedByOthersMs !== null && this.wallMs() - this.movedByOthersMs < wayGivenMs;
+    return isOthers || !isPlainFile(file);
+  }
+
   private dueFor(): "size" | "age" | null {
     const { file, maxSizeBytes, maxAgeMs } = this.settings;
-    if (file === null || (maxSizeBytes === null && maxAgeMs === null)) return null;
+    if (file === null || (maxSizeBytes === null && maxAgeMs === null) || this.hasGivenWay(file)) return null;
     try {
       const stat = lstatSync(file);
       if (!stat.isFile()) {
@@ -146,6 +178,7 @@ export class LogRotation {
       return;
     }
     this.isOwing = false;
+    this.inode = inodeOf(this.settings.file);
     if (done !== null)
       this.options.log.info({ event: "log.rotated", file: done.path, reason: done.reason }, "the log goes on in a new file");
     this.tidy();
@@ -178,5 +211,23 @@ export class LogRotation {
     if (this.closing.signal.aborted || complaint === this.complaint) return;
     this.complaint = complaint;
     this.options.log.warn({ event: "log.failed", code: "LOG_ROTATE", doing, err: thrown }, messageOf(thrown));
+  }
+}
+
+function inodeOf(file: string | null): string | null {
+  try {
+    const stat = file === null ? undefined : statSync(file, { throwIfNoEntry: false });
+    return stat === undefined ? null : `${stat.dev}:${stat.ino}`;
+  } catch {
+    return null; // a folder of it may not be entered any more; who reopens the log says so
+  }
+}
+
+/** Whether there is such a file and it is no link and no device. */
+function isPlainFile(file: string): boolean {
+  try {
+    return lstatSync(file).isFile();
+  } catch {
+    return false;
   }
 }

@@ -30,7 +30,16 @@ const quiet = {
   workDir: "./",
   asProcess: false,
   serverId: null,
-  log: { file: null, level: "info", format: "json", maxSizeBytes: null, maxAgeMs: null, maxFiles: 10, isCompressed: true },
+  log: {
+    file: null,
+    level: "info",
+    format: "json",
+    maxSizeBytes: 100 << 20,
+    givesWay: true,
+    maxAgeMs: null,
+    maxFiles: 10,
+    isCompressed: true,
+  },
   grace: { startWaitMs: 2300, finalWaitMs: 3200, isForced: false },
   isWatched: false,
   container: { isGiven: false, staysInForeground: true, isWatched: true },
@@ -238,6 +247,23 @@ test("load: plan b is the default before a foreign server, and plan a before our
   assert.equal(planOf("plan b;"), "b");
   assert.equal(planOf("plan single; server ./objs/srs;"), "single");
 });
+
+const mib = 1024 * 1024;
+const sizes: [text: string, maxSizeBytes: number | null, givesWay: boolean][] = [
+  ["", 100 * mib, true],
+  ["log_max_files 3; log_compress off;", 100 * mib, true],
+  ["log_max_size 5;", 5 * mib, false],
+  ["log_max_size off;", null, false],
+  ["log_max_age 86400;", null, false],
+  ["log_max_age 86400; log_max_size 100;", 100 * mib, false],
+];
+
+for (const [text, maxSizeBytes, givesWay] of sizes) {
+  test(`load: with "${text}" the log is rotated by ${maxSizeBytes === null ? "no size" : "size"}${givesWay ? ", unless somebody else does" : ""}`, () => {
+    const { log } = config(`listen 1935; vhost a { } dolphin { ${text} }`);
+    assert.deepEqual([log.maxSizeBytes, log.givesWay], [maxSizeBytes, givesWay]);
+  });
+}
 
 const logFile = "./objs/srs.log";
 const logs: [text: string, file: string | null, level: string][] = [

@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -40,7 +41,7 @@ class Rig {
   constructor(t: TestContext, settings: Partial<LogRotationOptions["settings"]> = {}, name = "srs.log") {
     this.t = t;
     this.file = join(this.folder, name);
-    this.settings = { file: this.file, maxSizeBytes: 1024, maxAgeMs: null, maxFiles: 10, isCompressed: true, ...settings };
+    this.settings = { file: this.file, maxSizeBytes: 1024, givesWay: false, maxAgeMs: null, maxFiles: 10, isCompressed: true, ...settings };
     t.after(() => rmSync(this.folder, { recursive: true }));
   }
 
@@ -178,6 +179,88 @@ test("log rotation: neither size nor age given, nothing is moved, compressed or 
   rig.start();
   rig.timers.pass(hourMs);
   assert.deepEqual(rig.files(), ["", ".20200101-000000", ".20200102-000000.gz.tmp"]);
+});
+
+test("log rotation: a limit that nobody asked for is told once, at the start, with what changes it", (t) => {
+  const rig = new Rig(t, { givesWay: true, maxSizeBytes: 100 << 20 });
+  rig.write("");
+  rig.start();
+  rig.timers.pass(5 * lookMs);
+  const [line, ...others] = rig.lines;
+  assert.deepEqual([line?.["event"], line?.["file"], line?.["maxSizeMiB"], line?.["maxFiles"]], ["log.limited", rig.file, 100, 10]);
+  assert.match(
+    String(line?.["msg"]),
+    /rotated at 100 MiB, 10 rotated files are kept: dolphin \{ log_max_size; log_max_files; \} change that/,
+  );
+  assert.deepEqual(others, []);
+});
+
+test("log rotation: a limit that nobody asked for leaves alone what lay there before, until it has rotated itself", async (t) => {
+  const rig = new Rig(t, { givesWay: true, maxFiles: 1 });
+  const older = [".20251121-085200", ".20251121-085201"];
+  for (const rest of older) writeFileSync(rig.file + rest, "somebody else's");
+  rig.write(large);
+  const rotation = rig.start();
+  await new Promise(setImmediate);
+  assert.deepEqual(rig.files(), ["", ...older]);
+  rig.timers.pass(lookMs);
+  await rotation.rotate("waits for the compression");
+  assert.equal(rig.files().length, 2, rig.files().join());
+});
+
+test("log rotation: a limit that nobody asked for gives way to whoever moves the file away, for as long as he does", async (t) => {
+  const rig = new Rig(t, { givesWay: true });
+  rig.write("one");
+  const rotation = rig.start();
+  const isRotatedByUs = (): boolean => rig.files().some((rest) => rest.startsWith(".2"));
+  const month = 31 * 24 * hourMs;
+  for (const name of [".1", ".2-of-logrotate"]) {
+    renameSync(rig.file, rig.file + name);
+    rig.reopenAll = () => Promise.resolve(rig.write(large));
+    await rotation.reopen();
+    assert.match(String(rig.lines.at(-1)?.["msg"]), /every process has reopened its log, and leaves its size to whoever moved it away$/);
+    rig.timers.pass(month);
+    assert.equal(isRotatedByUs() && name === ".1", false);
+  }
+  rig.reopenAll = () => Promise.resolve();
+  assert.deepEqual(rig.files(), ["", ".1", ".2-of-logrotate"]);
+  rig.timers.pass(month);
+  await rotation.rotate("waits for the compression");
+  assert.ok(
+    rig.files().some((rest) => rest.endsWith(".gz")),
+    rig.files().join(),
+  );
+});
+
+test("log rotation: USR1 without a file that was moved, and a limit that was asked for, give no way", async (t) => {
+  for (const [givesWay, isMoved] of [
+    [true, false],
+    [false, true],
+  ] as const) {
+    const rig = new Rig(t, { givesWay });
+    rig.write("one");
+    const rotation = rig.start();
+    if (isMoved) renameSync(rig.file, `${rig.file}.1`);
+    rig.reopenAll = () => Promise.resolve(rig.write(large));
+    await rotation.reopen();
+    rig.reopenAll = () => Promise.resolve();
+    assert.equal(rig.lines.at(-1)?.["msg"], "every process has reopened its log");
+    rig.timers.pass(lookMs);
+    await rotation.rotate("waits for the compression");
+    assert.ok(
+      rig.files().some((rest) => rest.endsWith(".gz")),
+      rig.files().join(),
+    );
+  }
+});
+
+test("log rotation: a limit that nobody asked for says nothing of a link or a device, which it leaves alone", (t) => {
+  const rig = new Rig(t, { givesWay: true });
+  writeFileSync(`${rig.file}.target`, large);
+  symlinkSync(`${rig.file}.target`, rig.file);
+  rig.start();
+  rig.timers.pass(lookMs);
+  assert.deepEqual([rig.events(), rig.files()], [[], ["", ".target"]]);
 });
 
 test("log rotation: a log on the console is not looked at, and can be asked to reopen", async (t) => {
