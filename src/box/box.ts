@@ -26,6 +26,7 @@ import { LogRotation } from "../master/logs/rotation.js";
 import { logChange } from "../master/processes/log-change.js";
 import { checkOpenFiles, fewFilesWarning, readMaxOpenFiles } from "../master/processes/open-files.js";
 import { isGone } from "../master/processes/child.js";
+import { isComeUp } from "../master/processes/plan.js";
 import type { Change } from "../master/processes/supervisor.js";
 import { WorkerLimits } from "../master/processes/worker-limits.js";
 import { Listeners } from "../master/sockets/listeners.js";
@@ -94,7 +95,8 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
   const socket = dolphin.controlSocket ?? controlPath(addresses[0] ?? origin, process.env);
 
   const taken = addresses.map(({ port }) => port);
-  const planB = plan === "b" ? opened.add(await PlanB.prepare(config, { ...facts, taken, folder: `${socket}.servers`, log })) : null;
+  const planB =
+    plan === "b" ? opened.add(await PlanB.prepare(config, { ...facts, taken, cwd, source, folder: `${socket}.servers`, log })) : null;
   const carrying = dolphin.carriesSessions ? await loadCarrying(log) : null;
   const hasOwnSockets = native !== null;
   const crew = opened.add(new Crew(config, { ...facts, timers, log, listeners, hasOwnSockets, origin, planB, carrying }));
@@ -242,9 +244,7 @@ export class Box implements CrewEvents {
   /** Once, when every child serves, or is given up while others serve. */
   private tellWhenReady(): void {
     const { crew, ending } = this.parts;
-    const states = crew.children().map(({ child }) => child.state);
-    const isSettled = states.every((state) => state === "up" || state === "failed");
-    if (this.isReady || ending.hasBegun || !isSettled || !states.includes("up")) return;
+    if (this.isReady || ending.hasBegun || !isComeUp(crew.children())) return;
     this.isReady = true;
     void this.ready();
   }

@@ -18,6 +18,13 @@ export interface ProxySetup {
   readonly maxConnections: number | null;
 }
 
+/** SRS's HTTP API of one server. */
+export interface ServerApi {
+  readonly endpoint: Endpoint;
+  /** The server's file puts it on a public port of HTTP, so requests there that name the server are passed to it. */
+  readonly isPublic: boolean;
+}
+
 /** A local server behind the proxies, as the master last knew it. */
 export interface BackendState {
   /** `server-1`. */
@@ -25,6 +32,8 @@ export interface BackendState {
   readonly rtmp: Endpoint;
   /** Null where it serves no HTTP. */
   readonly http: Endpoint | null;
+  /** Null where it serves none. */
+  readonly api: ServerApi | null;
   /** Whether it answered its last probe; one that did not gets no new connection. */
   readonly isUp: boolean;
   /** It keeps its connections and gets no new ones. */

@@ -24,7 +24,7 @@ async function check(request: RunRequest): Promise<number> {
   for (const problem of source.loaded.problems) say(`${problem.severity}: ${formatProblem(problem)}`);
   let errors = source.loaded.problems.filter(({ severity }) => severity === "error").length;
   if (config !== null) {
-    const findings = await findAll(config);
+    const findings = await findAll(config, request.cwd);
     for (const { severity, sentence } of findings) say(`${severity}: ${sentence}`);
     errors += findings.filter(({ severity }) => severity === "error").length;
   }
@@ -33,11 +33,11 @@ async function check(request: RunRequest): Promise<number> {
 }
 
 /** A `work_dir` that is missing is told, and for what else there is to tell taken as one that has just been made: empty. */
-async function findAll(config: Config): Promise<Finding[]> {
+async function findAll(config: Config, cwd: string): Promise<Finding[]> {
   const findings = enterWorkDir(config);
   const empty = findings.length === 0 ? null : mkdtempSync(join(tmpdir(), "dolphin-check-"));
   if (empty !== null) process.chdir(empty);
-  findings.push(...(await preflight(config)), ...(await checkServers(config)));
+  findings.push(...(await preflight(config)), ...(await checkServers(config, cwd)));
   if (empty !== null) rmSync(empty, { recursive: true });
   return findings;
 }

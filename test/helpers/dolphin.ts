@@ -59,6 +59,7 @@ export interface Status {
       readonly name: string;
       readonly rtmp: { readonly port: number };
       readonly http: { readonly port: number } | null;
+      readonly api: { readonly endpoint: { readonly port: number }; readonly isPublic: boolean } | null;
       readonly isUp: boolean;
       readonly upSinceMs: number;
       readonly connections: number;

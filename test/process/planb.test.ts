@@ -226,6 +226,11 @@ void test("servers that end at once make dolphin give up with 75, and their word
     readyWhen: ({ child }) => child === "proxy-1",
   });
   assert.deepEqual((await dolphin.ended).code, 75);
+  assert.deepEqual(
+    dolphin.logLines(({ event }) => event === "dolphin.ready"),
+    [],
+    "it never served",
+  );
   assert.ok(dolphin.logLines(({ event, msg }) => event === "server.output" && msg?.startsWith("odd server, exit") === true).length >= 5);
 });
 

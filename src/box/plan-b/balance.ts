@@ -5,6 +5,7 @@ import { routingOf, type Config } from "../../conf/meaning/config.js";
 import type { CarriedSession } from "../../ipc/carried.js";
 import type { FromChild } from "../../ipc/messages.js";
 import { Pool } from "../../master/backends/pool.js";
+import { writeFiles } from "../../master/backends/process-spawner.js";
 import type { Software } from "../../master/backends/software.js";
 import type { BalanceStatus, Explanation } from "../../master/control/status.js";
 import type { ProcessSpec } from "../../master/processes/plan.js";
@@ -41,13 +42,17 @@ export class Balance {
     });
   }
 
-  /** Another configuration is in force. An srs reads its file again, as it does by itself on this signal. */
+  /** Another configuration is in force. An srs reads its file, or its copy of it, again, as it does by itself on this signal. */
   adopt(config: Config, specs: readonly ProcessSpec[]): void {
     this.config = config;
     const { planB, supervisor } = this.parts;
     this.pool.adopt(specs, config.dolphin.balance.maxServerConnections);
     if (planB.software.kind !== "srs") return;
-    for (const { name, backend } of specs) if (backend !== undefined) supervisor.signal(name, "SIGHUP");
+    for (const { name, backend } of specs) {
+      if (backend === undefined || backend.program === null) continue;
+      writeFiles(backend.program);
+      supervisor.signal(name, "SIGHUP");
+    }
   }
 
   changed(change: Change): void {

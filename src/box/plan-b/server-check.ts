@@ -1,12 +1,14 @@
 // Whether the servers of plan b can run: the program is there and is what it is taken for, its configuration can be read, and a
 // real srs says of the file that it will get that it is right (its own -t, with the environment of its slot).
 import { execFile } from "node:child_process";
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { messageOf } from "../../base/errors.js";
 import { isForeign, type Config } from "../../conf/meaning/config.js";
 import { refusal, type Finding } from "../../master/preflight.js";
+import { writeFiles } from "../../master/backends/process-spawner.js";
 import { programFor } from "../../master/backends/program.js";
 import type { Program } from "../../master/processes/plan.js";
 import { recognise } from "../../master/backends/software.js";
@@ -14,8 +16,8 @@ import { programFacts } from "./plan-b.js";
 
 const answerTimeoutMs = 10_000;
 
-/** What would keep the servers of plan b from running; nothing for our own. Leaves nothing behind. */
-export async function checkServers(config: Config): Promise<Finding[]> {
+/** What would keep the servers of plan b from running when dolphin is started in `cwd`; nothing for our own. Leaves nothing behind. */
+export async function checkServers(config: Config, cwd: string): Promise<Finding[]> {
   if (config.dolphin.plan !== "b" || !isForeign(config.dolphin)) return [];
   const { server } = config.dolphin.balance;
   const [program = ""] = server;
@@ -26,7 +28,7 @@ export async function checkServers(config: Config): Promise<Finding[]> {
   try {
     const software = await recognise(server);
     if (software.kind === "builtin") return [];
-    const facts = programFacts(config, software);
+    const facts = programFacts(config, software, cwd);
     if (software.kind === "command") return [];
     const folder = mkdtempSync(join(tmpdir(), "dolphin-check-"));
     try {
@@ -41,14 +43,15 @@ export async function checkServers(config: Config): Promise<Finding[]> {
 }
 
 /** Asks an srs about its file. Its last line of level ERROR, or its last line, is the reason. */
-function testSrs({ argv, env, files, folder }: Program): Promise<Finding[]> {
-  mkdirSync(folder, { recursive: true });
-  for (const { path, text } of files) writeFileSync(path, text);
+function testSrs(program: Program): Promise<Finding[]> {
+  const { argv, env, cwd } = program;
+  writeFiles(program);
   const [path = "", ...words] = argv;
+  const options = { timeout: answerTimeoutMs, env: { ...process.env, ...env }, ...(cwd === null ? {} : { cwd }) };
   return new Promise((resolve) => {
-    execFile(path, [...words, "-t"], { timeout: answerTimeoutMs, env: { ...process.env, ...env } }, (error, stdout) => {
+    execFile(path, [...words, "-t"], options, (error, stdout) => {
       if (error === null) return resolve([]);
-      const lines = stdout.trim().split("\n");
+      const lines = stripVTControlCharacters(stdout).trim().split("\n");
       const reason = lines.findLast((line) => line.includes("ERROR")) ?? lines.at(-1) ?? messageOf(error);
       return resolve([refusal(`the server's own test (${path} -t) refuses its configuration ${words.join(" ")}: ${reason}`)]);
     });

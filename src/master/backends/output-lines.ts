@@ -1,5 +1,6 @@
 // What a foreign server prints, as lines that are bounded in length and in number: a server in trouble may print faster
-// than anybody can read, and its log must not become ours.
+// than anybody can read, and its log must not become ours. Colours, with which srs marks warnings, are for terminals and go.
+import { stripVTControlCharacters } from "node:util";
 
 /** Characters of a line that are kept. */
 const maxLineLength = 2000;
@@ -42,7 +43,7 @@ export class OutputLines {
   }
 
   private keep(text: string): void {
-    const line = text.trimEnd();
+    const line = stripVTControlCharacters(text).trimEnd();
     if (line === "") return;
     const nowMs = this.options.nowMs();
     if (nowMs - this.windowAtMs >= windowMs) {

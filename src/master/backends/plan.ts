@@ -6,6 +6,7 @@
 import { type Config, type DolphinBlock, isForeign, prefaceFor } from "../../conf/meaning/config.js";
 import { DolphinError } from "../../base/errors.js";
 import type { Directive } from "../../conf/grammar/parser.js";
+import type { ServerApi } from "../../ipc/balance.js";
 import { type BackendPlace, connectionLimit, type PlanFacts, type ProcessSpec, type Program, publicNames } from "../processes/plan.js";
 import type { ServerSlot } from "./slots.js";
 import { loopback } from "../../conf/meaning/endpoint.js";
@@ -74,9 +75,15 @@ function backendOf({ http, dolphin }: Config, slot: ServerSlot, program: Program
   return {
     rtmp: { host: loopback, port: slot.rtmpPort },
     http: servesHttp ? { host: loopback, port: slot.httpPort } : null,
+    api: apiOf(slot, program),
     weight: dolphin.balance.weights[slot.number - 1] ?? 1,
     program,
   };
+}
+
+function apiOf({ apiPort }: ServerSlot, program: Program | null): ServerApi | null {
+  if (program === null || program.api === null) return null;
+  return { endpoint: { host: loopback, port: apiPort }, isPublic: program.api === "here" };
 }
 
 /** A proxy has two sockets for each connection. */

@@ -105,11 +105,12 @@ export class Pool {
   backends(proxy: string | null = null): BackendState[] {
     return Array.from(this.servers.values(), ({ name, backend, isUp, isDraining, upSinceMs }) => {
       const { connections, bytesPerSecond } = this.loads.of(name, proxy);
-      const { rtmp, http, weight } = backend;
+      const { rtmp, http, api, weight } = backend;
       return {
         name,
         rtmp,
         http,
+        api,
         isUp,
         isDraining,
         upSinceMs,

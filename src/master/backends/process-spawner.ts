@@ -54,14 +54,15 @@ function checkPort({ backend }: ProcessSpec): void {
 function start(
   options: ProcessSpawnerOptions,
   spec: ProcessSpec,
-  { argv, env, folder, files }: Program,
+  program: Program,
   prefix: readonly string[],
   events: RunningEvents,
 ): Running {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const { path, text } of files) writeFileSync(path, text, { mode: 0o600 });
+  const { argv, env, cwd } = program;
+  writeFiles(program);
   const [command = "", ...args] = [...prefix, ...argv];
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const where = cwd === null ? {} : { cwd };
+  const child = spawn(command, args, { ...where, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
   const { pid } = child;
   // A name that does not exist is told by an event; whoever asked gets an exception.
   child.once("error", () => undefined);
@@ -78,6 +79,12 @@ function start(
     // TERM is a request that the leader passes on in its own order; all else is for everything that it started.
     kill: (signal) => killIfThere(signal === "SIGTERM" ? pid : -pid, signal),
   };
+}
+
+/** Writes the files that a program reads, below its scratch folder. Throws the system's error. */
+export function writeFiles({ folder, files }: Program): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const { path, text } of files) writeFileSync(path, text, { mode: 0o600 });
 }
 
 function readOutput(child: ChildProcess, options: ProcessSpawnerOptions, spec: ProcessSpec): void {

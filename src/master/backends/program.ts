@@ -20,6 +20,10 @@ export interface ProgramFacts {
   readonly template: string | null;
   /** What the file of an srs says. */
   readonly srsFile: readonly Directive[];
+  /** As {@link Program.api}, for an srs. */
+  readonly api: Program["api"];
+  /** Where an srs is started: its own `work_dir`, and what its file includes, are relative to that. */
+  readonly cwd: string;
   /** Whether our own pid is 1: an srs refuses to follow such a parent. */
   readonly isInit: boolean;
 }
@@ -44,16 +48,20 @@ function commandProgram(words: readonly string[], slot: ServerSlot, { template, 
     folder,
     files: template === null ? [] : [{ path: conf, text: render(template, values) }],
     servesHttp: wantsHttp && [...words, template ?? ""].some((text) => text.includes("{http_port}")),
+    api: null,
+    cwd: null,
   };
 }
 
-/** The first release that takes its settings from the environment. */
-const firstWithEnvironment = 5;
+/** Whether an srs takes settings from its environment, over its file: from 5 on. */
+export function readsEnvironment(major: number): boolean {
+  return major >= 5;
+}
 
 function srsProgram({ path, major }: { path: string; major: number }, slot: ServerSlot, facts: ProgramFacts): Program {
   const { folder } = slot;
   const derived = join(folder, "srs.conf");
-  const isOld = major < firstWithEnvironment;
+  const isOld = !readsEnvironment(major);
   // SRS refuses a file with our block, so it gets a copy without.
   const hasOurBlock = facts.srsFile.some(({ name }) => name === "dolphin");
   const needsCopy = isOld || hasOurBlock || facts.confPath === null;
@@ -65,6 +73,8 @@ function srsProgram({ path, major }: { path: string; major: number }, slot: Serv
     folder,
     files: needsCopy ? [{ path: derived, text }] : [],
     servesHttp: facts.wantsHttp,
+    api: facts.api,
+    cwd: facts.cwd,
   };
 }
 

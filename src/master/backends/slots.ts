@@ -7,7 +7,7 @@
 // share a port without a word. Before every later start the system's own table of sockets is asked.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { resolve as fromRoot } from "node:path";
 import { DolphinError } from "../../base/errors.js";
 import { loopback } from "../../conf/meaning/endpoint.js";
 
@@ -16,7 +16,7 @@ export interface ServerSlot {
   readonly number: number;
   /** `server-1`. */
   readonly name: string;
-  /** A scratch folder of its own; it may not exist yet. */
+  /** A scratch folder of its own, from the root on; it may not exist yet. */
   readonly folder: string;
   readonly rtmpPort: number;
   readonly httpPort: number;
@@ -27,7 +27,7 @@ export interface SlotWishes {
   readonly count: number;
   /** Chosen ports are the next free ones above this. */
   readonly above: number;
-  /** Ports that are not to be chosen: the public ones. */
+  /** Ports that are not to be chosen: the public ones, and those that somebody's file names. */
   readonly taken: readonly number[];
   /** Ports that somebody asked for, in the order of the servers. */
   readonly wanted: { readonly rtmp: readonly number[]; readonly http: readonly number[] } | null;
@@ -67,7 +67,7 @@ export async function chooseSlots(wishes: SlotWishes, isFree: (port: number) => 
   const api = await take([]);
   return rtmp.map((rtmpPort, index) => {
     const name = `server-${index + 1}`;
-    const folder = join(wishes.folder, name);
+    const folder = fromRoot(wishes.folder, name);
     return { number: index + 1, name, folder, rtmpPort, httpPort: http[index] ?? 0, apiPort: api[index] ?? 0 };
   });
 }

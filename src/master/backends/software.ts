@@ -1,6 +1,7 @@
 // What stands behind the proxies: our own server, a real srs, or any other command. An srs is recognised by what it says
 // of itself; which ways it has of being told its ports depends on its age.
 import { execFile } from "node:child_process";
+import { resolve as fromRoot } from "node:path";
 import { DolphinError } from "../../base/errors.js";
 import { builtin } from "../../conf/meaning/config.js";
 
@@ -38,7 +39,8 @@ export async function recognise(server: readonly string[], ask: Ask = askProgram
     const hint = 'write any other server as a command, such as "nginx -p {dir} -c {conf}", with its template as server_conf';
     throw new DolphinError("CHILD_START", `${path} is no srs, by what it prints for -v and -g; ${hint}`);
   }
-  return { kind: "srs", path, version, major: Number(version.split(".")[0]) };
+  const program = path.includes("/") ? fromRoot(path) : path; // it is not started where it was asked
+  return { kind: "srs", path: program, version, major: Number(version.split(".")[0]) };
 }
 
 /** Our own command answers in the same shape, so that scripts made for srs can ask it. */

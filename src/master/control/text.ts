@@ -144,6 +144,7 @@ const backendColumns: readonly Column<BackendState>[] = [
   { title: "SERVER", side: "left", text: ({ name }) => name },
   { title: "RTMP", side: "left", text: ({ rtmp }) => formatEndpoint(rtmp) },
   { title: "HTTP", side: "left", text: ({ http }) => (http === null ? "-" : formatEndpoint(http)) },
+  { title: "API", side: "left", text: ({ api }) => (api === null ? "-" : formatEndpoint(api.endpoint)) },
   { title: "STATE", side: "left", text: ({ isUp, isDraining }) => `${isUp ? "up" : "down"}${isDraining ? ", draining" : ""}` },
   { title: "WEIGHT", side: "right", text: ({ weight }) => String(weight) },
   {

@@ -7,6 +7,8 @@
 // Edges relay every vhost to the origin and keep its name; the origin keeps the user's vhosts, so that a vhost of
 // `mode remote` is pulled from its far origin once for the whole box, and forwarding happens in one place.
 import type { Config, Endpoint, Vhost } from "../../conf/meaning/config.js";
+import type { ServerApi } from "../../ipc/balance.js";
+import type { ChildState } from "./child.js";
 
 export interface PlanFacts {
   /** What `cores auto` stands for. */
@@ -44,12 +46,17 @@ export interface Program {
   readonly files: readonly { readonly path: string; readonly text: string }[];
   /** Whether it serves HTTP on its slot's port. */
   readonly servesHttp: boolean;
+  /** Whether it serves SRS's API on its slot's port for that, and whether the public HTTP port is to pass requests for it: `here`. */
+  readonly api: "here" | "apart" | null;
+  /** Where it is started; null: in the master's own folder. */
+  readonly cwd: string | null;
 }
 
 /** A server's place behind the proxies of plan b. */
 export interface BackendPlace {
   readonly rtmp: Endpoint;
   readonly http: Endpoint | null;
+  readonly api: ServerApi | null;
   readonly weight: number;
   /** The foreign program to run; null: our own server, a child like all others. */
   readonly program: Program | null;
@@ -120,4 +127,23 @@ function edgeVhost(vhost: Vhost, origin: Endpoint): Vhost {
 export function connectionLimit(config: Config, processes: number, { maxOpenFiles }: Pick<PlanFacts, "maxOpenFiles">): number | null {
   if (config.maxConnections !== null) return Math.ceil(config.maxConnections / processes);
   return maxOpenFiles === null ? null : Math.max(16, Math.floor(maxOpenFiles * 0.9) - 64);
+}
+
+/** A process as its supervisor knows it, as far as it matters here; `state` is that of child.ts. */
+interface StartedChild {
+  readonly spec: Pick<ProcessSpec, "isPublic">;
+  readonly child: { readonly state: ChildState };
+}
+
+/**
+ * Whether a box has come up: every child serves or was given up, and somebody serves, one of those on the public addresses and one of
+ * those behind them where there are any.
+ */
+export function isComeUp(children: readonly StartedChild[]): boolean {
+  const hasSettled = children.every(({ child }) => child.state === "up" || child.state === "failed");
+  const serves = (isPublic: boolean): boolean => {
+    const group = children.filter(({ spec }) => spec.isPublic === isPublic);
+    return group.length === 0 || group.some(({ child }) => child.state === "up");
+  };
+  return children.length > 0 && hasSettled && serves(true) && serves(false);
 }

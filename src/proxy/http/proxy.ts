@@ -13,11 +13,13 @@ import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { TrustedNetworks } from "../../conf/meaning/networks.js";
 import { clientAddress } from "../balance/client-address.js";
 import { exchange, type ExchangeEnd, type Picked } from "./exchange.js";
+import { apiRouteOf, type ApiServer } from "./api.js";
 import { routeOf, type HttpRoute } from "./route.js";
 import type { Accounts, Choice, Chooser, LiveBytes, Target } from "../balance/chooser.js";
 
 /** Where requests may go: the accounts, and the policy's pick for those that are no stream's. */
 interface HttpServers extends Accounts {
+  list(): readonly ApiServer[];
   pick(ask: { readonly key: string | null }, tried: ReadonlySet<string>): Target | null;
   canPick(tried: ReadonlySet<string>): boolean;
 }
@@ -150,6 +152,8 @@ export class HttpProxy {
     const client = this.clientOf(request.socket);
     if (this.isDraining) response.shouldKeepAlive = false;
     const route = byStream ? routeOf(request.url ?? "/", request.headers.host ?? "", vhosts) : null;
+    const api = route === null ? apiRouteOf(request.url ?? "/", this.parts.servers.list()) : null;
+    if (api !== null && "answer" in api) return answerJson(request, response, api.answer);
     const end = await exchange({
       request,
       response,
@@ -157,7 +161,7 @@ export class HttpProxy {
       connectTimeoutMs,
       answerTimeoutMs,
       maxTries,
-      choose: (tried, signal) => this.choose(route, tried, signal),
+      choose: (tried, signal) => (api === null ? this.choose(route, tried, signal) : this.chooseApi(api.server, tried)),
       agentOf: (target) => this.agentOf(target),
     });
     this.tell(request, client, route, end, Math.round(performance.now() - startedMs));
@@ -180,6 +184,15 @@ export class HttpProxy {
       if (choice.target.http !== null) return this.pickedOf(choice, choice.target.http);
       passed.add(choice.target.name);
     }
+  }
+
+  /** The one server that a request for the API names, whatever else it has to do. */
+  private chooseApi(name: string, tried: ReadonlySet<string>): Promise<Picked | null> {
+    const server = this.parts.servers.list().find((one) => one.name === name);
+    if (server === undefined || server.api === null || tried.has(name)) return Promise.resolve(null);
+    const { endpoint } = server.api;
+    const target = { name, rtmp: endpoint, http: endpoint };
+    return Promise.resolve(this.pickedOf({ target, hasOther: () => false }, endpoint));
   }
 
   private pick(tried: ReadonlySet<string>): Pick<Choice, "target" | "hasOther"> | null {
@@ -248,4 +261,9 @@ export class HttpProxy {
     this.parts.log.warn({ event: "proxy.closed", protocol: "http", peer, reason: status, endedBy: "proxy", err: messageOf(error) });
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }
+}
+
+function answerJson(request: IncomingMessage, response: ServerResponse, body: string): void {
+  response.writeHead(404, { "Content-Type": "application/json; charset=utf-8", "Content-Length": Buffer.byteLength(body) }).end(body);
+  request.resume(); // what it still sends is passed over
 }

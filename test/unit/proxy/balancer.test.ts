@@ -51,7 +51,7 @@ async function startBalancer(t: TestContext, balance: string): Promise<Rig> {
   const balancer = await Balancer.create(setup, memoryLog().log, answer);
   t.after(() => balancer.close("the test is over"));
   const tellServers = (...areDraining: readonly boolean[]): void => {
-    const load = { isUp: true, upSinceMs: 0, weight: 1, maxConnections: null, connections: 0, bytesPerSecond: 0 };
+    const load = { api: null, isUp: true, upSinceMs: 0, weight: 1, maxConnections: null, connections: 0, bytesPerSecond: 0 };
     const backends = started.map(({ target }, i): BackendState => ({ ...target, ...load, isDraining: areDraining[i] ?? false }));
     balancer.hear({ type: "backends", backends });
   };

@@ -7,6 +7,7 @@ const server = (number: number, more: Partial<BackendState> = {}): BackendState 
   name: `server-${number}`,
   rtmp: { host: "127.0.0.1", port: 1935 + number },
   http: null,
+  api: null,
   isUp: true,
   isDraining: false,
   upSinceMs: 0,

@@ -21,6 +21,12 @@ test("output: lines are the same however they come, and empty ones are left out"
   assert.deepEqual(lines, ["one", "zwei é", "three"]);
 });
 
+test("output: colours are for terminals and go, however they come", () => {
+  for (const byte of Buffer.from("\u001b[33m[WARN] one\u001b[0m\r\n\u001b[1;31mtwo\u001b[0m three\n\u001b[0m\n"))
+    output.push(Buffer.of(byte));
+  assert.deepEqual(lines, ["[WARN] one", "two three"]);
+});
+
 test("output: a line that never ends is cut, and takes no memory", () => {
   for (let i = 0; i < 100; i++) output.push(Buffer.alloc(1000, "x"));
   output.push(Buffer.from("\nnext\n"));

@@ -17,7 +17,7 @@ const slot = (number: number): ServerSlot => ({
   httpPort: 8080 + number,
   apiPort: 1985 + number,
 });
-const program: Program = { argv: ["srs"], env: {}, folder: "/run/s", files: [], servesHttp: true };
+const program: Program = { argv: ["srs"], env: {}, folder: "/run/s", files: [], servesHttp: true, api: null, cwd: "/" };
 const b = (text = "", cores = 2): Config => {
   const { config, problems } = loadConfig({
     file: "t",

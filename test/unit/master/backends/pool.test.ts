@@ -10,14 +10,14 @@ import type { ProbeResult } from "../../../../src/master/backends/probe.js";
 import { FakeTimers } from "../../fake-timers.js";
 
 const config = defaultConfig();
-const program: Program = { argv: ["srs"], env: {}, folder: "/x", files: [], servesHttp: false };
+const program: Program = { argv: ["srs"], env: {}, folder: "/x", files: [], servesHttp: false, api: null, cwd: "/" };
 const base = { place: "child", startsAfter: null, config, maxConnections: null } as const;
 const server = (number: number, made: Program | null): ProcessSpec => ({
   ...base,
   name: `server-${number}`,
   duty: "server",
   isPublic: false,
-  backend: { rtmp: { host: "127.0.0.1", port: 1935 + number }, http: null, weight: number, program: made },
+  backend: { rtmp: { host: "127.0.0.1", port: 1935 + number }, http: null, api: null, weight: number, program: made },
 });
 const proxySpec = (number: number): ProcessSpec => ({ ...base, name: `proxy-${number}`, duty: "proxy", isPublic: true });
 

@@ -5,7 +5,15 @@ import { programFor, render, type ProgramFacts } from "../../../../src/master/ba
 import type { ServerSlot } from "../../../../src/master/backends/slots.js";
 
 const slot: ServerSlot = { number: 2, name: "server-2", folder: "/run/s/server-2", rtmpPort: 1937, httpPort: 8082, apiPort: 1987 };
-const facts: ProgramFacts = { wantsHttp: true, confPath: null, template: null, srsFile: [], isInit: false };
+const facts: ProgramFacts = {
+  wantsHttp: true,
+  confPath: null,
+  template: null,
+  srsFile: [],
+  api: null,
+  cwd: "/started/here",
+  isInit: false,
+};
 const tree = (text: string): readonly Directive[] => parse(text, "f", () => "").directives;
 const srs = (major: number) => ({ kind: "srs", path: "objs/srs", version: `${major}.0.0`, major }) as const;
 
@@ -21,6 +29,8 @@ describe("a command", () => {
       folder: "/run/s/server-2",
       files: [{ path: "/run/s/server-2/server.conf", text: "listen 1937; http { listen 8082; } {other} ${HOME}" }],
       servesHttp: true,
+      api: null,
+      cwd: null,
     });
   });
 
@@ -67,6 +77,11 @@ describe("a modern srs", () => {
 
   it("is not told to follow a parent whose pid is 1, for then it refuses to start", () => {
     assert.equal(programFor(srs(7), slot, { ...facts, confPath, srsFile, isInit: true }).env["SRS_ASPROCESS"], "off");
+  });
+
+  it("is started where dolphin was, so that its work_dir is entered once, and tells what it serves of the API", () => {
+    const { cwd, api } = programFor(srs(7), slot, { ...facts, confPath, srsFile, api: "apart" });
+    assert.deepEqual([cwd, api], ["/started/here", "apart"]);
   });
 
   it("gets a copy of a file that has our block in it, for it refuses that", () => {

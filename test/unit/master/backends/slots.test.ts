@@ -32,6 +32,11 @@ describe("the slots of servers", () => {
     ]);
   });
 
+  it("have folders from the root on, for their programs are started elsewhere", async () => {
+    const [slot] = await choose({ folder: "run/x" });
+    assert.equal(slot?.folder, `${process.cwd()}/run/x/server-1`);
+  });
+
   it("are the same whenever the same ports are free", async () => {
     assert.deepEqual(await choose({}, [1937]), await choose({}, [1937]));
   });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import { DolphinError } from "../../../../src/base/errors.js";
 import { recognise, srsVersion } from "../../../../src/master/backends/software.js";
@@ -30,8 +31,14 @@ test("software: one word is asked who it is, by both flags", async () => {
     flags.push(`${path} ${flag}`);
     return Promise.resolve(flag === "-v" ? "7.0.18" : "SRS/7.0.18(Hang)");
   };
-  assert.deepEqual(await recognise(["objs/srs"], ask), { kind: "srs", path: "objs/srs", version: "7.0.18", major: 7 });
-  assert.deepEqual(flags, ["objs/srs -v", "objs/srs -g"]);
+  assert.deepEqual(await recognise(["/opt/srs"], ask), { kind: "srs", path: "/opt/srs", version: "7.0.18", major: 7 });
+  assert.deepEqual(flags, ["/opt/srs -v", "/opt/srs -g"]);
+});
+
+test("software: a path is one from here, wherever the program is started later, and a name is looked for in the PATH", async () => {
+  const ask = (): Promise<string> => Promise.resolve("SRS/7.0.18(Hang)");
+  const pathOf = async (word: string): Promise<unknown> => ({ path: null, ...(await recognise([word], ask)) }).path;
+  assert.deepEqual([await pathOf("objs/srs"), await pathOf("srs")], [join(process.cwd(), "objs/srs"), "srs"]);
 });
 
 test("software: what is no srs, or cannot be run, is refused with a sentence", async () => {

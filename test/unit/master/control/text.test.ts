@@ -91,6 +91,7 @@ const state: BackendState = {
   name: "server-1",
   rtmp: { host: "127.0.0.1", port: 1936 },
   http: null,
+  api: { endpoint: { host: "127.0.0.1", port: 1988 }, isPublic: false },
   isUp: true,
   isDraining: false,
   upSinceMs: 0,
@@ -109,7 +110,7 @@ describe("text of plan b", () => {
       balance: { policy: "least", routing: "stream", software: "srs 7.0.18", servers: [state, second], carried: [], leases: [lease] },
     });
     assert.match(text, /2 servers \(srs 7\.0\.18\), least, routing by stream/);
-    assert.match(text, /server-1 +127\.0\.0\.1:1936 +- +up +1 +3 +1\.00/);
+    assert.match(text, /server-1 +127\.0\.0\.1:1936 +- +127\.0\.0\.1:1988 +up +1 +3 +1\.00/);
     assert.match(text, /server-2 .* down, draining +1 +3\/100/);
     assert.match(text, /v\/live\/s\\u\{1b\} +server-1 +proxy-2 +1m5s/);
   });

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { Config } from "../../../../src/conf/meaning/config.js";
 import { applyFlags, type Flags } from "../../../../src/conf/flags.js";
 import { defaultConfig, loadConfig } from "../../../../src/conf/load.js";
-import { planProcesses, publicNames, type PlanFacts } from "../../../../src/master/processes/plan.js";
+import { isComeUp, planProcesses, publicNames, type PlanFacts } from "../../../../src/master/processes/plan.js";
 
 const facts: PlanFacts = { cores: 3, origin: { host: "127.0.0.1", port: 40_000 }, maxOpenFiles: null };
 const withFlags = (flags: Flags): Config => applyFlags(defaultConfig(), flags);
@@ -106,4 +106,28 @@ describe("the limit of connections", () => {
       [null, null],
     );
   });
+});
+
+describe("a box has come up", () => {
+  const children = (front: string, behind: string): Parameters<typeof isComeUp>[0] =>
+    [front.split(" "), behind.split(" ")].flatMap((states, at) =>
+      states.flatMap((state) => (state === "" ? [] : [{ spec: { isPublic: at === 0 }, child: { state: state as "up" } }])),
+    );
+
+  for (const [front, behind, expected] of [
+    ["up up", "up up", true],
+    ["up up", "up failed", true],
+    ["up failed", "up", true],
+    ["up", "", true],
+    ["up up", "failed failed", false],
+    ["failed", "up", false],
+    ["failed", "", false],
+    ["up up", "up starting", false],
+    ["up waiting", "up", false],
+    ["", "", false],
+  ] as const) {
+    it(`is ${expected} with ${front || "nobody"} on the public addresses and ${behind || "nobody"} behind`, () => {
+      assert.equal(isComeUp(children(front, behind)), expected);
+    });
+  }
 });

@@ -300,7 +300,7 @@ describe("a child that cannot speak", () => {
   const foreign = (name: string): ProcessSpec => ({
     ...spec(name),
     duty: "server",
-    backend: { rtmp: { host: "127.0.0.1", port: 1 }, http: null, weight: 1, program: null },
+    backend: { rtmp: { host: "127.0.0.1", port: 1 }, http: null, api: null, weight: 1, program: null },
   });
 
   it("is ready and alive when somebody says so for it, and is asked to leave by a signal", () => {

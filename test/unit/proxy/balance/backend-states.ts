@@ -7,6 +7,7 @@ export function backendState(given: Partial<BackendState> = {}): BackendState {
     name: "server-1",
     rtmp: { host: "127.0.0.1", port: 1 },
     http: null,
+    api: null,
     isUp: true,
     isDraining: false,
     upSinceMs: 0,

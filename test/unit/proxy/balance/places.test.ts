@@ -13,6 +13,7 @@ function state(name: string): BackendState {
     name,
     rtmp: { host: "127.0.0.1", port: 1936 },
     http: null,
+    api: null,
     isUp: true,
     isDraining: false,
     upSinceMs: 0,

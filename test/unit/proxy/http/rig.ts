@@ -7,6 +7,7 @@ import {
   type RequestListener,
 } from "node:http";
 import { createServer, type Socket } from "node:net";
+import type { ApiServer } from "../../../../src/proxy/http/api.js";
 import { HttpProxy, httpDefaults, type HttpProxyOptions } from "../../../../src/proxy/http/proxy.js";
 import { trustedNetworks } from "../../../../src/conf/meaning/networks.js";
 import type { Target } from "../../../../src/proxy/balance/chooser.js";
@@ -18,10 +19,16 @@ import { CountingAccounts, ListChooser, memoryLog, target } from "../rtmp/rig.js
 class TurningServers extends CountingAccounts {
   private readonly targets: readonly Target[];
   private turn = 0;
+  /** What an API is known of. */
+  apis: readonly ApiServer[] = [];
 
   constructor(targets: readonly Target[]) {
     super();
     this.targets = targets;
+  }
+
+  list(): readonly ApiServer[] {
+    return this.apis;
   }
 
   canPick(tried: ReadonlySet<string>): boolean {
