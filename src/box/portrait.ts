@@ -12,6 +12,8 @@ export interface PortraitParts {
   readonly version: string;
   readonly plan: Config["dolphin"]["plan"];
   readonly configFile: string | null;
+  /** Whether connections shall be carried; perhaps they cannot be. */
+  readonly carries: boolean;
   readonly timers: Timers;
   readonly claims: Claims;
   readonly crew: Crew;
@@ -35,7 +37,8 @@ export class Portrait {
   }
 
   async status(): Promise<BoxStatus> {
-    const { timers, claims, configFile, crew } = this.parts;
+    const { timers, claims, configFile, carries, crew } = this.parts;
+    const carried = crew.carried();
     const balance = crew.balance?.status();
     return {
       ...this.box(),
@@ -43,7 +46,8 @@ export class Portrait {
       upSeconds: Math.round((timers.nowMs() - this.startedAtMs) / 1000),
       controlSocket: claims.controlSocket,
       configFile,
-      carried: crew.carried(),
+      carried,
+      uncarried: carried !== null ? null : carries ? "to carry them takes Linux and the package koffi" : "carry_sessions is off",
       ...(await crew.overview.look(this.master())),
       ...(balance === undefined ? {} : { balance }),
     };

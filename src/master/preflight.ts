@@ -6,6 +6,7 @@ import { dirname, resolve } from "node:path";
 import { errnoOf, messageOf } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import { formatEndpoint, loopback } from "../conf/meaning/endpoint.js";
+import { loadDescriptorLinks } from "../ipc/descriptor-link.js";
 import { fetchStatus } from "./control/client.js";
 import { controlPath, maxPathBytes } from "./control/socket-path.js";
 import { countCores } from "./host/cores.js";
@@ -30,6 +31,7 @@ export async function preflight(config: Config): Promise<Finding[]> {
     ...findUnwritable(config, socket),
     ...(await findInstance(config, socket)),
     ...(await findPorts(config)),
+    ...(await findUncarried(config)),
   ];
 }
 
@@ -105,6 +107,14 @@ async function findInstance({ pidFile }: Config, socket: string): Promise<Findin
     );
   }
   return found;
+}
+
+/** What is promised of connections and takes calls of the system that Node has no words for. */
+async function findUncarried({ dolphin }: Config): Promise<Finding[]> {
+  if (!dolphin.carriesSessions || (await loadDescriptorLinks()) !== null) return [];
+  const sentence =
+    "connections will end with the process that serves them: to carry them over takes Linux (x64, arm64) and the package koffi";
+  return [{ severity: "warning", sentence: `${sentence}; install it, or write carry_sessions off` }];
 }
 
 async function findPorts({ listen, http, dolphin }: Config): Promise<Finding[]> {

@@ -5,7 +5,7 @@ import { findRunning } from "../master/control/client.js";
 import { controlFolder, listControlSockets } from "../master/control/socket-path.js";
 import type { BoxStatus } from "../master/control/status.js";
 import { exitCodes } from "../base/exit-codes.js";
-import { complain } from "./verb.js";
+import { commandName, complain } from "./verb.js";
 
 /** The option that `addSocket` adds. */
 export interface SocketFlag {
@@ -35,10 +35,16 @@ export async function onlyRunning(): Promise<{ readonly path: string; readonly s
   if (first === undefined) {
     const where = controlFolder(process.env);
     throw new Error(
-      `no dolphin of this user runs here: none answers in ${where}. Start one with \`dolphin\`, or name its control socket with --socket.`,
+      `no dolphin of this user runs here: none answers in ${where}. Start one with \`${commandName()}\`, or name its control socket with --socket.`,
     );
   }
   if (others.length === 0) return first;
-  const list = running.map(({ path, status }) => `  dolphin status --socket ${path}    pid ${status.pid}, plan ${status.plan}`);
+  const typed = [commandName(), ...process.argv.slice(2)].map(quoted).join(" ");
+  const list = running.map(({ path, status }) => `  ${typed} --socket ${quoted(path)}    pid ${status.pid}, plan ${status.plan}`);
   throw new Error(`several run here; name one:\n${list.join("\n")}`);
+}
+
+/** A word as a shell takes it back. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

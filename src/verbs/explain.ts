@@ -1,6 +1,7 @@
-// dolphin explain: which server of plan b has a stream, or would get it, and why.
-import { fetchExplanation } from "../master/control/client.js";
-import { explanationText } from "../master/control/text.js";
+// dolphin explain: where a stream is: the processes that have it, and of plan b the server that has it or would get it, and why.
+import { fetchExplanation, fetchStatus } from "../master/control/client.js";
+import { explanationText, whereaboutsText } from "../master/control/text.js";
+import { findStream } from "../master/control/whereabouts.js";
 import { exitCodes } from "../base/exit-codes.js";
 import { addSocket, ask, onlyRunning, type SocketFlag } from "./asking.js";
 import { complain, type AddVerb } from "./verb.js";
@@ -12,7 +13,7 @@ interface ExplainFlags extends SocketFlag {
 export const addExplain: AddVerb = (program, end) => {
   const command = program
     .command("explain <stream>")
-    .description("plan b: which server has a stream, or would get it, and why ([vhost/]app/stream)");
+    .description("where a stream ([vhost/]app/stream) comes in and who serves it; of plan b which server would get it, and why");
   addSocket(command.option("--json", "as JSON")).action(async (stream: string, flags: ExplainFlags) => end(await explain(stream, flags)));
 };
 
@@ -23,8 +24,10 @@ async function explain(stream: string, { socket, json }: ExplainFlags): Promise<
     return exitCodes.usage;
   }
   return ask(async () => {
-    const explanation = await fetchExplanation(socket ?? (await onlyRunning()).path, key);
-    return json === true ? `${JSON.stringify(explanation, null, 2)}\n` : explanationText(explanation);
+    const { path, status } = socket === undefined ? await onlyRunning() : { path: socket, status: await fetchStatus(socket) };
+    const told = status.balance === undefined ? findStream(status, key) : await fetchExplanation(path, key);
+    if (json === true) return `${JSON.stringify(told, null, 2)}\n`;
+    return "processes" in told ? whereaboutsText(told) : explanationText(told);
   });
 }
 

@@ -15,25 +15,28 @@ export const addReload: AddVerb = (program, end) => {
   const command = program.command("reload").description("read the configuration again; tell what changed, or why nothing did");
   addSocket(command)
     .option("--json", "as JSON")
-    .action(async (flags: ReloadFlags) => end(await change(reload, flags, { exitCode: exitCodes.config })));
+    .action(async (flags: ReloadFlags) => end(await change(reload, flags, { exitCode: exitCodes.config, after: leavingText })));
 };
 
 export const addRestart: AddVerb = (program, end) => {
   const command = program
     .command("restart")
-    .description("replace the processes that serve the public addresses one by one (plan b: the proxies), without disconnecting anybody");
+    .description(
+      "replace the processes that serve the public addresses one by one (plan b: the proxies); connections go over to the new ones, " +
+        "or stay at the old ones until they end",
+    );
   addSocket(command)
     .option("--json", "as JSON")
     .action(async (flags: ReloadFlags) => {
       const whenRefused = "it went no further; what was replaced before stays so";
-      end(await change(restart, flags, { exitCode: exitCodes.gaveUp, whenRefused }));
+      end(await change(restart, flags, { exitCode: exitCodes.gaveUp, whenRefused, after: leavingText }));
     });
 };
 
 export const addUpgrade: AddVerb = (program, end) => {
   const command = program
     .command("upgrade")
-    .description("have the dolphin that is called here take the place of the running one, without disconnecting anybody");
+    .description("have the dolphin that is called here take the place of the running one, with every connection, or else change nothing");
   addSocket(command)
     .option("--json", "as JSON")
     .action(async (flags: ReloadFlags) => {
@@ -42,6 +45,15 @@ export const addUpgrade: AddVerb = (program, end) => {
       end(await change((path) => upgrade(path, self), flags, { exitCode: exitCodes.gaveUp, after: servingText }));
     });
 };
+
+/** Where connections do not go over: which processes were replaced and are still there for their sake. */
+async function leavingText(path: string): Promise<string> {
+  const { processes, uncarried } = await fetchStatus(path);
+  const leaving = processes.filter(({ state, connections }) => state === "draining" && connections > 0);
+  if (uncarried === null || leaving.length === 0) return "";
+  const list = leaving.map(({ name, connections }) => `${name} (${connections})`).join(", ");
+  return `  connections stay at the old processes until they end, or until drain_timeout (${uncarried}): ${list}\n`;
+}
 
 /** Who serves behind a control socket now. */
 async function servingText(path: string): Promise<string> {

@@ -14,7 +14,7 @@ import type { MasterOptions } from "../roles/master.js";
 import { Predecessor } from "../box/predecessor.js";
 import { addRunFlags, readConfig, requestOf, type RunFlags, type RunRequest } from "./run-flags.js";
 import { testConf } from "./test-conf.js";
-import { complain, type AddVerb } from "./verb.js";
+import { commandName, complain, type AddVerb } from "./verb.js";
 import { enterWorkDir } from "./work-dir.js";
 
 interface StartFlags extends RunFlags {
@@ -41,7 +41,6 @@ const otherWays: ReadonlyMap<string, string> = new Map([
   ["start", "`dolphin` alone starts, with -c FILE or other flags"],
   ["run", "`dolphin` alone starts, with -c FILE or other flags"],
   ["stop", "TERM ends a box, QUIT when everybody has left; `dolphin status` tells its pid"],
-  ["help", "`dolphin --help` prints the help"],
 ]);
 
 function noSuchVerb(word: string, verbs: readonly string[]): string {
@@ -81,7 +80,7 @@ function launch(config: Config): Promise<number> {
       const isTerminal = process.stdout.isTTY;
       const log =
         file === null ? "nowhere: a daemon has no terminal; write srs_log_tank file, or daemon off" : resolve(config.workDir, file);
-      if (isTerminal) process.stdout.write(`\n${welcome(box, `kill ${box.pid}; once more to stop at once`)}  log      ${log}\n`);
+      if (isTerminal) process.stdout.write(`\n${welcome(box, { command: commandName(), stop: `kill ${box.pid}` })}  log      ${log}\n`);
       // Where the log goes to this very output, it has told already.
       else if (file !== null) process.stdout.write(`dolphin ${box.version} serves in the background, pid ${box.pid}, log ${log}\n`);
     },
@@ -117,7 +116,8 @@ async function serve(config: Config, { launcher, predecessor, source, stays, cwd
       predecessor,
       ready(box) {
         launcher?.ready(box);
-        if (waiting === null && process.stdout.isTTY) process.stdout.write(`\n${welcome(box, "Ctrl-C; once more to stop at once")}\n`);
+        const how = { command: commandName(), stop: `Ctrl-C, or kill ${box.pid}` };
+        if (waiting === null && process.stdout.isTTY) process.stdout.write(`\n${welcome(box, how)}\n`);
       },
       refused(sentence) {
         if (waiting !== null || config.log.file !== null) refused(sentence); // the console has the line of the log

@@ -52,7 +52,8 @@ function ask(socketPath: string, method: "GET" | "POST", path: string, timeout =
           const body: unknown = JSON.parse(text);
           if (response.statusCode === 200) return resolve(body);
           const { error = `answered ${response.statusCode ?? "nothing"}` } = body as { readonly error?: string };
-          return fail(error);
+          // A refusal is about what was asked, and not about the socket.
+          return response.statusCode === 409 ? reject(new DolphinError("CHILD_START", error)) : fail(error);
         } catch (thrown) {
           return fail("answered something else than JSON", thrown);
         }

@@ -49,6 +49,8 @@ export interface StreamStatus {
   readonly playersOf: Readonly<Record<string, number>>;
   /** How many edges pull it from the box's own origin. */
   readonly edges: number;
+  /** Their names. */
+  readonly pulledBy: readonly string[];
   readonly video: string;
   readonly audio: string;
   readonly bytesIn: number;
@@ -64,6 +66,8 @@ export interface BoxStatus extends ReadyBox {
   readonly streams: readonly StreamStatus[];
   /** What became of connections whose process was gone; null: they end with it. */
   readonly carried: CarriedCounts | null;
+  /** Why that is null, else null. */
+  readonly uncarried: string | null;
   /** Plan b only. */
   readonly balance?: BalanceStatus;
 }
@@ -152,6 +156,7 @@ function mergeOne(sightings: readonly Sighting[]): StreamStatus {
     source: source === null ? null : { process: source.process, peer: source.report.from },
     players: viewed.reduce((sum, { report }) => sum + report.players, 0),
     edges: sightings.reduce((sum, { report }) => sum + report.edges, 0),
+    pulledBy: sightings.flatMap(({ process, duty, report }) => (duty === "edge" && report.state === "pull" ? [process] : [])),
     playersOf: Object.fromEntries(viewed.map(({ process, report }) => [process, report.players])),
     video: codecs("video"),
     audio: codecs("audio"),

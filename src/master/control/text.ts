@@ -7,9 +7,10 @@ import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { BackendState, Lease } from "../../ipc/balance.js";
 import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, Reloaded, StreamStatus } from "./status.js";
 import type { ReadyBox } from "../host/daemon.js";
+import type { Whereabouts } from "./whereabouts.js";
 
-/** What a started box tells: where to publish, where to watch, how to look at it, and `stop`: how to stop it. */
-export function welcome(box: ReadyBox, stop: string): string {
+/** What a started box tells: where to publish, where to watch, how to look at it by `command`, and `stop`: how to stop it. */
+export function welcome(box: ReadyBox, { command, stop }: { readonly command: string; readonly stop: string }): string {
   const urls = (protocol: "rtmp" | "http"): string[] =>
     box.endpoints
       .filter((one) => one.protocol === protocol)
@@ -21,8 +22,8 @@ export function welcome(box: ReadyBox, stop: string): string {
     "",
     `  publish  ffmpeg -re -i FILE -c copy -f flv ${rtmp[0] ?? ""}`,
     ...[...rtmp, ...flv].map((url, index) => `  ${index === 0 ? "watch    " : "         "}${url}`),
-    "  look     dolphin status",
-    `  stop     ${stop}`,
+    `  look     ${command} status`,
+    `  stop     ${stop}; once more to stop at once`,
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -37,15 +38,25 @@ function workersText({ plan, workers }: Pick<BoxStatus, "plan" | "workers">): st
 export function statusText(box: BoxStatus): string {
   const where = box.endpoints.map(({ protocol, endpoint }) => `${protocol} ${formatEndpoint(endpoint)}`).join(", ");
   const head = `dolphin ${box.version}, pid ${box.pid}, plan ${box.plan}, up ${duration(box.upSeconds)}, serving ${where}`;
-  const processes = table(processColumns, box.processes);
-  const streams = box.streams.length === 0 ? "no streams" : table(streamColumns, box.streams);
-  const balance = box.balance === undefined ? "" : `\n${balanceText(box.balance, Date.now())}`;
-  return `${printable(head)}\n\n${processes}\n\n${streams}\n${carriedText(box)}${balance}`;
+  const { processes, streams, balance } = box;
+  const parts = [printable(head), table(processColumns(isForeign(balance)), processes)];
+  if (streams.length > 0) parts.push(table(streamColumns, streams));
+  else if (!isForeign(balance)) parts.push("no streams");
+  const carried = carriedText(box);
+  if (carried !== "") parts.push(carried);
+  if (balance !== undefined) parts.push(balanceText(balance), ...publishedText(balance, Date.now()));
+  return `${parts.join("\n\n")}\n`;
+}
+
+/** Whether the servers of plan b are programs that tell nothing of their streams. */
+function isForeign(balance: BalanceStatus | undefined): boolean {
+  return balance !== undefined && balance.software !== "builtin";
 }
 
 /** What became of connections whose process was gone; nothing where none was. */
-function carriedText({ carried: counts, plan }: BoxStatus): string {
-  if (counts === null) return "";
+function carriedText({ carried: counts, uncarried, plan }: BoxStatus): string {
+  const whose = plan === "b" ? "connections end with their proxy" : "viewers end with the process that serves them";
+  if (counts === null) return `${whose}: ${uncarried ?? ""}`;
   const { carried, cut, abandoned, refused } = counts;
   const parts = [
     carried === 0 ? "" : `${carried} carried over to another process`,
@@ -53,13 +64,19 @@ function carriedText({ carried: counts, plan }: BoxStatus): string {
     abandoned === 0 ? "" : `${abandoned} for want of another process`,
     refused === 0 ? "" : `${refused} not kept, for too many files were open`,
   ].filter((part) => part !== "");
-  return parts.length === 0 ? "" : `\n${plan === "b" ? "connections" : "viewers"}: ${parts.join(", ")}\n`;
+  return parts.length === 0 ? "" : `${plan === "b" ? "connections" : "viewers"}: ${parts.join(", ")}`;
 }
 
-function balanceText({ policy, routing, software, servers, leases }: BalanceStatus, nowMs: number): string {
-  const head = `${servers.length} servers (${software}), ${policy}, routing by ${routing}`;
-  const where = leases.length === 0 ? "no publishers" : table(leaseColumns(nowMs), leases);
-  return `${printable(head)}\n${table(backendColumns, servers)}\n\n${where}\n`;
+function balanceText({ policy, routing, software, servers }: BalanceStatus): string {
+  const count = servers.length === 1 ? "1 server" : `${servers.length} servers`;
+  return `${printable(`${count} (${software}), ${policy}, routing by ${routing}`)}\n${table(backendColumns, servers)}`;
+}
+
+/** What the proxies know of publishers: of all where they route by stream, of none where they do not look into connections. */
+function publishedText(balance: BalanceStatus, nowMs: number): string[] {
+  const { routing, leases } = balance;
+  if (routing === "stream") return [leases.length === 0 ? "no publishers" : table(leaseColumns(nowMs), leases)];
+  return isForeign(balance) ? ["the servers alone know their streams: the proxies do not look into connections"] : [];
 }
 
 /** What `dolphin reload`, `restart` and `upgrade` print. */
@@ -93,36 +110,53 @@ export function explanationText(explanation: Explanation): string {
   return `${printable(`${key} → ${decision ?? "nowhere"}: ${why} (${policy}, routing by ${routing})`)}\n\n${rows}\n`;
 }
 
+/** What `dolphin explain` prints on plans a and single. */
+export function whereaboutsText({ key, why, processes }: Whereabouts): string {
+  return `${printable(`${key}: ${why}`)}\n\n${table(whereaboutsColumns, processes)}\n`;
+}
+
+const whereaboutsColumns: readonly Column<Whereabouts["processes"][number]>[] = [
+  { title: "PROCESS", side: "left", text: ({ name }) => name },
+  { title: "STREAM", side: "left", text: ({ how }) => how },
+  { title: "PLAYERS", side: "right", text: ({ players }) => String(players) },
+];
+
 interface Column<T> {
   readonly title: string;
   readonly side: "left" | "right";
   text(row: T): string;
 }
 
-const processColumns: readonly Column<ProcessStatus>[] = [
-  {
-    title: "PROCESS",
-    side: "left",
-    text: ({ name, duty }) => (name === duty || duty === null || name.startsWith(duty) ? name : `${name} (${duty})`),
-  },
-  { title: "ROLE", side: "left", text: ({ role }) => role },
-  { title: "PID", side: "right", text: ({ pid }) => (pid === null ? "-" : String(pid)) },
-  { title: "STATE", side: "left", text: ({ state, isStale }) => (isStale ? `${state}, silent` : state) },
-  { title: "UP", side: "right", text: ({ upSeconds }) => (upSeconds === null ? "-" : duration(upSeconds)) },
-  { title: "CPU%", side: "right", text: ({ cpuPercent }) => cpuPercent?.toFixed(1) ?? "-" },
-  { title: "MEM", side: "right", text: ({ memoryBytes }) => (memoryBytes === null ? "-" : `${(memoryBytes / 2 ** 20).toFixed(0)}M`) },
-  { title: "LAG", side: "right", text: ({ lagMs }) => `${lagMs.toFixed(0)}ms` },
-  { title: "PLAYERS", side: "right", text: ({ players }) => String(players) },
-  { title: "PUBLISHERS", side: "right", text: ({ publishers }) => String(publishers) },
-  { title: "MBPS IN", side: "right", text: ({ mbpsIn }) => mbpsIn.toFixed(2) },
-  { title: "MBPS OUT", side: "right", text: ({ mbpsOut }) => mbpsOut.toFixed(2) },
-  { title: "RESTARTS", side: "right", text: ({ restarts }) => String(restarts) },
-  {
-    title: "LAST DEATH",
-    side: "left",
-    text: ({ lastDeath }) => (lastDeath === null ? "-" : `${lastDeath.cause}, ${duration(lastDeath.secondsAgo)} ago`),
-  },
-];
+/** A proxy and a master that only supervises have no players; how many a foreign server has is not known. */
+function processColumns(areServersForeign: boolean): readonly Column<ProcessStatus>[] {
+  const isUntold = ({ duty }: ProcessStatus): boolean => duty === "server" && areServersForeign;
+  const counted = (row: ProcessStatus, count: number): string =>
+    isUntold(row) || row.duty === "proxy" || row.duty === null ? "-" : String(count);
+  return [
+    {
+      title: "PROCESS",
+      side: "left",
+      text: ({ name, duty }) => (name === duty || duty === null || name.startsWith(duty) ? name : `${name} (${duty})`),
+    },
+    { title: "ROLE", side: "left", text: ({ role }) => role },
+    { title: "PID", side: "right", text: ({ pid }) => (pid === null ? "-" : String(pid)) },
+    { title: "STATE", side: "left", text: ({ state, isStale }) => (isStale ? `${state}, silent` : state) },
+    { title: "UP", side: "right", text: ({ upSeconds }) => (upSeconds === null ? "-" : duration(upSeconds)) },
+    { title: "CPU%", side: "right", text: ({ cpuPercent }) => cpuPercent?.toFixed(1) ?? "-" },
+    { title: "MEM", side: "right", text: ({ memoryBytes }) => (memoryBytes === null ? "-" : `${(memoryBytes / 2 ** 20).toFixed(0)}M`) },
+    { title: "LAG", side: "right", text: (row) => (isUntold(row) ? "-" : `${row.lagMs.toFixed(0)}ms`) },
+    { title: "PLAYERS", side: "right", text: (row) => counted(row, row.players) },
+    { title: "PUBLISHERS", side: "right", text: (row) => counted(row, row.publishers) },
+    { title: "MBPS IN", side: "right", text: ({ mbpsIn }) => mbpsIn.toFixed(2) },
+    { title: "MBPS OUT", side: "right", text: ({ mbpsOut }) => mbpsOut.toFixed(2) },
+    { title: "RESTARTS", side: "right", text: ({ restarts }) => String(restarts) },
+    {
+      title: "LAST DEATH",
+      side: "left",
+      text: ({ lastDeath }) => (lastDeath === null ? "-" : `${lastDeath.cause}, ${duration(lastDeath.secondsAgo)} ago`),
+    },
+  ];
+}
 
 const streamColumns: readonly Column<StreamStatus>[] = [
   { title: "STREAM", side: "left", text: ({ vhost, app, stream }) => `${vhost}/${app}/${stream}` },

@@ -33,7 +33,8 @@ const box: BoxStatus = {
   upSeconds: 90_000,
   controlSocket: "/run/x.sock",
   configFile: null,
-  carried: null,
+  carried: { kept: 0, carried: 0, cut: 0, abandoned: 0, refused: 0 },
+  uncarried: null,
   endpoints: [
     { protocol: "rtmp", endpoint: { host: "127.0.0.1", port: 1935 } },
     { protocol: "http", endpoint: { host: "::1", port: 8080 } },
@@ -49,12 +50,15 @@ const box: BoxStatus = {
       players: 10,
       playersOf: { "edge-1": 10 },
       edges: 1,
+      pulledBy: ["edge-1"],
       video: "h264",
       audio: "aac",
       bytesIn: 1,
     },
   ],
 };
+
+const how = { command: "/opt/dolphin/bin/dolphin.js", stop: "Ctrl-C, or kill 4241" };
 
 describe("text for a terminal", () => {
   it("shows processes and streams in aligned columns", () => {
@@ -75,15 +79,24 @@ describe("text for a terminal", () => {
 
   it("says so when there are no streams", () => assert.match(statusText({ ...box, streams: [] }), /\nno streams\n$/));
 
+  it("says so when connections end with their process, and why", () => {
+    const text = statusText({ ...box, carried: null, uncarried: "carry_sessions is off" });
+    assert.match(text, /\nviewers end with the process that serves them: carry_sessions is off\n$/);
+  });
+
   it("marks a process that did not answer", () => {
     assert.match(statusText({ ...box, processes: [{ ...edge, isStale: true }] }), /up, silent/);
   });
 
   it("welcomes with commands that publish and watch, leaving out the default port", () => {
-    const text = welcome(box, "Ctrl-C");
+    const text = welcome(box, how);
     assert.match(text, /ffmpeg -re -i FILE -c copy -f flv rtmp:\/\/127\.0\.0\.1\/live\/livestream\n/);
     assert.match(text, /http:\/\/\[::1\]:8080\/live\/livestream\.flv\n/);
     assert.match(text, /1 edge around one origin/);
+    assert.match(
+      text,
+      /^ {2}look {5}\/opt\/dolphin\/bin\/dolphin\.js status\n {2}stop {5}Ctrl-C, or kill 4241; once more to stop at once$/m,
+    );
   });
 });
 
@@ -115,9 +128,32 @@ describe("text of plan b", () => {
     assert.match(text, /v\/live\/s\\u\{1b\} +server-1 +proxy-2 +1m5s/);
   });
 
+  const balance = { policy: "fill", routing: "stream", software: "builtin", servers: [state], carried: [], leases: [] } as const;
+  const lease = { key: "v/live/s", backend: "server-1", proxy: "proxy-2", sinceMs: Date.now() };
+  const server = { ...edge, name: "server-1", duty: "server", players: 0, publishers: 0 } as const;
+
   it("says so when nobody publishes", () => {
-    const balance = { policy: "fill", routing: "connection", software: "builtin", servers: [state], carried: [], leases: [] } as const;
-    assert.match(statusText({ ...box, balance }), /no publishers/);
+    assert.match(statusText({ ...box, balance }), /^1 server \(builtin\), [^]*\nno publishers\n$/m);
+  });
+
+  it("claims nothing of the streams and viewers of servers that do not tell", () => {
+    const foreign = { ...box, streams: [], processes: [server], balance: { ...balance, software: "srs 7.0.18", leases: [lease] } };
+    assert.match(statusText(foreign), /\nserver-1 .* - +- +- +1\.50 +20\.00 /);
+    assert.doesNotMatch(statusText(foreign), /no streams|no publishers/);
+    const byConnection = { ...foreign, balance: { ...foreign.balance, routing: "connection", leases: [] } as const };
+    assert.match(statusText(byConnection), /\nthe servers alone know their streams: the proxies do not look into connections\n$/);
+    assert.doesNotMatch(statusText(byConnection), /no streams|no publishers/);
+  });
+
+  it("claims nothing of publishers where the proxies do not look, and our own servers tell", () => {
+    const text = statusText({ ...box, processes: [server], balance: { ...balance, routing: "connection" } });
+    assert.match(text, /\nserver-1 .* 1ms +0 +0 /);
+    assert.doesNotMatch(text, /no publishers/);
+  });
+
+  it("counts no players at proxies", () => {
+    const text = statusText({ ...box, processes: [{ ...edge, name: "proxy-1", role: "proxy", duty: "proxy" }], balance });
+    assert.match(text, /\nproxy-1 .* 1ms +- +- +1\.50 /);
   });
 
   it("explains with the decision, its reason and every server", () => {
@@ -138,7 +174,7 @@ describe("text of plan b", () => {
   });
 
   it("welcomes with the proxies", () => {
-    assert.match(welcome({ ...box, plan: "b", workers: 2 }, "Ctrl-C"), /is live: 2 proxies before the servers/);
+    assert.match(welcome({ ...box, plan: "b", workers: 2 }, how), /is live: 2 proxies before the servers/);
   });
 });
 
