@@ -8,6 +8,7 @@ import { addCheck } from "./verbs/check.js";
 import { addConf } from "./verbs/conf.js";
 import { addDrain, addUndrain } from "./verbs/drain.js";
 import { addExplain } from "./verbs/explain.js";
+import { addVersion } from "./verbs/version.js";
 import { addReload, addRestart, addUpgrade } from "./verbs/reload.js";
 import { addStart, start } from "./verbs/start.js";
 import { addStatus } from "./verbs/status.js";
@@ -27,6 +28,7 @@ const verbs: readonly AddVerb[] = [
   addCheck,
   addConf,
   addUnit,
+  addVersion,
 ];
 
 const examples = `
@@ -37,10 +39,11 @@ Examples:
   dolphin -c conf/edge.conf                  what the file says, in SRS's words; flags win over it
   dolphin --server objs/srs -c conf/srs.conf proxies before an unmodified srs for each core (plan b)
   dolphin status                             from another terminal: processes and streams
+  kill -HUP $(dolphin status --pid)          the pid of the master; --pid edge-1: of that process
   dolphin reload                             read the configuration again, and tell what changed or why nothing did
-  dolphin restart                            replace the edges, or the proxies of plan b, one by one; nobody is disconnected
-  dolphin upgrade                            have this dolphin take the place of the running one; nobody is disconnected
-  dolphin explain live/livestream            which server has a stream, or would get it, and why (plan b)
+  dolphin restart                            replace the edges, or the proxies of plan b, one by one
+  dolphin upgrade                            have this dolphin take the place of the running one
+  dolphin explain live/livestream            where a stream comes in, and who serves it
   dolphin drain server-2                     no new connections for a server (plan b)
   dolphin check -c my.conf                   everything that would stop that start, at once
   dolphin conf > my.conf                     a file to start from
@@ -55,8 +58,8 @@ Flags of SRS: -c FILE, -t, -v, -g, -h, -p and -x, alone or clustered (-tc FILE),
 
 Signals: TERM and INT stop within a bound, a second one at once; QUIT waits until everybody has left; HUP reloads,
 USR1 opens the log anew, USR2 replaces the processes that serve the public addresses one by one (plan b: the proxies).
-Exit codes: 0 stopped, 64 usage, 69 nobody to ask, 70 internal, 71 cannot fork, 73 cannot make the pid file or control
-socket, 75 gave up (try again), 77 no permission for the port, 78 configuration, 98 address in use.`;
+Exit codes: 0 stopped, 64 usage, 69 nobody to ask, or not built, 70 internal, 71 cannot fork, 73 cannot make the pid file
+or control socket, 75 gave up (try again), 77 no permission for the port, 78 configuration, 98 address in use.`;
 
 /** Runs one command line and ends the process with its exit code. */
 export async function main(words: readonly string[]): Promise<void> {
@@ -80,9 +83,12 @@ async function run(words: readonly string[]): Promise<number> {
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", examples);
   for (const add of [addStart, ...verbs]) add(program, (ended) => (code = ended));
-  const short = readShortFlags(words);
-  if (short !== null) return runShort(short, program);
+  program.helpCommand("help [verb]", "print this help, or that of a verb");
+  program.hook("preSubcommand", (_, verb) => refuseEarlyFlag(words, verb));
+  for (const verb of program.commands) verb.allowExcessArguments(false).showHelpAfterError(`(dolphin ${verb.name()} --help tells more)`);
   try {
+    const short = readShortFlags(words);
+    if (short !== null) return await runShort(short, words, program);
     await program.parseAsync([...words], { from: "user" });
     return code;
   } catch (thrown) {
@@ -92,12 +98,20 @@ async function run(words: readonly string[]): Promise<number> {
   }
 }
 
+/** A flag before a verb would change nothing: `dolphin --config my.conf check` would check something else. Throws. */
+function refuseEarlyFlag([first = ""]: readonly string[], verb: Command): void {
+  if (first !== verb.name()) verb.error(`error: ${first} stands before ${verb.name()}; a verb's flags stand behind it`);
+}
+
 /** A line as SRS knows it gets SRS's answer, on standard output. */
-async function runShort(line: ShortLine, program: Command): Promise<number> {
+async function runShort(line: ShortLine, words: readonly string[], program: Command): Promise<number> {
   if (line.ask === "start") return start({ ...line, cwd: process.cwd() });
   if (line.ask === "test") return testConf({ ...line, cwd: process.cwd() });
   if (line.ask === "nothing") return refuse(line.complaint);
-  if (line.ask === "help") program.outputHelp();
-  else process.stdout.write(line.ask === "version" ? `${version}\n` : `${signature}(srs-dolphin)\n`);
+  if (line.ask === "help") {
+    const verb = program.commands.find((one) => words.includes(one.name()));
+    if (verb !== undefined && !/^-+[h?]/.test(words[0] ?? "")) refuseEarlyFlag(words, verb);
+    (verb ?? program).outputHelp();
+  } else process.stdout.write(line.ask === "version" ? `${version}\n` : `${signature}(srs-dolphin)\n`);
   return exitCodes.ok;
 }

@@ -7,6 +7,7 @@ import { Dolphin } from "../helpers/dolphin.js";
 import { projectRoot, start } from "../helpers/child.js";
 import { runToItsEnd, temporaryFolder } from "../helpers/launch.js";
 import { freePort } from "../helpers/ports.js";
+import { player, publisher } from "../helpers/rtmp-client.js";
 import { RawPeer } from "../helpers/raw-peer.js";
 import { within } from "../helpers/wait.js";
 
@@ -47,6 +48,33 @@ void describe("flags of srs", { concurrency: 2 }, () => {
     });
   }
 
+  void test("the verb of a version or a help that somebody looks for is there", async (t) => {
+    assert.deepEqual((await runToItsEnd(t, ["version"])).stdout, [version]);
+    assert.match((await runToItsEnd(t, ["help"])).output, /^Usage: dolphin [^]*Exit codes:/);
+    for (const words of [
+      ["help", "reload"],
+      ["-h", "reload"],
+    ]) {
+      const { code, output } = await runToItsEnd(t, words);
+      assert.equal(code, 0);
+      assert.match(output, /^Usage: dolphin reload [^]*--socket/);
+      assert.doesNotMatch(output, /--cores/);
+    }
+  });
+
+  for (const [line, complaint] of [
+    ["--cores 3 reload", "--cores stands before reload; a verb's flags stand behind it"],
+    ["-c x.conf check", "-c stands before check; a verb's flags stand behind it"],
+    ["check x.conf", "too many arguments for 'check'. Expected 0 arguments but got 1."],
+    ["reload --cores 3", "unknown option '--cores'"],
+  ] as const) {
+    void test(`"${line}" is refused, and leads to the help of that verb`, async (t) => {
+      const { code, stdout, stderr } = await runToItsEnd(t, line.split(" "));
+      const verb = line.includes("check") ? "check" : "reload";
+      assert.deepEqual([code, stdout, stderr], [64, [], `error: ${complaint}\n(dolphin ${verb} --help tells more)`]);
+    });
+  }
+
   for (const [line, complaint] of [
     ["foo", 'there is no verb "foo": they are VERBS'],
     ["staus", 'there is no verb "staus": did you mean "status"?'],
@@ -57,7 +85,7 @@ void describe("flags of srs", { concurrency: 2 }, () => {
   ] as const) {
     void test(`"${line}" is refused with 64, and what was probably meant`, async (t) => {
       const { code, stdout, stderr } = await runToItsEnd(t, line.split(" "));
-      const told = stderr.replace(/status, reload, .+, unit$/, "VERBS");
+      const told = stderr.replace(/status, reload, .+, version$/, "VERBS");
       assert.deepEqual([code, stdout, told], [64, [], `dolphin: ${complaint}`]);
     });
   }
@@ -153,15 +181,48 @@ void test("-p and -x of srs 2 to 4 replace the ports of the file, stay in the fo
   await dolphin.stop();
 });
 
-void test("a box that has no servers to choose among says so", async (t) => {
+void test("a box that has no servers to choose among has none to drain, and still explains its streams", async (t) => {
   const dolphin = await Dolphin.start(t, { cores: 1 });
-  for (const words of [
-    ["drain", "server-1"],
-    ["explain", "live/livestream"],
-  ]) {
-    await assert.rejects(dolphin.ask(...words), /\.sock: only plan b chooses among servers; in this box every worker serves every stream/);
-  }
+  const refused = /\ndolphin: only plan b chooses among servers; in this box every worker serves every stream$/;
+  await assert.rejects(dolphin.ask("drain", "server-1"), refused);
+  assert.match(await dolphin.ask("explain", "live/s"), /live\/s: nobody publishes or plays it\n[^]*\nedge-1 +pulls it when/);
+  const source = await publisher(dolphin.rtmpUrl("s"));
+  t.after(() => source.close());
+  await dolphin.waitFor("rtmp.moved");
+  const viewer = await player(dolphin.rtmpUrl("s"));
+  t.after(() => viewer.close());
+  const told = await dolphin.ask("explain", "live/s");
+  assert.match(told, /live\/s: published from 127\.0\.0\.1:\d+ at master, 1 player\n[^]*\nedge-1 +pulls it from the origin +1$/);
+  assert.equal((JSON.parse(await dolphin.ask("explain", "live/s", "--json")) as { stream: { players: number } }).stream.players, 1);
   await dolphin.stop();
+});
+
+void test("status --pid tells the pid of the master, or of the process that is named", async (t) => {
+  const dolphin = await Dolphin.start(t, { cores: 2 });
+  assert.equal(await dolphin.ask("status", "--pid"), String(dolphin.pid));
+  assert.equal(await dolphin.ask("status", "--pid", "edge-2"), String(dolphin.pids["edge-2"]));
+  await assert.rejects(
+    dolphin.ask("status", "--pid", "edge-3"),
+    /ended with 69:\ndolphin: no process edge-3 runs, only master, edge-1, edge-2$/,
+  );
+  await dolphin.stop();
+});
+
+void test("where several boxes run, any verb tells how to name one of them", async (t) => {
+  const folder = temporaryFolder(t);
+  const [one, two] = [
+    await Dolphin.start(t, { cores: 1, env: { XDG_RUNTIME_DIR: folder } }),
+    await Dolphin.start(t, { cores: 1, env: { XDG_RUNTIME_DIR: folder } }),
+  ];
+  const { code, stderr } = await runToItsEnd(t, ["reload", "--json"], { folder });
+  assert.equal(code, 69);
+  for (const { pid, controlSocket } of [one, two]) {
+    assert.ok(
+      stderr.includes(`  ${join(projectRoot, "bin/dolphin.js")} reload --json --socket ${controlSocket}    pid ${pid}, plan a`),
+      stderr,
+    );
+  }
+  await Promise.all([one.stop(), two.stop()]);
 });
 
 for (const [how, words, mark] of [
