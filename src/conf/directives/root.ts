@@ -98,7 +98,8 @@ export const rootPlaces = {
     enabled: [onOff, "off", served, replace, "Serve HTTP."],
     listen: [listen, "8080", served, replace, "Addresses, `[ip:]port` each.", "strict"],
     crossdomain: [onOff, "on", served, live, "Allow pages of other sites to play, by CORS headers."],
-    dir: [text, "./objs/nginx/html", notYet, live, "The folder of the static files."],
+    // Without a default, so that it is told wherever it stands: even its default of SRS would do something.
+    dir: [text, null, notYet, live, "The folder of the static files, of SRS ./objs/nginx/html."],
     https: [block, null, notYet, replace, "The same over TLS."],
   },
   "http_server.https": {

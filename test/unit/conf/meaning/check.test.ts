@@ -185,6 +185,12 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
     inVhost("play { mix_correct on; }"),
     ["CONF_NOT_SERVED mix_correct is known but not served yet: it has no effect"],
   ],
+  [
+    "the folder of static files, which SRS serves at its default as well",
+    "listen 1935; http_server { enabled on; dir ./objs/nginx/html; } vhost a { }",
+    ["CONF_NOT_SERVED dir is known but not served yet: it has no effect"],
+  ],
+  ["that folder where HTTP is off", "listen 1935; http_server { dir ./objs/nginx/html; } vhost a { }", []],
   ["what has no meaning here", inVhost("publish { mr on; mr_latency x; } bandcheck { any thing; }"), []],
   ["a bad value in a block that is not served", inVhost("hls { enabled off; hls_fragment x; }"), []],
   ["any name in an open block", inVhost("rtc { enabled off; whatever 1; deep { er 2; } }"), []],
