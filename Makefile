@@ -2,13 +2,18 @@
 NODE ?= node
 ARGS ?= --cores auto --listen 1935
 
-.PHONY: help run build test check fmt bench soak conf clean
+PREFIX ?= /usr/local
+
+.PHONY: help run install build test check fmt bench soak conf clean
 
 help: ## print this help
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: build ## install, build and start a live server on every core (ARGS="--cores 4 --listen 1935")
 	$(NODE) bin/dolphin.js $(ARGS)
+
+install: build ## put the command below PREFIX (PREFIX=/usr/local; see docs/install.md)
+	npm install --global --prefix "$(DESTDIR)$(PREFIX)" --no-audit --no-fund "./dist/$$(npm pack --silent --pack-destination dist)"
 
 build: node_modules/.ok ## compile src, test and bench into dist
 	npx tsc -p tsconfig.json

@@ -40,7 +40,7 @@ export const addStart: AddVerb = (program, end) => {
 const otherWays: ReadonlyMap<string, string> = new Map([
   ["start", "`dolphin` alone starts, with -c FILE or other flags"],
   ["run", "`dolphin` alone starts, with -c FILE or other flags"],
-  ["stop", "TERM ends a box, QUIT when everybody has left; `dolphin status` tells its pid"],
+  ["stop", "`kill $(dolphin status --pid)` ends a box, kill -QUIT when everybody has left"],
 ]);
 
 function noSuchVerb(word: string, verbs: readonly string[]): string {

@@ -1,9 +1,9 @@
-// How the command is there: before the build, with an old Node.js, without the optional package.
+// How the command is there: before the build, with an old Node.js, installed from what npm packs, without the optional package.
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { projectRoot, start } from "../helpers/child.js";
+import { projectRoot, run, start } from "../helpers/child.js";
 import { Dolphin, type Cleanup } from "../helpers/dolphin.js";
 import { temporaryFolder } from "../helpers/launch.js";
 import { freePort } from "../helpers/ports.js";
@@ -52,6 +52,24 @@ void describe("the command", { concurrency: 2 }, () => {
     const sentence = `dolphin: this takes Node.js 20.11 or newer, and ${process.execPath} is 20.9.0`;
     assert.deepEqual(await outcome(["--import", old, join(folder, "bin/dolphin.js")]), [69, sentence]);
   });
+});
+
+void test("what npm packs is all that the command takes, and a unit starts it from where it was installed", async (t) => {
+  const prefix = temporaryFolder(t);
+  await run("npm", ["pack", "--silent", "--ignore-scripts", "--pack-destination", prefix], 60_000, projectRoot);
+  const [tarball = ""] = readdirSync(prefix);
+  assert.match(tarball, /^srs-dolphin-[\d.]+\.tgz$/);
+  await run("tar", ["-xzf", tarball], 30_000, prefix);
+  symlinkSync(join(projectRoot, "node_modules"), join(prefix, "package/node_modules"));
+  mkdirSync(join(prefix, "bin"));
+  const command = join(prefix, "bin/dolphin"); // as npm links it
+  symlinkSync("../package/bin/dolphin.js", command);
+  assert.match(await run(command, ["version"], 10_000), /^\d+\.\d+\.\d+$/);
+  const unit = await run(command, ["unit", "--cores", "2"], 10_000);
+  assert.ok(unit.includes(`\nExecStart=${process.execPath} ${join(prefix, "package/bin/dolphin.js")} --cores 2\n`), unit);
+  for (const path of ["conf/full.conf", "conf/dolphin.init", "docs/install.md", "LICENSE", "CHANGELOG.md"]) {
+    assert.ok(existsSync(join(prefix, "package", path)), path);
+  }
 });
 
 void test("without koffi check and status say that connections are not carried, and a restart says where they stay", async (t) => {
