@@ -135,6 +135,21 @@ void test("a daemon outlives the terminal that it was started from, and has none
   await stop(folder, pid);
 });
 
+void test("a box in the foreground outlives its terminal as well, which had told how to ask it and how to stop it", async (t) => {
+  if (!existsSync("/usr/bin/script")) return t.skip("no script(1) to make a terminal with");
+  const { folder, file } = await place(t, "daemon off; dolphin { cores 1; }");
+  const program = join(projectRoot, "bin/dolphin.js");
+  const options = { cwd: folder, env: { XDG_RUNTIME_DIR: folder } };
+  const terminal = start("/usr/bin/script", ["-qec", `${program} -c ${file}`, "/dev/null"], options);
+  t.after(async () => void (await terminal.stop("SIGKILL")));
+  const [, pid] = await eventually(() => /stop {5}Ctrl-C, or kill (\d+); once more/.exec(terminal.output()), { what: "the welcome" });
+  assert.ok(terminal.output().includes(`look     ${program} status`), terminal.output());
+  await terminal.stop("SIGKILL"); // which hangs up
+  await eventually(() => linesOf(folder).find((line) => line.event === "reload.unchanged" && line.reason === "SIGHUP"), { what: "a HUP" });
+  assert.equal((await runToItsEnd(t, ["status", "--pid"], { folder })).output, pid);
+  await stop(folder, Number(pid));
+});
+
 for (const [why, conf, env] of [
   ["in a container", "in_docker on; disable_daemon_for_docker on;", {}],
   ["where the service manager waits for a message", "disable_daemon_for_docker off;", { NOTIFY_SOCKET: "@nobody" }],
