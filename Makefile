@@ -1,7 +1,6 @@
 # `make` prints this help. `make run` and `make test` are all that a newcomer needs.
 NODE ?= node
 ARGS ?= --cores auto --listen 1935
-
 PREFIX ?= /usr/local
 
 .PHONY: help run install build test check fmt bench soak conf clean
@@ -9,7 +8,7 @@ PREFIX ?= /usr/local
 help: ## print this help
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
-run: build ## install, build and start a live server on every core (ARGS="--cores 4 --listen 1935")
+run: build ## fetch, build and start a live server on every core (ARGS="--cores 4 --listen 1935")
 	$(NODE) bin/dolphin.js $(ARGS)
 
 install: build ## put the command below PREFIX (PREFIX=/usr/local; see docs/install.md)

@@ -75,10 +75,15 @@ void test("the example of README can be typed into a terminal, and nobody is dis
 /** Every command line of the documents, without comments, redirections and what comes behind it. */
 function commandLines(): Set<string> {
   const pages = ["README.md", ...["install", "service", "from-srs", "reload", "logs", "configuration"].map((name) => `docs/${name}.md`)];
-  const code = pages.map(read).flatMap((text) => [...text.matchAll(/^```\n([^]*?)^```$|^ {4}(.*)$|`([^`\n]+)`/gm)]);
-  const lines = code.flatMap(([, block, indented, inline]) => (block ?? indented ?? inline ?? "").split("\n"));
+  const code = [
+    ...pages
+      .map(read)
+      .join("\n")
+      .matchAll(/^```\n([^]*?)^```$|^ {4}(.*)$|`([^`\n]+)`/gm),
+  ];
+  const lines = code.map(([, block, indented, inline]) => block ?? indented ?? inline ?? "").join("\n");
   // At the beginning, behind variables, or inside of another command.
-  const commands = lines.flatMap((line) => [...line.matchAll(/(?:^|&& |\$\(|until |^[A-Z_]+=\S+ )(dolphin(?: [^{)]*)?)(?=$|\))/g)]);
+  const commands = [...lines.matchAll(/(?:^|&& |\$\(|until |^[A-Z_]+=\S+ )(dolphin(?: [^{)\n]*)?)(?=$|\))/gm)];
   const bare = commands.map(([, command = ""]) => command.replace(/ {2,}.*| [>&|#].*/, "").trim());
   return new Set(bare.filter((command) => !command.includes("…")));
 }
