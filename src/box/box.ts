@@ -173,7 +173,7 @@ function answersOf({ portrait, crew, reloads, upgrade: replaceBy }: Answerers): 
     drain: (server, isDraining) => (crew.balance === null ? onlyPlanB : crew.balance.drain(server, isDraining)),
     reload: () => reloads.reload("dolphin reload"),
     restart: () => reloads.restart("dolphin restart"),
-    upgrade: (program) => reloads.exclusively(() => replaceBy(program)),
+    upgrade: (program) => reloads.whileWhole(() => replaceBy(program)),
   };
 }
 

@@ -108,6 +108,20 @@ export class Reloads {
     return done;
   }
 
+  /** The same for an upgrade, whose new process reads the file anew: not where that would empty the box. */
+  whileWhole(work: () => Promise<Reloaded>): Promise<Reloaded> {
+    return this.exclusively(async () => {
+      const emptied = this.emptiedBy(await this.origin.read());
+      return emptied.length > 0 ? refused(emptied) : work();
+    });
+  }
+
+  /** What a file that has no error would leave nothing of. */
+  private emptiedBy(wanted: Loaded): string[] {
+    if (wanted.config === null) return [];
+    return findEmptied(this.running.directives, wanted, wanted.config.file ?? "-e").map(formatProblem);
+  }
+
   private async carryOut(reason: string): Promise<Reloaded> {
     const { log } = this.parts;
     const wanted = await this.origin.read();
@@ -117,8 +131,8 @@ export class Reloads {
       return refused(sentences, changes);
     };
     if (wanted.config === null) return fail(problems);
-    const emptied = findEmptied(this.running.directives, wanted, wanted.config.file ?? "-e");
-    if (emptied.length > 0) return fail([...problems, ...emptied.map(formatProblem)]);
+    const emptied = this.emptiedBy(wanted);
+    if (emptied.length > 0) return fail([...problems, ...emptied]);
     const changes = changesBetween(this.running.directives, wanted.directives, flaggedPaths(this.origin.flags));
     if (changes.length === 0) {
       log.info({ event: "reload.unchanged", reason }, "the configuration says what is in force already");

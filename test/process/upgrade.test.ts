@@ -47,6 +47,20 @@ void test("everybody goes on in the new process, without a picture missing, agai
   await dolphin.stop();
 });
 
+void test("a file that was cut off to nothing keeps an upgrade from emptying the box", async (t) => {
+  const vhosts = join(temporaryFolder(t), "vhosts.conf");
+  writeFileSync(vhosts, "vhost __defaultVhost__ { min_latency on; }");
+  const dolphin = await Dolphin.start(t, { conf: `listen 1935; include ${vhosts};` });
+  const before = dolphin.pid;
+  const viewers = await audience(t, dolphin, "edge-1", "edge-2");
+  writeFileSync(vhosts, "");
+  await assert.rejects(dolphin.ask("upgrade"), /is empty, and what it said is in force/);
+  await assertGoOn(viewers, 20);
+  assert.equal((await dolphin.status()).processes[0]?.pid, before);
+  closeAll(viewers);
+  await dolphin.stop();
+});
+
 void test("ffmpeg publishes and records across an upgrade as if nothing was", async (t) => {
   const folder = temporaryFolder(t);
   const dolphin = await Dolphin.start(t, { conf: promptConf });

@@ -5,6 +5,7 @@ import type { Config } from "../../../src/conf/meaning/config.js";
 import { applyFlags, type Flags } from "../../../src/conf/flags.js";
 import { loadConfig, type Loaded } from "../../../src/conf/load.js";
 import { Reloads } from "../../../src/box/reloads.js";
+import type { Reloaded } from "../../../src/master/control/status.js";
 
 const base = "listen 1935; pid off; daemon off; vhost a { }";
 
@@ -74,6 +75,17 @@ describe("a reload", () => {
     assert.deepEqual([told, adopted], [[], []]);
     text = `${base} vhost b { }`;
     assert.equal((await one.reload("test")).outcome, "applied");
+  });
+
+  it("keeps an upgrade from a file that would empty the new process, and from no other", async () => {
+    const one = reloads();
+    const work = (): Promise<Reloaded> => Promise.resolve({ outcome: "applied", changes: [], problems: [], notes: ["upgraded"] });
+    text = "listen 1935;";
+    assert.match((await one.whileWhole(work)).problems.join(), /no vhost is left/);
+    for (const whole of [base, `${base} nonsense;`]) {
+      text = whole; // another version may know what this one does not
+      assert.deepEqual((await one.whileWhole(work)).notes, ["upgraded"]);
+    }
   });
 
   it("tells running processes what they can take", async () => {
