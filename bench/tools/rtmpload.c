@@ -9,10 +9,12 @@
 //
 // One line of JSON at the end: players, playing (got media), closed (by the server), mbps, maxGapMs (the longest silence after the
 // ramp of any player), gapsOver1500, joinMs and againMs: how many, and the distribution. Loopback only.
-// It costs one recv a batch and player: 2000 players × 200 kbps take about 9 % of a core, most of it the kernel's.
+// It costs a recv a batch and player, 3 to 7 µs and most of it in the kernel: 2000 players × 200 kbps take 4 % of a
+// core, 10,000 take 10 %.
 #define _GNU_SOURCE
 #include "rtmpwire.h"
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -51,6 +53,8 @@ static void open_player(player *p, int index, const struct sockaddr_in *to) {
     p->closed = 1;
     return;
   }
+  int yes = 1; // else the question behind C2 waits for a delayed acknowledgement: 40 ms that are not the server's
+  setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   p->opened_us = now_us();
   connect(p->fd, (const void *)to, sizeof *to);
   struct epoll_event e = {.events = EPOLLOUT | EPOLLIN, .data.u32 = index};

@@ -4,7 +4,7 @@
 // key_s seconds (four times the size of the others), and 50 audio frames a second of 32 kbps, chunk size 4096. Their clocks
 // are staggered over one frame. Prints "publishing" once every one of them is, and at the end one line of JSON: publishers,
 // accepted, closed (ended early by the server), mbps. Loopback only.
-// It costs one send an audio frame and publisher: 300 publishers × 1 Mbps take about 20 % of a core, most of it the kernel's.
+// It costs a send each 20 ms and publisher, 6 µs and most of it in the kernel: 300 publishers × 1 Mbps take 10 % of a core.
 #define _GNU_SOURCE
 #include "rtmpwire.h"
 #include <errno.h>
