@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { CpuMeter } from "../../bench/meter/cpu-meter.js";
-import { memoryOf } from "../../bench/meter/memory.js";
-import { processesOf } from "../../bench/meter/process-tree.js";
-import { start, type Child } from "../helpers/child.js";
-import { eventually } from "../helpers/wait.js";
+import { CpuMeter } from "../../../bench/meter/cpu-meter.js";
+import { memoryOf } from "../../../bench/meter/memory.js";
+import { processesOf } from "../../../bench/meter/process-tree.js";
+import { start, type Child } from "../../helpers/child.js";
+import { eventually } from "../../helpers/wait.js";
 
 /** A program that does this and stays; it is ended with all that it has started. */
 function running(t: { after(hook: () => void | Promise<void>): void }, script: string): Child {
