@@ -3,7 +3,7 @@ NODE ?= node
 ARGS ?= --cores auto --listen 1935
 PREFIX ?= /usr/local
 
-.PHONY: help run install build test check fmt bench soak conf clean
+.PHONY: help run install build test check fmt bench conf clean
 
 help: ## print this help
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,9 +32,6 @@ fmt: node_modules/.ok ## format and fix what can be fixed
 
 bench: build ## compare with an earlier commit and other servers on this machine and print the table
 	$(NODE) dist/bench/main.js
-
-soak: build ## an hour of publishers that come and go, and the curve of the memory they take
-	$(NODE) dist/bench/soak.js
 
 conf: build ## print the configuration that a bare `dolphin` runs with
 	$(NODE) bin/dolphin.js conf

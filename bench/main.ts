@@ -6,6 +6,9 @@
 //   BENCH_RUNS   how often each row is run (3); medians are shown
 //   BENCH_ROWS   words, separated by semicolons; a row is run when its name holds one of them. `?` prints the names
 //   BENCH_BASE, BENCH_CACHE   the earlier commit, and where it is built: boxes/build.ts
+//
+// With BENCH_SOAK_MINUTES it prints instead the memory of a box over so many minutes of ingest (soak.ts); BENCH_SOAK_PLAN is `single`,
+// when left out, or `a`.
 import { findHaproxy } from "../test/helpers/haproxy.js";
 import { findNginx } from "../test/helpers/nginx.js";
 import { baseBuild, ownBuild } from "./boxes/build.js";
@@ -13,12 +16,16 @@ import { measureRow } from "./compare.js";
 import { loadAverage, lookAtMachine, machineName, usageSince } from "./meter/machine.js";
 import type { Outcome } from "./row.js";
 import { rows } from "./rows.js";
+import { soak } from "./soak.js";
 import { tableOf } from "./table.js";
 
 const runs = Number(process.env["BENCH_RUNS"] || 3);
 const words = (process.env["BENCH_ROWS"] ?? "").split(";").map((word) => word.trim());
 const say = (progress: string): void => void process.stderr.write(`${progress}\n`);
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const soakMinutes = Number(process.env["BENCH_SOAK_MINUTES"] || 0);
+if (soakMinutes > 0) process.exit((await soak(soakMinutes, process.env["BENCH_SOAK_PLAN"] === "a" ? "a" : "single", print)) ? 0 : 1);
 
 const chosen = rows.filter(({ name }) => words.some((word) => name.includes(word)));
 if (chosen.length === 0) {

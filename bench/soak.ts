@@ -1,8 +1,5 @@
-// `make soak`: ingest for an hour, with publishers that come and go, one of them with 60 s between its key frames, and the curve of
-// what the box takes of memory: a line a minute, and at the end whether it is flat.
-//
-//   BENCH_SOAK_MINUTES   how long (60)
-//   BENCH_SOAK_PLAN      single, or a for a box with one edge (single)
+// Ingest for as long as an hour, with publishers that come and go, one of them with 60 s between its key frames, and the curve of what
+// the box takes of memory: a line a minute, and at the end whether it is flat.
 import { setTimeout as pause } from "node:timers/promises";
 import { Cleanups } from "../test/helpers/cleanups.js";
 import { ownBuild } from "./boxes/build.js";
@@ -14,10 +11,6 @@ import { machineName } from "./meter/machine.js";
 import { memoryOf } from "./meter/memory.js";
 import { mib } from "./runs/pace.js";
 
-const minutes = Number(process.env["BENCH_SOAK_MINUTES"] || 60);
-const plan = process.env["BENCH_SOAK_PLAN"] || "single";
-const print = (line: string): void => void process.stdout.write(`${line}\n`);
-
 /** Ten groups of thirty, each with a life of its own length, so that they drift apart and somebody always comes or goes. */
 const groups = 10;
 const perGroup = 30;
@@ -28,6 +21,53 @@ const awayS = 5;
 const rareKeyS = 60;
 /** The last third of the curve may lie so much above the third before it. */
 const flat = 1.05;
+
+/** Prints the curve line by line. Resolves to whether it is flat and every publisher was served. */
+export async function soak(minutes: number, plan: "single" | "a", print: (line: string) => void): Promise<boolean> {
+  const cleanups = new Cleanups();
+  const problems: string[] = [];
+  const curve: number[] = [];
+  try {
+    const own = await ownBuild();
+    const serving = await serveBox(own, plan === "a" ? planA(1) : single);
+    cleanups.after(() => serving.stop());
+    const { rtmpPort: port, tree } = serving;
+    const rare = await startPublishers({ port, stream: "rare-keys", publishers: 1, kbps, keyS: rareKeyS }, minutes * 60 + 120);
+    cleanups.after(() => rare.stop());
+    const crew = Array.from({ length: groups }, (_, index) => {
+      return new Group({ port, stream: `group-${index}`, publishers: perGroup, kbps }, shortestS + index * longerByS, problems);
+    });
+    for (const group of crew) {
+      void group.run();
+      cleanups.after(() => group.stop());
+    }
+    print(
+      `${machineName()}; node ${process.version}; dolphin ${own.commit}, plan ${plan}; up to ${groups * perGroup} publishers × ${kbps / 1000} Mbps ` +
+        `that live ${shortestS} to ${shortestS + (groups - 1) * longerByS} s, and one with ${rareKeyS} s between key frames`,
+    );
+    print("");
+    print("| minute | publishers | memory, MiB | CPU |");
+    print("|---|---|---|---|");
+    for (let minute = 1; minute <= minutes; minute++) {
+      const meter = new CpuMeter(tree);
+      await pause(60_000);
+      const { cpu } = meter.close();
+      curve.push(mib(memoryOf(tree)));
+      print(`| ${minute} | ${crew.reduce((sum, { size }) => sum + size, 1)} | ${curve.at(-1)?.toFixed(0)} | ${cpu.toFixed(1)} % |`);
+    }
+  } finally {
+    await cleanups.stopAll();
+  }
+  const third = Math.ceil(curve.length / 3);
+  const growth = median(curve.slice(-third)) / median(curve.slice(-2 * third, -third));
+  const isFlat = curve.length < 3 || growth <= flat;
+  print("");
+  print(
+    `highest ${Math.max(...curve).toFixed(0)} MiB; the last third lies at ${growth.toFixed(3)} of the third before it (bar ${flat}): ${isFlat ? "flat" : "it grows"}`,
+  );
+  for (const problem of problems) print(`- ${problem}`);
+  return isFlat && problems.length === 0;
+}
 
 /** A group of publishers that comes and goes, with new names each time, until it is stopped. */
 class Group {
@@ -67,47 +107,3 @@ class Group {
     await this.load?.stop();
   }
 }
-
-const cleanups = new Cleanups();
-const problems: string[] = [];
-const curve: number[] = [];
-try {
-  const own = await ownBuild();
-  const serving = await serveBox(own, plan === "a" ? planA(1) : single);
-  cleanups.after(() => serving.stop());
-  const { rtmpPort: port, tree } = serving;
-  const rare = await startPublishers({ port, stream: "rare-keys", publishers: 1, kbps, keyS: rareKeyS }, minutes * 60 + 120);
-  cleanups.after(() => rare.stop());
-  const crew = Array.from({ length: groups }, (_, index) => {
-    return new Group({ port, stream: `group-${index}`, publishers: perGroup, kbps }, shortestS + index * longerByS, problems);
-  });
-  for (const group of crew) {
-    void group.run();
-    cleanups.after(() => group.stop());
-  }
-  print(
-    `${machineName()}; node ${process.version}; dolphin ${own.commit}, plan ${plan}; up to ${groups * perGroup} publishers × ${kbps / 1000} Mbps ` +
-      `that live ${shortestS} to ${shortestS + (groups - 1) * longerByS} s, and one with ${rareKeyS} s between key frames`,
-  );
-  print("");
-  print("| minute | publishers | memory, MiB | CPU |");
-  print("|---|---|---|---|");
-  for (let minute = 1; minute <= minutes; minute++) {
-    const meter = new CpuMeter(tree);
-    await pause(60_000);
-    const { cpu } = meter.close();
-    curve.push(mib(memoryOf(tree)));
-    print(`| ${minute} | ${crew.reduce((sum, { size }) => sum + size, 1)} | ${curve.at(-1)?.toFixed(0)} | ${cpu.toFixed(1)} % |`);
-  }
-} finally {
-  await cleanups.stopAll();
-}
-const third = Math.ceil(curve.length / 3);
-const growth = median(curve.slice(-third)) / median(curve.slice(-2 * third, -third));
-const isFlat = curve.length < 3 || growth <= flat;
-print("");
-print(
-  `highest ${Math.max(...curve).toFixed(0)} MiB; the last third lies at ${growth.toFixed(3)} of the third before it (bar ${flat}): ${isFlat ? "flat" : "it grows"}`,
-);
-for (const problem of problems) print(`- ${problem}`);
-process.exit(isFlat && problems.length === 0 ? 0 : 1);
