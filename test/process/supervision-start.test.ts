@@ -93,7 +93,7 @@ void describe("a start that cannot be", { concurrency: 2 }, () => {
   void test("ends `status` with 69 when nobody is there to ask", async (t) => {
     const { code, stderr } = await runToItsEnd(t, ["status"]);
     assert.equal(code, 69);
-    assert.match(stderr, /no dolphin of this user runs here: none answers in \S+\/dolphin\. Start one with `dolphin`/);
+    assert.match(stderr, /no dolphin of this user runs here: none answers in \S+\/dolphin\. Start one with `\S+bin\/dolphin\.js`/);
   });
 
   void test("ends with 73 when another instance has the control socket, or is named by the pid file", async (t) => {
