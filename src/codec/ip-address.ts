@@ -3,19 +3,26 @@
 
 /** An address and a port, as `Endpoint` of the configuration has them; port 0: not told. */
 export interface SocketAddress {
-  /** Numeric; IPv6 stands without brackets. */
+  /** Numeric, as {@link addressText} writes it; IPv6 stands without brackets. */
   readonly host: string;
   readonly port: number;
 }
+
+/** What stands before the 4 bytes of an IPv4 address in one of IPv6 (RFC 4291, section 2.5.5.2). */
+const mappedPrefix = Buffer.from("00000000000000000000ffff", "hex");
 
 /** The 4 bytes of an IPv4 address, the 16 of an IPv6 one (without a zone), or null for what is neither. */
 export function addressBytes(text: string): Buffer | null {
   return text.includes(":") ? bytesOfV6(text) : bytesOfV4(text);
 }
 
-/** The text of 4 or 16 bytes; of IPv6 the longest run of zeros is left out, as RFC 5952 has it. */
+/**
+ * The one text of 4 or 16 bytes: of IPv6 the longest run of zeros is left out, as RFC 5952 has it, and an IPv4 address that is
+ * written as one of IPv6 (`::ffff:192.0.2.1`, as a socket for both families tells it) is IPv4.
+ */
 export function addressText(bytes: Buffer): string {
   if (bytes.length === 4) return bytes.join(".");
+  if (bytes.indexOf(mappedPrefix) === 0) return bytes.subarray(mappedPrefix.length).join(".");
   const text = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16)).join(":");
   let at = 0;
   let longest = "";
@@ -26,9 +33,22 @@ export function addressText(bytes: Buffer): string {
   return `${text.slice(0, at).replace(/:$/, "")}::${text.slice(at + longest.length).replace(/^:/, "")}`;
 }
 
-/** An IPv4 peer of an IPv6 socket is `::ffff:192.0.2.1`, and a link-local one may carry its zone: the address without either. */
-export function plainAddress(host: string): string {
-  return (/^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)?.[1] ?? host).replace(/%.*$/, "");
+/** The one text of an address, however it is written and without the zone of a link-local one; what is no address stays as it is. */
+export function canonicalAddress(text: string): string {
+  const bytes = addressBytes(text.replace(/%.*$/, ""));
+  return bytes === null ? text : addressText(bytes);
+}
+
+/**
+ * Who is on the other end of a socket: to be asked when it is accepted, for later the system may have forgotten. Null: the peer has
+ * gone already, and nobody is there to be told or told of.
+ */
+export function peerAddress(socket: {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}): SocketAddress | null {
+  const { remoteAddress, remotePort } = socket;
+  return remoteAddress === undefined ? null : { host: canonicalAddress(remoteAddress), port: remotePort ?? 0 };
 }
 
 function bytesOfV4(text: string): Buffer | null {

@@ -5,7 +5,7 @@
 //   v2    signature(12) version and command(1) family(1) length(2) addresses, additions             the same, section 2.2
 //   srs   F3 length(2) address(4) …                              the client's IPv4 address and no port; SRS, RTMP alone
 import { DolphinError } from "../base/errors.js";
-import { addressBytes, addressText, plainAddress, type SocketAddress } from "./ip-address.js";
+import { addressBytes, addressText, canonicalAddress, type SocketAddress } from "./ip-address.js";
 
 export type PrefaceForm = "v1" | "v2" | "srs";
 
@@ -53,14 +53,13 @@ export function readPreface(bytes: Buffer): Preface | null {
  * addresses of two families are told as unknown, and as 0.0.0.0 what SRS's form cannot say.
  */
 export function writePreface(form: PrefaceForm, client: SocketAddress, local: SocketAddress): Buffer {
-  const from = addressBytes(plainAddress(client.host));
-  const to = addressBytes(plainAddress(local.host));
+  const [fromHost, toHost] = [canonicalAddress(client.host), canonicalAddress(local.host)];
+  const [from, to] = [addressBytes(fromHost), addressBytes(toHost)];
   if (form === "srs") return Buffer.concat([srsSignature, Buffer.of(0, 4), from?.length === 4 ? from : Buffer.alloc(4)]);
   const isKnown = from !== null && to !== null && from.length === to.length;
   if (form === "v1") {
     if (!isKnown) return Buffer.from("PROXY UNKNOWN\r\n");
-    const hosts = `${plainAddress(client.host)} ${plainAddress(local.host)}`;
-    return Buffer.from(`PROXY TCP${from.length === 4 ? 4 : 6} ${hosts} ${client.port} ${local.port}\r\n`);
+    return Buffer.from(`PROXY TCP${from.length === 4 ? 4 : 6} ${fromHost} ${toHost} ${client.port} ${local.port}\r\n`);
   }
   if (!isKnown) return Buffer.concat([signature, Buffer.of(0x21, 0x00, 0, 0)]);
   const ports = Buffer.alloc(4);
@@ -83,7 +82,11 @@ function readText(bytes: Buffer): Preface | null {
   const size = family === "TCP4" ? 4 : family === "TCP6" ? 16 : 0;
   const isAddress = (text: string): boolean => addressBytes(text)?.length === size;
   if (words.length !== 6 || !isAddress(from) || !isAddress(to)) throw broken("its line is not as it must be");
-  return { client: { host: from, port: portOf(fromPort) }, local: { host: to, port: portOf(toPort) }, sizeBytes };
+  return {
+    client: { host: canonicalAddress(from), port: portOf(fromPort) },
+    local: { host: canonicalAddress(to), port: portOf(toPort) },
+    sizeBytes,
+  };
 }
 
 function portOf(text: string): number {

@@ -2,7 +2,7 @@
 // streams live on one server, raw TCP where any server will do. Another configuration makes others; these keep what they have.
 import type { Socket } from "node:net";
 import type { Log } from "../base/log.js";
-import { isForeign, prefaceFor, routingOf, type Config } from "../conf/meaning/config.js";
+import { isForeign, prefaceFor, routingOf, type Config, type Endpoint } from "../conf/meaning/config.js";
 import { trustedNetworks } from "../conf/meaning/networks.js";
 import type { Listener } from "../ipc/listener.js";
 import type { Backends } from "./balance/backends.js";
@@ -15,7 +15,8 @@ import { TcpProxy } from "./balance/tcp-proxy.js";
 /** What takes accepted sockets over. `close` ends those that it has. */
 export interface Acceptor {
   readonly connections: number;
-  accept(socket: Socket): void;
+  /** `peer` has opened it. */
+  accept(socket: Socket, peer: Endpoint): void;
   /** It will be given nobody more: resolves when the last one has left. */
   drain(): Promise<void>;
   close(): void;

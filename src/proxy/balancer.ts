@@ -9,6 +9,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
+import { peerAddress } from "../codec/ip-address.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
@@ -173,10 +174,15 @@ export class Balancer {
   /** At the limit a connection is accepted and closed at once: waiting would only hide it. */
   private accept(socket: Socket, protocol: Listener["protocol"]): void {
     const { maxConnections } = this.setup;
-    if (maxConnections === null || this.connections < maxConnections) return this.acceptors[protocol].accept(socket);
-    this.log.warn({ event: "proxy.closed", code: "RTMP_FULL", reason: `all ${maxConnections} connections are in use`, endedBy: "proxy" });
+    const peer = peerAddress(socket);
+    if (peer !== null && (maxConnections === null || this.connections < maxConnections)) {
+      this.acceptors[protocol].accept(socket, peer);
+      return;
+    }
     socket.destroy();
-    return undefined;
+    if (peer === null) return;
+    const reason = `all ${maxConnections} connections are in use`;
+    this.log.warn({ event: "proxy.closed", code: "RTMP_FULL", peer: formatEndpoint(peer), reason, endedBy: "proxy" });
   }
 }
 

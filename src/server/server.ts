@@ -22,7 +22,7 @@ import type { Mover, SavedConnection, SavedPublisher } from "./peers/saved-publi
 import type { SavedPlayer } from "./rtmp/playing.js";
 import { endSoon } from "./peers/farewell.js";
 import { Hub } from "./streams/hub.js";
-import { nameClient, peerOf } from "./peers/peer.js";
+import { clientOf, meetPeer, nameClient, peerOf } from "./peers/peer.js";
 import { RtmpSession } from "./rtmp/session.js";
 import { adoptedSocket, withSharedRead, type Take } from "./peers/shared-read.js";
 
@@ -202,6 +202,10 @@ export class Server {
   /** At the limit a connection is accepted and closed at once, as SRS does: waiting would only hide it. */
   private accept(socket: Socket, protocol: Listener["protocol"]): void {
     const { traffic, setup } = this.hub;
+    if (!meetPeer(socket)) {
+      socket.destroy();
+      return;
+    }
     if (setup.maxConnections !== null && traffic.connections + this.hub.movedAway >= setup.maxConnections) {
       this.log.warn(
         { event: `${protocol}.closed`, code: "RTMP_FULL", peer: peerOf(socket) },
@@ -210,21 +214,23 @@ export class Server {
       socket.destroy();
       return;
     }
-    if (protocol === "rtmp") this.openSession((take) => withSharedRead(socket, take), randomBytes(6).toString("base64url"));
+    const client = clientOf(socket);
+    if (protocol === "rtmp")
+      this.openSession((take) => withSharedRead(socket, take), { client, conn: randomBytes(6).toString("base64url") });
     else this.count(socket);
   }
 
-  private adoptSession(fd: number, { client, conn }: SavedConnection, ended: () => void = () => undefined): RtmpSession {
+  private adoptSession(fd: number, saved: SavedConnection, ended: () => void = () => undefined): RtmpSession {
     return this.openSession((take) => {
       const socket = adoptedSocket(fd, take).setNoDelay(true).setKeepAlive(true, keepAliveMs);
-      nameClient(socket, client);
       socket.once("close", ended);
       return socket;
-    }, conn);
+    }, saved);
   }
 
-  private openSession(open: (take: Take) => Socket, conn: string): RtmpSession {
+  private openSession(open: (take: Take) => Socket, { client, conn }: Pick<SavedConnection, "client" | "conn">): RtmpSession {
     const socket = open((bytes) => session.read(bytes));
+    nameClient(socket, client);
     const session: RtmpSession = new RtmpSession({
       socket,
       conn,

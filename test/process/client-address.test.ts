@@ -24,6 +24,12 @@ const prefaces = {
   srs: Buffer.from("f30004c0000207", "hex"),
 } as const;
 
+/** From ::ffff:203.0.113.9, which is 203.0.113.9, as a balancer that listens for both families may tell it. */
+const mapped = {
+  v1: Buffer.from("PROXY TCP6 ::ffff:203.0.113.9 ::ffff:198.51.100.2 50000 1935\r\n"),
+  v2: Buffer.from("0d0a0d0a000d0a515549540a2121002400000000000000000000ffffcb00710900000000000000000000ffffc6336402c350078f", "hex"),
+} as const;
+
 const get = (stream: string, more = ""): Buffer => Buffer.from(`GET /live/${stream}.flv HTTP/1.1\r\nHost: h\r\n${more}\r\n`);
 
 for (const routing of ["stream", "connection"]) {
@@ -90,7 +96,7 @@ void test("plan b, send_proxy off: our own servers believe no client that speaks
   const liar = await open(t, dolphin.rtmpPort);
   liar.send(prefaces.v1, loginAndPublish("s"));
   const { code } = await dolphin.waitFor("rtmp.closed");
-  assert.equal(code, "RTMP_HANDSHAKE");
+  assert.equal(code, "PROXY_HEADER");
   const viewer = await open(t, dolphin.httpPort);
   viewer.send(get("s", "X-Forwarded-For: 192.0.2.7\r\n"));
   const { peer } = await dolphin.waitFor("play.started");
@@ -136,6 +142,10 @@ void test("plan a: whom a trusted balancer names is the client, in the log and i
   for (const [preface, more, name] of [
     [prefaces.v1, "", "192.0.2.7:50000"],
     [prefaces.v2, "", "192.0.2.7:50000"],
+    [mapped.v1, "", "203.0.113.9:50000"],
+    [mapped.v2, "", "203.0.113.9:50000"],
+    [null, "X-Forwarded-For: ::ffff:203.0.113.9\r\n", "203.0.113.9:0"],
+    [null, "X-Forwarded-For: [::FFFF:cb00:7109]:7, ::ffff:127.0.0.1\r\n", "203.0.113.9:7"], // the last one is trusted
     [prefaces.v2, "X-Forwarded-For: 203.0.113.9\r\n", "192.0.2.7:50000"], // who is named is not trusted himself
     [null, "X-Forwarded-For: 203.0.113.9, 192.0.2.8\r\n", "192.0.2.8:0"],
     [null, "X-Forwarded-For: [2001:db8::1]:7\r\n", "[2001:db8::1]:7"],
@@ -150,6 +160,32 @@ void test("plan a: whom a trusted balancer names is the client, in the log and i
   }
   await dolphin.stop();
 });
+
+for (const plan of ["a", "b"]) {
+  void test(`plan ${plan}: an IPv4 client of an address for both families is known, trusted and passed on by its IPv4 address`, async (t) => {
+    const dolphin = await Dolphin.start(t, {
+      words: (rtmp, http) => ["--cores", "1", "--plan", plan, "--listen", `[::]:${rtmp}`, "--http", `[::]:${http}`],
+      conf: conf("trusted_proxies 127.0.0.0/8; servers 1;"),
+    });
+    const direct = await open(t, dolphin.rtmpPort);
+    direct.send(loginAndPublish("direct"));
+    await told(dolphin, "publish.started", direct.name);
+    await eventually(async () => (await peerInStatus(dolphin, "direct")) === direct.name, { what: `${direct.name} in the status` });
+    for (const [stream, preface] of Object.entries(mapped)) {
+      const encoder = await open(t, dolphin.rtmpPort);
+      encoder.send(preface, loginAndPublish(stream));
+      const name = "203.0.113.9:50000";
+      await eventually(async () => (await peerInStatus(dolphin, stream)) === name, { what: `${name} in the status` });
+    }
+    const viewer = await open(t, dolphin.httpPort);
+    viewer.send(get("v1", "X-Forwarded-For: ::ffff:203.0.113.9\r\n"));
+    await told(dolphin, "play.started", "203.0.113.9:0");
+    viewer.close();
+    await told(dolphin, "flv.closed", "203.0.113.9:0");
+    for (const { peer } of dolphin.logLines()) assert.doesNotMatch(peer ?? "", /ffff/);
+    await dolphin.stop();
+  });
+}
 
 void test("plan a: a header that comes byte by byte is a header", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: conf("trusted_proxies 127.0.0.0/8;") });
@@ -195,21 +231,25 @@ void test("plan a: a trusted peer may send no header, and a broken one is refuse
   await dolphin.stop({ allow: ({ code }) => code === "PROXY_HEADER" || code === "RTMP_HANDSHAKE" });
 });
 
-void test("plan a: a header of somebody who is not trusted is just bad bytes, and X-Forwarded-For says nothing", async (t) => {
+void test("plan a: a header of somebody who is not trusted is refused as such, and X-Forwarded-For says nothing", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: conf("trusted_proxies 10.0.0.0/8;") });
   for (const preface of Object.values(prefaces)) {
     const liar = await open(t, dolphin.rtmpPort);
     liar.send(preface, loginAndPublish("s"));
-    await liar.assertClosedWith(dolphin, ["RTMP_HANDSHAKE"]);
+    await liar.assertClosedWith(dolphin, ["PROXY_HEADER"]);
   }
-  const liar = await open(t, dolphin.httpPort);
-  liar.send(prefaces.v1, get("s"));
-  await liar.waitForText("HTTP/1.1 400");
-  await liar.assertClosedWith(dolphin, ["FLV_REQUEST"]);
+  for (const isAtOnce of [true, false]) {
+    const liar = await open(t, dolphin.httpPort);
+    liar.send(prefaces.v1, ...(isAtOnce ? [get("s")] : []));
+    if (!isAtOnce) await new Promise((resolve) => setTimeout(resolve, 50)); // two reads of the server
+    if (!isAtOnce) liar.send(get("s"));
+    await liar.waitForText("HTTP/1.1 400");
+    await liar.assertClosedWith(dolphin, ["PROXY_HEADER"]);
+  }
   const viewer = await open(t, dolphin.httpPort);
   viewer.send(get("s", "X-Forwarded-For: 192.0.2.7\r\nX-Real-IP: 192.0.2.7\r\n"));
   await told(dolphin, "play.started", viewer.name);
-  await dolphin.stop({ allow: ({ code }) => code === "RTMP_HANDSHAKE" || code === "FLV_REQUEST" });
+  await dolphin.stop({ allow: ({ code }) => code === "PROXY_HEADER" });
 });
 
 async function open(t: TestContext, port: number): Promise<RawPeer> {

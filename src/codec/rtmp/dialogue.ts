@@ -2,6 +2,7 @@
 // Only composition: when each of them is sent is decided by whoever holds the dialogue, a server's session or a proxy.
 import type { DolphinError } from "../../base/errors.js";
 import { signature, version } from "../../base/version.js";
+import { canonicalAddress } from "../ip-address.js";
 import { ecmaArray, encodeAmf, type AmfObject } from "./amf0.js";
 import { tellClock, type Clock } from "./clock.js";
 import { makeCommand, makeStatus } from "./command.js";
@@ -46,7 +47,7 @@ export function connectResult(answer: Omit<Connected, "chunkSize" | "windowBytes
     srs_server: signature,
     srs_license: "MIT",
     srs_version: version,
-    srs_server_ip: localAddress,
+    srs_server_ip: canonicalAddress(localAddress),
     srs_pid: pid,
     srs_id: conn,
   });

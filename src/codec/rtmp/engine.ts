@@ -10,7 +10,8 @@
 //   dialogue.ts: what a server answers                              clock.ts: what our own processes tell each other besides
 import { DolphinError } from "../../base/errors.js";
 import type { SocketAddress } from "../ip-address.js";
-import { maxPrefaceBytes, readPreface } from "../preface.js";
+import { maxPrefaceBytes, readPreface, type Preface } from "../preface.js";
+import { protocolOf, untrustedPreface } from "../strangers.js";
 import { ChunkReader, type SavedChunkReader } from "./chunk-reader.js";
 import { writeMessages } from "./chunk-writer.js";
 import { answerBytes, answerHello, answerServer, checkVersion, handshakeBytes, helloBytes, makeHello } from "./handshake.js";
@@ -24,7 +25,7 @@ export interface EngineHandler {
   onOpen(): void;
   /** A message that is not the engine's own business: commands, data, media, user control other than pings. */
   onMessage(message: Message): void;
-  /** Whom a preface before the handshake names. Without this a server reads none: it is for peers that may say so. */
+  /** Whom a preface before the handshake names. Without this a peer may not say so, and nothing may come behind such a preface. */
   onClient?(client: SocketAddress): void;
 }
 
@@ -47,9 +48,13 @@ export class Engine {
   private readonly handler: EngineHandler;
   private reader = new ChunkReader((message) => this.dispatch(message));
   private phase: Phase;
-  /** The part of the handshake that has come so far; null when none is awaited. */
+  /** The part of the handshake that has come so far; null when none is awaited, or nothing has come. */
   private partial: Buffer | null;
   private partialBytes = 0;
+  /** Whether a preface may still name the client. */
+  private mayName: boolean;
+  /** A preface that named somebody and might not. A balancer's check may end here; whoever says more is refused. */
+  private stray: Preface | null = null;
   private outChunkSize = 128;
   private ackWindow = 0;
   private ackedBytes = 0;
@@ -58,8 +63,9 @@ export class Engine {
 
   constructor(side: "server" | "client", handler: EngineHandler) {
     this.handler = handler;
-    this.phase = side === "client" ? "answer" : handler.onClient === undefined ? "hello" : "preface";
-    this.partial = Buffer.allocUnsafe({ preface: maxPrefaceBytes, hello: helloBytes, answer: answerBytes }[this.phase]);
+    this.phase = side === "client" ? "answer" : "preface";
+    this.partial = side === "client" ? Buffer.allocUnsafe(answerBytes) : null;
+    this.mayName = handler.onClient !== undefined;
   }
 
   /** Makes the engine of a server that goes on where another one was saved. */
@@ -135,7 +141,6 @@ export class Engine {
       if (used === rest) this.open();
       return used;
     }
-    if (this.phase === "hello" && this.partialBytes === 0) checkVersion(bytes[0]!);
     const partial = this.partial!;
     const used = bytes.copy(partial, this.partialBytes);
     this.partialBytes += used;
@@ -153,16 +158,23 @@ export class Engine {
   }
 
   private skipPreface(bytes: Buffer): number {
-    const partial = this.partial!;
+    if (this.stray !== null) throw untrustedPreface(this.stray);
     const before = this.partialBytes;
-    this.partialBytes += bytes.copy(partial, before);
-    const preface = readPreface(partial.subarray(0, this.partialBytes));
+    if (before === 0 && protocolOf(bytes) === "RTMP") {
+      this.phase = "hello";
+      this.partial = Buffer.allocUnsafe(helloBytes);
+      return 0;
+    }
+    this.partial ??= Buffer.allocUnsafe(maxPrefaceBytes);
+    this.partialBytes += bytes.copy(this.partial, before);
+    const came = this.partial.subarray(0, this.partialBytes);
+    const preface = readPreface(came);
     if (preface === null) return this.partialBytes - before;
-    if (preface.sizeBytes === 0) checkVersion(partial[0]!); // no preface begins as RTMP does, so nothing of a hello is lost
-    this.phase = "hello";
-    this.partial = Buffer.allocUnsafe(helloBytes);
+    if (preface.sizeBytes === 0) checkVersion(came); // which throws: no preface begins as RTMP does
     this.partialBytes = 0;
-    if (preface.client !== null) this.handler.onClient?.(preface.client);
+    if (!this.mayName) this.stray = preface;
+    else if (preface.client !== null) this.handler.onClient?.(preface.client);
+    this.mayName = false;
     return preface.sizeBytes - before;
   }
 

@@ -9,6 +9,7 @@
 // for H.264; everything later accepts the simple form. Source: Adobe RTMP 1.0 section 5.2; the digests are common knowledge.
 import { createHmac, randomFillSync, timingSafeEqual } from "node:crypto";
 import { DolphinError } from "../../base/errors.js";
+import { protocolOf } from "../strangers.js";
 
 /** Length of C1, S1, C2 and S2. */
 export const handshakeBytes = 1536;
@@ -30,9 +31,13 @@ const serverKey = Buffer.concat([serverText, sharedKey]);
 const schemas = [8 + blockBytes, 8] as const; // key block first, digest block first
 
 /** Checks the first byte of a client, which tells RTMP from other protocols. Throws RTMP_HANDSHAKE for any but RTMP's. */
-export function checkVersion(first: number): void {
-  if (first === version) return;
-  throw new DolphinError("RTMP_HANDSHAKE", `the first byte is ${first}, not RTMP's version 3: is this another protocol (TLS, HTTP)?`);
+export function checkVersion(bytes: Buffer): void {
+  if (bytes[0] === version) return;
+  const protocol = protocolOf(bytes);
+  if (protocol === "TLS")
+    throw new DolphinError("RTMP_HANDSHAKE", "it begins as TLS does (rtmps, https), and this port speaks RTMP without TLS");
+  if (protocol === "HTTP") throw new DolphinError("RTMP_HANDSHAKE", "it begins as HTTP does, and this port speaks RTMP");
+  throw new DolphinError("RTMP_HANDSHAKE", `the first byte is ${bytes[0]}, and RTMP begins with ${version}`);
 }
 
 /**

@@ -11,18 +11,18 @@ const prefaceTimeoutMs = 5000;
 
 export interface ClientAddress {
   readonly client: Endpoint;
-  /** The address that the client connected to, where a preface told; null: the socket's own. */
-  readonly local: Endpoint | null;
+  /** The address that the client connected to, as a preface told, or else the socket's own. */
+  readonly local: Endpoint;
 }
 
 /**
- * Tells who is behind an accepted, paused socket, and leaves it paused with all bytes behind the preface in it. A peer that is
- * not trusted, or sends no preface, speaks for itself. Null: the peer left without a word, as checks of a balancer do.
- * Throws PROXY_HEADER for a broken or late preface.
+ * Tells who is behind an accepted, paused socket that `peer` has opened, and leaves it paused with all bytes behind the preface in
+ * it. A peer that is not trusted, or sends no preface, speaks for itself. Null: the peer left without a word, as checks of a
+ * balancer do. Throws PROXY_HEADER for a broken or late preface.
  */
-export async function clientAddress(socket: Socket, trusted: TrustedNetworks | null): Promise<ClientAddress | null> {
-  const client = { host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 };
-  if (trusted === null || !trusted.has(client.host)) return { client, local: null };
+export async function clientAddress(socket: Socket, peer: Endpoint, trusted: TrustedNetworks | null): Promise<ClientAddress | null> {
+  const local = { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
+  if (trusted === null || !trusted.has(peer.host)) return { client: peer, local };
   const found = await takeFront(socket, { read: readPreface, timeoutMs: prefaceTimeoutMs });
-  return found === null ? null : { client: found.client ?? client, local: found.local };
+  return found === null ? null : { client: found.client ?? peer, local: found.local ?? local };
 }

@@ -6,6 +6,8 @@ import { Crowd } from "../../base/crowd.js";
 import { asDolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import { writePreface, type PrefaceForm } from "../../codec/preface.js";
+import { handshakeBytes, helloBytes } from "../../codec/rtmp/handshake.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { TrustedNetworks } from "../../conf/meaning/networks.js";
 import type { Backends } from "./backends.js";
@@ -34,7 +36,7 @@ interface Session {
 /** What stays of a connection when its bytes are raw. */
 interface Joining {
   readonly session: Session;
-  readonly closed: (fields: Record<string, unknown>) => void;
+  readonly closed: (fields: Record<string, unknown>, level: "debug" | "info") => void;
   /** What each line of the log tells of it. */
   readonly line: Readonly<Record<string, unknown>>;
   readonly startedMs: number;
@@ -42,6 +44,11 @@ interface Joining {
 
 /** Sockets must come paused, with `allowHalfOpen` and `noDelay`: `createServer(acceptOptions, …)`. */
 export const acceptOptions = { pauseOnConnect: true, allowHalfOpen: true, noDelay: true } as const;
+
+/** Until a client has sent so much it has asked for nothing: over RTMP the handshake. */
+const rtmpHandshakeBytes = helloBytes + handshakeBytes;
+/** No stream over HTTP is as short as this. */
+const shortAnswerBytes = 4 << 10;
 
 const left = { reason: "closed", endedBy: "client" } as const;
 const stopped = { reason: "stopped", endedBy: "proxy" } as const;
@@ -68,12 +75,12 @@ export class TcpProxy {
   }
 
   /** Takes an accepted socket over. */
-  accept(socket: Socket): void {
+  accept(socket: Socket, peer: Endpoint): void {
     if (this.isClosed) {
       socket.destroy();
       return;
     }
-    void this.serve(socket);
+    void this.serve(socket, peer);
   }
 
   /** Resolves when it has no connection. */
@@ -87,12 +94,12 @@ export class TcpProxy {
   }
 
   /** The one place where a connection's errors end. */
-  private async serve(socket: Socket): Promise<void> {
+  private async serve(socket: Socket, from: Endpoint): Promise<void> {
     const startedMs = performance.now();
     const conn = ++this.lastConn;
-    let peer = formatEndpoint({ host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 });
+    let peer = formatEndpoint(from);
     const session: Session = { close: () => socket.destroy() };
-    const closed = (fields: Record<string, unknown>, level: "info" | "warn" = "info"): void => {
+    const closed = (fields: Record<string, unknown>, level: "debug" | "info" | "warn" = "info"): void => {
       this.sessions.delete(session);
       const event = fields["reason"] === "moved" ? "proxy.moved" : "proxy.closed";
       this.log[level]({ event, conn, peer, ...fields, durMs: Math.round(performance.now() - startedMs) });
@@ -102,23 +109,20 @@ export class TcpProxy {
     let server: Connected | null = null;
     try {
       const { trusted, service, preface, connectTimeoutMs } = this.options;
-      const address = await clientAddress(socket, trusted);
+      const address = await clientAddress(socket, from, trusted);
       if (address === null || this.isClosed) {
         socket.destroy();
-        closed({ ...(this.isClosed ? stopped : left), bytesIn: 0, bytesOut: 0, tried: [] });
+        closed({ ...(this.isClosed ? stopped : left), bytesIn: 0, bytesOut: 0, tried: [] }, "debug");
         return;
       }
-      const { client } = address;
+      const { client, local } = address;
       peer = formatEndpoint(client);
       server = await connectBackend(this.backends, {
         service,
         key: null,
         ...(connectTimeoutMs === undefined ? {} : { timeoutMs: connectTimeoutMs }),
       });
-      if (preface !== null) {
-        const local = address.local ?? { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
-        server.socket.write(writePreface(preface, client, local));
-      }
+      if (preface !== null) server.socket.write(writePreface(preface, client, local));
       this.join(socket, server, { session, closed, line: { conn, peer, tried: server.tried }, startedMs });
     } catch (thrown) {
       const { code, message } = asDolphinError(thrown);
@@ -144,11 +148,18 @@ export class TcpProxy {
         this.backends.closed(name, bytesIn, bytesOut, joined);
         const code = pumpCodes[reason];
         const ended = code === null ? { reason } : { reason, code };
-        closed({ backend: name, ...ended, endedBy, bytesIn, bytesOut, tried: server.tried });
+        const isOrdinary = reason === "closed" || reason === "reset";
+        const level = isOrdinary && this.isShort(bytesIn, bytesOut) ? "debug" : "info";
+        closed({ backend: name, ...ended, endedBy, bytesIn, bytesOut, tried: server.tried }, level);
       },
     });
     this.backends.follow(name, joined);
     session.close = () => joined.close();
     if (this.isClosed) joined.close();
+  }
+
+  /** Whether it was a check of a balancer or a short request over HTTP: they are many, and nobody's stream. */
+  private isShort(bytesIn: number, bytesOut: number): boolean {
+    return this.options.service === "rtmp" ? bytesIn < rtmpHandshakeBytes : bytesOut < shortAnswerBytes;
   }
 }

@@ -6,8 +6,10 @@
 import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Crowd } from "../../base/crowd.js";
-import { asDolphinError, messageOf } from "../../base/errors.js";
+import { asDolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
+import type { Preface } from "../../codec/preface.js";
+import { prefaceIn, unreadableRequest } from "../../codec/strangers.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { TrustedNetworks } from "../../conf/meaning/networks.js";
@@ -72,6 +74,10 @@ export interface HttpProxyParts {
   readonly trusted: TrustedNetworks | null;
 }
 
+/** What node tells of a request that it could not read. */
+type Unreadable = Error & { readonly code?: string; readonly rawPacket?: Buffer };
+const nothing = Buffer.alloc(0);
+
 /** Answers requests by asking servers. `close` ends all connections. */
 export class HttpProxy {
   private readonly parts: HttpProxyParts;
@@ -80,6 +86,8 @@ export class HttpProxy {
   private readonly sockets = new Crowd<Socket>();
   /** Who is behind a socket, which a balancer in front of us may have opened. */
   private readonly clients = new WeakMap<Socket, Endpoint>();
+  /** Of peers who name a client and may not, until they say more. */
+  private readonly strays = new WeakMap<Socket, Preface>();
   private isDraining = false;
   private isClosed = false;
 
@@ -104,11 +112,12 @@ export class HttpProxy {
   }
 
   /** Takes an accepted socket over: paused, with `allowHalfOpen` and `noDelay`. */
-  accept(socket: Socket): void {
+  accept(socket: Socket, peer: Endpoint): void {
     this.sockets.add(socket);
+    this.clients.set(socket, peer);
     socket.once("close", () => this.sockets.delete(socket));
     if (this.isClosed) socket.destroy();
-    else void this.open(socket);
+    else void this.open(socket, peer);
   }
 
   /** Ends what clients keep open for later; resolves when the last one has left. */
@@ -125,12 +134,11 @@ export class HttpProxy {
     for (const agent of this.agents.values()) agent.destroy();
   }
 
-  private async open(socket: Socket): Promise<void> {
-    const peer = formatEndpoint({ host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 });
+  private async open(socket: Socket, peer: Endpoint): Promise<void> {
     const leave = (): void => undefined;
     socket.on("error", leave);
     try {
-      const address = await clientAddress(socket, this.parts.trusted);
+      const address = await clientAddress(socket, peer, this.parts.trusted);
       if (address === null || this.isClosed) {
         socket.destroy();
         return;
@@ -142,14 +150,15 @@ export class HttpProxy {
     } catch (thrown) {
       const { message, code } = asDolphinError(thrown);
       socket.destroy();
-      this.parts.log.warn({ event: "proxy.closed", peer, reason: message, code, endedBy: "proxy", bytesIn: 0, bytesOut: 0 });
+      const line = { event: "proxy.closed", peer: formatEndpoint(peer), reason: message, code };
+      this.parts.log.warn({ ...line, endedBy: "proxy", bytesIn: 0, bytesOut: 0 });
     }
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedMs = performance.now();
     const { byStream, vhosts, connectTimeoutMs, answerTimeoutMs, maxTries, tellsPort } = this.parts.options;
-    const client = this.clientOf(request.socket);
+    const client = this.clients.get(request.socket)!;
     if (this.isDraining) response.shouldKeepAlive = false;
     const route = byStream ? routeOf(request.url ?? "/", request.headers.host ?? "", vhosts) : null;
     const api = route === null ? apiRouteOf(request.url ?? "/", this.parts.servers.list()) : null;
@@ -213,10 +222,6 @@ export class HttpProxy {
     };
   }
 
-  private clientOf(socket: Socket): Endpoint {
-    return this.clients.get(socket) ?? { host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 };
-  }
-
   private agentOf({ name }: Target): Agent {
     const agent = this.agents.get(name) ?? new Agent({ keepAlive: true, maxFreeSockets: keptPerServer, timeout: keepAliveMs });
     this.agents.set(name, agent);
@@ -244,21 +249,23 @@ export class HttpProxy {
     else log.debug(line);
   }
 
-  /** A request that node could not read: answered with its status, and told in one line. */
-  private refuse(error: Error, socket: Socket): void {
-    const errno = "code" in error ? String(error.code) : "";
-    if (errno === "ECONNRESET" || !socket.writable || socket.bytesWritten > 0) {
-      socket.destroy(); // a status here would land in the middle of an answer
+  /** A request that node could not read: answered with its status, and told in one line; nobody is told of who has said nothing. */
+  private refuse({ code = "", rawPacket: bytes = nothing }: Unreadable, socket: Socket): void {
+    const known = this.strays.get(socket);
+    const stray = known ?? prefaceIn(bytes);
+    if (known === undefined && stray !== null && stray.sizeBytes === bytes.length) {
+      this.strays.set(socket, stray); // a balancer's check says no more
       return;
     }
-    const status =
-      errno === "HPE_HEADER_OVERFLOW"
-        ? "431 Request Header Fields Too Large"
-        : errno === "ERR_HTTP_REQUEST_TIMEOUT"
-          ? "408 Request Timeout"
-          : "400 Bad Request";
-    const peer = formatEndpoint(this.clientOf(socket));
-    this.parts.log.warn({ event: "proxy.closed", protocol: "http", peer, reason: status, endedBy: "proxy", err: messageOf(error) });
+    const saidNothing = socket.bytesRead === (stray?.sizeBytes ?? 0);
+    if (code === "ECONNRESET" || !socket.writable || socket.bytesWritten > 0 || saidNothing) {
+      socket.destroy(); // where something was written, a status would land in the middle of an answer
+      return;
+    }
+    const peer = formatEndpoint(this.clients.get(socket)!);
+    const { status, error } = unreadableRequest(code, bytes, stray);
+    const line = { event: "proxy.closed", protocol: "http", peer, code: error.code, reason: error.message };
+    this.parts.log.warn({ ...line, status: Number.parseInt(status, 10), endedBy: "proxy" });
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }
 }

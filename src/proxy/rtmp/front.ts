@@ -56,6 +56,11 @@ export class RtmpFront {
     });
   }
 
+  /** Whether the handshake is through. */
+  get isOpen(): boolean {
+    return this.engine.isOpen;
+  }
+
   /** What the client is expected to do next, for the sentence of an error. */
   get doing(): string {
     if (!this.engine.isOpen) return "handshaking";

@@ -307,7 +307,8 @@ export class RtmpRoute implements LiveBytes {
       bytesOut,
     };
     this.letGo(bytesIn, bytesOut);
-    if (code === undefined) this.parts.log.info(line);
+    // Whoever leaves before the handshake is through, as balancers' checks do, has asked for nothing.
+    if (code === undefined) this.parts.log[this.front.isOpen ? "info" : "debug"](line);
     else if (code === "INTERNAL") this.parts.log.error({ ...line, err: cause });
     else this.parts.log.warn(line);
     onEnd();

@@ -9,6 +9,7 @@
 import type { Socket } from "node:net";
 import { Crowd } from "../../base/crowd.js";
 import { asDolphinError } from "../../base/errors.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { TrustedNetworks } from "../../conf/meaning/networks.js";
 import { clientAddress } from "../balance/client-address.js";
@@ -47,12 +48,12 @@ export class RtmpRouter {
   }
 
   /** Takes an accepted socket over: paused, with `allowHalfOpen` and `noDelay` (`acceptOptions` of tcp-proxy.ts). */
-  accept(socket: Socket): void {
+  accept(socket: Socket, peer: Endpoint): void {
     if (this.isClosed) {
       socket.destroy();
       return;
     }
-    void this.serve(socket, ++this.lastConn);
+    void this.serve(socket, peer, ++this.lastConn);
   }
 
   /** Resolves when it has no connection. */
@@ -65,24 +66,23 @@ export class RtmpRouter {
     for (const route of this.routes) route.close(reason);
   }
 
-  private async serve(socket: Socket, conn: number): Promise<void> {
-    const peer = formatEndpoint({ host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 });
+  private async serve(socket: Socket, from: Endpoint, conn: number): Promise<void> {
+    const peer = formatEndpoint(from);
     const waiting = { close: () => void socket.destroy() };
     const leave = (): void => undefined; // `clientAddress`, or the first read, finds it gone
     socket.on("error", leave);
     this.routes.add(waiting);
     try {
-      const address = await clientAddress(socket, this.trusted);
+      const address = await clientAddress(socket, from, this.trusted);
       if (address === null || this.isClosed) {
         socket.destroy();
         const [endedBy, reason] = this.isClosed ? ["proxy", "the proxy stops"] : ["client", "the client left"];
-        this.parts.log.info({ event: "proxy.closed", conn, peer, reason, endedBy, bytesIn: 0, bytesOut: 0 });
+        this.parts.log.debug({ event: "proxy.closed", conn, peer, reason, endedBy, bytesIn: 0, bytesOut: 0 });
         return;
       }
       socket.off("error", leave);
-      const local = address.local ?? { host: socket.localAddress ?? "", port: socket.localPort ?? 0 };
       const onEnd = (): void => this.routes.delete(route);
-      const route = new RtmpRoute({ socket, conn, client: address.client, local, onEnd }, this.parts);
+      const route = new RtmpRoute({ socket, conn, ...address, onEnd }, this.parts);
       this.routes.add(route);
     } catch (thrown) {
       const { message, code } = asDolphinError(thrown);

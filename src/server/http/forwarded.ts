@@ -1,7 +1,7 @@
 // Which client a request is from where proxies stand between: X-Forwarded-For, to which each proxy adds whom it serves at the
 // end, or X-Real-IP. Headers can be made up, so they are followed from the end, and only as far as trusted peers wrote them. Pure.
 import type { IncomingHttpHeaders } from "node:http";
-import { addressBytes } from "../../codec/ip-address.js";
+import { addressBytes, addressText } from "../../codec/ip-address.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import type { TrustedNetworks } from "../../conf/meaning/networks.js";
 
@@ -19,8 +19,9 @@ export function forwardedClient(headers: IncomingHttpHeaders, peer: Endpoint, tr
 
 /** `192.0.2.1`, `192.0.2.1:50000`, `2001:db8::1`, `[2001:db8::1]:50000`; null for `unknown` and all else. */
 function parseEntry(text: string): Endpoint | null {
-  if (addressBytes(text) !== null) return { host: text, port: 0 };
+  const alone = addressBytes(text);
+  if (alone !== null) return { host: addressText(alone), port: 0 };
   const [, bracketed, plain, port = "0"] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
-  const host = bracketed ?? plain ?? "";
-  return addressBytes(host) === null || Number(port) > 65_535 ? null : { host, port: Number(port) };
+  const bytes = addressBytes(bracketed ?? plain ?? "");
+  return bytes === null || Number(port) > 65_535 ? null : { host: addressText(bytes), port: Number(port) };
 }

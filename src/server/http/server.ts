@@ -10,7 +10,8 @@ import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import { takeFront } from "../../base/socket-front.js";
 import { signature } from "../../base/version.js";
-import { readPreface } from "../../codec/preface.js";
+import { readPreface, type Preface } from "../../codec/preface.js";
+import { prefaceIn, unreadableRequest } from "../../codec/strangers.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint, Vhost } from "../../conf/meaning/config.js";
@@ -29,6 +30,10 @@ export const headersTimeoutMs = 5_000;
 export const keepAliveMs = 60_000;
 /** Longest request line and headers together. */
 export const maxHeaderBytes = 16 << 10;
+
+/** Of peers who name a client and may not, until they say more. */
+const strays = new WeakMap<Socket, Preface>();
+const nothing = Buffer.alloc(0);
 
 /** Makes the HTTP server of a process, not listening yet. */
 export function createHttpServer(hub: Hub, log: Log): NodeServer {
@@ -58,7 +63,7 @@ function holdTrusted(server: NodeServer, hub: Hub, log: Log): void {
     const open = (): void => {
       for (const listener of listeners) Reflect.apply(listener, server, [socket]);
     };
-    if (hub.trusted.has(socket.remoteAddress ?? "")) void hold(socket, log, open);
+    if (hub.trusted.has(clientOf(socket).host)) void hold(socket, log, open);
     else open();
   });
 }
@@ -214,27 +219,26 @@ function commonHeaders(hub: Hub, request: IncomingMessage): Record<string, strin
   };
 }
 
-/** A request that node:http could not read: answered with its status, and told in one line. */
-function refuse(log: Log, error: Error, socket: Socket): void {
-  const errno = "code" in error ? String(error.code) : "";
-  if (errno === "ECONNRESET" || !socket.writable) {
+/** A request that node:http could not read: answered with its status, and told in one line; nobody is told of who has said nothing. */
+function refuse(log: Log, error: Error & { readonly code?: string; readonly rawPacket?: Buffer }, socket: Socket): void {
+  const { code = "", rawPacket: bytes = nothing } = error;
+  const known = strays.get(socket);
+  const stray = known ?? prefaceIn(bytes);
+  if (known === undefined && stray !== null && stray.sizeBytes === bytes.length) {
+    strays.set(socket, stray); // a balancer's check says no more
+    return;
+  }
+  if (code === "ECONNRESET" || !socket.writable || socket.bytesRead === (stray?.sizeBytes ?? 0)) {
     socket.destroy();
     return;
   }
+  const line = { event: "http.refused", peer: peerOf(socket) };
   if (socket.bytesWritten > 0) {
-    log.warn(
-      { event: "http.refused", code: "FLV_REQUEST", peer: peerOf(socket), err: messageOf(error) },
-      "no request behind the one under way",
-    );
+    log.warn({ ...line, code: "FLV_REQUEST", err: messageOf(error) }, "no request behind the one under way");
     socket.destroy(); // a status here would land in the middle of a stream
     return;
   }
-  const status =
-    errno === "HPE_HEADER_OVERFLOW"
-      ? "431 Request Header Fields Too Large"
-      : errno === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? "408 Request Timeout"
-        : "400 Bad Request";
-  log.warn({ event: "http.refused", code: "FLV_REQUEST", peer: peerOf(socket), err: messageOf(error) }, status);
+  const { status, error: told } = unreadableRequest(code, bytes, stray);
+  log.warn({ ...line, code: told.code, status: Number.parseInt(status, 10) }, told.message);
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

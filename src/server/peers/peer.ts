@@ -1,4 +1,5 @@
-// Who is on the other end of a socket, as logs and `dolphin status` show it: its peer, or the client that a trusted peer named.
+// Who is on the other end of a socket, as logs and `dolphin status` show it: its peer, or the client that a trusted peer named. It
+// is asked of the system once, when the connection is accepted, for a peer that has gone leaves no address behind.
 // The room has what connections have in common, whatever they speak:
 //
 //   who is there    peer.ts    caller.ts: what it has told of itself    clients.ts: all who play or publish, and who must leave
@@ -7,19 +8,28 @@
 //   it plays        carriage.ts: it goes on in another process
 //   it leaves       farewell.ts
 import type { Socket } from "node:net";
+import { peerAddress } from "../../codec/ip-address.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 
-const named = new WeakMap<Socket, Endpoint>();
+const clients = new WeakMap<Socket, Endpoint>();
+const nobody: Endpoint = { host: "?", port: 0 };
 
-/** Remembers whom a trusted peer has named as the one behind a socket. */
-export function nameClient(socket: Socket, client: Endpoint): void {
-  named.set(socket, client);
+/** Takes down who has connected, as soon as a socket is accepted. False: it has gone already, so there is nobody to serve. */
+export function meetPeer(socket: Socket): boolean {
+  const peer = peerAddress(socket);
+  if (peer !== null) nameClient(socket, peer);
+  return peer !== null;
 }
 
-/** The client behind a socket; the host is `?` when its peer has gone before anybody asked. */
+/** Remembers who is behind a socket: whom a trusted peer has named, or whom another process has met. */
+export function nameClient(socket: Socket, client: Endpoint): void {
+  clients.set(socket, client);
+}
+
+/** The client behind a socket; `?` for one that nobody has met. */
 export function clientOf(socket: Socket): Endpoint {
-  return named.get(socket) ?? { host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 };
+  return clients.get(socket) ?? nobody;
 }
 
 /** The same as text. */

@@ -78,7 +78,7 @@ export class Connection {
       this.log = this.connectionLog;
     };
     this.handler = {
-      ...(hub.trusted.has(socket.remoteAddress ?? "") ? { onClient } : {}),
+      ...(hub.trusted.has(clientOf(socket).host) ? { onClient } : {}),
       onSend: (bytes) => this.answer(bytes),
       onOpen: () => (this.doing = "waiting for connect"),
       onMessage: (message) => owner.onMessage(message),
@@ -172,7 +172,9 @@ export class Connection {
     this.owner.onClose();
     endSoon(this.socket);
     const line = { event: "rtmp.closed", code, reason, ...this.account() };
-    if (code === undefined) this.tell(line);
+    // Whoever leaves before the handshake is through, as balancers' checks do, has asked for nothing.
+    if (code === undefined && !this.engine.isOpen) this.whisper(line);
+    else if (code === undefined) this.tell(line);
     else if (code === "INTERNAL") this.log.error({ ...line, err: cause });
     else this.log.warn(line);
     this.options.onEnd();

@@ -134,7 +134,7 @@ test("engine: the server answers when the whole hello is there, and opens when t
 });
 
 test("engine: another protocol is refused at its first byte", () => {
-  for (const bytes of [hex("16 03 01"), Buffer.from("GET / HTTP/1.1\r\n"), hex("f3 00 04"), hex("00")]) {
+  for (const bytes of [hex("16 03 01"), Buffer.from("GET / HTTP/1.1\r\n"), hex("f4 00 04"), hex("00")]) {
     const server = new Recorded("server");
     assert.throws(() => server.engine.receive(bytes), { code: "RTMP_HANDSHAKE" });
     assert.equal(server.sent.length, 0);
@@ -176,16 +176,29 @@ test("engine: a preface may be left out, or name nobody", () => {
   }
 });
 
-test("engine: one preface is read, and a second one is another protocol", () => {
-  const bytes = Buffer.concat([writePreface("v2", behind, here), writePreface("v1", here, behind)]);
-  for (const size of [1, bytes.length]) {
-    const server = new Recorded("server", true);
-    const feed = (): void => {
+test("engine: a preface of a peer who may not send one is refused as what it is when the client speaks behind it", () => {
+  const stray = writePreface("v1", here, behind);
+  for (const [mayName, before] of [
+    [true, writePreface("v2", behind, here)], // who is named by the first one is not trusted himself
+    [false, Buffer.alloc(0)],
+  ] as const) {
+    const bytes = Buffer.concat([before, stray]);
+    for (const size of [1, bytes.length]) {
+      const server = new Recorded("server", mayName);
       for (let at = 0; at < bytes.length; at += size) server.engine.receive(bytes.subarray(at, at + size));
-    };
-    assert.throws(feed, { code: "RTMP_HANDSHAKE" });
-    assert.deepEqual(server.clients, [behind]);
+      assert.deepEqual(server.clients, mayName ? [behind] : []);
+      assert.throws(() => server.engine.receive(session()), { code: "PROXY_HEADER", message: /198\.51\.100\.2 .* trusted_proxies/ });
+    }
   }
+});
+
+test("engine: what is no RTMP is called by its name", () => {
+  for (const [bytes, name] of [
+    [Buffer.from("GET / HTTP/1.1\r\n"), /HTTP/],
+    [Buffer.from("1603010200010001fc0303", "hex"), /TLS/],
+    [Buffer.from("SSH-2.0-OpenSSH"), /the first byte is 83/],
+  ] as const)
+    assert.throws(() => new Recorded("server").engine.receive(bytes), { code: "RTMP_HANDSHAKE", message: name });
 });
 
 test("engine: what is neither a preface nor RTMP is refused, also where it begins like one", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
+import { peerAddress } from "../../../../src/codec/ip-address.js";
 import type { PolicyName } from "../../../../src/ipc/balance.js";
 import { Backends } from "../../../../src/proxy/balance/backends.js";
 import { trustedNetworks } from "../../../../src/conf/meaning/networks.js";
@@ -30,7 +31,7 @@ async function started(t: TestContext, { options = {}, policy = "fill", ports }:
   const pump = await createPump(log);
   const limits = { service: "rtmp", preface: null, trusted: null, idleMs: null, totalMs: null } as const;
   const proxy = new TcpProxy({ ...limits, ...options }, backends, pump, log);
-  const port = await serving(t, (socket) => proxy.accept(socket));
+  const port = await serving(t, (socket) => proxy.accept(socket, peerAddress(socket)!));
   t.after(() => pump.close());
   const closedLine = (): Promise<Record<string, unknown>> =>
     eventually(() => lines.find(({ event }) => event === "proxy.closed"), { everyMs: 5, what: "a closed line" });
@@ -63,8 +64,9 @@ test("tcp proxy: a connection is moved to a server and told of in one line", asy
   const { port, lines, closedLine, backends, proxy } = await started(t);
   const socket = await client(t, port);
   const { localPort } = socket;
-  socket.end("hello");
-  assert.equal((await received(socket)).toString(), "hello");
+  const bytes = Buffer.alloc(5000, "hello");
+  socket.end(bytes);
+  assert.deepEqual(await received(socket), bytes);
   const { durMs, ...line } = await closedLine();
   assert.ok(typeof durMs === "number" && durMs < 5000);
   assert.deepEqual(line, {
@@ -75,11 +77,11 @@ test("tcp proxy: a connection is moved to a server and told of in one line", asy
     backend: "server-1",
     reason: "closed",
     endedBy: "client",
-    bytesIn: 5,
-    bytesOut: 5,
+    bytesIn: 5000,
+    bytesOut: 5000,
     tried: ["server-1"],
   });
-  assert.deepEqual(backends.carried(), [{ backend: "server-1", connections: 0, total: 1, bytesIn: 5, bytesOut: 5 }]);
+  assert.deepEqual(backends.carried(), [{ backend: "server-1", connections: 0, total: 1, bytesIn: 5000, bytesOut: 5000 }]);
   assert.deepEqual([proxy.connections, lines.length], [0, 1]);
 });
 
@@ -213,13 +215,30 @@ test("tcp proxy: a broken header of a trusted peer closes the connection", async
   assert.deepEqual([line["level"], line["code"]], ["warn", "PROXY_HEADER"]);
 });
 
-test("tcp proxy: a trusted peer that leaves without a word is no failure", async (t) => {
+test("tcp proxy: of a trusted peer that leaves without a word nobody is told", async (t) => {
   const { port, closedLine } = await started(t, { options: { trusted: trustLoopback } });
   const socket = await client(t, port);
   socket.end();
   const line = await closedLine();
-  assert.deepEqual([line["level"], line["code"], line["reason"], line["endedBy"]], ["info", undefined, "closed", "client"]);
+  assert.deepEqual([line["level"], line["code"], line["reason"], line["endedBy"]], ["debug", undefined, "closed", "client"]);
 });
+
+for (const [service, bytes, level] of [
+  ["rtmp", 3072, "debug"], // no whole handshake
+  ["rtmp", 3073, "info"],
+  ["http", 4095, "debug"],
+  ["http", 4096, "info"],
+] as const) {
+  test(`tcp proxy: a connection over ${service} with ${bytes} bytes is told of at ${level}`, async (t) => {
+    const port = await serving(t, echo);
+    const { closedLine, proxy, backends } = await started(t, { options: { service }, ports: [port] });
+    backends.update([backendState({ name: "server-1", rtmp: { host: "127.0.0.1", port }, http: { host: "127.0.0.1", port } })]);
+    const socket = await client(t, await serving(t, (accepted) => proxy.accept(accepted, peerAddress(accepted)!)));
+    socket.end(Buffer.alloc(bytes));
+    assert.equal((await received(socket)).length, bytes);
+    assert.equal((await closedLine())["level"], level);
+  });
+}
 
 test("tcp proxy: the idle limit closes with its code", async (t) => {
   const { port, closedLine } = await started(t, { options: { idleMs: 1000 } });

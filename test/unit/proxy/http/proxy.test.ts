@@ -96,7 +96,7 @@ test("http: headers that do not come in time are answered with 408, and told", a
   assert.match(answer.toString(), /^HTTP\/1\.1 408 /);
   assert.deepEqual(
     rig.lines.map(({ event, reason }) => [event, reason]),
-    [["proxy.closed", "408 Request Timeout"]],
+    [["proxy.closed", "the headers of a request did not come in time"]],
   );
 });
 

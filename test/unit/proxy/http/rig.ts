@@ -8,6 +8,7 @@ import {
 } from "node:http";
 import { createServer, type Socket } from "node:net";
 import type { ApiServer } from "../../../../src/proxy/http/api.js";
+import { peerAddress } from "../../../../src/codec/ip-address.js";
 import { HttpProxy, httpDefaults, type HttpProxyOptions } from "../../../../src/proxy/http/proxy.js";
 import { trustedNetworks } from "../../../../src/conf/meaning/networks.js";
 import type { Target } from "../../../../src/proxy/balance/chooser.js";
@@ -54,7 +55,7 @@ export async function startProxy(t: Cleanup, targets: readonly Target[], options
   const [chooser, servers] = [new ListChooser(targets), new TurningServers(targets)];
   const trusted = trustedNetworks(["127.0.0.1/32"]);
   const proxy = new HttpProxy({ chooser, servers, log, trusted, options: { ...httpDefaults, ...options } });
-  const listener = createServer(acceptOptions, (socket: Socket) => proxy.accept(socket));
+  const listener = createServer(acceptOptions, (socket: Socket) => proxy.accept(socket, peerAddress(socket)!));
   const port = await listen(listener);
   t.after(() => {
     listener.close();

@@ -10,7 +10,7 @@ export function keptLog(): { readonly log: Log; readonly lines: { readonly level
   const lines: { level: string; [field: string]: unknown }[] = [];
   const at = (level: string) => (fields: Record<string, unknown>, message?: string) =>
     void lines.push({ level, ...fields, ...(message === undefined ? {} : { msg: message }) });
-  return { log: { info: at("info"), warn: at("warn"), error: at("error") } as unknown as Log, lines };
+  return { log: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") } as unknown as Log, lines };
 }
 
 export async function listening(server: Server): Promise<number> {

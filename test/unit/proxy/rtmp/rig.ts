@@ -2,6 +2,7 @@
 // it is told.
 import { createServer, type Socket } from "node:net";
 import { pino } from "pino";
+import { peerAddress } from "../../../../src/codec/ip-address.js";
 import type { Log } from "../../../../src/base/log.js";
 import { loadConfig } from "../../../../src/conf/load.js";
 import { PlainPump } from "../../../../src/proxy/pump/plain-pump.js";
@@ -97,7 +98,7 @@ export async function startRouter(t: Cleanup, targets: readonly Target[], option
   const accounts = new CountingAccounts();
   const pump = new PlainPump();
   const router = new RtmpRouter({ chooser, accounts, pump, log, options: { ...routeDefaults, ...options } });
-  const listener = createServer(acceptOptions, (socket: Socket) => router.accept(socket));
+  const listener = createServer(acceptOptions, (socket: Socket) => router.accept(socket, peerAddress(socket)!));
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   const address = listener.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
