@@ -1,6 +1,7 @@
 // What stands between a proxy's listeners and the pump, made for one configuration: the RTMP router and the HTTP proxy where
 // streams live on one server, raw TCP where any server will do. Another configuration makes others; these keep what they have.
 import type { Socket } from "node:net";
+import { canonicalHost } from "../base/host-name.js";
 import type { Log } from "../base/log.js";
 import { isForeign, prefaceFor, routingOf, type Config, type Endpoint } from "../conf/meaning/config.js";
 import { trustedNetworks } from "../conf/meaning/networks.js";
@@ -67,7 +68,7 @@ export function makeAcceptors(routes: Routes, { backends, places, pump, log }: A
       new TcpProxy({ service, preface: prefaces[service], trusted, idleMs, totalMs: null }, backends, pump, log);
     return { rtmp: tcpProxy("rtmp"), http: tcpProxy("http") };
   }
-  const vhosts = new Set(routes.vhosts);
+  const vhosts = new Set(routes.vhosts.map(canonicalHost));
   const options = { ...routeDefaults, playWaitMs, idleMs, vhosts, preface: prefaces.rtmp };
   const tellsPort = !routes.isForeign && prefaces.http !== null;
   const httpOptions = { ...httpDefaults, playWaitMs, vhosts, tellsPort };

@@ -3,6 +3,7 @@ import { fetchExplanation, fetchStatus } from "../master/control/client.js";
 import { explanationText, whereaboutsText } from "../master/control/text.js";
 import { findStream } from "../master/control/whereabouts.js";
 import { exitCodes } from "../base/exit-codes.js";
+import { canonicalHost, defaultVhost } from "../base/host-name.js";
 import { addSocket, ask, onlyRunning, type SocketFlag } from "./asking.js";
 import { complain, type AddVerb } from "./verb.js";
 
@@ -35,5 +36,6 @@ async function explain(stream: string, { socket, json }: ExplainFlags): Promise<
 function streamKey(text: string): string | null {
   const names = text.split("/");
   if (names.length < 2 || names.includes("")) return null;
-  return names.length === 2 ? `__defaultVhost__/${text}` : text;
+  const [vhost = "", ...stream] = names.length === 2 ? [defaultVhost, ...names] : names;
+  return [canonicalHost(vhost), ...stream].join("/");
 }

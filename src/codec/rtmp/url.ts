@@ -1,8 +1,9 @@
 // From what a client says (tcUrl, app, stream name) to which stream it means. Clients of twenty years spell this in many
 // ways; all of them end here, once, so that every later decision sees one canonical form.
 import { DolphinError } from "../../base/errors.js";
+import { canonicalHost, defaultVhost } from "../../base/host-name.js";
 
-/** What a client asks for. `vhost` is as the client wrote it: which configured vhost serves it is decided later. */
+/** What a client asks for. `vhost` is the host that it named, in its one form: which configured vhost serves it is decided later. */
 export interface StreamRequest {
   readonly vhost: string;
   readonly app: string;
@@ -15,12 +16,12 @@ export interface StreamRequest {
 export const maxNameBytes = 255;
 
 const maxParamsBytes = 4096;
-const defaultVhost = "__defaultVhost__";
 
 /**
  * Resolves what a client asks for. `app` is used where the tcUrl has none.
  * Throws RTMP_NAME for an empty stream, a name past {@link maxNameBytes}, control characters or `..` as a part of a path.
  *
+ *   rtmp://HOST.:1935/live + s         the vhost is host: see {@link canonicalHost}
  *   rtmp://host/live + s?vhost=v&k=1   the vhost as a parameter, also `domain=v`, also on the tcUrl
  *   rtmp://host/live...vhost...v + s   the same for clients that cannot send a question mark
  *   rtmp://host/live + sub/s           the app is live/sub
@@ -39,7 +40,7 @@ export function resolveStream(tcUrl: string, app: string, streamName: string): S
   const named = params.findLast(([name]) => name === "vhost" || name === "domain")?.[1];
   const kept = params.filter(([name]) => name !== "vhost" && name !== "domain");
   const request = {
-    vhost: named ?? (host === "" ? defaultVhost : host),
+    vhost: named === undefined || named === null ? canonicalHost(host) || defaultVhost : canonicalHost(named),
     app: names.length === 0 ? "__defaultApp__" : names.join("/"),
     stream,
     params: kept.length === 0 ? "" : `?${kept.map(([name, value]) => (value === null ? name : `${name}=${value}`)).join("&")}`,

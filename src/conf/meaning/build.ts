@@ -1,5 +1,6 @@
 // A checked tree → Config: names become fields, absent values their defaults. Values that could not be read were replaced
 // (and reported by check.ts) as values.ts says. What takes more than a row of the table is decided here.
+import { canonicalHost } from "../../base/host-name.js";
 import { parseNetwork, parseWeight } from "./balance-values.js";
 import { type BalanceBlock, builtin, type Config, type DolphinBlock, type LogSettings, type Vhost } from "./config.js";
 import { isEdgeWithoutOrigin } from "./rules.js";
@@ -114,7 +115,8 @@ function buildVhosts(root: Block<"root">): Vhost[] {
   const vhosts = new Map<string, Vhost>();
   for (const { at, vhost } of vhostsIn(root)) {
     const name = at.args[0] ?? "";
-    if (!vhosts.has(name)) vhosts.set(name, buildVhost(name, vhost, valueOf(root, "chunk_size")));
+    const host = canonicalHost(name);
+    if (!vhosts.has(host)) vhosts.set(host, buildVhost(name, vhost, valueOf(root, "chunk_size")));
   }
   return [...vhosts.values()];
 }

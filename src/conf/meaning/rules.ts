@@ -1,5 +1,6 @@
 // What SRS refuses, or what cannot work, though every directive alone is right: the rules about several directives
 // together. One function a rule, listed first; each gives the problems that it finds.
+import { canonicalHost } from "../../base/host-name.js";
 import { parseNetwork, parseWeight } from "./balance-values.js";
 import { shorten } from "../grammar/lexer.js";
 import type { Directive } from "../grammar/parser.js";
@@ -72,7 +73,7 @@ function vhostsDiffer(root: Block<"root">, file: Place): Problem[] {
   const vhosts = findAll(root, "vhost");
   if (vhosts.length === 0)
     return [warningAt(file, "CONF_VALUE", "there is no vhost, so every client is refused: write vhost __defaultVhost__ { }")];
-  return sameNames(vhosts).map(([again, first]) =>
+  return sameNames(vhosts, canonicalHost).map(([again, first]) =>
     warningAt(again, "CONF_DUPLICATE", `vhost ${again.args[0] ?? ""} is given again; the first counts, in line ${first.line}`),
   );
 }
@@ -122,12 +123,15 @@ function ingestsDiffer(vhost: Block<"vhost">): Problem[] {
   );
 }
 
-/** Pairs of a directive and the first one that has its first argument. */
-function sameNames(directives: readonly Directive[]): [again: Directive, first: Directive][] {
+/** Pairs of a directive and the first one that has its first argument, in the form in which these are compared. */
+function sameNames(
+  directives: readonly Directive[],
+  formOf: (name: string) => string = (name) => name,
+): [again: Directive, first: Directive][] {
   const firsts = new Map<string, Directive>();
   const pairs: [Directive, Directive][] = [];
   for (const directive of directives) {
-    const name = directive.args[0] ?? "";
+    const name = formOf(directive.args[0] ?? "");
     const first = firsts.get(name);
     if (first === undefined) firsts.set(name, directive);
     else pairs.push([directive, first]);

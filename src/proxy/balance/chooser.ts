@@ -1,5 +1,6 @@
 // What stream routing needs to know of the servers: which one has a stream or shall get it, and how to count what goes
 // there. Only the shapes; places.ts is the usual chooser, and Backends keeps the accounts.
+import { defaultVhost } from "../../base/host-name.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 
@@ -53,8 +54,6 @@ export interface Accounts {
   follow(name: string, live: LiveBytes): void;
   closed(name: string, bytesIn: number, bytesOut: number, live: LiveBytes | null): void;
 }
-
-const defaultVhost = "__defaultVhost__";
 
 /**
  * The name under which all proxies know a stream; its query is no part of it, and case counts. `vhosts` are the names that

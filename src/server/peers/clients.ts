@@ -1,9 +1,8 @@
 // Who plays or publishes in this process, and whom a new configuration sends away. A name that a client asked for leads to
 // a vhost; when it leads to another one now, or to none, the client must come back to find its place.
 import type { DolphinError } from "../../base/errors.js";
+import { defaultVhost } from "../../base/host-name.js";
 import type { Vhost } from "../../conf/meaning/config.js";
-
-const defaultVhost = "__defaultVhost__";
 
 /** Somebody who plays or publishes. */
 export interface Client {
@@ -19,9 +18,10 @@ export interface Client {
   letGo(): boolean;
 }
 
-/** The vhost that serves this name: its own, or the default one; null when there is none or it is disabled. */
+/** The vhost that serves this name, in capitals or not: its own, or the default one; null when there is none or it is disabled. */
 export function vhostFor(name: string, vhosts: readonly Vhost[]): Vhost | null {
-  const vhost = vhosts.find((one) => one.name === name) ?? vhosts.find((one) => one.name === defaultVhost);
+  const wanted = name.toLowerCase();
+  const vhost = vhosts.find((one) => one.name.toLowerCase() === wanted) ?? vhosts.find((one) => one.name === defaultVhost);
   return vhost?.enabled === true ? vhost : null;
 }
 

@@ -9,6 +9,7 @@
 //   forwards.ts    the source ─▶ forward.ts, for each destination ─▶ outlet.ts ─▶ client.ts ─▶ another server
 import { createConnection, type Socket } from "node:net";
 import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
+import { defaultVhost } from "../../base/host-name.js";
 import { signature, version } from "../../base/version.js";
 import { asObject, type AmfObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { makeCommand, parseCommand } from "../../codec/rtmp/command.js";
@@ -160,7 +161,7 @@ export class RtmpClient {
   /** The vhost travels as the host of the tcUrl, as SRS reads it. */
   private tcUrl(): string {
     const { endpoint, request } = this.options;
-    const host = request.vhost === "__defaultVhost__" ? endpoint.host : request.vhost;
+    const host = request.vhost === defaultVhost ? endpoint.host : request.vhost;
     const port = endpoint.port === 1935 ? "" : `:${endpoint.port}`;
     return `rtmp://${host.includes(":") ? `[${host}]` : host}${port}/${request.app}`;
   }

@@ -19,6 +19,12 @@ test("vhosts: a name is served by its own, else by the default one, and a disabl
   assert.equal(vhostFor("b", vhosts("vhost a { }")), null);
 });
 
+test("vhosts: capitals make no other name, neither in the file nor of the client, and the first of two counts", () => {
+  const served = vhosts("vhost A.Test { } vhost a.test { enabled off; } vhost __defaultVhost__ { }");
+  for (const name of ["a.test", "A.TEST", "A.Test"]) assert.equal(vhostFor(name, served)?.name, "A.Test");
+  assert.equal(served.length, 2);
+});
+
 for (const [what, client, before, now, why] of [
   ["a player stays where nothing of it changes", "play", "vhost a { }", "vhost a { play { gop_cache off; } } vhost b { }", null],
   ["a player leaves a vhost that is gone", "play", "vhost a { }", "vhost b { }", /no vhost serves the name a/],
