@@ -35,7 +35,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     vault: [],
     sockets: ["host"],
     processes: [],
-    backends: ["processes"],
+    backends: ["processes", "sockets"],
     control: ["host", "processes", "backends", "vault"],
     ".": ["host", "sockets", "processes", "backends", "control"],
   },

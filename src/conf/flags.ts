@@ -1,6 +1,7 @@
 // Flags of the command line over a configuration. A flag that is not given leaves the file's value alone. Pure: the verb
 // that reads the words of the command line parses addresses with endpoint.ts and hands the values over here.
 import { builtin, type BalanceBlock, type Config, type DolphinBlock, type Endpoint, type Vhost } from "./meaning/config.js";
+import { besideEachOther } from "./meaning/endpoint.js";
 import { deepFreeze } from "./meaning/freeze.js";
 
 /** What may be given on the command line, already parsed; `undefined` is the same as absent. */
@@ -32,7 +33,7 @@ export function applyFlags(config: Config, flags: Flags): Config {
   const { dolphin, log } = config;
   return deepFreeze({
     ...config,
-    listen: flags.listen === undefined || flags.listen.length === 0 ? config.listen : [...flags.listen],
+    listen: flags.listen === undefined || flags.listen.length === 0 ? config.listen : besideEachOther(flags.listen),
     maxConnections: flags.maxConnections ?? config.maxConnections,
     daemon: flags.daemon ?? config.daemon,
     pidFile: flags.pidFile ?? config.pidFile,
@@ -100,7 +101,7 @@ function balanceOf(balance: BalanceBlock, flags: Flags): BalanceBlock {
 function httpOf(config: Config, http: Flags["http"]): Config["http"] {
   if (http === undefined) return config.http;
   if (http === "off") return null;
-  return { listen: [http].flat().map(({ host, port }) => ({ host, port })), crossdomain: config.http?.crossdomain ?? true };
+  return { listen: besideEachOther([http].flat()), crossdomain: config.http?.crossdomain ?? true };
 }
 
 /** A vhost whose file has an http_remux, be it off, keeps it. */

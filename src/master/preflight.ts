@@ -1,11 +1,11 @@
 // Everything about this machine that would keep a box from starting, found without starting it and without leaving anything: the
 // files and folders it writes, an instance that runs already, its ports, its limits. What stands behind the proxies of plan b
 // is looked at by box/plan-b/server-check.ts. Nothing here throws: a finding is one sentence with its remedy.
-import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { errnoOf, messageOf } from "../base/errors.js";
-import type { Config, Endpoint } from "../conf/meaning/config.js";
-import { formatEndpoint, loopback } from "../conf/meaning/endpoint.js";
+import type { Config } from "../conf/meaning/config.js";
+import { loopback } from "../conf/meaning/endpoint.js";
 import { loadDescriptorLinks } from "../ipc/descriptor-link.js";
 import { fetchStatus } from "./control/client.js";
 import { controlPath, maxPathBytes } from "./control/socket-path.js";
@@ -15,7 +15,6 @@ import { Listeners } from "./sockets/listeners.js";
 import { checkOpenFiles, fewFilesWarning, readMaxOpenFiles } from "./processes/open-files.js";
 import { alreadyRuns, findHolder } from "./host/pid-file.js";
 import { checkPlan } from "./backends/plan.js";
-import { portOwner } from "./sockets/port-owner.js";
 
 export interface Finding {
   /** An error would stop the start. */
@@ -88,7 +87,8 @@ function unwritable(path: string): string | null {
     accessSync(existing, isThere ? constants.W_OK : constants.W_OK | constants.X_OK);
     return null;
   } catch (thrown) {
-    return `this user may not write ${existing} (${errnoOf(thrown) ?? messageOf(thrown)})`;
+    const errno = errnoOf(thrown) ?? "";
+    return ["EACCES", "EPERM"].includes(errno) ? `this user may not write ${existing} (${errno})` : messageOf(thrown);
   }
 }
 
@@ -128,39 +128,11 @@ async function findPorts({ listen, http, dolphin }: Config): Promise<Finding[]> 
     try {
       await listeners.add("rtmp", endpoint, []);
     } catch (thrown) {
-      found.push(refusal(portSentence(endpoint, thrown instanceof Error ? thrown.cause : thrown)));
+      found.push(refusal(messageOf(thrown)));
     }
   }
   listeners.close();
   return found;
-}
-
-/** Why an address cannot be listened on, and what to do. `owner` tells who has a port. */
-export function portSentence(endpoint: Endpoint, cause: unknown, owner: (port: number) => string | null = portOwner): string {
-  const address = formatEndpoint(endpoint);
-  switch (errnoOf(cause)) {
-    case "EADDRINUSE":
-      return `${address} is in use by ${owner(endpoint.port) ?? "another program"}: stop it, or take another port`;
-    case "EACCES":
-    case "EPERM":
-      return (
-        `${address} needs a privilege, for ports below ${lowestFreePort()} are the system's: take a higher one, or give ` +
-        "CAP_NET_BIND_SERVICE (AmbientCapabilities= in a unit, setcap on node)"
-      );
-    case "EADDRNOTAVAIL":
-      return `${address} is no address of this machine: correct listen`;
-    case undefined:
-    default:
-      return `${address} cannot be listened on: ${messageOf(cause)}; correct listen`;
-  }
-}
-
-function lowestFreePort(): number {
-  try {
-    return Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"));
-  } catch {
-    return 1024; // the rule of every Unix
-  }
 }
 
 function controlSocketOf({ dolphin, listen }: Config): string {

@@ -166,7 +166,7 @@ export class Balancer {
         listener.on("error", (error) => this.log.error({ event: "listener.failed", code: "CHILD_LISTEN", err: messageOf(error) }));
         resolve({ protocol, endpoint });
       });
-      if (fd === null) listener.listen({ host: endpoint.host, port: endpoint.port, backlog });
+      if (fd === null) listener.listen({ ...endpoint, ipv6Only: endpoint.isV6Only ?? false, backlog });
       else listener.listen({ fd, backlog });
     });
   }

@@ -193,8 +193,9 @@ export class Server {
         listener.on("error", (error) => this.log.error({ event: "listener.failed", code: "CHILD_LISTEN", err: messageOf(error) }));
         resolve({ protocol, endpoint: { host: endpoint.host, port } });
       });
+      const { isV6Only = false } = endpoint;
       // A port that the system chooses is this process's alone, and not shared by the cluster module.
-      if (fd === null) listener.listen({ host: endpoint.host, port: endpoint.port, backlog, exclusive: endpoint.port === 0 });
+      if (fd === null) listener.listen({ ...endpoint, ipv6Only: isV6Only, backlog, exclusive: endpoint.port === 0 });
       else listener.listen({ fd, backlog });
     });
   }

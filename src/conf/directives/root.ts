@@ -36,7 +36,14 @@ const aboutRouting = "`stream`: all of a stream to one server; `auto`: so, unles
 
 export const rootPlaces = {
   root: {
-    listen: [listen, null, served, replace, "RTMP addresses, `[ip:]port` each; a bare port listens on every IPv4 address.", "strict"],
+    listen: [
+      listen,
+      null,
+      served,
+      replace,
+      "RTMP addresses, `[ip:]port` each; a bare port is every IPv4 address, and `[::]:port` both families, or IPv6 where the port has an IPv4 address too.",
+      "strict",
+    ],
     max_connections: [whole("count", 1), null, served, live, "Connections of the whole box; left out: what the system allows.", "strict"],
     daemon: [onOff, "on", served, restart, "Detach from the terminal."],
     pid: [text, "./objs/srs.pid", served, restart, "The file that holds the process id of the master; `off`: none."],

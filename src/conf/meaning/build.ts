@@ -3,6 +3,7 @@
 import { canonicalHost } from "../../base/host-name.js";
 import { parseNetwork, parseWeight } from "./balance-values.js";
 import { type BalanceBlock, builtin, type Config, type DolphinBlock, type LogSettings, type Vhost } from "./config.js";
+import { besideEachOther } from "./endpoint.js";
 import { isEdgeWithoutOrigin } from "./rules.js";
 import { type Block, blockIn, find, isGiven, valueOf, vhostsIn } from "./tree.js";
 
@@ -18,7 +19,7 @@ export function build(root: Block<"root">, { file, isContainer }: Circumstances)
   const pidFile = valueOf(root, "pid");
   return {
     file,
-    listen: valueOf(root, "listen"),
+    listen: besideEachOther(valueOf(root, "listen")),
     maxConnections: valueOf(root, "max_connections"),
     daemon: valueOf(root, "daemon"),
     pidFile: pidFile === "off" ? null : pidFile,
@@ -37,7 +38,7 @@ export function build(root: Block<"root">, { file, isContainer }: Circumstances)
       staysInForeground: valueOf(root, "disable_daemon_for_docker"),
       isWatched: valueOf(root, "auto_reload_for_docker"),
     },
-    http: valueOf(http, "enabled") ? { listen: valueOf(http, "listen"), crossdomain: valueOf(http, "crossdomain") } : null,
+    http: valueOf(http, "enabled") ? { listen: besideEachOther(valueOf(http, "listen")), crossdomain: valueOf(http, "crossdomain") } : null,
     vhosts: buildVhosts(root),
     dolphin: buildDolphin(blockIn(root, "dolphin")),
   };

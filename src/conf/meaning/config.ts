@@ -12,6 +12,8 @@ import type { policyNames, proxyHeaders } from "../directives/root.js";
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
+  /** Of `::` to listen on: IPv4 is left to the other addresses of the port. */
+  readonly isV6Only?: true;
 }
 
 /** How timestamps of a stream are corrected: `full` makes them continuous, `zero` only starts them at 0. */

@@ -1,7 +1,7 @@
 // Addresses as people write them ↔ {@link Endpoint}. Used for directives, for flags of the command line, and for messages.
-import { isIP, isIPv6 } from "node:net";
+import { isIP, isIPv4, isIPv6 } from "node:net";
 import { DolphinError } from "../../base/errors.js";
-import type { Endpoint } from "./config.js";
+import type { Config, Endpoint } from "./config.js";
 import { shorten } from "../grammar/lexer.js";
 
 /** The address that the processes of a box meet on. */
@@ -50,6 +50,36 @@ export function overlaps(one: Endpoint, other: Endpoint): boolean {
 function canonicalHost(host: string): string {
   const [address = "", zone = ""] = host.split("%");
   return isIPv6(host) ? `${new URL(`http://[${address}]`).hostname}%${zone}` : host.toLowerCase();
+}
+
+/**
+ * The addresses of one protocol as they can be listened on together: `::` takes IPv4 as well, as it does in SRS, unless the port has
+ * an address of IPv4 beside it, as it has in nginx.
+ */
+export function besideEachOther(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const hasIPv4 = (port: number): boolean => endpoints.some((one) => one.port === port && isIPv4(one.host));
+  return endpoints.map((one) => (one.host === "::" && hasIPv4(one.port) ? { ...one, isV6Only: true } : one));
+}
+
+/** The first addresses of RTMP and of HTTP that are one, or of which one covers the other, as a sentence; null: there are none. */
+export function sharedAddress({ listen, http }: Pick<Config, "listen" | "http">): string | null {
+  for (const rtmp of listen) {
+    const other = http?.listen.find((one) => doMeet(one, rtmp));
+    if (other === undefined) continue;
+    const [one, two] = [formatEndpoint(rtmp), formatEndpoint(other)];
+    return (
+      `listen (--listen) has ${one} and http_server.listen (--http) ${one === two ? "too" : `${two}, which is the same`}: ` +
+      "RTMP and HTTP need a port each"
+    );
+  }
+  return null;
+}
+
+/** Names are looked up later: only equal ones are known to be one address. */
+function doMeet(one: Endpoint, other: Endpoint): boolean {
+  if (one.port !== other.port) return false;
+  const hosts = [one.host, other.host];
+  return one.host === other.host || hosts.includes("::") || (hosts.includes("0.0.0.0") && !hosts.some(isIPv6));
 }
 
 /** `::1` alone is a host for a server; for a listener, which must have a port, SRS also reads `:::1935` as `::` and a port. */

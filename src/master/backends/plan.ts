@@ -9,7 +9,7 @@ import type { Directive } from "../../conf/grammar/parser.js";
 import type { ServerApi } from "../../ipc/balance.js";
 import { type BackendPlace, connectionLimit, type PlanFacts, type ProcessSpec, type Program, publicNames } from "../processes/plan.js";
 import type { ServerSlot } from "./slots.js";
-import { loopback } from "../../conf/meaning/endpoint.js";
+import { loopback, sharedAddress } from "../../conf/meaning/endpoint.js";
 import type { Software } from "./software.js";
 
 export interface PlanBFacts extends Pick<PlanFacts, "cores" | "maxOpenFiles"> {
@@ -18,8 +18,11 @@ export interface PlanBFacts extends Pick<PlanFacts, "cores" | "maxOpenFiles"> {
   programFor(slot: ServerSlot): Program | null;
 }
 
-/** Throws CONF_VALUE for a foreign server that nothing stands before. */
-export function checkPlan({ dolphin }: Config): void {
+/** Throws CONF_VALUE for RTMP and HTTP on one address, and for a foreign server that nothing stands before. */
+export function checkPlan(config: Config): void {
+  const shared = sharedAddress(config);
+  if (shared !== null) throw new DolphinError("CONF_VALUE", shared);
+  const { dolphin } = config;
   const { plan, balance } = dolphin;
   if (plan === "b" || !isForeign(dolphin)) return;
   throw new DolphinError("CONF_VALUE", `plan ${plan} runs our own server: ${balance.server[0] ?? ""} needs plan b`);

@@ -1,6 +1,7 @@
 // Asks a server whether it serves: shakes hands as an RTMP client does, or sends a request as a browser does, and hangs up. A server
 // that is stopped still accepts connections, so only an answer counts.
 import { connect, type Socket } from "node:net";
+import { errnoOf, messageOf } from "../../base/errors.js";
 import { answerBytes, helloBytes } from "../../codec/rtmp/handshake.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 
@@ -8,6 +9,13 @@ import type { Endpoint } from "../../conf/meaning/config.js";
 export type ProbeResult = string | null;
 
 const rtmpVersion = 3;
+
+/** What the server has done; every other error may be this machine's own. */
+const failures: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "refused the connection",
+  ECONNRESET: "reset the connection",
+  EPIPE: "reset the connection",
+};
 
 /** The simple form of C0C1, with nothing random in it: nobody is kept out by it. */
 const hello = Buffer.alloc(helloBytes);
@@ -66,7 +74,7 @@ function ask(
       const result = isSettled ? undefined : look(bytes);
       if (result !== undefined) settle(result);
     });
-    socket.on("error", () => settle(isConnected ? "reset the connection" : "refused the connection"));
+    socket.on("error", (error) => settle(failures[errnoOf(error) ?? ""] ?? `could not be asked: ${messageOf(error)}`));
     socket.once("close", () => settle("closed the connection without an answer"));
   });
 }

@@ -10,6 +10,7 @@ import { createServer } from "node:net";
 import { resolve as fromRoot } from "node:path";
 import { DolphinError } from "../../base/errors.js";
 import { loopback } from "../../conf/meaning/endpoint.js";
+import { portSentence } from "../sockets/port-sentence.js";
 
 export interface ServerSlot {
   /** From 1. */
@@ -74,7 +75,8 @@ export async function chooseSlots(wishes: SlotWishes, isFree: (port: number) => 
 
 /** What is thrown when somebody else listens where a server shall. */
 export function inUse(port: number): DolphinError {
-  return new DolphinError("CHILD_LISTEN", `port ${port} of ${loopback} is in use by another program`);
+  const cause = Object.assign(new Error("EADDRINUSE"), { code: "EADDRINUSE" });
+  return new DolphinError("CHILD_LISTEN", portSentence({ host: loopback, port }, cause), { cause });
 }
 
 /** Whether a plain listen gets the port, on the loopback address and on all addresses. */

@@ -47,9 +47,8 @@ export class Control {
   /** Throws CHILD_START when a running instance has the socket, or it cannot be made. */
   static async open(path: string, answers: ControlAnswers): Promise<Control> {
     prepareControlFolder(path, process.env);
-    if (await isAnswered(path)) {
-      throw new DolphinError("CHILD_START", `another dolphin answers on ${path}: stop it first, or give this one another control_socket`);
-    }
+    const holder = await holderOf(path);
+    if (holder !== null) throw new DolphinError("CHILD_START", `${holder}, or give this one another control_socket`);
     rmSync(path, { force: true }); // left behind by an instance that was killed
     const http = createServer((request, response) => {
       const reply = (code: number, body: unknown): void => {
@@ -138,16 +137,21 @@ async function answerTo(answers: ControlAnswers, { verb, name }: Question): Prom
   return problem === null ? [200, { server: name, isDraining }] : [409, { error: problem }];
 }
 
-/** Whether somebody accepts on a socket. */
-function isAnswered(path: string): Promise<boolean> {
+/** Who has a socket, and what to do about it; null: nobody. */
+function holderOf(path: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect(path);
-    const done = (answer: boolean): void => {
+    const done = (answer: string | null): void => {
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(1000, () => done(true)); // a stopped instance accepts, if late, and is alive
-    socket.once("connect", () => done(true));
-    socket.once("error", (error) => done(!["ENOENT", "ECONNREFUSED", "ENOTSOCK"].includes(errnoOf(error) ?? "")));
+    const isAnswered = `another process answers on the control socket ${path}: stop it first`;
+    socket.setTimeout(1000, () => done(isAnswered)); // a stopped instance accepts, if late, and is alive
+    socket.once("connect", () => done(isAnswered));
+    socket.once("error", (error) => {
+      const errno = errnoOf(error) ?? "";
+      if (["ENOENT", "ECONNREFUSED", "ENOTSOCK"].includes(errno)) done(null);
+      else done(`the control socket ${path} is there and cannot be asked (${errno}): remove it`);
+    });
   });
 }

@@ -131,6 +131,7 @@ export function socketText(config: Config, workers: number): string {
     `# Each address ${workers} times, a socket for each worker: the kernel spreads connections evenly over sockets, not over`,
     "# processes that share one.",
     "ReusePort=yes",
+    ...(addresses.some(({ isV6Only }) => isV6Only) ? ["# IPv4 has addresses of its own.", "BindIPv6Only=ipv6-only"] : []),
     ...addresses.flatMap((address) =>
       names.includes(address) ? [] : Array<string>(workers).fill(`ListenStream=${formatEndpoint(address)}`),
     ),

@@ -13,11 +13,12 @@
 //   port-owner.ts          who has a port that we do not get, for the sentence about it
 import { lookup } from "node:dns/promises";
 import { createServer, isIP } from "node:net";
-import { DolphinError, errnoOf, messageOf } from "../../base/errors.js";
+import { DolphinError, errnoOf } from "../../base/errors.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { isSameEndpoint } from "../../conf/meaning/endpoint.js";
 import type { Listener } from "../../ipc/listener.js";
 import type { NativeSockets } from "./native-socket.js";
+import { portSentence } from "./port-sentence.js";
 
 /** Connections that may wait to be accepted, per socket; the kernel caps it at net.core.somaxconn. */
 const listenBacklog = 1024;
@@ -243,41 +244,26 @@ async function probe(wanted: Endpoint): Promise<Endpoint> {
   try {
     const host = isIP(wanted.host) === 0 ? (await lookup(wanted.host)).address : wanted.host;
     try {
-      return await listenOnce({ host, port: wanted.port });
+      return await listenOnce({ ...wanted, host });
     } catch (thrown) {
-      if (host !== "::" || !["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(errnoOf(thrown) ?? "")) throw thrown;
+      const isWithoutIPv6 = ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(errnoOf(thrown) ?? "");
+      if (host !== "::" || wanted.isV6Only === true || !isWithoutIPv6) throw thrown;
       return await listenOnce({ host: "0.0.0.0", port: wanted.port }); // a machine without IPv6
     }
   } catch (thrown) {
-    throw new DolphinError("CHILD_LISTEN", `cannot listen on ${wanted.host}:${wanted.port}: ${reason(thrown)}`, { cause: thrown });
+    throw new DolphinError("CHILD_LISTEN", portSentence(wanted, thrown), { cause: thrown });
   }
 }
 
-function listenOnce({ host, port }: Endpoint): Promise<Endpoint> {
+function listenOnce(endpoint: Endpoint): Promise<Endpoint> {
+  const { host, port, isV6Only = false } = endpoint;
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
-    server.listen({ host, port, exclusive: true }, () => {
+    server.listen({ host, port, ipv6Only: isV6Only, exclusive: true }, () => {
       const address = server.address();
       const bound = typeof address === "object" && address !== null ? address.port : port;
-      server.close(() => resolve({ host, port: bound }));
+      server.close(() => resolve({ ...endpoint, port: bound }));
     });
   });
-}
-
-function reason(thrown: unknown): string {
-  switch (errnoOf(thrown)) {
-    case "EADDRINUSE":
-      return "the address is in use by another program";
-    case "EACCES":
-      return "ports below 1024 need a permission that this user does not have";
-    case "EADDRNOTAVAIL":
-      return "this machine has no such address";
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return "the name is not known";
-    case undefined:
-    default:
-      return messageOf(thrown);
-  }
 }

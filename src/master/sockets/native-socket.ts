@@ -110,8 +110,8 @@ function listen(calls: Calls, endpoint: Endpoint, backlog: number): number {
   };
   check(calls.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, int(1), 4));
   check(calls.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, int(1), 4));
-  // Node listens on `::` for both families, so this does too.
-  if (family === AF_INET6) check(calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, int(0), 4));
+  // What the system does where nothing is said is a setting (net.ipv6.bindv6only).
+  if (family === AF_INET6) check(calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, int(endpoint.isV6Only === true ? 1 : 0), 4));
   const address = socketAddress(calls, family, endpoint);
   check(calls.bind(fd, address, address.length));
   check(calls.listen(fd, backlog));

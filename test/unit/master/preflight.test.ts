@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Config, Endpoint } from "../../../src/conf/meaning/config.js";
 import { applyFlags } from "../../../src/conf/flags.js";
 import { defaultConfig } from "../../../src/conf/load.js";
-import { findImpossible, portSentence, preflight } from "../../../src/master/preflight.js";
-import { listeningInodes, portOwner } from "../../../src/master/sockets/port-owner.js";
+import { findImpossible, preflight } from "../../../src/master/preflight.js";
+import { portOwner } from "../../../src/master/sockets/port-owner.js";
+import { projectRoot, start } from "../../helpers/child.js";
+import { freePort } from "../../helpers/ports.js";
+import { eventually } from "../../helpers/wait.js";
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
@@ -29,12 +31,13 @@ function box(folder: string, listen: Endpoint, more: Parameters<typeof applyFlag
   });
 }
 
-async function listening(t: TestContext): Promise<Endpoint> {
-  const server: Server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => void server.close());
-  const address = server.address();
-  return { host: "127.0.0.1", port: typeof address === "object" && address !== null ? address.port : 0 };
+/** A port that another process has. */
+async function listening(t: TestContext): Promise<{ endpoint: Endpoint; pid: number }> {
+  const port = await freePort();
+  const child = start(process.execPath, [join(projectRoot, "test/fixtures/echo-server.js"), String(port)]);
+  t.after(async () => void (await child.stop("SIGTERM")));
+  await eventually(() => portOwner({ host: "127.0.0.1", port }) !== null, { what: "somebody to listen" });
+  return { endpoint: { host: "127.0.0.1", port }, pid: child.pid };
 }
 
 test("preflight: a box that can start has no findings, and nothing is made", async (t) => {
@@ -44,10 +47,10 @@ test("preflight: a box that can start has no findings, and nothing is made", asy
 });
 
 test("preflight: a port that is in use is told with who has it", async (t) => {
-  const taken = await listening(t);
-  const [found, ...others] = await preflight(box(folderOf(t), taken));
+  const { endpoint, pid } = await listening(t);
+  const [found, ...others] = await preflight(box(folderOf(t), endpoint));
   assert.equal(found?.severity, "error");
-  assert.match(found.sentence, new RegExp(`^127\\.0\\.0\\.1:${taken.port} is in use by process ${process.pid} \\(\\S+\\): stop it, or`));
+  assert.match(found.sentence, new RegExp(`^127\\.0\\.0\\.1:${endpoint.port} is in use by process ${pid} \\(\\S+\\): stop it, or`));
   assert.deepEqual(others, []);
 });
 
@@ -89,43 +92,23 @@ test("preflight: what can never be is found without the machine", () => {
   assert.match(findImpossible(long)[0]?.sentence ?? "", /control socket's path is longer than 107 bytes/);
 });
 
-for (const [code, sentence] of [
-  ["EADDRINUSE", /^\[::\]:80 is in use by process 7 \(nginx\): stop it, or take another port$/],
-  ["EACCES", /needs a privilege, for ports below \d+ are the system's: take a higher one, or give CAP_NET_BIND_SERVICE/],
-  ["EADDRNOTAVAIL", /is no address of this machine: correct listen/],
-  ["EMFILE", /cannot be listened on: it failed; correct listen/],
-] as const) {
-  test(`preflight: ${code} has its own sentence`, () => {
-    const cause = Object.assign(new Error("it failed"), { code });
-    assert.match(
-      portSentence({ host: "::", port: 80 }, cause, () => "process 7 (nginx)"),
-      sentence,
-    );
-  });
-}
-
-test("preflight: an owner that the system does not tell is another program", () => {
-  const cause = Object.assign(new Error("x"), { code: "EADDRINUSE" });
-  assert.match(
-    portSentence({ host: "0.0.0.0", port: 80 }, cause, () => null),
-    /in use by another program/,
-  );
-});
-
-test("port owner: only listening sockets of the port count", () => {
-  const table = [
-    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
-    "   0: 0100007F:078F 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0",
-    "   1: 0100007F:078F 0100007F:C001 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 20 4 30 10 -1",
-    "   2: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1 0 100 0 0 10 0",
-  ].join("\n");
-  assert.deepEqual(listeningInodes(table, 1935), ["4711"]);
-  assert.deepEqual(listeningInodes(table, 80), ["4713"]);
-  assert.deepEqual(listeningInodes(table, 8080), []);
-});
-
-test("port owner: a port that nobody has is nobody's", async (t) => {
-  const { port } = await listening(t);
-  assert.match(portOwner(port) ?? "", new RegExp(`^process ${process.pid} `));
-  assert.equal(listeningInodes("", port).length, 0);
+test("preflight: RTMP and HTTP on one address are told with both directives", () => {
+  const at = (host: string): Endpoint => ({ host, port: 1935 });
+  for (const [rtmp, http] of [
+    ["0.0.0.0", "0.0.0.0"],
+    ["10.0.0.1", "0.0.0.0"],
+    ["0.0.0.0", "::"],
+    ["::", "127.0.0.1"],
+    ["a.test", "a.test"],
+  ] as const) {
+    const [found] = findImpossible(applyFlags(defaultConfig(), { listen: [at(rtmp)], http: at(http), maxConnections: 10 }));
+    assert.match(found?.sentence ?? "", /^listen \(--listen\) has \S+:1935 and http_server\.listen \(--http\) /, `${rtmp} ${http}`);
+  }
+  for (const [rtmp, http] of [
+    ["10.0.0.1", "10.0.0.2"],
+    ["::1", "127.0.0.1"],
+    ["::1", "0.0.0.0"],
+    ["a.test", "b.test"],
+  ] as const)
+    assert.deepEqual(findImpossible(applyFlags(defaultConfig(), { listen: [at(rtmp)], http: at(http), maxConnections: 10 })), []);
 });
