@@ -11,6 +11,7 @@ import { maxRows } from "../src/ipc/marks.js";
 import { orphanMs } from "../src/master/vault/vault.js";
 import * as httpServer from "../src/server/http/server.js";
 import { maxStreams } from "../src/server/streams/hub.js";
+import { askUpstreamMs } from "../src/server/http/head.js";
 import { mergeMs } from "../src/server/peers/merged-read.js";
 import { busyRetryMs } from "../src/server/peers/publication.js";
 import { silenceTimeoutMs } from "../src/server/relay/edge-pull.js";
@@ -42,6 +43,7 @@ const limits: Readonly<Record<string, unknown>> = {
   ...url,
   ...httpServer,
   ...session,
+  askUpstreamMs,
   busyRetryMs,
   historyMs,
   keepAllMs,

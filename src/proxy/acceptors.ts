@@ -41,6 +41,7 @@ export interface Routes {
   /** The vhosts that the servers tell apart; all other names are one. */
   readonly vhosts: readonly string[];
   readonly playWaitMs: number;
+  readonly flvWaitMs: number;
   readonly trustedProxies: readonly string[];
   readonly prefaces: Readonly<Record<Listener["protocol"], ReturnType<typeof prefaceFor>>>;
   readonly isForeign: boolean;
@@ -54,6 +55,7 @@ export function routesOf(config: Config, vhosts: readonly string[] | null): Rout
     routing: routingOf(config),
     vhosts: vhosts ?? config.vhosts.filter(({ enabled }) => enabled).map(({ name }) => name),
     playWaitMs,
+    flvWaitMs: dolphin.flvWaitMs,
     trustedProxies,
     prefaces: { rtmp: prefaceFor(dolphin, "rtmp"), http: prefaceFor(dolphin, "http") },
     isForeign: isForeign(dolphin),
@@ -71,7 +73,7 @@ export function makeAcceptors(routes: Routes, { backends, places, pump, log }: A
   const vhosts = new Set(routes.vhosts.map(canonicalHost));
   const options = { ...routeDefaults, playWaitMs, idleMs, vhosts, preface: prefaces.rtmp };
   const tellsPort = !routes.isForeign && prefaces.http !== null;
-  const httpOptions = { ...httpDefaults, playWaitMs, vhosts, tellsPort };
+  const httpOptions = { ...httpDefaults, playWaitMs, flvWaitMs: routes.isForeign ? null : routes.flvWaitMs, vhosts, tellsPort };
   return {
     rtmp: new RtmpRouter({ chooser: places, accounts: backends, pump, log, options }, trusted),
     http: new HttpProxy({ chooser: places, servers: backends, log, options: httpOptions, trusted }),

@@ -14,6 +14,7 @@ import {
 } from "node:http";
 import { Deadline } from "../../base/deadline.js";
 import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
+import { preferWait } from "../../codec/prefer.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { passedHeaders, requestHeaders } from "./headers.js";
@@ -29,6 +30,8 @@ export interface ExchangeParts {
   /** How long a server may take to accept while another could be asked instead; the last one as long as the patience lasts. */
   readonly connectTimeoutMs: number;
   readonly answerTimeoutMs: number;
+  /** How long a server is still to wait for the stream before it answers; null: it answers when it likes, and has no longer for that. */
+  waitLeftMs(): number | null;
   readonly maxTries: number;
   /** The next server, or null when there is none to ask. */
   choose(tried: ReadonlySet<string>, signal: AbortSignal): Promise<Picked | null>;
@@ -159,7 +162,9 @@ class Exchange implements LiveBytes {
   /** Begins a request, on a kept connection where `agent` has one. */
   private send({ endpoint }: Picked, agent: Agent | null): ClientRequest {
     const { request, client } = this.parts;
-    const headers = requestHeaders(request.rawHeaders, { client, host: formatEndpoint(endpoint), isChunked: this.isChunked });
+    const leftMs = this.parts.waitLeftMs();
+    const prefer = leftMs === null ? null : preferWait(leftMs);
+    const headers = requestHeaders(request.rawHeaders, { client, host: formatEndpoint(endpoint), isChunked: this.isChunked, prefer });
     return httpRequest({
       host: endpoint.host,
       port: endpoint.port,
@@ -173,7 +178,8 @@ class Exchange implements LiveBytes {
 
   /** The head of the answer. The body of the request goes out as soon as the server has accepted. */
   private answerOf(upstream: ClientRequest, picked: Picked): Promise<IncomingMessage> {
-    const { answerTimeoutMs, maxTries } = this.parts;
+    const { maxTries } = this.parts;
+    const answerTimeoutMs = this.parts.answerTimeoutMs + (this.parts.waitLeftMs() ?? 0);
     const { signal } = this.abort;
     return new Promise((resolve, reject) => {
       const where = formatEndpoint(picked.endpoint);

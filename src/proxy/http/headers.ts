@@ -31,15 +31,18 @@ export interface Forwarded {
   readonly host: string;
   /** Whether a body of unknown length follows. */
   readonly isChunked: boolean;
+  /** How long the server is to wait for a stream, as the Prefer header has it; null: as it likes. */
+  readonly prefer: string | null;
 }
 
 /** The headers of a request for a server: X-Forwarded-For gets the client at its end, X-Forwarded-Proto stays if it is there. */
-export function requestHeaders(raw: readonly string[], { client, host, isChunked }: Forwarded): string[] {
+export function requestHeaders(raw: readonly string[], { client, host, isChunked, prefer }: Forwarded): string[] {
   const valuesOf = (wanted: string): string[] => pairs(raw).flatMap(([name, value]) => (name.toLowerCase() === wanted ? [value] : []));
   const headers = passedHeaders(raw, ["x-forwarded-for", "expect"]);
   headers.push("X-Forwarded-For", [...valuesOf("x-forwarded-for"), client].join(", "));
   if (valuesOf("x-forwarded-proto").length === 0) headers.push("X-Forwarded-Proto", "http");
   if (valuesOf("host").length === 0) headers.push("Host", host);
+  if (prefer !== null) headers.push("Prefer", prefer);
   if (isChunked) headers.push("Transfer-Encoding", "chunked");
   return headers;
 }

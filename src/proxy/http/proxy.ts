@@ -9,6 +9,7 @@ import { Crowd } from "../../base/crowd.js";
 import { asDolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { Preface } from "../../codec/preface.js";
+import { preferredWaitMs } from "../../codec/prefer.js";
 import { prefaceIn, unreadableRequest } from "../../codec/strangers.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
@@ -37,8 +38,10 @@ export interface HttpProxyOptions {
   readonly headersTimeoutMs: number;
   /** How long one server may take to accept while another could be asked instead. */
   readonly connectTimeoutMs: number;
-  /** From there to the head of its answer. */
+  /** From there to the head of its answer, beside what the server waits for a stream. */
   readonly answerTimeoutMs: number;
+  /** How long servers wait for a stream that is asked for, what the proxy has waited included; null: they are not told. */
+  readonly flvWaitMs: number | null;
   /** Servers that are asked for one request. */
   readonly maxTries: number;
   /** Whether X-Forwarded-For gets the client's port too: our own server reads it, others may not. */
@@ -53,6 +56,7 @@ export const httpDefaults: HttpProxyOptions = {
   headersTimeoutMs: 5_000,
   connectTimeoutMs: 1_000,
   answerTimeoutMs: 10_000,
+  flvWaitMs: null,
   maxTries: 3,
   tellsPort: false,
 };
@@ -157,28 +161,33 @@ export class HttpProxy {
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedMs = performance.now();
-    const { byStream, vhosts, connectTimeoutMs, answerTimeoutMs, maxTries, tellsPort } = this.parts.options;
+    const { byStream, vhosts, playWaitMs, flvWaitMs, connectTimeoutMs, answerTimeoutMs, maxTries, tellsPort } = this.parts.options;
     const client = this.clients.get(request.socket)!;
     if (this.isDraining) response.shouldKeepAlive = false;
     const route = byStream ? routeOf(request.url ?? "/", request.headers.host ?? "", vhosts) : null;
     const api = route === null ? apiRouteOf(request.url ?? "/", this.parts.servers.list()) : null;
     if (api !== null && "answer" in api) return answerJson(request, response, api.answer);
+    const isStream = route?.isLive === true && request.method === "GET"; // no other answer is worth a wait
+    const askedMs = preferredWaitMs(request.headers["prefer"]) ?? Infinity;
+    const waitMs = isStream ? Math.min(playWaitMs, askedMs) : 0;
+    const leftMs = (): number => Math.max(0, Math.min(flvWaitMs ?? 0, askedMs) - (performance.now() - startedMs));
     const end = await exchange({
       request,
       response,
       client: tellsPort ? formatEndpoint(client) : client.host,
       connectTimeoutMs,
       answerTimeoutMs,
+      waitLeftMs: () => (isStream && flvWaitMs !== null ? leftMs() : null),
       maxTries,
-      choose: (tried, signal) => (api === null ? this.choose(route, tried, signal) : this.chooseApi(api.server, tried)),
+      choose: (tried, signal) => (api === null ? this.choose(route, tried, waitMs, signal) : this.chooseApi(api.server, tried)),
       agentOf: (target) => this.agentOf(target),
     });
-    this.tell(request, client, route, end, Math.round(performance.now() - startedMs));
+    this.tell(request, client, isStream, end, Math.round(performance.now() - startedMs));
   }
 
   /** Where a stream's request goes is the chooser's word; any other goes by the policy. Servers without HTTP are passed over. */
-  private async choose(route: HttpRoute | null, tried: ReadonlySet<string>, signal: AbortSignal): Promise<Picked | null> {
-    const { chooser, options } = this.parts;
+  private async choose(route: HttpRoute | null, tried: ReadonlySet<string>, waitMs: number, signal: AbortSignal): Promise<Picked | null> {
+    const { chooser } = this.parts;
     const passed = new Set(tried);
     for (;;) {
       if (signal.aborted) return null;
@@ -186,7 +195,6 @@ export class HttpProxy {
       if (route === null) choice = this.pick(passed);
       else {
         const key = route.keys.find((one) => chooser.isPublished(one)) ?? route.keys[0]!;
-        const waitMs = route.isLive ? options.playWaitMs : 0;
         choice = await chooser.choose({ what: "play", key, tried: passed, waitMs, signal });
       }
       if (choice === null) return null;
@@ -229,7 +237,7 @@ export class HttpProxy {
   }
 
   /** A line for each stream and each failure; ordinary requests are only told where everything is. */
-  private tell(request: IncomingMessage, client: Endpoint, route: HttpRoute | null, end: ExchangeEnd, durMs: number): void {
+  private tell(request: IncomingMessage, client: Endpoint, isStream: boolean, end: ExchangeEnd, durMs: number): void {
     const { log } = this.parts;
     const { error, backend, ...ended } = end;
     const line = {
@@ -245,7 +253,7 @@ export class HttpProxy {
     };
     if (error?.code === "INTERNAL") log.error({ ...line, err: error.cause });
     else if (error !== null) log.warn(line);
-    else if (route?.isLive === true) log.info(line);
+    else if (isStream) log.info(line);
     else log.debug(line);
   }
 

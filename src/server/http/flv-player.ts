@@ -15,6 +15,7 @@ import type { Source } from "../../stream/source.js";
 import type { Carriage } from "../../ipc/carried.js";
 import { writeMarked } from "../peers/carriage.js";
 import { endSoon } from "../peers/farewell.js";
+import { answerNotFound, flvHeaders, type Headers } from "./answers.js";
 import type { Traffic } from "../peers/traffic.js";
 
 const lastChunk = Buffer.from("0\r\n\r\n");
@@ -32,8 +33,9 @@ export interface FlvPlayerOptions {
   readonly carry: () => Carriage | null;
   readonly source: Source;
   /** Headers beside those that FLV itself needs. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** How long it waits for a stream that is not live, before and after it was. */
+  readonly headers: Headers;
+  /** How long it waits for a stream that is not live yet, and for one that has ended. */
+  readonly firstWaitMs: number;
   readonly waitMs: number;
   /** What the file header announces; null: what the stream has shown by then. */
   readonly announces: { readonly audio: boolean; readonly video: boolean } | null;
@@ -56,12 +58,10 @@ export class FlvPlayer implements Consumer {
     this.options = options;
     this.socket = options.socket;
     this.socket.once("close", () => this.close("the viewer left"));
-    this.awaitStream();
     const { source, response, from } = options;
-    if (response === null) {
-      this.hasHead = true;
-      this.carriage = options.carry();
-    }
+    this.hasHead = response === null;
+    this.awaitStream();
+    if (response === null) this.carriage = options.carry();
     this.seat = from === null ? source.add("flv", this) : source.readmit("flv", this, from);
     if (source.isLive) this.onLive(true);
   }
@@ -102,7 +102,7 @@ export class FlvPlayer implements Consumer {
     if (this.hasHead || response === null) {
       if (isChunked && this.socket.writable) this.socket.write(lastChunk);
       endSoon(this.socket);
-    } else if (!this.socket.destroyed) notFound(response, headers);
+    } else if (!this.socket.destroyed) answerNotFound(response, headers);
     onEnd(reason, code);
   }
 
@@ -124,7 +124,7 @@ export class FlvPlayer implements Consumer {
   }
 
   private awaitStream(): void {
-    const { waitMs } = this.options;
+    const waitMs = this.hasHead ? this.options.waitMs : this.options.firstWaitMs;
     this.patience.ensure(waitMs, () => {
       if (this.hasHead) this.close(`the stream ended ${waitMs} ms ago`);
       else this.close(`nobody published the stream within ${waitMs} ms`, "FLV_NOT_FOUND");
@@ -137,22 +137,10 @@ export class FlvPlayer implements Consumer {
     if (response === null) return;
     const hasAudio = announces?.audio ?? source.hasAudio;
     const hasVideo = announces?.video ?? source.hasVideo;
-    response.writeHead(200, {
-      ...headers,
-      "Content-Type": "video/x-flv",
-      "Cache-Control": "no-cache",
-      Connection: "close",
-      ...(isChunked ? { "Transfer-Encoding": "chunked" } : {}),
-    });
+    response.writeHead(200, flvHeaders(headers, isChunked));
     response.flushHeaders();
     const start = flvStart(hasAudio, hasVideo);
     this.socket.write(isChunked ? start : withoutFraming(start));
     this.carriage = this.options.carry();
   }
-}
-
-/** Answers 404 in SRS's words. */
-export function notFound(response: ServerResponse, headers: Readonly<Record<string, string>>): void {
-  response.writeHead(404, { ...headers, "Content-Type": "text/plain; charset=utf-8", "Content-Length": 9, Connection: "close" });
-  response.end("Not Found");
 }

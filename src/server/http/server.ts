@@ -2,14 +2,15 @@
 // preface by which a trusted peer may tell who the client is; what happens to a stream's bytes is the player's.
 //
 //   request ─▶ server.ts ─ target and host ─▶ route.ts ─ vhost and stream ─▶ the hub's source ─ batches ─▶ flv-player.ts ─▶ socket
-//                  └─ headers ─▶ forwarded.ts ─ which client it is
+//                  ├─ headers ─▶ forwarded.ts ─ which client it is
+//                  └─ HEAD ─▶ head.ts    what is no stream's ─▶ answers.ts
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import { takeFront } from "../../base/socket-front.js";
-import { signature } from "../../base/version.js";
+import { preferredWaitMs } from "../../codec/prefer.js";
 import { readPreface, type Preface } from "../../codec/preface.js";
 import { prefaceIn, unreadableRequest } from "../../codec/strangers.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
@@ -19,8 +20,10 @@ import type { Position } from "../../base/position.js";
 import type { Client } from "../peers/clients.js";
 import type { Hub } from "../streams/hub.js";
 import { clientOf, nameClient, peerOf } from "../peers/peer.js";
-import { FlvPlayer, notFound, type FlvPlayerOptions } from "./flv-player.js";
+import { answerIndex, answerNotAllowed, answerNotFound, answerOptions, commonHeaders, flvHeaders, type Headers } from "./answers.js";
+import { FlvPlayer, type FlvPlayerOptions } from "./flv-player.js";
 import { forwardedClient } from "./forwarded.js";
+import { askUpstreamMs, isPublished } from "./head.js";
 import { descriptorsOf } from "../peers/shared-read.js";
 import { findRoute } from "./route.js";
 
@@ -95,32 +98,43 @@ function askerOf(hub: Hub, { headers, socket }: IncomingMessage): string {
 }
 
 function serve(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse): void {
-  const headers = commonHeaders(hub, request);
-  if (request.method === "OPTIONS" && hub.setup.config.http?.crossdomain === true) {
-    response.writeHead(200, { ...headers, "Content-Length": 0 }).end();
+  const { method, url = "/" } = request;
+  const headers = commonHeaders(request, hub.setup.config.http?.crossdomain === true);
+  if (method === "OPTIONS") {
+    answerOptions(request, response, headers);
     return;
   }
-  if (request.method !== "GET" && request.method !== "HEAD") {
-    response.writeHead(405, { ...headers, Allow: "GET, HEAD, OPTIONS", "Content-Length": 0, Connection: "close" }).end();
+  if (method !== "GET" && method !== "HEAD") {
+    answerNotAllowed(response, headers);
+    return;
+  }
+  if (/^\/(?:\?|$)/.test(url)) {
+    answerIndex(response, headers);
     return;
   }
   try {
     play(hub, log, request, response, headers);
   } catch (thrown) {
     const { code, message, cause } = asDolphinError(thrown);
-    const line = { event: "http.refused", code, peer: askerOf(hub, request), url: request.url?.slice(0, 200) };
+    const line = { event: "http.refused", code, peer: askerOf(hub, request), url: url.slice(0, 200) };
     if (code === "INTERNAL") log.error({ ...line, err: cause }, message);
     else if (code === "FLV_NOT_FOUND") log.info(line, message);
     else log.warn(line, message);
     if (response.socket === null) request.socket.destroy();
-    else notFound(response, headers);
+    else answerNotFound(response, headers);
   }
 }
 
-function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse, headers: Record<string, string>): void {
+function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse, headers: Headers): void {
   const { vhost, request: stream } = findRoute(request.url ?? "/", request.headers.host ?? "", (name) => hub.vhost(name));
+  const { flvWaitMs } = hub.setup.config.dolphin;
+  const isChunked = request.httpVersion === "1.1";
+  const atLeastMs = vhost.cluster.mode === "local" ? 0 : Math.min(askUpstreamMs, flvWaitMs);
   if (request.method === "HEAD") {
-    response.writeHead(200, { ...headers, "Content-Type": "video/x-flv", Connection: "close" }).end();
+    void isPublished(hub.source(vhost, stream), response, atLeastMs).then((isThere) => {
+      if (isThere === true) response.writeHead(200, flvHeaders(headers, isChunked)).end();
+      else if (isThere === false) answerNotFound(response, headers);
+    });
     return;
   }
   const { socket } = response;
@@ -131,7 +145,8 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
     socket,
     response,
     headers,
-    isChunked: request.httpVersion === "1.1",
+    isChunked,
+    firstWaitMs: Math.max(atLeastMs, Math.min(flvWaitMs, preferredWaitMs(request.headers["prefer"]) ?? Infinity)),
     peer: forwardedClient(request.headers, clientOf(request.socket), hub.trusted),
     startedAtMs: Date.now(),
     token: `${process.pid}.${randomBytes(6).toString("base64url")}`,
@@ -152,11 +167,11 @@ export interface SavedFlv {
 /** Goes on with a viewer whom another process has served up to a position. Throws RTMP_VHOST when nothing serves it any more. */
 export function resumeFlv(hub: Hub, log: Log, socket: Socket, saved: SavedFlv, token: string, from: Position | null): void {
   const vhost = hub.vhost(saved.stream.vhost);
-  watch(hub, log, { ...saved, vhost, socket, response: null, headers: {}, token, from });
+  watch(hub, log, { ...saved, vhost, socket, response: null, headers: {}, firstWaitMs: hub.setup.config.dolphin.flvWaitMs, token, from });
 }
 
 /** A viewer, new or from another process. */
-interface Viewer extends Pick<FlvPlayerOptions, "response" | "socket" | "isChunked" | "from" | "headers"> {
+interface Viewer extends Pick<FlvPlayerOptions, "response" | "socket" | "isChunked" | "from" | "headers" | "firstWaitMs"> {
   readonly vhost: Vhost;
   readonly stream: StreamRequest;
   readonly peer: Endpoint;
@@ -203,20 +218,6 @@ function watch(hub: Hub, log: Log, viewer: Viewer): void {
   };
   const client: Client = { does: "play", protocol: "flv", asked: stream.vhost, vhost, dismiss, letGo };
   hub.clients.add(client);
-}
-
-function commonHeaders(hub: Hub, request: IncomingMessage): Record<string, string> {
-  const headers: Record<string, string> = { Server: signature };
-  if (hub.setup.config.http?.crossdomain !== true || request.headers.origin === undefined) return headers;
-  return {
-    ...headers,
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Headers": "*",
-    "Access-Control-Allow-Methods": "*",
-    "Access-Control-Expose-Headers": "*",
-    "Access-Control-Allow-Credentials": "false",
-    "Access-Control-Request-Private-Network": "true",
-  };
 }
 
 /** A request that node:http could not read: answered with its status, and told in one line; nobody is told of who has said nothing. */

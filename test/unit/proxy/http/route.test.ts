@@ -53,8 +53,8 @@ test("http: headers of one connection stay there, all others pass in their order
   assert.deepEqual(passedHeaders(raw), ["Host", "h", "Via", "a", "via", "b"]);
 });
 
-test("http: a request's headers say for whom it is, and whether a body without a length follows", () => {
-  const forwarded = { client: "::1", host: "127.0.0.1:8081", isChunked: false };
+test("http: a request's headers say for whom it is, how long a server may still wait, and whether a body without a length follows", () => {
+  const forwarded = { client: "::1", host: "127.0.0.1:8081", isChunked: false, prefer: null };
   assert.deepEqual(requestHeaders(["Expect", "100-continue", "Accept", "*/*"], forwarded), [
     "Accept",
     "*/*",
@@ -66,13 +66,15 @@ test("http: a request's headers say for whom it is, and whether a body without a
     "127.0.0.1:8081",
   ]);
   const told = ["Host", "h", "x-forwarded-for", "a", "X-Forwarded-For", "b, c", "X-Forwarded-Proto", "https"];
-  assert.deepEqual(requestHeaders(told, { ...forwarded, isChunked: true }), [
+  assert.deepEqual(requestHeaders(told, { ...forwarded, isChunked: true, prefer: "wait=3" }), [
     "Host",
     "h",
     "X-Forwarded-Proto",
     "https",
     "X-Forwarded-For",
     "a, b, c, ::1",
+    "Prefer",
+    "wait=3",
     "Transfer-Encoding",
     "chunked",
   ]);

@@ -1,0 +1,106 @@
+// Answers that are no stream: what a page of another site may do (CORS), what there is (the page at `/`), and that there is nothing.
+// Pure, but for what is written to a response.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { signature } from "../../base/version.js";
+
+export type Headers = Readonly<Record<string, string>>;
+
+const methods = "GET, HEAD, OPTIONS";
+
+/** The headers of every answer. `isOpen`: pages of other sites may read it. */
+export function commonHeaders({ headers }: IncomingMessage, isOpen: boolean): Headers {
+  const common = { Server: signature };
+  if (!isOpen || headers.origin === undefined) return common;
+  return { ...common, "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*" };
+}
+
+/**
+ * Answers OPTIONS. Before a request with headers of its own a browser asks whether it may: what it asks for is allowed by name, for
+ * `*` does not cover Authorization (Fetch standard, section 4.9), and so is a request into a private network where it asks for that.
+ */
+export function answerOptions({ headers }: IncomingMessage, response: ServerResponse, common: Headers): void {
+  const isPreflight = "Access-Control-Allow-Origin" in common && headers["access-control-request-method"] !== undefined;
+  const asked = headers["access-control-request-headers"];
+  const wantsPrivate = headers["access-control-request-private-network"] === "true";
+  response.writeHead(200, {
+    ...common,
+    Allow: methods,
+    "Content-Length": 0,
+    ...(isPreflight
+      ? {
+          "Access-Control-Allow-Methods": methods,
+          ...(asked !== undefined && isListOfNames(asked) ? { "Access-Control-Allow-Headers": asked } : {}),
+          ...(wantsPrivate ? { "Access-Control-Allow-Private-Network": "true" } : {}),
+          Vary: "Access-Control-Request-Headers, Access-Control-Request-Private-Network",
+        }
+      : {}),
+  });
+  response.end();
+}
+
+/** Answers a method that is not served. */
+export function answerNotAllowed(response: ServerResponse, common: Headers): void {
+  response.writeHead(405, { ...common, Allow: methods, "Content-Length": 0, Connection: "close" }).end();
+}
+
+/** Answers `/`: whoever opens it in a browser learns what this is and how to watch. */
+export function answerIndex(response: ServerResponse, common: Headers): void {
+  response.writeHead(200, {
+    ...common,
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Length": Buffer.byteLength(indexPage),
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+  });
+  response.end(indexPage);
+}
+
+/** Answers 404 in SRS's words. */
+export function answerNotFound(response: ServerResponse, common: Headers): void {
+  response.writeHead(404, { ...common, "Content-Type": "text/plain; charset=utf-8", "Content-Length": 9, Connection: "close" });
+  response.end("Not Found");
+}
+
+/** The head of an answer that is a stream of FLV. */
+export function flvHeaders(common: Headers, isChunked: boolean): Headers {
+  return {
+    ...common,
+    "Content-Type": "video/x-flv",
+    "Cache-Control": "no-cache",
+    Connection: "close",
+    ...(isChunked ? { "Transfer-Encoding": "chunked" } : {}),
+  };
+}
+
+/** Names of headers with commas between: nothing else is sent back. */
+function isListOfNames(text: string): boolean {
+  return /^[\w!#$%&'*+.^`|~-]+(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]+)*$/.test(text);
+}
+
+const indexPage = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>dolphin</title>
+<style>
+  body { max-width: 42em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 sans-serif }
+  code { background: #eee; padding: 0 .3em }
+  dt { margin-top: 1em; font-weight: bold }
+</style>
+<h1>dolphin</h1>
+<p>This is a live-streaming server, and it runs. Streams are published and watched under a name of your choice, here
+<code>live/livestream</code>:</p>
+<dl>
+<dt>Publish over RTMP
+<dd><code>ffmpeg -re -i FILE -c copy -f flv rtmp://HOST/live/livestream</code>
+<dd>or in OBS: server <code>rtmp://HOST/live</code>, stream key <code>livestream</code>
+<dt>Watch over RTMP
+<dd><code>ffplay rtmp://HOST/live/livestream</code>, or the same address in VLC
+<dt>Watch over HTTP-FLV
+<dd><code>http://HOST:PORT/live/livestream.flv</code> in ffplay or VLC, or in a page with a player such as mpegts.js
+</dl>
+<p>HOST and PORT are those of this page's address; RTMP has the port 1935 unless the configuration says otherwise. On the server
+itself <code>dolphin status</code> shows what is published.</p>
+</html>
+`;
