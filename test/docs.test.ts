@@ -14,7 +14,7 @@ import { maxStreams } from "../src/server/streams/hub.js";
 import { askUpstreamMs } from "../src/server/http/head.js";
 import { mergeMs } from "../src/server/peers/merged-read.js";
 import { busyRetryMs } from "../src/server/peers/publication.js";
-import { silenceTimeoutMs } from "../src/server/relay/edge-pull.js";
+import { longestSilenceMs, silenceTimeoutMs } from "../src/server/relay/edge-pull.js";
 import { maxOutletBytes } from "../src/server/relay/outlet.js";
 import { maxReplayBytes, replayMs } from "../src/server/relay/replay.js";
 import { longestAbsenceMs } from "../src/server/relay/upstreams.js";
@@ -48,6 +48,7 @@ const limits: Readonly<Record<string, unknown>> = {
   historyMs,
   keepAllMs,
   longestAbsenceMs,
+  longestSilenceMs,
   maxReplayBytes,
   replayMs,
   maxRows,

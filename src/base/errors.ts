@@ -40,6 +40,7 @@ export const errorCodes = [
   "FLV_SLOW",
   "RELAY_CLOSED",
   "RELAY_CONNECT",
+  "RELAY_LOOP",
   "RELAY_REFUSED",
   "RELAY_SILENT",
   "RELAY_TIMEOUT",

@@ -1,6 +1,6 @@
 // The messages of a server's side of the RTMP dialogue, in the words that SRS uses and that its clients know.
 // Only composition: when each of them is sent is decided by whoever holds the dialogue, a server's session or a proxy.
-import type { DolphinError } from "../../base/errors.js";
+import type { DolphinError, ErrorCode } from "../../base/errors.js";
 import { signature, version } from "../../base/version.js";
 import { canonicalAddress } from "../ip-address.js";
 import { ecmaArray, encodeAmf, type AmfObject } from "./amf0.js";
@@ -101,12 +101,22 @@ export function publishNotice(): Message {
 }
 
 /** Only a busy stream is a bad name: an edge asks another origin after any other refusal. */
-export function publishRefused({ code, message }: DolphinError): Message {
-  return makeStatus("error", code === "RTMP_BUSY" ? "NetStream.Publish.BadName" : "NetStream.Publish.Denied", message);
+export function publishRefused(error: DolphinError): Message {
+  const code = error.code === "RTMP_BUSY" ? "NetStream.Publish.BadName" : "NetStream.Publish.Denied";
+  return makeStatus("error", code, error.message, loopMembers(error));
 }
 
-export function playFailed({ message }: DolphinError): Message {
-  return makeStatus("error", "NetStream.Play.Failed", message);
+export function playFailed(error: DolphinError): Message {
+  return makeStatus("error", "NetStream.Play.Failed", error.message, loopMembers(error));
+}
+
+/** Whether a refusal says that the stream would be fed with itself. */
+export function isLoop(information: AmfObject | null): boolean {
+  return information?.["dolphin_code"] === ("RELAY_LOOP" satisfies ErrorCode);
+}
+
+function loopMembers({ code }: DolphinError): AmfObject {
+  return code === "RELAY_LOOP" ? { dolphin_code: code } : {};
 }
 
 /** Tells one of our own edges that the next messages of media, so many, were sent before what a newcomer starts with. */

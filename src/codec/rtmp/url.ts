@@ -10,6 +10,8 @@ export interface StreamRequest {
   readonly stream: string;
   /** The parameters with their question mark (`?token=1`), without the vhost; empty when there are none. */
   readonly params: string;
+  /** The places of other streams that it has come through on its way here (the server's via.ts); absent: none. */
+  readonly via?: readonly string[];
 }
 
 /** Longest vhost, app or stream name in bytes. */

@@ -2,15 +2,18 @@
 // goes along when the connection moves to another process.
 import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { askedClock } from "../../codec/rtmp/clock.js";
-import type { StreamRequest } from "../../codec/rtmp/url.js";
+import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import type { ServerSetup } from "../../ipc/messages.js";
 import type { Client } from "./clients.js";
+import { viaOf } from "./via.js";
 
 /** One connection's client, as its session knows it. */
 export interface Caller {
   tcUrl: string;
   app: string;
+  /** The places that what it gives or asks for has come through: see via.ts. */
+  via: readonly string[];
   /** The name of the own edge that this is; null for everybody else. */
   edgeName: string | null;
   /** What that edge tells of the clock of a stream that it publishes (clock.ts); null: it leaves the time to us. */
@@ -34,7 +37,7 @@ export interface Asked {
 
 /** One who has said nothing. */
 export function newCaller(): Caller {
-  return { tcUrl: "", app: "", edgeName: null, clockId: null, chunkSize: 0, hasStream: false, isFmle: false };
+  return { tcUrl: "", app: "", via: [], edgeName: null, clockId: null, chunkSize: 0, hasStream: false, isFmle: false };
 }
 
 /** Takes what `connect` tells. An edge of this box is who knows the secret that the master gave to all. */
@@ -43,9 +46,16 @@ export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, 
   caller.tcUrl = text(properties?.["tcUrl"]);
   caller.app = text(properties?.["app"]);
   const members = asObject(args[1]);
+  caller.via = viaOf(members);
   if (isEdge || edgeKey === "" || members?.["dolphin_edge"] !== edgeKey) return;
   caller.edgeName = text(members["dolphin_name"]);
   caller.clockId = askedClock(members);
+}
+
+/** The stream that a caller means by a name. Throws as `resolveStream` does. */
+export function requestOf({ tcUrl, app, via }: Caller, name: string): StreamRequest {
+  const request = resolveStream(tcUrl, app, name);
+  return via.length === 0 ? request : { ...request, via };
 }
 
 function text(value: AmfValue): string {

@@ -13,6 +13,7 @@ import { defaultVhost } from "../../base/host-name.js";
 import { signature, version } from "../../base/version.js";
 import { asObject, type AmfObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { makeCommand, parseCommand } from "../../codec/rtmp/command.js";
+import { isLoop } from "../../codec/rtmp/dialogue.js";
 import { Engine } from "../../codec/rtmp/engine.js";
 import { controlEvent, controlMessage, mediaStreamId, messageType, userControl, type Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
@@ -229,6 +230,11 @@ export class RtmpClient {
   }
 
   private refuse(information: AmfObject | null): void {
+    if (isLoop(information)) {
+      const at = formatEndpoint(this.options.endpoint);
+      this.fail("RELAY_LOOP", `it leads back here: ${at} is this very server, or one that has the stream from it`);
+      return;
+    }
     const words = [information?.["code"], information?.["description"]].filter((word) => typeof word === "string");
     const isBusy = information?.["code"] === "NetStream.Publish.BadName"; // the stream is there: another server would make it two
     this.fail(isBusy ? "RTMP_BUSY" : "RELAY_REFUSED", `the upstream refused: ${words.join(" ")} while ${this.doing}`);

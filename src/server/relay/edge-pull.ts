@@ -17,10 +17,18 @@ import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { PacketType } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import { RtmpClient } from "./client.js";
-import { candidate, failed, longestAbsenceMs, makePass, succeeded, type Pass, type Upstreams } from "./upstreams.js";
+import { firstHoldMs, Outage } from "./outage.js";
+import { candidate, failed, isUnreachable, longestAbsenceMs, makePass, settledMs, works, type Pass, type Upstreams } from "./upstreams.js";
 
 /** A foreign origin that sends nothing for so long is taken for dead, frozen or without the stream. */
 export const silenceTimeoutMs = 5_000;
+/**
+ * The same of the only origin that there is, from the second time on that it has shown nothing, doubled up to this: there is nobody
+ * else to ask, and while the connection stands a stream that begins is seen at once.
+ */
+export const longestSilenceMs = 30_000;
+/** Somebody who comes to watch has a pause cut short that has lasted so long. */
+const leastPauseMs = 1_000;
 /** How long a publisher from the process before this one waits for the last packets that it has sent there. */
 const mirrorOverMs = 1_000;
 
@@ -64,6 +72,13 @@ export class EdgePull {
   private historyLeft = 0;
   private isClosed = false;
   private countedBytes = 0;
+  private readonly outage: Outage;
+  /** When the present connection was begun, and when it brought the stream (ms); 0: it has not. */
+  private triedAtMs = 0;
+  private liveAtMs = 0;
+  private isPausing = false;
+  /** How often in a row a connection has brought nothing. */
+  private silences = 0;
   /** Of a mirror: nothing more comes from upstream, and who waits for that. */
   private isOver = false;
   private whenOver: () => void = () => undefined;
@@ -71,6 +86,7 @@ export class EdgePull {
   constructor(options: EdgePullOptions) {
     this.options = options;
     this.pass = makePass(options.upstreams);
+    this.outage = new Outage("pull.lost", options.log, options.isOwnOrigin ? 0 : firstHoldMs);
     this.connect();
   }
 
@@ -82,6 +98,11 @@ export class EdgePull {
   /** Somebody watches (again). */
   keep(): void {
     this.linger.clear();
+  }
+
+  /** Somebody comes who shall not wait for the end of a pause. */
+  hurry(): void {
+    if (this.isPausing && Date.now() - this.triedAtMs >= leastPauseMs) this.again();
   }
 
   /** Nobody watches any more: it goes on for a moment, for viewers come back and reload. */
@@ -97,10 +118,13 @@ export class EdgePull {
   follow(upstreams: Upstreams, request: StreamRequest, args: AmfObject | null): void {
     const isSameName = request.vhost === this.options.request.vhost;
     const index = upstreams.endpoints.findIndex((endpoint) => formatEndpoint(endpoint) === this.from);
+    const { isPausing } = this;
+    this.endPause();
     this.options = { ...this.options, upstreams, request, args };
     this.pass = makePass(upstreams);
     if (isSameName && index >= 0) {
       this.pass.index = index;
+      if (isPausing) this.again();
       return;
     }
     this.disconnect("the configuration names other origins");
@@ -132,11 +156,13 @@ export class EdgePull {
   close(): void {
     this.isClosed = true;
     this.keep();
+    this.outage.close();
     this.disconnect("nobody watches");
   }
 
   private disconnect(why: string): void {
     this.deadline.clear();
+    this.endPause();
     const { client } = this;
     this.client = null;
     client?.close(new DolphinError("RELAY_CLOSED", why));
@@ -149,6 +175,8 @@ export class EdgePull {
     this.historyLeft = 0;
     this.isResuming = false;
     this.countedBytes = 0;
+    this.triedAtMs = Date.now();
+    this.liveAtMs = 0;
     const client = new RtmpClient(
       { endpoint: candidate(this.pass), request, purpose: "play", args },
       {
@@ -207,18 +235,23 @@ export class EdgePull {
     this.clockId = id;
     this.isResuming = this.isPublishing;
     if (!this.isResuming) return;
-    succeeded(this.pass);
+    this.isLiveNow();
     this.options.source.expectRepeats();
-    this.options.log.info({ event: "pull.resumed", upstream: this.from });
+    this.outage.back({ event: "pull.resumed", upstream: this.from });
   }
 
   private publish(): void {
-    const { source, log } = this.options;
-    source.publish(this);
+    this.options.source.publish(this);
     this.isPublishing = true;
-    succeeded(this.pass);
-    log.info({ event: "pull.started", upstream: this.from });
+    this.isLiveNow();
+    this.outage.back({ event: "pull.started", upstream: this.from });
     this.options.mirror?.onLive();
+  }
+
+  private isLiveNow(): void {
+    this.liveAtMs = Date.now();
+    this.silences = 0;
+    works(this.pass);
   }
 
   private over(): void {
@@ -237,7 +270,6 @@ export class EdgePull {
   }
 
   private lost(reason: DolphinError): void {
-    const { log } = this.options;
     const upstream = this.from;
     this.client = null;
     this.deadline.clear();
@@ -247,17 +279,37 @@ export class EdgePull {
     }
     if (this.options.isOwnOrigin) this.absence.ensure(longestAbsenceMs, () => this.unpublish());
     else this.unpublish();
+    if (this.liveAtMs > 0 && Date.now() - this.liveAtMs >= settledMs) this.pass.failures = 0;
+    this.silences = reason.code === "RELAY_SILENT" ? this.silences + 1 : 0;
     const pauseMs = failed(this.pass, reason.code);
-    log.warn({ event: "pull.lost", code: reason.code, upstream, next: this.from, pauseMs }, reason.message);
-    if (pauseMs === 0) this.connect();
-    else this.deadline.set(pauseMs, () => this.connect());
+    this.outage.lost(reason, { upstream, next: this.from, pauseMs });
+    if (pauseMs === 0) {
+      this.connect();
+      return;
+    }
+    this.isPausing = true;
+    if (isUnreachable(reason.code)) this.pass.upstreams.waiting.add(this.again);
+    this.deadline.set(pauseMs, this.again);
+  }
+
+  private readonly again = (): void => {
+    this.endPause();
+    this.deadline.clear();
+    this.connect();
+  };
+
+  private endPause(): void {
+    this.isPausing = false;
+    this.pass.upstreams.waiting.delete(this.again);
   }
 
   /** Looks once a while whether a foreign origin still speaks; the box's own is looked after by the master. */
   private watch(): void {
     if (this.options.isOwnOrigin) return;
-    this.deadline.set(silenceTimeoutMs, () => {
-      if (!this.hasHeard) this.client?.close(new DolphinError("RELAY_SILENT", `${this.from} sent no media for ${silenceTimeoutMs} ms`));
+    const isAlone = this.pass.upstreams.endpoints.length === 1 && this.liveAtMs === 0;
+    const limitMs = isAlone ? Math.min(silenceTimeoutMs * 2 ** this.silences, longestSilenceMs) : silenceTimeoutMs;
+    this.deadline.set(limitMs, () => {
+      if (!this.hasHeard) this.client?.close(new DolphinError("RELAY_SILENT", `${this.from} sent no media for ${limitMs} ms`));
       else {
         this.hasHeard = false;
         this.watch();

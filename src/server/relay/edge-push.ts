@@ -13,6 +13,7 @@ import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
 import { RtmpClient } from "./client.js";
 import type { Traffic } from "../peers/traffic.js";
+import { Outage } from "./outage.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
 import type { Replay } from "./replay.js";
 import { candidate, failed, isExhausted, longestAbsenceMs, succeeded, type Pass } from "./upstreams.js";
@@ -52,10 +53,12 @@ export class EdgePush implements Publication {
   private lostAtMs = 0;
   /** How often in a row it was lost at once. */
   private quickLosses = 0;
+  private readonly outage: Outage;
 
   constructor(options: EdgePushOptions) {
     this.options = options;
     this.outlet = new Outlet(options.traffic);
+    this.outage = new Outage("push.lost", options.log, 0);
     this.client = this.connect();
   }
 
@@ -86,6 +89,7 @@ export class EdgePush implements Publication {
     if (this.isClosed) return;
     this.isClosed = true;
     this.retry.clear();
+    this.outage.close();
     this.outlet.close();
     this.client.close(new DolphinError("RELAY_CLOSED", "the publisher left"));
     this.options.onEnd();
@@ -106,12 +110,12 @@ export class EdgePush implements Publication {
   }
 
   private started(information: AmfObject | null): void {
-    const { pass, replay, publisher, log } = this.options;
+    const { pass, replay, publisher } = this.options;
     succeeded(pass);
     this.hasSent ||= this.outlet.backlogBytes > 0;
     replay?.begin(this.client, toldClock(information));
     this.outlet.connect(replay ?? this.client);
-    if (this.lostAtMs > 0) log.info({ event: "push.resumed", durMs: Date.now() - this.lostAtMs });
+    if (this.lostAtMs > 0) this.outage.back({ event: "push.resumed", upstream: formatEndpoint(candidate(pass)) });
     this.startedAtMs = Date.now();
     this.lostAtMs = 0;
     this.wasBusy = false;
@@ -135,9 +139,10 @@ export class EdgePush implements Publication {
       this.retry.set(busyRetryMs, () => (this.client = this.connect()));
       return;
     }
+    const upstream = formatEndpoint(candidate(pass));
     const pauseMs = failed(pass, reason.code);
     if (this.canComeBack(reason)) {
-      log.warn({ event: "push.lost", code: reason.code, upstream: formatEndpoint(candidate(pass)), pauseMs }, reason.message);
+      this.outage.lost(reason, { upstream, pauseMs });
       this.drained(); // what waited in the connection is gone with it
       this.retry.set(pauseMs, () => (this.client = this.connect()));
       return;
@@ -146,7 +151,7 @@ export class EdgePush implements Publication {
       this.end(reason);
       return;
     }
-    log.warn({ event: "push.retried", code: reason.code, upstream: formatEndpoint(candidate(pass)) }, reason.message);
+    log.warn({ event: "push.retried", code: reason.code, upstream, next: formatEndpoint(candidate(pass)) }, reason.message);
     this.client = this.connect();
   }
 
@@ -163,7 +168,9 @@ export class EdgePush implements Publication {
 
   private end(reason: DolphinError): void {
     this.close();
-    this.options.publisher.onEnded(reason);
+    // To its publisher a loop is a refusal like any other.
+    const told = reason.code === "RELAY_LOOP" ? new DolphinError("RELAY_REFUSED", reason.message, { cause: reason }) : reason;
+    this.options.publisher.onEnded(told);
   }
 }
 

@@ -2,24 +2,25 @@
 import { Deadline } from "../../base/deadline.js";
 import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
+import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import { withSetDataFrame } from "../../codec/rtmp/metadata.js";
 import { mediaStreamId, messageType } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
-import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
-import { RtmpClient, upnodeArgs } from "./client.js";
+import { RtmpClient } from "./client.js";
 import type { Traffic } from "../peers/traffic.js";
+import { Outage } from "./outage.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
-
-const retryMs = 3_000;
+import { candidate, failed, isUnreachable, makePass, settledMs, works, type Pass, type Upstreams } from "./upstreams.js";
 
 export interface ForwardOptions {
   readonly source: Source;
-  readonly endpoint: Endpoint;
+  /** The destination, and what other forwards have learned of it. */
+  readonly upstreams: Upstreams;
   readonly request: StreamRequest;
-  readonly name: string;
+  readonly args: AmfObject;
   readonly traffic: Traffic;
   readonly log: Log;
 }
@@ -32,15 +33,23 @@ export class Forward {
   private readonly retry = new Deadline();
   private untap: (() => void) | null = null;
   private limitBytes = maxOutletBytes;
+  private readonly pass: Pass;
+  private readonly outage: Outage;
+  /** When the present connection was accepted (ms); 0: it is not yet. */
+  private startedAtMs = 0;
 
   constructor(options: ForwardOptions) {
     this.options = options;
     this.outlet = new Outlet(options.traffic);
+    this.pass = makePass(options.upstreams);
+    this.outage = new Outage("forward.lost", options.log);
     this.connect();
   }
 
   close(): void {
     this.retry.clear();
+    this.options.upstreams.waiting.delete(this.again);
+    this.outage.close();
     const { client } = this;
     this.client = null;
     this.stop();
@@ -48,29 +57,46 @@ export class Forward {
   }
 
   private connect(): void {
-    const { endpoint, request, name, log } = this.options;
+    const { request, args } = this.options;
+    this.startedAtMs = 0;
     const client = new RtmpClient(
-      { endpoint, request, purpose: "publish", args: upnodeArgs(name, "") },
+      { endpoint: candidate(this.pass), request, purpose: "publish", args },
       {
         onStarted: () => this.start(client),
         onMessage: () => {},
         onDrain: () => {},
         onClosed: (reason) => {
-          if (this.client !== client) return;
-          this.outlet.connect(null);
-          this.stop();
-          log.warn({ event: "forward.lost", code: reason.code, upstream: this.upstream, pauseMs: retryMs }, reason.message);
-          this.retry.set(retryMs, () => this.connect());
+          if (this.client === client) this.lost(reason);
         },
       },
     );
     this.client = client;
   }
 
+  private lost(reason: DolphinError): void {
+    const { upstreams } = this.options;
+    this.client = null;
+    this.outlet.connect(null);
+    this.stop();
+    if (this.startedAtMs > 0 && Date.now() - this.startedAtMs >= settledMs) this.pass.failures = 0;
+    const pauseMs = failed(this.pass, reason.code);
+    this.outage.lost(reason, { upstream: this.upstream, pauseMs });
+    if (isUnreachable(reason.code)) upstreams.waiting.add(this.again);
+    this.retry.set(pauseMs, this.again);
+  }
+
+  private readonly again = (): void => {
+    this.retry.clear();
+    this.options.upstreams.waiting.delete(this.again);
+    this.connect();
+  };
+
   /** Begins as a player does: headers and the packets since the last key frame first. */
   private start(client: RtmpClient): void {
-    const { source, log } = this.options;
-    log.info({ event: "forward.started", upstream: this.upstream });
+    const { source } = this.options;
+    this.startedAtMs = Date.now();
+    works(this.pass);
+    this.outage.back({ event: "forward.started", upstream: this.upstream });
     this.outlet.connect(client);
     this.limitBytes = Infinity; // what it starts with is as large as the cache; the limit is for what piles up later
     this.untap = source.tap((packet) => this.push(packet));
@@ -92,6 +118,6 @@ export class Forward {
   }
 
   private get upstream(): string {
-    return formatEndpoint(this.options.endpoint);
+    return formatEndpoint(candidate(this.pass));
   }
 }

@@ -1,20 +1,39 @@
-// The forwards of one stream: one for each destination, begun and ended as destinations come and go.
+// The forwards of one stream: one for each destination, begun and ended as destinations come and go. What they learn of a destination
+// is shared with those of other streams.
 import type { StreamRequest } from "../../codec/rtmp/url.js";
+import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { Forward, type ForwardOptions } from "./forward.js";
+import { makeUpstreams, type Upstreams } from "./upstreams.js";
+
+/** What all streams of a process know of the servers that they are forwarded to. */
+export class Destinations {
+  private readonly known = new Map<string, Upstreams>();
+
+  at(endpoint: Endpoint): Upstreams {
+    const key = formatEndpoint(endpoint);
+    const upstreams = this.known.get(key) ?? makeUpstreams([endpoint]);
+    this.known.set(key, upstreams);
+    return upstreams;
+  }
+}
+
+interface ForwardsOptions extends Omit<ForwardOptions, "upstreams" | "request" | "args"> {
+  readonly destinations: Destinations;
+}
 
 /** All forwards of a stream; without destinations there is nothing to close. */
 export class Forwards {
-  private readonly options: Omit<ForwardOptions, "endpoint" | "request">;
+  private readonly options: ForwardsOptions;
   private readonly running = new Map<string, Forward>();
 
-  constructor(options: Omit<ForwardOptions, "endpoint" | "request">) {
+  constructor(options: ForwardsOptions) {
     this.options = options;
   }
 
-  /** Forwards to exactly these destinations from now on; one that was there before keeps its connection. */
-  aim(destinations: readonly Endpoint[], request: StreamRequest): void {
+  /** Forwards to exactly these destinations from now on, introduced by `args`; one that was there before keeps its connection. */
+  aim(destinations: readonly Endpoint[], request: StreamRequest, args: AmfObject): void {
     const wanted = new Map(destinations.map((endpoint) => [`${formatEndpoint(endpoint)}/${request.vhost}`, endpoint]));
     for (const [key, forward] of this.running) {
       if (wanted.has(key)) continue;
@@ -22,7 +41,9 @@ export class Forwards {
       this.running.delete(key);
     }
     for (const [key, endpoint] of wanted) {
-      if (!this.running.has(key)) this.running.set(key, new Forward({ ...this.options, endpoint, request }));
+      if (this.running.has(key)) continue;
+      const upstreams = this.options.destinations.at(endpoint);
+      this.running.set(key, new Forward({ ...this.options, upstreams, request, args }));
     }
   }
 

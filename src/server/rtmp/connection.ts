@@ -172,8 +172,9 @@ export class Connection {
     this.owner.onClose();
     endSoon(this.socket);
     const line = { event: "rtmp.closed", code, reason, ...this.account() };
-    // Whoever leaves before the handshake is through, as balancers' checks do, has asked for nothing.
-    if (code === undefined && !this.engine.isOpen) this.whisper(line);
+    // Whoever leaves before the handshake is through, as balancers' checks do, has asked for nothing; a relay that leads back here
+    // tells of it itself, once, and tries again.
+    if (code === undefined ? !this.engine.isOpen : code === "RELAY_LOOP") this.whisper(line);
     else if (code === undefined) this.tell(line);
     else if (code === "INTERNAL") this.log.error({ ...line, err: cause });
     else this.log.warn(line);

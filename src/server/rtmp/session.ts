@@ -22,13 +22,12 @@ import {
   publishStarted,
 } from "../../codec/rtmp/dialogue.js";
 import { controlMessage, messageType, resumeMessage, saveMessage, type Message } from "../../codec/rtmp/message.js";
-import { resolveStream } from "../../codec/rtmp/url.js";
 import type { SavedSource } from "../../stream/source.js";
 import type { Client } from "../peers/clients.js";
 import type { Hub } from "../streams/hub.js";
 import { peerOf } from "../peers/peer.js";
 import { descriptorOf } from "../peers/shared-read.js";
-import { introduce, newCaller, type Asked } from "../peers/caller.js";
+import { introduce, newCaller, requestOf, type Asked } from "../peers/caller.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import { Playing, type Resumed, type SavedPlayer } from "./playing.js";
@@ -139,7 +138,7 @@ export class RtmpSession {
   private resume({ connection, caller }: Pick<SavedPlayer, "connection" | "caller">, run: () => void): void {
     this.connection.goOn(connection);
     this.connection.isQuiet = caller.edgeName !== null;
-    this.caller = { ...caller };
+    this.caller = { ...newCaller(), ...caller };
     this.state = { at: "idle" };
     this.connection.guard(run);
   }
@@ -339,8 +338,8 @@ export class RtmpSession {
     if (this.state.at !== "idle") throw new DolphinError("RTMP_STATE", `${what} came while ${this.state.at}`);
     this.connection.doing = `asking to ${what}`;
     if (typeof name !== "string") throw new DolphinError("RTMP_COMMAND", `${what} names no stream`);
-    const request = resolveStream(this.caller.tcUrl, this.caller.app, name);
-    const vhost = this.hub.vhost(request.vhost);
+    const request = requestOf(this.caller, name);
+    const vhost = this.hub.vhostOf(request);
     this.connection.concern({ vhost: vhost.name, app: request.app, stream: request.stream });
     const dismiss = (reason: DolphinError): void => this.refuse(what, reason);
     return {

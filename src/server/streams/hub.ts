@@ -10,6 +10,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
+import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import { trustedNetworks, type TrustedNetworks } from "../../conf/meaning/networks.js";
@@ -23,11 +24,12 @@ import { MergedReads } from "../peers/merged-read.js";
 import type { Publication, Publisher } from "../peers/publication.js";
 import { EdgePull, type EdgePullOptions } from "../relay/edge-pull.js";
 import { EdgePush } from "../relay/edge-push.js";
-import { Forwards } from "../relay/forwards.js";
+import { Destinations, Forwards } from "../relay/forwards.js";
 import { Replay } from "../relay/replay.js";
-import { makePass, makeUpstreams, type Upstreams } from "../relay/upstreams.js";
+import { makePass, makeUpstreams, ownOriginPauseMs, type Upstreams } from "../relay/upstreams.js";
 import { upnodeArgs } from "../relay/client.js";
 import type { Mover } from "../peers/saved-publisher.js";
+import { checkVia, placeOf, viaArgs } from "../peers/via.js";
 import { jitterOf, settingsOf } from "./settings.js";
 import { noTraffic } from "../peers/traffic.js";
 
@@ -66,6 +68,7 @@ export class Hub {
   private readonly streams = new Map<string, LiveStream>();
   private readonly pushes = new Map<string, Passage>();
   private upstreams: ReadonlyMap<string, Upstreams> = new Map();
+  private readonly destinations = new Destinations();
 
   /** What keeps copies of connections; null: they end with this process. */
   readonly carrier: Carrier | null;
@@ -82,6 +85,13 @@ export class Hub {
   vhost(name: string): Vhost {
     const vhost = vhostFor(name, this.setup.config.vhosts);
     if (vhost === null) throw new DolphinError("RTMP_VHOST", `no vhost serves the name ${name}`);
+    return vhost;
+  }
+
+  /** The same for a request, which may not have come through the stream that it asks for (RELAY_LOOP). */
+  vhostOf(request: StreamRequest): Vhost {
+    const vhost = this.vhost(request.vhost);
+    checkVia(request, placeOf(this.setup.edgeKey, vhost.name, request));
     return vhost;
   }
 
@@ -106,7 +116,9 @@ export class Hub {
 
   /** The source of a stream for somebody who is about to take a seat in it, and takes it before doing anything else. */
   source(vhost: Vhost, request: StreamRequest): Source {
-    return this.open(vhost, request).source;
+    const { source, pull } = this.open(vhost, request);
+    pull?.hurry();
+    return source;
   }
 
   /**
@@ -198,8 +210,9 @@ export class Hub {
         onIdle: () => this.idle(stream),
       },
     );
-    const forwards = new Forwards({ source, name: this.setup.name, traffic: this.traffic, log: this.logOf(vhost, request) });
-    const stream: LiveStream = { source, vhost, request, pull: null, forwards, publisher: null };
+    const { destinations, traffic } = this;
+    const forwards = new Forwards({ source, destinations, traffic, log: this.logOf(vhost, request) });
+    const stream: LiveStream = { source, vhost, request, pull: null, forwards, publisher: null, forwardArgs: {} };
     this.streams.set(key, stream);
     return stream;
   }
@@ -210,7 +223,7 @@ export class Hub {
     if (stream.pull !== null) stream.pull.keep();
     else if (vhost.cluster.mode === "remote") {
       const upstreams = this.upstreams.get(vhost.name)!;
-      stream.pull = this.pull(stream, { upstreams, args: this.args(vhost), isOwnOrigin: this.setup.isEdge, mirror: null });
+      stream.pull = this.pull(stream, { upstreams, args: this.args(vhost, stream.request), isOwnOrigin: this.setup.isEdge, mirror: null });
     }
   }
 
@@ -251,7 +264,7 @@ export class Hub {
     if (stream.pull?.isMirror === true) return; // it ends with the mirror, or its publisher goes on in it
     if (vhost?.cluster.mode === "remote") {
       const { pull, request } = stream;
-      if (pull !== null) pull.follow(this.upstreams.get(vhost.name)!, upstreamRequest(vhost, request), this.args(vhost));
+      if (pull !== null) pull.follow(this.upstreams.get(vhost.name)!, upstreamRequest(vhost, request), this.args(vhost, request));
       else if (source.consumers > 0) this.wanted(stream);
     } else {
       stream.pull?.close();
@@ -273,7 +286,8 @@ export class Hub {
     this.upstreams = new Map(
       this.setup.config.vhosts.map(({ name, cluster }) => {
         const known = before.get(name);
-        return [name, isDeepStrictEqual(known?.endpoints, cluster.origins) ? known! : makeUpstreams(cluster.origins)];
+        const longestPauseMs = this.setup.isEdge ? ownOriginPauseMs : undefined;
+        return [name, isDeepStrictEqual(known?.endpoints, cluster.origins) ? known! : makeUpstreams(cluster.origins, longestPauseMs)];
       }),
     );
   }
@@ -281,6 +295,7 @@ export class Hub {
   private publishHere(vhost: Vhost, request: StreamRequest, publisher: Publisher, saved: SavedSource | null): Publication {
     const stream = this.open(vhost, request);
     const { pull } = stream;
+    stream.forwardArgs = { ...upnodeArgs(this.setup.name, ""), ...this.onwards(vhost, request) };
     if (pull?.isMirror === true) {
       const settings = settingsOf(vhost, this.setup.isEdge);
       if (pull.isLive && saved !== null) return succeed(stream, pull, { publisher, saved, settings });
@@ -301,7 +316,7 @@ export class Hub {
     const push = new EdgePush({
       pass: makePass(this.upstreams.get(vhost.name)!),
       request: upstreamRequest(vhost, request),
-      args: this.args(vhost),
+      args: this.args(vhost, request),
       publisher,
       traffic: this.traffic,
       replay: this.setup.isEdge && this.setup.config.dolphin.carriesSessions ? new Replay(jitterOf(vhost)) : null,
@@ -312,9 +327,16 @@ export class Hub {
     return push;
   }
 
-  private args(vhost: Vhost): ReturnType<typeof upnodeArgs> | null {
-    if (this.setup.isEdge) return upnodeArgs(this.setup.name, this.setup.edgeKey);
-    return vhost.cluster.debugSrsUpnode ? upnodeArgs(this.setup.name, "") : null;
+  private args(vhost: Vhost, request: StreamRequest): AmfObject | null {
+    const { isEdge, name, edgeKey } = this.setup;
+    if (isEdge) return { ...upnodeArgs(name, edgeKey), ...viaArgs(request.via ?? []) };
+    return vhost.cluster.debugSrsUpnode ? { ...upnodeArgs(name, ""), ...this.onwards(vhost, request) } : null;
+  }
+
+  /** What another server is told of where a stream has been, this place included. */
+  private onwards(vhost: Vhost, request: StreamRequest): AmfObject {
+    const place = placeOf(this.setup.edgeKey, vhost.name, request);
+    return viaArgs([...(request.via ?? []), ...(place === null ? [] : [place])]);
   }
 
   private logOf(vhost: Vhost, request: StreamRequest): Log {

@@ -1,6 +1,7 @@
 // One stream of a process with everything around its source: where it is pulled from, who publishes it here, where it is forwarded.
 // The hub keeps them and says when each thing begins; this says how.
 import { signature } from "../../base/version.js";
+import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import { messageType, type Message } from "../../codec/rtmp/message.js";
 import { forPlayers } from "../../codec/rtmp/metadata.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
@@ -21,6 +22,8 @@ export interface LiveStream {
   readonly forwards: Forwards;
   /** Who publishes here, and not from upstream. */
   publisher: Publisher | null;
+  /** How forwards of this publisher's stream introduce themselves. */
+  forwardArgs: AmfObject;
 }
 
 /** Begins to publish, or goes on with what another process has saved. Throws RTMP_BUSY while another publishes. */
@@ -85,9 +88,9 @@ export function upstreamRequest(vhost: Vhost, request: StreamRequest): StreamReq
 }
 
 /** A stream is forwarded while it is published here. */
-export function forward({ vhost, request, publisher, forwards }: LiveStream): void {
+export function forward({ vhost, request, publisher, forwards, forwardArgs }: LiveStream): void {
   const { enabled, destinations } = vhost.forward;
-  forwards.aim(enabled && publisher !== null ? destinations : [], upstreamRequest(vhost, request));
+  forwards.aim(enabled && publisher !== null ? destinations : [], upstreamRequest(vhost, request), forwardArgs);
 }
 
 /** How it stands, for `dolphin status`. */
