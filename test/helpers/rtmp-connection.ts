@@ -17,6 +17,8 @@ export interface RtmpUrl {
 export interface ConnectOptions extends ChunkHabits {
   /** Added to the connect command's object. */
   readonly connectArguments?: Readonly<Record<string, Amf>>;
+  /** A second object behind that one, as edges send it. */
+  readonly connectObject?: Readonly<Record<string, Amf>>;
   readonly timeoutMs?: number;
 }
 
@@ -76,7 +78,7 @@ export class RtmpConnection {
 
   /** Connects, shakes hands, and sends `connect`. Throws when the server refuses or does not answer in time. */
   static async open(url: RtmpUrl, options: ConnectOptions = {}): Promise<RtmpConnection> {
-    const { timeoutMs = 5000, connectArguments = {}, chunkSize } = options;
+    const { timeoutMs = 5000, connectArguments = {}, connectObject, chunkSize } = options;
     const socket = await shakeHands(url.host, url.port, timeoutMs);
     const connection = new RtmpConnection(socket, options);
     socket.resume();
@@ -88,7 +90,8 @@ export class RtmpConnection {
       objectEncoding: 0,
       ...connectArguments,
     };
-    const answer = await connection.call("connect", [details], { hasNull: false, timeoutMs });
+    const objects = connectObject === undefined ? [details] : [details, connectObject];
+    const answer = await connection.call("connect", objects, { hasNull: false, timeoutMs });
     const { code, data } = asObject(answer.values[1]);
     if (answer.name !== "_result" || code !== "NetConnection.Connect.Success")
       throw new Error(`connect was answered with ${JSON.stringify(answer)}`);

@@ -62,7 +62,9 @@ void test(
     assert.deepEqual(new Set(balance.leases.map(({ key }) => key.split("/").at(-1))), new Set(["one", "two", "three"]));
     assert.equal(new Set(balance.leases.map(({ backend }) => backend)).size, 3, "three streams are on three servers");
     const owner = balance.leases.find(({ key }) => key.endsWith("/one"))?.backend ?? "";
-    assert.match(await dolphin.ask("explain", "live/one"), new RegExp(`live/one → ${owner}: it is published there`));
+    for (const name of ["live/one", "live/one.flv"]) {
+      assert.match(await dolphin.ask("explain", name), new RegExp(`live/one → ${owner}: it is published there`));
+    }
     for (const encoder of encoders) await encoder.stop();
     await eventually(async () => (await dolphin.status()).balance?.leases.length === 0, { what: "the leases to end" });
     await dolphin.stop();

@@ -10,6 +10,7 @@ import type { Software } from "../../master/backends/software.js";
 import type { BalanceStatus, Explanation } from "../../master/control/status.js";
 import type { ProcessSpec } from "../../master/processes/plan.js";
 import type { Change, Supervisor } from "../../master/processes/supervisor.js";
+import { writtenKey } from "../../proxy/balance/chooser.js";
 import { explainStream } from "./explain.js";
 import type { PlanB } from "./plan-b.js";
 
@@ -81,8 +82,10 @@ export class Balance {
     return null;
   }
 
-  explain(key: string): Explanation {
+  explain(text: string): Explanation {
     const { policy } = this.config.dolphin.balance;
+    const vhosts = this.parts.planB.vhosts ?? this.config.vhosts.filter(({ enabled }) => enabled).map(({ name }) => name);
+    const key = writtenKey(text, new Set(vhosts));
     const lease = this.pool.listLeases().find((one) => one.key === key) ?? null;
     return explainStream({ key, policy, routing: routingOf(this.config), lease, servers: this.pool.backends(), nowMs: Date.now() });
   }

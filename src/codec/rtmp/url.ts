@@ -20,6 +20,12 @@ export const maxNameBytes = 255;
 const maxParamsBytes = 4096;
 
 /**
+ * Endings that name a format, and no stream: an edge whose viewer came over HTTP asks its origin by RTMP for `s.flv`. All of them are
+ * taken off, so that a name which was resolved stays as it is.
+ */
+const formats: ReadonlySet<string> = new Set(["flv", "m3u8", "ts", "aac", "mp3"]);
+
+/**
  * Resolves what a client asks for. `app` is used where the tcUrl has none.
  * Throws RTMP_NAME for an empty stream, a name past {@link maxNameBytes}, control characters or `..` as a part of a path.
  *
@@ -30,6 +36,7 @@ const maxParamsBytes = 4096;
  *   rtmp://host/live/s + (nothing)     the stream is the last part
  *   rtmp://host/live/_definst_ + s     the default instance of an app is the app
  *   rtmp://host + s                    the app is __defaultApp__
+ *   rtmp://host/live + s.flv           the stream is s, as over HTTP
  */
 export function resolveStream(tcUrl: string, app: string, streamName: string): StreamRequest {
   const { host, path } = splitTcUrl(tcUrl);
@@ -37,7 +44,7 @@ export function resolveStream(tcUrl: string, app: string, streamName: string): S
   const [namePath, nameParams] = splitParams(streamName);
   const parts = `${urlPath}/${namePath}`.split("/").map((part) => part.replace(/^ +| +$/g, ""));
   const names = parts.filter((part) => part !== "" && part !== "_definst_");
-  const stream = names.pop() ?? "";
+  const stream = withoutFormat(names.pop() ?? "");
   const params = [...nameParams, ...urlParams];
   const named = params.findLast(([name]) => name === "vhost" || name === "domain")?.[1];
   const kept = params.filter(([name]) => name !== "vhost" && name !== "domain");
@@ -52,6 +59,15 @@ export function resolveStream(tcUrl: string, app: string, streamName: string): S
   checkName("vhost", request.vhost);
   if (Buffer.byteLength(request.params) > maxParamsBytes) throw new DolphinError("RTMP_NAME", "the parameters are too long");
   return request;
+}
+
+function withoutFormat(name: string): string {
+  let end = name.length;
+  for (;;) {
+    const dot = name.lastIndexOf(".", end - 1);
+    if (dot <= 0 || !formats.has(name.slice(dot + 1, end))) return name.slice(0, end);
+    end = dot;
+  }
 }
 
 /** Splits `rtmp://host:port/path?x` without a URL parser: its values are not percent-encoded, and may be anything. */

@@ -2,7 +2,7 @@
 // there. Only the shapes; places.ts is the usual chooser, and Backends keeps the accounts.
 import { defaultVhost } from "../../base/host-name.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
-import type { StreamRequest } from "../../codec/rtmp/url.js";
+import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 
 /** A server that may be chosen. */
 export interface Target {
@@ -61,4 +61,9 @@ export interface Accounts {
  */
 export function streamKey({ vhost, app, stream }: StreamRequest, vhosts: ReadonlySet<string>): string {
   return `${vhosts.has(vhost) ? vhost : defaultVhost}/${app}/${stream}`;
+}
+
+/** The same for a stream that somebody writes so, whatever ending or parameters it has. Throws RTMP_NAME. */
+export function writtenKey(text: string, vhosts: ReadonlySet<string>): string {
+  return streamKey(resolveStream(`rtmp://${text}`, "", ""), vhosts);
 }

@@ -47,6 +47,19 @@ const rows: [tcUrl: string, stream: string, found: string][] = [
   ["rtmp://h/live", "a b", "h live a b"],
   ["rtmp://h/live", "s%2e", "h live s%2e"],
   ["rtmp:///live", "s", "__defaultVhost__ live s"],
+  ["rtmp://h/live", "s.flv", "h live s"],
+  ["rtmp://h/live", "s.flv?k=1", "h live s ?k=1"],
+  ["rtmp://h/live/s.m3u8", "", "h live s"],
+  ["rtmp://h/live", "sub/s.ts", "h live/sub s"],
+  ["rtmp://h/live", "s.aac", "h live s"],
+  ["rtmp://h/live", "s.mp3", "h live s"],
+  ["rtmp://h/live", "s.ts.flv", "h live s"],
+  ["rtmp://h/live", "10.0.0.1", "h live 10.0.0.1"],
+  ["rtmp://h/live", "s.mp4", "h live s.mp4"],
+  ["rtmp://h/live", "s.FLV", "h live s.FLV"],
+  ["rtmp://h/live", "sflv", "h live sflv"],
+  ["rtmp://h/live", ".flv", "h live .flv"],
+  ["rtmp://h/live.flv", "s", "h live.flv s"],
 ];
 
 for (const [tcUrl, stream, found] of rows) {
@@ -129,7 +142,7 @@ test("url: what was resolved once is resolved to the same again", () => {
   }
 });
 
-for (const piece of ["/", "?", "...vhost...", "a=&", "[", " ", "rtmp://"]) {
+for (const piece of [".flv", "/", "?", "...vhost...", "a=&", "[", " ", "rtmp://"]) {
   test(`url: a megabyte of "${piece}" is answered at once`, () => {
     const text = piece.repeat((1 << 20) / piece.length);
     const startedAtMs = performance.now();

@@ -151,6 +151,18 @@ test("router: a second publisher of a stream goes to the same server and gets it
   for (const peer of [source, other, viewer]) peer.close();
 });
 
+test("router: who asks for s.flv goes where s is published, and gets it", async (t) => {
+  const [first, second] = [await startOwnServer(t, "one"), await startOwnServer(t, "two")];
+  const rig = await startRouter(t, [first.target, second.target]);
+  const source = await publisher(rig.url("s"));
+  rig.chooser.targets.reverse();
+  const viewer = await player(rig.url("s.flv"));
+  const sent = film();
+  for (const media of sent) source.send(media);
+  await assertPlays(viewer, sent);
+  for (const peer of [source, viewer]) peer.close();
+});
+
 test("router: a server that refuses, one that closes and one that says nothing are passed over before the client notices", async (t) => {
   const silent = await FakeServer.start(t, { prefaceBytes: 1 << 20 });
   const closing = await FakeServer.start(t, { prefaceBytes: 1 << 20 });
