@@ -3,7 +3,7 @@
 import type { DolphinError, ErrorCode } from "../../base/errors.js";
 import { signature, version } from "../../base/version.js";
 import { canonicalAddress } from "../ip-address.js";
-import { ecmaArray, encodeAmf, type AmfObject } from "./amf0.js";
+import { ecmaArray, encodeAmf, type AmfObject, type AmfValue } from "./amf0.js";
 import { tellClock, type Clock } from "./clock.js";
 import { makeCommand, makeStatus } from "./command.js";
 import { controlEvent, controlMessage, mediaStreamId, messageType, peerBandwidth, userControl, type Message } from "./message.js";
@@ -77,12 +77,29 @@ export function playPaused(isPaused: boolean): Message[] {
 }
 
 /**
- * Tells one of our own edges that a stream runs, and the number of the clock that its times are of; null: it has ended. Players are
- * never told, for they would leave.
+ * Tells one of our own edges that a stream runs, and the number of the clock that its times are of; null: it has ended.
  */
 export function liveNotices(clockId: number | null): Message[] {
   if (clockId === null) return [userControl(controlEvent.streamEof, mediaStreamId)];
   return [userControl(controlEvent.streamBegin, mediaStreamId), userControl(controlEvent.clock, clockId)];
+}
+
+/**
+ * Tells any other server that plays a stream that it has begun, or ended, in both ways that there are (section 7.1.7, and the status
+ * of Adobe's servers). Players are not told: at the end ffmpeg, VLC and librtmp leave on the status, and GStreamer on the event.
+ */
+export function publishNotices(isLive: boolean): Message[] {
+  return isLive
+    ? [
+        userControl(controlEvent.streamBegin, mediaStreamId),
+        makeStatus("status", "NetStream.Play.PublishNotify", "The stream is published."),
+      ]
+    : [userControl(controlEvent.streamEof, mediaStreamId), makeStatus("status", "NetStream.Play.UnpublishNotify", "The stream has ended.")];
+}
+
+/** Whether a status that a player gets says that the stream has ended; another may follow on the same connection. */
+export function isStreamEnd(code: AmfValue): boolean {
+  return code === "NetStream.Play.UnpublishNotify" || code === "NetStream.Play.Stop" || code === "NetStream.Play.Complete";
 }
 
 /**

@@ -4,6 +4,7 @@ import { asObject, decodeAmf, ecmaArray, encodeAmf, type AmfValue } from "./amf0
 
 const setDataFrame = encodeAmf("@setDataFrame");
 const onMetaData = encodeAmf("onMetaData");
+const playStatus = encodeAmf("onPlayStatus");
 const sampleAccess = encodeAmf("|RtmpSampleAccess");
 
 /** Whether a data message is the stream's metadata, as players get it. */
@@ -38,6 +39,11 @@ export function forPlayers(payload: Buffer, server: string): Buffer {
 /** Whether a data message is a server's own courtesy to a player, and no part of the stream. */
 export function isSampleAccess(payload: Buffer): boolean {
   return startsWith(payload, sampleAccess);
+}
+
+/** Whether a data message is what Adobe's servers say of a play, and no part of the stream. */
+export function isPlayStatus(payload: Buffer): boolean {
+  return startsWith(payload, playStatus);
 }
 
 /** Metadata as a publisher sends it to a server; other data passes as it is. */

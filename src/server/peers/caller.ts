@@ -1,6 +1,6 @@
 // What a client has told of itself and been told before it has a stream: `connect` and the calls behind it. Plain data, which
 // goes along when the connection moves to another process.
-import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
+import { asObject, type AmfObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { askedClock } from "../../codec/rtmp/clock.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
@@ -16,6 +16,8 @@ export interface Caller {
   via: readonly string[];
   /** The name of the own edge that this is; null for everybody else. */
   edgeName: string | null;
+  /** Whether it is another server, which passes on what it plays. */
+  isServer: boolean;
   /** What that edge tells of the clock of a stream that it publishes (clock.ts); null: it leaves the time to us. */
   clockId: number | null;
   /** What it was told as our chunk size, in bytes; 0: nothing yet. */
@@ -37,7 +39,7 @@ export interface Asked {
 
 /** One who has said nothing. */
 export function newCaller(): Caller {
-  return { tcUrl: "", app: "", via: [], edgeName: null, clockId: null, chunkSize: 0, hasStream: false, isFmle: false };
+  return { tcUrl: "", app: "", via: [], edgeName: null, isServer: false, clockId: null, chunkSize: 0, hasStream: false, isFmle: false };
 }
 
 /** Takes what `connect` tells. An edge of this box is who knows the secret that the master gave to all. */
@@ -47,6 +49,7 @@ export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, 
   caller.app = text(properties?.["app"]);
   const members = asObject(args[1]);
   caller.via = viaOf(members);
+  caller.isServer = isServer(properties?.["flashVer"], members);
   if (isEdge || edgeKey === "" || members?.["dolphin_edge"] !== edgeKey) return;
   caller.edgeName = text(members["dolphin_name"]);
   caller.clockId = askedClock(members);
@@ -56,6 +59,11 @@ export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, 
 export function requestOf({ tcUrl, app, via }: Caller, name: string): StreamRequest {
   const request = resolveStream(tcUrl, app, name);
   return via.length === 0 ? request : { ...request, via };
+}
+
+/** Edges of SRS and of ours say so; a relay of nginx-rtmp is known by the player that it claims to be, and nobody else does. */
+function isServer(flashVer: AmfValue, members: AmfObject | null): boolean {
+  return typeof members?.["srs_pid"] === "number" || flashVer === "LNX.11,1,102,55";
 }
 
 function text(value: AmfValue): string {

@@ -11,11 +11,12 @@ import { createConnection, type Socket } from "node:net";
 import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
 import { defaultVhost } from "../../base/host-name.js";
 import { signature, version } from "../../base/version.js";
-import { asObject, type AmfObject, type AmfValue } from "../../codec/rtmp/amf0.js";
-import { makeCommand, parseCommand } from "../../codec/rtmp/command.js";
-import { isLoop } from "../../codec/rtmp/dialogue.js";
+import { asObject, decodeAmf, type AmfObject, type AmfValue } from "../../codec/rtmp/amf0.js";
+import { amf0Body, makeCommand, parseCommand } from "../../codec/rtmp/command.js";
+import { isLoop, isStreamEnd } from "../../codec/rtmp/dialogue.js";
 import { Engine } from "../../codec/rtmp/engine.js";
 import { controlEvent, controlMessage, mediaStreamId, messageType, userControl, type Message } from "../../codec/rtmp/message.js";
+import { isPlayStatus } from "../../codec/rtmp/metadata.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
@@ -41,6 +42,8 @@ export interface ClientHandler {
   onStarted(information: AmfObject | null): void;
   /** Audio, video, data and user control of a stream that is played. */
   onMessage(message: Message): void;
+  /** The upstream says that the stream has ended. The connection stays, and another stream may begin on it. */
+  onStreamEnd(): void;
   /** The socket has taken what waited in it. */
   onDrain(): void;
   /** The connection is over: refused, failed, ended by the other side, or closed by `close`. */
@@ -177,6 +180,13 @@ export class RtmpClient {
       case messageType.video:
         if (this.phase === "starting") this.started(null); // some servers send media before, or instead of, Play.Start
         break;
+      case messageType.data:
+      case messageType.dataAmf3:
+        if (this.isPlayStatus(message)) return;
+        break;
+      case messageType.userControl:
+        if (this.phase === "started" && message.payload.readUInt16BE(0) === controlEvent.streamEof) this.handler.onStreamEnd();
+        break;
       default:
     }
     if (this.phase === "started") this.handler.onMessage(message);
@@ -196,12 +206,22 @@ export class RtmpClient {
       case "onStatus":
         if (information?.["level"] === "error") this.refuse(information);
         else if (this.phase === "starting" && isStart(information?.["code"])) this.started(information);
+        else if (this.phase === "started" && isStreamEnd(information?.["code"])) this.handler.onStreamEnd();
         return;
       case "close":
         this.fail("RELAY_REFUSED", `the upstream asked to close while ${this.doing}`);
         return;
       default: // onBWDone, onFCPublish and other courtesies
     }
+  }
+
+  /** Takes what Adobe's servers say of a play as data; false: it is data of the stream's. */
+  private isPlayStatus(message: Message): boolean {
+    const body = amf0Body(message);
+    if (!isPlayStatus(body)) return false;
+    const [, information] = decodeAmf(body);
+    if (this.phase === "started" && isStreamEnd(asObject(information)?.["code"])) this.handler.onStreamEnd();
+    return true;
   }
 
   private createStream(): void {

@@ -182,6 +182,7 @@ export class EdgePull {
       {
         onStarted: () => this.watch(),
         onMessage: (message) => this.receive(message),
+        onStreamEnd: () => this.ended(),
         onDrain: () => {},
         onClosed: (reason) => {
           if (this.client === client) this.lost(reason);
@@ -220,12 +221,16 @@ export class EdgePull {
   }
 
   private noticed(payload: Buffer): void {
-    const event = payload.readUInt16BE(0);
-    if (event === controlEvent.streamEof && this.isMirror) this.over();
-    else if (event === controlEvent.streamEof) this.unpublish();
     if (!this.options.isOwnOrigin || payload.length < 6) return;
+    const event = payload.readUInt16BE(0);
     if (event === controlEvent.clock) this.meetClock(payload.readUInt32BE(2));
     if (event === controlEvent.history) this.historyLeft = payload.readUInt32BE(2);
+  }
+
+  /** The stream has ended upstream: who comes now is given nothing of it. */
+  private ended(): void {
+    if (this.isMirror) this.over();
+    else this.unpublish();
   }
 
   /** The origin tells by which clock it goes: a stream of the one that is known has not ended, whichever process has it now. */

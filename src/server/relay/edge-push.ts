@@ -103,6 +103,7 @@ export class EdgePush implements Publication {
       {
         onStarted: (information) => this.started(information),
         onMessage: () => {},
+        onStreamEnd: () => {},
         onDrain: () => this.drained(),
         onClosed: (reason) => this.lost(reason),
       },

@@ -64,6 +64,7 @@ export class Forward {
       {
         onStarted: () => this.start(client),
         onMessage: () => {},
+        onStreamEnd: () => {},
         onDrain: () => {},
         onClosed: (reason) => {
           if (this.client === client) this.lost(reason);

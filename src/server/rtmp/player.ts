@@ -13,7 +13,7 @@ import type { Traffic } from "../peers/traffic.js";
 export interface PlayerOptions {
   readonly socket: Socket;
   readonly source: Source;
-  /** Whether the player is one of the box's own edges: it gets packets at once, and is told when the stream ends. */
+  /** Whether the player is one of the box's own edges: it gets packets at once. */
   readonly isOwnEdge: boolean;
   readonly traffic: Traffic;
   /** Where it goes on, if another process has served it; null: from the stream's start. */
@@ -22,8 +22,8 @@ export interface PlayerOptions {
   readonly onDrop: (code: ErrorCode, reason: string) => void;
   /** Called, for an own edge only, before so many packets are written that came before the stream's start. */
   readonly onHistory: (count: number) => void;
-  /** Called with every begin and end of the stream, and at once where it runs already; for an own edge only. */
-  readonly onLive: (isLive: boolean) => void;
+  /** Called with every begin and end of the stream, and for an own edge at once where it runs already. Null: it is not told. */
+  readonly onLive: ((isLive: boolean) => void) | null;
 }
 
 /** One playing connection. `close` gives its seat back; the socket stays its session's. */
@@ -40,7 +40,7 @@ export class RtmpPlayer implements Consumer {
     this.options = options;
     this.socket = options.socket;
     const { source, from, isOwnEdge, onHistory, onLive } = options;
-    if (isOwnEdge && source.isLive) onLive(true);
+    if (isOwnEdge && source.isLive) onLive?.(true);
     const history = isOwnEdge ? source.history() : null;
     if (history !== null) {
       onHistory(history.count);
@@ -73,7 +73,7 @@ export class RtmpPlayer implements Consumer {
   }
 
   onLive(isLive: boolean): void {
-    if (this.options.isOwnEdge) this.options.onLive(isLive);
+    this.options.onLive?.(isLive);
   }
 
   /** Stops the media and keeps the seat, so that the stream is still wanted. */

@@ -4,6 +4,8 @@ import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { ErrorCode } from "../../base/errors.js";
 import type { Position } from "../../base/position.js";
+import { historyNotice, liveNotices, publishNotices } from "../../codec/rtmp/dialogue.js";
+import type { Message } from "../../codec/rtmp/message.js";
 import type { Source } from "../../stream/source.js";
 import type { Carriage } from "../../ipc/carried.js";
 import type { Client } from "../peers/clients.js";
@@ -34,12 +36,11 @@ export interface PlayingOptions {
   readonly socket: Socket;
   readonly source: Source;
   readonly client: Client;
-  readonly isOwnEdge: boolean;
+  readonly caller: Caller;
   /** Null: it begins here. */
   readonly resumed: Resumed | null;
+  readonly write: (messages: readonly Message[]) => void;
   readonly onDrop: (code: ErrorCode, reason: string) => void;
-  readonly onHistory: (count: number) => void;
-  readonly onLive: (isLive: boolean) => void;
 }
 
 /** One play of one connection. `close` or `letGo` ends it. */
@@ -51,16 +52,23 @@ export class Playing {
 
   constructor(options: PlayingOptions) {
     this.options = options;
-    const { hub, client, isOwnEdge } = options;
+    const { hub, client, resumed, write } = options;
     hub.clients.add(client);
-    if (!isOwnEdge) hub.traffic.players += 1;
-    this.player = new RtmpPlayer({ ...options, from: options.resumed?.from ?? null, traffic: hub.traffic });
+    if (!this.isOwnEdge) hub.traffic.players += 1;
+    this.player = new RtmpPlayer({
+      ...options,
+      isOwnEdge: this.isOwnEdge,
+      from: resumed?.from ?? null,
+      traffic: hub.traffic,
+      onHistory: (count) => write([historyNotice(count)]),
+      onLive: this.liveTeller(),
+    });
   }
 
   /** Has a copy of the connection kept, between two reads. The box's own edges come back by themselves. Again does nothing. */
   carry(save: () => SavedPlayer | null): void {
-    const { hub, socket, isOwnEdge, resumed } = this.options;
-    if (this.isAsked || isOwnEdge || hub.carrier === null) return;
+    const { hub, socket, resumed } = this.options;
+    if (this.isAsked || this.isOwnEdge || hub.carrier === null) return;
     this.isAsked = true;
     const saved = save();
     if (saved === null) return;
@@ -90,10 +98,21 @@ export class Playing {
     return true;
   }
 
+  private get isOwnEdge(): boolean {
+    return this.options.caller.edgeName !== null;
+  }
+
+  /** How it is told that the stream begins and ends: servers are, for their viewers; null: nobody else is. */
+  private liveTeller(): ((isLive: boolean) => void) | null {
+    const { caller, source, write } = this.options;
+    if (this.isOwnEdge) return (isLive) => write(liveNotices(isLive ? source.clock.id : null));
+    return caller.isServer ? (isLive) => write(publishNotices(isLive)) : null;
+  }
+
   private leave(): void {
-    const { hub, client, isOwnEdge } = this.options;
+    const { hub, client } = this.options;
     hub.clients.delete(client);
-    if (!isOwnEdge) hub.traffic.players -= 1;
+    if (!this.isOwnEdge) hub.traffic.players -= 1;
     this.player.close();
   }
 }

@@ -11,8 +11,6 @@ import { amf0Body, parseCommand, type Command } from "../../codec/rtmp/command.j
 import {
   acknowledged,
   connected,
-  historyNotice,
-  liveNotices,
   playFailed,
   playPaused,
   playStarted,
@@ -312,11 +310,10 @@ export class RtmpSession {
       socket: connection.socket,
       source,
       client: asked.client,
-      isOwnEdge: caller.edgeName !== null,
+      caller,
       resumed,
+      write: (messages) => connection.write(messages),
       onDrop: (code, reason) => this.close(reason, code),
-      onHistory: (count) => connection.write([historyNotice(count)]),
-      onLive: (isLive) => connection.write(liveNotices(isLive ? source.clock.id : null)),
     });
     const state = { at: "playing", asked, playing } as const;
     this.state = state;
