@@ -16,6 +16,7 @@ import { mergeMs } from "../src/server/peers/merged-read.js";
 import { busyRetryMs } from "../src/server/peers/publication.js";
 import { longestSilenceMs, silenceTimeoutMs } from "../src/server/relay/edge-pull.js";
 import { maxOutletBytes } from "../src/server/relay/outlet.js";
+import { maxRedirects } from "../src/server/relay/redirect.js";
 import { maxReplayBytes, replayMs } from "../src/server/relay/replay.js";
 import { longestAbsenceMs } from "../src/server/relay/upstreams.js";
 import { startTimeoutMs } from "../src/server/relay/client.js";
@@ -60,6 +61,7 @@ const limits: Readonly<Record<string, unknown>> = {
   maxOutletBytes,
   maxPrefaceBytes,
   maxSavedBytes,
+  maxRedirects,
   maxStreams,
   maxUnreadAnswerBytes,
   mergeMs,

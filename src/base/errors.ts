@@ -41,6 +41,7 @@ export const errorCodes = [
   "RELAY_CLOSED",
   "RELAY_CONNECT",
   "RELAY_LOOP",
+  "RELAY_REDIRECT",
   "RELAY_REFUSED",
   "RELAY_SILENT",
   "RELAY_TIMEOUT",

@@ -2,12 +2,14 @@
 // forwards. It goes through the dialogue once and then carries media; who to try next is its caller's affair.
 //
 //   connecting ─▶ handshake ─▶ connect ─▶ createStream ─▶ play | publish ─▶ started ─▶ closed
-//        └──────────── any refusal, time-out or end ─────────────────────────────────────▲
+//     ▲  └──────────── any refusal, time-out or end ────────────────────────────────────▲
+//     └─────────────── a refusal that names another server (redirect.ts), at any point ─┘
 //
 //   edge-pull.ts   an origin ─▶ client.ts ─▶ the source                                upstreams.ts: which origin is tried next
 //   edge-push.ts   a publisher ─▶ outlet.ts ─▶ replay.ts, before the box's own origin ─▶ client.ts ─▶ an origin
 //   forwards.ts    the source ─▶ forward.ts, for each destination ─▶ outlet.ts ─▶ client.ts ─▶ another server
 import { createConnection, type Socket } from "node:net";
+import { Deadline } from "../../base/deadline.js";
 import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
 import { defaultVhost } from "../../base/host-name.js";
 import { signature, version } from "../../base/version.js";
@@ -22,6 +24,7 @@ import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { endSoon } from "../peers/farewell.js";
 import { sharedRead } from "../peers/shared-read.js";
+import { Trail } from "./redirect.js";
 
 /** How long an upstream may take from the first packet of the connection to the start of the stream. */
 export const startTimeoutMs = 5_000;
@@ -46,94 +49,130 @@ export interface ClientHandler {
   onStreamEnd(): void;
   /** The socket has taken what waited in it. */
   onDrain(): void;
+  /** The upstream has sent us on to another: nothing may be sent until `onStarted` is called, once more if it was before. */
+  onRedirected(): void;
   /** The connection is over: refused, failed, ended by the other side, or closed by `close`. */
   onClosed(reason: DolphinError): void;
 }
 
 type Phase = "connecting" | "connect" | "createStream" | "starting" | "started" | "closed";
 
-/** One outgoing connection. It begins at once; `close` ends it. */
+/** A connection to one server. */
+interface Line {
+  readonly endpoint: Endpoint;
+  readonly socket: Socket;
+  readonly engine: Engine;
+}
+
+/** One outgoing connection, through all servers that it is sent along. It begins at once; `close` ends it. */
 export class RtmpClient {
   private readonly options: ClientOptions;
   private readonly handler: ClientHandler;
-  private readonly socket: Socket;
-  private readonly engine: Engine;
-  private readonly deadline: NodeJS.Timeout;
+  private readonly trail: Trail;
+  private line: Line;
+  /** From the lines before. */
+  private earlierBytesIn = 0;
+  private readonly deadline = new Deadline();
   private phase: Phase = "connecting";
   private streamId = mediaStreamId;
 
   constructor(options: ClientOptions, handler: ClientHandler) {
     this.options = options;
     this.handler = handler;
-    const { host, port } = options.endpoint;
-    this.engine = new Engine("client", {
-      onSend: (bytes) => void this.socket.write(bytes),
-      onOpen: () => this.sendConnect(),
-      onMessage: (message) => this.receive(message),
-    });
-    this.deadline = setTimeout(
-      () => this.fail("RELAY_TIMEOUT", `no answer within ${startTimeoutMs} ms while ${this.doing}`),
-      startTimeoutMs,
-    );
-    this.socket = createConnection({
-      host,
-      port,
-      noDelay: true,
-      onread: sharedRead((bytes) => this.read(bytes)),
-    });
-    this.socket.on("connect", () => this.engine.start());
-    this.socket.on("drain", () => this.handler.onDrain());
-    this.socket.on("error", (error) => this.fail("RELAY_CONNECT", `${messageOf(error)} while ${this.doing}`, error));
-    this.socket.on("close", () => this.fail("RELAY_CLOSED", `the upstream closed the connection while ${this.doing}`));
+    this.trail = new Trail(options.endpoint);
+    this.line = this.open(options.endpoint);
+  }
+
+  /** The server that it is connected to, or would be. */
+  get endpoint(): Endpoint {
+    return this.line.endpoint;
   }
 
   /** Bytes that the socket has not taken yet. */
   get backlogBytes(): number {
-    return this.socket.writableLength;
+    return this.line.socket.writableLength;
   }
 
   /** Bytes received so far. */
   get bytesIn(): number {
-    return this.engine.bytesIn;
+    return this.earlierBytesIn + this.line.engine.bytesIn;
   }
 
   /** Sends messages of the stream as one piece; their stream id is set to the upstream's. Only after `onStarted`. */
   write(messages: readonly Message[]): void {
-    this.engine.write(messages.map((message) => ({ ...message, streamId: this.streamId })));
+    this.line.engine.write(messages.map((message) => ({ ...message, streamId: this.streamId })));
   }
 
   /** Ends the connection and tells the caller with this reason; again does nothing. */
   close(reason: DolphinError): void {
     if (this.phase === "closed") return;
     this.phase = "closed";
-    clearTimeout(this.deadline);
-    endSoon(this.socket);
+    this.deadline.clear();
+    endSoon(this.line.socket);
     this.handler.onClosed(reason);
+  }
+
+  /** Begins with a server. What comes of the line before is nobody's any more. */
+  private open(endpoint: Endpoint): Line {
+    const { host, port } = endpoint;
+    const isCurrent = (): boolean => this.line.socket === socket;
+    const engine = new Engine("client", {
+      onSend: (bytes) => void socket.write(bytes),
+      onOpen: () => this.sendConnect(),
+      onMessage: (message) => {
+        if (isCurrent()) this.receive(message);
+      },
+    });
+    const socket: Socket = createConnection({
+      host,
+      port,
+      noDelay: true,
+      onread: sharedRead((bytes) => {
+        if (isCurrent()) this.receiveFrom(socket, engine, bytes);
+        return true;
+      }),
+    });
+    socket.on("connect", () => engine.start());
+    socket.on("drain", () => isCurrent() && this.handler.onDrain());
+    socket.on("error", (error) => isCurrent() && this.fail("RELAY_CONNECT", `${messageOf(error)} while ${this.doing}`, error));
+    socket.on("close", () => isCurrent() && this.fail("RELAY_CLOSED", `the upstream closed the connection while ${this.doing}`));
+    this.deadline.set(startTimeoutMs, () => this.fail("RELAY_TIMEOUT", `no answer within ${startTimeoutMs} ms while ${this.doing}`));
+    return { endpoint, socket, engine };
+  }
+
+  /** Goes on at another server with the same request. */
+  private goTo(endpoint: Endpoint): void {
+    const { socket, engine } = this.line;
+    this.phase = "connecting";
+    this.earlierBytesIn += engine.bytesIn;
+    this.line = this.open(endpoint);
+    endSoon(socket);
+    this.handler.onRedirected();
   }
 
   /** What the connection is at, for the sentence of an error. */
   private get doing(): string {
-    const { endpoint, purpose } = this.options;
+    const { purpose } = this.options;
     const act = this.phase === "connecting" ? "connecting to" : this.phase === "started" ? `${purpose}ing on` : `asking to ${purpose} on`;
-    return `${act} ${formatEndpoint(endpoint)}`;
+    return `${act} ${formatEndpoint(this.endpoint)}${this.trail.text}`;
   }
 
   private fail(code: ErrorCode, message: string, cause?: unknown): void {
-    this.close(new DolphinError(code, message, { cause }));
+    const isDown = code === "RELAY_CONNECT" || code === "RELAY_TIMEOUT";
+    // That a server is gone says nothing of the one that has named it.
+    const told = !isDown || !this.trail.isLed ? code : this.phase === "started" ? "RELAY_CLOSED" : "RELAY_REDIRECT";
+    this.close(new DolphinError(told, message, { cause }));
   }
 
-  private read(bytes: Buffer): boolean {
-    this.guard(() => this.engine.receive(bytes));
-    return true;
-  }
-
-  /** Runs what a peer's bytes lead to: the one place where their errors end. */
-  private guard(run: () => void): void {
+  /** Takes what a server has sent: the one place where its errors end. */
+  private receiveFrom(socket: Socket, engine: Engine, bytes: Buffer): void {
     try {
-      run();
+      engine.receive(bytes);
     } catch (error) {
+      if (this.line.socket !== socket) return; // it has sent us on, and what it says behind that is nobody's
       const { code, message } = asDolphinError(error);
-      this.fail(code === "INTERNAL" ? code : "RELAY_REFUSED", `${message} (${code}) while ${this.doing}`, error);
+      if (code === "RELAY_REDIRECT") this.fail(code, message);
+      else this.fail(code === "INTERNAL" ? code : "RELAY_REFUSED", `${message} (${code}) while ${this.doing}`, error);
     }
   }
 
@@ -155,7 +194,7 @@ export class RtmpClient {
       objectEncoding: 0,
     };
     const objects: AmfValue[] = args === null ? [properties] : [properties, args];
-    this.engine.write([
+    this.line.engine.write([
       makeCommand(0, "connect", 1, ...objects),
       controlMessage(messageType.windowAckSize, ackWindowBytes),
       controlMessage(messageType.setChunkSize, outChunkSize),
@@ -164,7 +203,8 @@ export class RtmpClient {
 
   /** The vhost travels as the host of the tcUrl, as SRS reads it. */
   private tcUrl(): string {
-    const { endpoint, request } = this.options;
+    const { endpoint } = this;
+    const { request } = this.options;
     const host = request.vhost === defaultVhost ? endpoint.host : request.vhost;
     const port = endpoint.port === 1935 ? "" : `:${endpoint.port}`;
     return `rtmp://${host.includes(":") ? `[${host}]` : host}${port}/${request.app}`;
@@ -226,7 +266,7 @@ export class RtmpClient {
 
   private createStream(): void {
     this.phase = "createStream";
-    this.engine.write([makeCommand(0, "createStream", 2, null)]);
+    this.line.engine.write([makeCommand(0, "createStream", 2, null)]);
   }
 
   private startStream(id: AmfValue): void {
@@ -234,9 +274,9 @@ export class RtmpClient {
     this.streamId = typeof id === "number" ? id : mediaStreamId;
     const { purpose, request } = this.options;
     const name = `${request.stream}${request.params}`;
-    if (purpose === "publish") this.engine.write([makeCommand(this.streamId, "publish", 3, null, name, "live")]);
+    if (purpose === "publish") this.line.engine.write([makeCommand(this.streamId, "publish", 3, null, name, "live")]);
     else {
-      this.engine.write([
+      this.line.engine.write([
         makeCommand(this.streamId, "play", 3, null, name),
         userControl(controlEvent.setBufferLength, this.streamId, 1000),
       ]);
@@ -245,14 +285,21 @@ export class RtmpClient {
 
   private started(information: AmfObject | null): void {
     this.phase = "started";
-    clearTimeout(this.deadline);
+    this.deadline.clear();
     this.handler.onStarted(information);
   }
 
   private refuse(information: AmfObject | null): void {
     if (isLoop(information)) {
-      const at = formatEndpoint(this.options.endpoint);
-      this.fail("RELAY_LOOP", `it leads back here: ${at} is this very server, or one that has the stream from it`);
+      this.fail(
+        "RELAY_LOOP",
+        `it leads back here: ${formatEndpoint(this.endpoint)} is this very server, or one that has the stream from it`,
+      );
+      return;
+    }
+    const next = this.trail.next(information);
+    if (next !== null) {
+      this.goTo(next);
       return;
     }
     const words = [information?.["code"], information?.["description"]].filter((word) => typeof word === "string");

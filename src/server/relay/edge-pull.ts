@@ -92,7 +92,7 @@ export class EdgePull {
 
   /** The upstream that it pulls from, for people. */
   get from(): string {
-    return formatEndpoint(candidate(this.pass));
+    return formatEndpoint(this.client?.endpoint ?? candidate(this.pass));
   }
 
   /** Somebody watches (again). */
@@ -117,7 +117,8 @@ export class EdgePull {
   /** Goes by another list of origins: it stays at its own while that is listed and the stream has the same name there. */
   follow(upstreams: Upstreams, request: StreamRequest, args: AmfObject | null): void {
     const isSameName = request.vhost === this.options.request.vhost;
-    const index = upstreams.endpoints.findIndex((endpoint) => formatEndpoint(endpoint) === this.from);
+    const before = formatEndpoint(candidate(this.pass));
+    const index = upstreams.endpoints.findIndex((endpoint) => formatEndpoint(endpoint) === before);
     const { isPausing } = this;
     this.endPause();
     this.options = { ...this.options, upstreams, request, args };
@@ -183,6 +184,7 @@ export class EdgePull {
         onStarted: () => this.watch(),
         onMessage: (message) => this.receive(message),
         onStreamEnd: () => this.ended(),
+        onRedirected: () => this.redirected(),
         onDrain: () => {},
         onClosed: (reason) => {
           if (this.client === client) this.lost(reason);
@@ -225,6 +227,14 @@ export class EdgePull {
     const event = payload.readUInt16BE(0);
     if (event === controlEvent.clock) this.meetClock(payload.readUInt32BE(2));
     if (event === controlEvent.history) this.historyLeft = payload.readUInt32BE(2);
+  }
+
+  /** The stream is elsewhere; the next connection begins again with an origin that the configuration names. */
+  private redirected(): void {
+    this.deadline.clear();
+    this.unpublish();
+    this.hasHeard = false;
+    this.options.log.info({ event: "pull.redirected", upstream: formatEndpoint(candidate(this.pass)), next: this.from });
   }
 
   /** The stream has ended upstream: who comes now is given nothing of it. */

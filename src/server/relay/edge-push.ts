@@ -104,6 +104,7 @@ export class EdgePush implements Publication {
         onStarted: (information) => this.started(information),
         onMessage: () => {},
         onStreamEnd: () => {},
+        onRedirected: () => this.redirected(),
         onDrain: () => this.drained(),
         onClosed: (reason) => this.lost(reason),
       },
@@ -123,6 +124,12 @@ export class EdgePush implements Publication {
     if (this.isStarted) return;
     this.isStarted = true;
     publisher.onStarted(null);
+  }
+
+  private redirected(): void {
+    const { pass, log } = this.options;
+    this.outlet.connect(null);
+    log.info({ event: "push.redirected", upstream: formatEndpoint(candidate(pass)), next: formatEndpoint(this.client.endpoint) });
   }
 
   private drained(): void {

@@ -65,6 +65,7 @@ export class Forward {
         onStarted: () => this.start(client),
         onMessage: () => {},
         onStreamEnd: () => {},
+        onRedirected: () => this.redirected(client),
         onDrain: () => {},
         onClosed: (reason) => {
           if (this.client === client) this.lost(reason);
@@ -102,6 +103,12 @@ export class Forward {
     this.limitBytes = Infinity; // what it starts with is as large as the cache; the limit is for what piles up later
     this.untap = source.tap((packet) => this.push(packet));
     this.limitBytes = maxOutletBytes + this.outlet.backlogBytes;
+  }
+
+  private redirected({ endpoint }: RtmpClient): void {
+    this.outlet.connect(null);
+    this.stop();
+    this.options.log.info({ event: "forward.redirected", upstream: this.upstream, next: formatEndpoint(endpoint) });
   }
 
   private push(packet: Packet): void {

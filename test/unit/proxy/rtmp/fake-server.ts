@@ -1,7 +1,7 @@
 // An RTMP server for tests of the router that compresses chunk headers as far as the specification allows, from the first
 // message on, on several chunk streams at once. It answers like nginx-rtmp or like SRS; what it is sent it keeps.
 import { createServer, type Server, type Socket } from "node:net";
-import { asObject, encodeAmf } from "../../../../src/codec/rtmp/amf0.js";
+import { asObject, encodeAmf, type AmfObject } from "../../../../src/codec/rtmp/amf0.js";
 import { ChunkReader } from "../../../../src/codec/rtmp/chunk-reader.js";
 import { makeCommand, makeStatus, parseCommand, type Command } from "../../../../src/codec/rtmp/command.js";
 import { acknowledged, connectResult, fmleNotice } from "../../../../src/codec/rtmp/dialogue.js";
@@ -24,6 +24,8 @@ export interface FakeHabits {
   /** Bytes in front of the handshake that are passed over. */
   readonly prefaceBytes?: number;
   readonly streamId?: number;
+  /** It sends on whoever gives this command: behind its answer as SRS does it, but for `connect`, which it refuses. */
+  readonly redirect?: { readonly at: "connect" | "publish" | "play"; readonly ex: () => AmfObject };
 }
 
 const csidOf: Readonly<Record<number, number>> = { [messageType.audio]: 70, [messageType.video]: 6, [messageType.data]: 4 };
@@ -87,7 +89,21 @@ export class FakeSession {
     } else if ([messageType.audio, messageType.video, messageType.data].some((type) => type === message.type)) this.media.push(message);
   }
 
-  private answer({ name, transaction, args }: Command): void {
+  private answer(command: Command): void {
+    const { redirect } = this.habits;
+    if (redirect?.at !== command.name) {
+      this.accept(command);
+      return;
+    }
+    const information = { level: "error", code: "NetConnection.Connect.Rejected", description: "RTMP 302 Redirect", ex: redirect.ex() };
+    if (command.name === "connect") this.say(3, makeCommand(0, "_error", command.transaction, null, information));
+    else {
+      this.accept(command);
+      this.say(5, makeCommand(0, "onStatus", 0, null, information));
+    }
+  }
+
+  private accept({ name, transaction, args }: Command): void {
     const { manner = "srs", chunkSize = 60_000, media = [], streamId = 1 } = this.habits;
     const isSrs = manner === "srs";
     switch (name) {
