@@ -17,6 +17,7 @@ import { busyRetryMs } from "../src/server/peers/publication.js";
 import { longestSilenceMs, silenceTimeoutMs } from "../src/server/relay/edge-pull.js";
 import { maxOutletBytes } from "../src/server/relay/outlet.js";
 import { maxRedirects } from "../src/server/relay/redirect.js";
+import { keyFrameWaitMs } from "../src/server/relay/reprise.js";
 import { maxReplayBytes, replayMs } from "../src/server/relay/replay.js";
 import { longestAbsenceMs } from "../src/server/relay/upstreams.js";
 import { startTimeoutMs } from "../src/server/relay/client.js";
@@ -48,6 +49,7 @@ const limits: Readonly<Record<string, unknown>> = {
   busyRetryMs,
   historyMs,
   keepAllMs,
+  keyFrameWaitMs,
   longestAbsenceMs,
   longestSilenceMs,
   maxReplayBytes,

@@ -1,11 +1,14 @@
 // Against a foreign RTMP server: Debian's nginx with its rtmp module, as the origin that a box pulls from and pushes to, as one
 // of several origins, and as an edge that pulls from a box. Skipped with the reason where nginx cannot be had.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { assertSameMedia } from "../helpers/compare.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
 import { playerAtEachEdge } from "../helpers/edges.js";
-import { publish } from "../helpers/ffmpeg.js";
+import { probe, publish, record } from "../helpers/ffmpeg.js";
 import { watchFlv } from "../helpers/flv-reader.js";
 import { headers, step } from "../helpers/media.js";
 import { findNginx, startNginx, type Nginx } from "../helpers/nginx.js";
@@ -81,6 +84,39 @@ void test("a publisher at an edge of ours is passed to a foreign origin", option
   await dolphin.stop({ allow: isRelayTrouble });
 });
 
+for (const [where, own] of [
+  ["the master", ""],
+  ["a child", "dolphin { origin_process child; }"],
+] as const) {
+  void test(
+    `with the box's origin in ${where}, a publisher stays when the far one is gone, and is seen at the next`,
+    options,
+    async (t) => {
+      const [first, second] = [await nginx(t), await nginx(t)];
+      const dolphin = await boxOf(t, [first.rtmpPort, second.rtmpPort], own);
+      const encoder = publish(dolphin.rtmpUrl("goes-on"), { seconds: 60 });
+      t.after(() => encoder.stop());
+      await encoder.started;
+      const [before, viewer] = [await player(first.url("goes-on")), await player(second.url("goes-on"))];
+      for (const one of [before, viewer]) t.after(() => one.close());
+      await before.waitForMedia(50);
+      process.kill(first.pid, "SIGKILL");
+      await viewer.waitForMedia(100);
+      const folder = mkdtempSync(join(tmpdir(), "dolphin-next-"));
+      t.after(() => rmSync(folder, { recursive: true, force: true }));
+      await record(second.url("goes-on"), join(folder, "next.flv"), 2);
+      const frames = new Map((await probe(join(folder, "next.flv"))).streams.map((stream) => [stream.type, stream.frames]));
+      assert.ok((frames.get("video") ?? 0) >= 25 && (frames.get("audio") ?? 0) >= 60, JSON.stringify([...frames]));
+      assert.deepEqual(
+        dolphin.logLines(({ event }) => event === "publish.ended"),
+        [],
+      );
+      await encoder.stop();
+      await dolphin.stop({ allow: isRelayTrouble });
+    },
+  );
+}
+
 void test("nginx as an edge plays what is published at a box", options, async (t) => {
   const dolphin = await Dolphin.start(t);
   const edge = await nginx(t, `pull rtmp://127.0.0.1:${dolphin.rtmpPort}/live;`);
@@ -119,10 +155,10 @@ async function nginx(t: TestContext, live = ""): Promise<Nginx> {
 }
 
 /** A box whose default vhost is an edge of these origins. */
-async function boxOf(t: TestContext, originPorts: readonly number[]): Promise<Dolphin> {
+async function boxOf(t: TestContext, originPorts: readonly number[], own = ""): Promise<Dolphin> {
   const origins = originPorts.map((port) => `127.0.0.1:${port}`).join(" ");
   const remux = "http_remux { enabled on; mount [vhost]/[app]/[stream].flv; }";
-  const conf = `listen 1935; http_server { enabled on; listen 8080; }
+  const conf = `listen 1935; http_server { enabled on; listen 8080; } ${own}
 vhost __defaultVhost__ { cluster { mode remote; origin ${origins}; } ${remux} }\n`;
   return Dolphin.start(t, { conf });
 }

@@ -1,6 +1,7 @@
-// A publisher on an edge: every message goes on to the origin. The publisher is told to start when an origin has accepted; until
-// media has flowed another origin is tried in the same session. A foreign origin's end is the publisher's. The box's own comes back
-// as another process: then the publisher stays, messages wait, and the stream goes on there as the replay remembers it.
+// A publisher on an edge: every message goes on to the origin. The publisher is told to start when an origin has accepted, and stays
+// when that one is lost: messages wait meanwhile. A foreign one is replaced by the next of the list (reprise.ts); when none of them
+// takes the stream, that is the publisher's end. The box's own comes back as another process, and the stream goes on there as the
+// replay remembers it (replay.ts).
 import { Deadline } from "../../base/deadline.js";
 import { DolphinError, type ErrorCode } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
@@ -15,6 +16,7 @@ import { RtmpClient } from "./client.js";
 import type { Traffic } from "../peers/traffic.js";
 import { Outage } from "./outage.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
+import { Reprise } from "./reprise.js";
 import type { Replay } from "./replay.js";
 import { candidate, failed, isExhausted, longestAbsenceMs, succeeded, type Pass } from "./upstreams.js";
 
@@ -44,7 +46,10 @@ export class EdgePush implements Publication {
   private isStarted = false;
   private isClosed = false;
   private isPaused = false;
+  /** Whether the present connection has accepted, and whether it was sent something. */
+  private isAccepted = false;
   private hasSent = false;
+  private readonly reprise = new Reprise();
   private readonly retry = new Deadline();
   private wasBusy = false;
   /** When the present connection was accepted, or the last one (ms); 0: none was. */
@@ -70,7 +75,7 @@ export class EdgePush implements Publication {
 
   push(message: Message): void {
     this.outlet.push(message);
-    this.hasSent ||= this.isStarted;
+    this.hasSent ||= this.isAccepted;
     if (this.outlet.backlogBytes <= maxOutletBytes) return;
     if (!this.isStarted) {
       this.end(new DolphinError("RTMP_MEMORY", `it sent more than ${maxOutletBytes} bytes before it was told to start`));
@@ -114,10 +119,12 @@ export class EdgePush implements Publication {
   private started(information: AmfObject | null): void {
     const { pass, replay, publisher } = this.options;
     succeeded(pass);
+    this.isAccepted = true;
     this.hasSent ||= this.outlet.backlogBytes > 0;
-    replay?.begin(this.client, toldClock(information));
-    this.outlet.connect(replay ?? this.client);
-    if (this.lostAtMs > 0) this.outage.back({ event: "push.resumed", upstream: formatEndpoint(candidate(pass)) });
+    if (replay === null) this.reprise.begin(this.client);
+    else replay.begin(this.client, toldClock(information));
+    this.outlet.connect(replay ?? this.reprise);
+    if (this.lostAtMs > 0) this.outage.back({ event: "push.resumed", upstream: formatEndpoint(this.client.endpoint) });
     this.startedAtMs = Date.now();
     this.lostAtMs = 0;
     this.wasBusy = false;
@@ -129,6 +136,8 @@ export class EdgePush implements Publication {
   private redirected(): void {
     const { pass, log } = this.options;
     this.outlet.connect(null);
+    this.isAccepted = false;
+    this.hasSent = false;
     log.info({ event: "push.redirected", upstream: formatEndpoint(candidate(pass)), next: formatEndpoint(this.client.endpoint) });
   }
 
@@ -147,31 +156,39 @@ export class EdgePush implements Publication {
       this.retry.set(busyRetryMs, () => (this.client = this.connect()));
       return;
     }
-    const upstream = formatEndpoint(candidate(pass));
+    const upstream = formatEndpoint(this.client.endpoint);
+    const wasFlowing = this.hasSent;
+    if (this.isAccepted) this.noteLoss();
+    this.isAccepted = false;
+    this.hasSent = false;
     const pauseMs = failed(pass, reason.code);
-    if (this.canComeBack(reason)) {
-      this.outage.lost(reason, { upstream, pauseMs });
-      this.drained(); // what waited in the connection is gone with it
-      this.retry.set(pauseMs, () => (this.client = this.connect()));
-      return;
-    }
-    if (this.hasSent || reason.code === "RTMP_BUSY" || isExhausted(pass)) {
+    if (!this.mayGoOn(reason, wasFlowing)) {
       this.end(reason);
       return;
     }
-    log.warn({ event: "push.retried", code: reason.code, upstream, next: formatEndpoint(candidate(pass)) }, reason.message);
-    this.client = this.connect();
+    const line = { upstream, next: formatEndpoint(candidate(pass)), pauseMs };
+    if (wasFlowing || this.options.replay !== null) this.outage.lost(reason, line);
+    else log.warn({ event: "push.retried", code: reason.code, ...line }, reason.message);
+    this.drained(); // what waited in the connection is gone with it
+    if (pauseMs === 0) this.client = this.connect();
+    else this.retry.set(pauseMs, () => (this.client = this.connect()));
   }
 
-  /** Whether upstream is the box's own origin, and worth waiting for. */
-  private canComeBack({ code }: DolphinError): boolean {
-    if (this.options.replay === null || !isLoss(code)) return false;
+  private noteLoss(): void {
     const now = Date.now();
-    if (this.lostAtMs === 0) {
-      this.lostAtMs = now;
-      this.quickLosses = now - this.startedAtMs < quickLossMs ? this.quickLosses + 1 : 0;
+    this.lostAtMs = now;
+    this.quickLosses = now - this.startedAtMs < quickLossMs ? this.quickLosses + 1 : 0;
+  }
+
+  /** Whether the box's own origin is worth waiting for, or another one to be asked. */
+  private mayGoOn({ code }: DolphinError, wasFlowing: boolean): boolean {
+    const { pass, replay } = this.options;
+    if (this.quickLosses >= maxQuickLosses) return false;
+    if (replay !== null && isLoss(code)) {
+      if (this.lostAtMs === 0) this.lostAtMs = Date.now();
+      return Date.now() - this.lostAtMs < longestAbsenceMs;
     }
-    return this.quickLosses < maxQuickLosses && now - this.lostAtMs < longestAbsenceMs;
+    return code !== "RTMP_BUSY" && !(wasFlowing && !isLoss(code)) && !isExhausted(pass);
   }
 
   private end(reason: DolphinError): void {

@@ -6,10 +6,9 @@
 //
 // Viewers' edges leave out what they have had (edge-pull.ts).
 import type { Clock } from "../../codec/rtmp/clock.js";
-import { isPublishedMetadata } from "../../codec/rtmp/metadata.js";
-import { messageType, type Message } from "../../codec/rtmp/message.js";
-import { makePacket, type PacketType } from "../../stream/packet.js";
+import type { Message } from "../../codec/rtmp/message.js";
 import { advance, makeTimelineBehind, present, type Timeline } from "../../stream/timeline.js";
+import { Headers } from "./headers.js";
 import { messageOverhead, type Sink } from "./outlet.js";
 
 /** How far back an origin that dies may not have passed on what it was sent. */
@@ -30,8 +29,8 @@ export class Replay implements Sink {
   private sink: Sink | null = null;
   /** Null while times are not ours to give: upstream has no source of its own, or we have not asked yet. */
   private timeline: Timeline | null = null;
-  /** The last header of each message type that is no longer in `sent`. */
-  private readonly headers = new Map<number, Message>();
+  /** Those that are no longer in `sent`. */
+  private readonly headers = new Headers();
   private readonly sent: Sent[] = [];
   private sentBytes = 0;
 
@@ -50,7 +49,7 @@ export class Replay implements Sink {
     if (told === null || told.id !== this.clockId) this.restart(told);
     const rest = this.sent.map(({ message }) => message).filter(({ timestamp }) => isAfter(timestamp, told?.timeMs ?? null));
     const time = rest[0]?.timestamp ?? told?.timeMs ?? 0;
-    const headers = Array.from(this.headers.values(), (header) => ({ ...header, timestamp: time }));
+    const headers = this.headers.at(time);
     if (headers.length + rest.length > 0) sink.write([...headers, ...rest]);
   }
 
@@ -85,15 +84,10 @@ export class Replay implements Sink {
   private forgetFirst(): void {
     const { message } = this.sent.shift()!;
     this.sentBytes -= message.payload.length + messageOverhead;
-    if (isHeader(message)) this.headers.set(message.type, message);
+    this.headers.note(message);
   }
 }
 
 function isAfter(timestamp: number, timeMs: number | null): boolean {
   return timeMs === null || ((timestamp - timeMs) | 0) > 0;
-}
-
-function isHeader({ type, payload }: Message): boolean {
-  if (type === messageType.data) return isPublishedMetadata(payload);
-  return makePacket(type as PacketType, 0, payload).isHeader;
 }
