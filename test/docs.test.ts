@@ -26,6 +26,7 @@ import { maxUnreadAnswerBytes } from "../src/server/rtmp/connection.js";
 import { maxSavedBytes } from "../src/server/peers/saved-publisher.js";
 import * as session from "../src/server/rtmp/session.js";
 import { maxBacklogBytes } from "../src/stream/fanout.js";
+import { maxMessageStreams } from "../src/codec/rtmp/stream-ids.js";
 import { maxMetadataBytes } from "../src/stream/source.js";
 import { historyMs, keepAllMs, maxGopBytes } from "../src/stream/start-cache.js";
 
@@ -59,6 +60,7 @@ const limits: Readonly<Record<string, unknown>> = {
   maxBacklogBytes,
   maxCommandsPerSecond,
   maxGopBytes,
+  maxMessageStreams,
   maxMetadataBytes,
   maxOutletBytes,
   maxPrefaceBytes,

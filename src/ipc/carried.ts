@@ -67,7 +67,7 @@ export interface Carrier {
   carry(descriptors: () => readonly number[] | null, session: CarriedSession, from: Position | null): Carriage | null;
 }
 
-/** One connection that is carried. Call `over` or `letGo` once. */
+/** One connection that is carried. Call `over` or `letGo` once, and nothing behind it. */
 export interface Carriage {
   /** Its row begins at `at`: see marks.ts. */
   readonly words: Int32Array;
@@ -76,6 +76,8 @@ export interface Carriage {
   readonly isOver: boolean;
   /** Whether the copy is there, so that this process may let go of its own. */
   readonly isKept: boolean;
+  /** It goes on as this from now on, wherever it does, which has the token that it had. */
+  renew(session: CarriedSession): void;
   over(): void;
   /** This process has written its last word to it, all of which the system has taken; another goes on. */
   letGo(): void;

@@ -71,7 +71,7 @@ export function makeAcceptors(routes: Routes, { backends, places, pump, log }: A
     return { rtmp: tcpProxy("rtmp"), http: tcpProxy("http") };
   }
   const vhosts = new Set(routes.vhosts.map(canonicalHost));
-  const options = { ...routeDefaults, playWaitMs, idleMs, vhosts, preface: prefaces.rtmp };
+  const options = { ...routeDefaults, playWaitMs, idleMs, vhosts, preface: prefaces.rtmp, givesStreams: !routes.isForeign };
   const tellsPort = !routes.isForeign && prefaces.http !== null;
   const httpOptions = { ...httpDefaults, playWaitMs, flvWaitMs: routes.isForeign ? null : routes.flvWaitMs, vhosts, tellsPort };
   return {

@@ -69,22 +69,26 @@ export class ChildCarrier implements Carrier {
     const row = this.marks.take(from);
     if (row === null) return null;
     let isOver = false;
-    let isThere = isGiven;
+    /** Parcels of it that have not gone to the master yet. */
+    let unsent = 0;
     this.tokens.set(token, true);
     // Nothing below holds on to the session: it is the larger part of what a connection would take here.
     const isKept = (): boolean => {
-      if (!isThere) this.flush();
-      return isThere && this.tokens.get(token) === true;
+      if (unsent > 0) this.flush();
+      return unsent === 0 && this.tokens.get(token) === true;
     };
-    if (isGiven) this.adopted.push({ token, row, session: session.kind === "pair" ? session : null });
-    else {
+    const send = (now: CarriedSession): void => {
+      unsent += 1;
       this.parcels.push({
         // A descriptor that was closed may be another connection's a moment later.
         descriptors: () => (isOver ? null : descriptors()),
-        note: { session, row } satisfies CarryNote,
-        gone: () => (isThere = true),
+        note: { session: now, row } satisfies CarryNote,
+        gone: () => (unsent -= 1),
       });
-    }
+      this.flushSoon();
+    };
+    if (!isGiven) send(session);
+    else this.adopted.push({ token, row, session: session.kind === "pair" ? session : null });
     this.flushSoon();
     return {
       words: this.marks.words,
@@ -95,6 +99,7 @@ export class ChildCarrier implements Carrier {
       get isKept() {
         return isKept();
       },
+      renew: send,
       over: () => {
         isOver = true;
         this.tokens.delete(token);

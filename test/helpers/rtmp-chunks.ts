@@ -132,6 +132,9 @@ export class StrictChunkReader {
       this.chunkSize = payload.readUInt32BE(0);
       if (this.chunkSize < 1 || this.chunkSize > 0xffffff) this.fail(`chunk size ${this.chunkSize}`);
     }
+    if (type === 20 && payload.includes("NetStream.Play.Reset")) {
+      for (const media of [8, 9]) this.lastMediaTimestamp.delete(`${streamId}/${media}`); // another play begins where it likes
+    }
     if (type === 8 || type === 9) {
       if (streamId === 0) this.fail("media on the message stream 0");
       const key = `${streamId}/${type}`;

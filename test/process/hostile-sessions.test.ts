@@ -45,9 +45,6 @@ const refused: readonly (readonly [sentence: string, codes: readonly string[], b
   ["a play before connect", ["RTMP_STATE"], () => [login().subarray(0, 3073), command("play", 1, null, "a")]],
   ["a publish before connect", ["RTMP_STATE"], () => [login().subarray(0, 3073), command("publish", 1, null, "a")]],
   ["connect twice", ["RTMP_STATE"], () => [login(), command("connect", 2, { app: "live" })]],
-  ["publish twice", ["RTMP_STATE"], () => [loginAndPublish("twice"), onStream("publish", 4, null, "twice", "live")]],
-  ["publish, then play on the same stream", ["RTMP_STATE"], () => [loginAndPublish("mixed"), onStream("play", 4, null, "mixed")]],
-  ["play, then publish on the same stream", ["RTMP_STATE"], () => [playing("mixed2"), onStream("publish", 4, null, "mixed2", "live")]],
   ["a stream name that is a boolean", ["RTMP_COMMAND"], () => [playing(true)]],
   ["a stream name that is a number", ["RTMP_COMMAND"], () => [playing(7)]],
   ["a stream name that is an object", ["RTMP_COMMAND"], () => [playing({ a: 1 })]],
@@ -73,6 +70,30 @@ for (const [sentence, codes, bytes] of refused) {
     t.after(() => peer.close());
     peer.send(...bytes());
     await peer.assertClosedWith(dolphin, codes);
+    await bystanders.assertUndisturbed();
+  });
+}
+
+const untimely: readonly (readonly [sentence: string, answer: string, bytes: () => readonly Buffer[]])[] = [
+  ["publish twice", "NetStream.Publish.Denied", () => [loginAndPublish("twice"), onStream("publish", 4, null, "another", "live")]],
+  ["publish, then play on the same stream", "NetStream.Play.Failed", () => [loginAndPublish("mixed"), onStream("play", 4, null, "mixed")]],
+  [
+    "play, then publish on the same stream",
+    "NetStream.Publish.Denied",
+    () => [playing("mixed2"), onStream("publish", 4, null, "a", "live")],
+  ],
+];
+
+for (const [sentence, answer, bytes] of untimely) {
+  void test(`${sentence} is answered with ${answer}, and the connection stays`, async (t) => {
+    const peer = await RawPeer.open(dolphin.rtmpPort);
+    t.after(() => peer.close());
+    peer.send(...bytes());
+    await peer.waitForText(answer);
+    peer.send(command("getStreamLength", 5, null, "a"));
+    const had = peer.received.length;
+    await eventually(() => peer.received.length > had, { what: "another answer", everyMs: 10 });
+    assert.equal(peer.isClosed, false);
     await bystanders.assertUndisturbed();
   });
 }

@@ -52,6 +52,34 @@ export function writeMessage(out: Buffer, at: number, message: Message, chunkSiz
   return to + length - from;
 }
 
+/** A message where {@link writeMessage} has written it. */
+export interface Written {
+  readonly type: number;
+  readonly timestamp: number;
+  /** Where the payload begins. Its first chunk is in one piece. */
+  readonly body: number;
+  /** Where the next message begins. */
+  readonly end: number;
+}
+
+/** Reads the header of a message that was written here with this chunk size, and finds its end. */
+export function writtenAt(bytes: Buffer, at: number, chunkSize: number): Written {
+  const time = bytes.readUIntBE(at + 1, 3);
+  const timestamp = time === extendedFrom ? bytes.readUInt32BE(at + 12) : time;
+  const length = bytes.readUIntBE(at + 4, 3);
+  return {
+    type: bytes[at + 7]!,
+    timestamp,
+    body: at + (time === extendedFrom ? 16 : 12),
+    end: at + chunkedBytes(length, timestamp, chunkSize),
+  };
+}
+
+/** Gives a message that was written here to another stream. */
+export function readdress(bytes: Buffer, at: number, streamId: number): void {
+  bytes.writeUInt32LE(streamId, at + 8);
+}
+
 /** Joins messages into new memory, in order. */
 export function writeMessages(messages: readonly Message[], chunkSize: number): Buffer {
   let bytes = 0;

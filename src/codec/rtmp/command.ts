@@ -2,7 +2,7 @@
 // decided by the session that sends or gets it. Source: Adobe RTMP 1.0 section 7.2.
 import { DolphinError } from "../../base/errors.js";
 import { decodeAmf, encodeAmf, type AmfObject, type AmfValue } from "./amf0.js";
-import { messageType, type Message } from "./message.js";
+import { mediaStreamId, messageType, type Message } from "./message.js";
 
 /** A command as it was received. `args[0]` is the command object, which most commands leave null. */
 export interface Command {
@@ -26,12 +26,20 @@ export function amf0Body(message: Message): Buffer {
   return hasFormat ? payload.subarray(1) : payload;
 }
 
-/** Makes a command. `streamId` 0 is the connection itself, 1 the media stream. */
+/** Makes a command. `streamId` 0 is the connection itself. */
 export function makeCommand(streamId: number, name: string, transaction: number, ...args: readonly AmfValue[]): Message {
   return { type: messageType.command, streamId, timestamp: 0, payload: encodeAmf(name, transaction, ...args) };
 }
 
-/** Makes an `onStatus` on the media stream, as NetStream listens for it (section 7.2.2), with members of our own if there are any. */
-export function makeStatus(level: "status" | "error", code: string, description: string, members: AmfObject = {}): Message {
-  return makeCommand(1, "onStatus", 0, null, { level, code, description, details: "stream", clientid: "ASAICiss", ...members });
+/** Makes an `onStatus` on a media stream, as NetStream listens for it (section 7.2.2). */
+export function makeStatus(level: "status" | "error", code: string, description: string, place: StatusPlace = {}): Message {
+  const { streamId = mediaStreamId, members = {} } = place;
+  return makeCommand(streamId, "onStatus", 0, null, { level, code, description, details: "stream", clientid: "ASAICiss", ...members });
+}
+
+export interface StatusPlace {
+  /** Default: the stream that a connection has first. */
+  readonly streamId?: number;
+  /** What is told beside SRS's members. */
+  readonly members?: AmfObject;
 }

@@ -60,20 +60,43 @@ export function acknowledged(transaction: number, value: number | null = null): 
   return makeCommand(0, "_result", transaction, null, value === null ? undefined : value);
 }
 
+/** The answer to a call that cannot be done. */
+export function callFailed(transaction: number, description: string): Message {
+  return makeCommand(0, "_error", transaction, null, { level: "error", code: "NetConnection.Call.Failed", description });
+}
+
 /** What a player gets before the first media. */
-export function playStarted(): Message[] {
+export function playStarted(streamId: number): Message[] {
   return [
-    userControl(controlEvent.streamBegin, mediaStreamId),
-    makeStatus("status", "NetStream.Play.Reset", "Playing and resetting stream."),
-    makeStatus("status", "NetStream.Play.Start", "Started playing stream."),
-    { type: messageType.data, streamId: mediaStreamId, timestamp: 0, payload: encodeAmf("|RtmpSampleAccess", true, true) },
+    userControl(controlEvent.streamBegin, streamId),
+    makeStatus("status", "NetStream.Play.Reset", "Playing and resetting stream.", { streamId }),
+    makeStatus("status", "NetStream.Play.Start", "Started playing stream.", { streamId }),
+    { type: messageType.data, streamId, timestamp: 0, payload: encodeAmf("|RtmpSampleAccess", true, true) },
   ];
 }
 
-export function playPaused(isPaused: boolean): Message[] {
+export function playPaused(isPaused: boolean, streamId: number): Message[] {
   return isPaused
-    ? [makeStatus("status", "NetStream.Pause.Notify", "Paused stream."), userControl(controlEvent.streamEof, mediaStreamId)]
-    : [makeStatus("status", "NetStream.Unpause.Notify", "Unpaused stream."), userControl(controlEvent.streamBegin, mediaStreamId)];
+    ? [makeStatus("status", "NetStream.Pause.Notify", "Paused stream.", { streamId }), userControl(controlEvent.streamEof, streamId)]
+    : [makeStatus("status", "NetStream.Unpause.Notify", "Unpaused stream.", { streamId }), userControl(controlEvent.streamBegin, streamId)];
+}
+
+/** The end of a play that its player has asked for: at once, or by the length that it wanted. */
+export function playStopped(streamId: number): Message[] {
+  const information = { level: "status", code: "NetStream.Play.Complete" };
+  return [
+    userControl(controlEvent.streamEof, streamId),
+    makeStatus("status", "NetStream.Play.Stop", "Stopped playing stream.", { streamId }),
+    { type: messageType.data, streamId, timestamp: 0, payload: encodeAmf("onPlayStatus", information) },
+  ];
+}
+
+/** A player that wants to be elsewhere, or a track again, is told that it plays on from now (section 7.2.2.4). */
+export function playSought(streamId: number): Message[] {
+  return [
+    makeStatus("status", "NetStream.Seek.Notify", "A live stream plays on from now.", { streamId }),
+    makeStatus("status", "NetStream.Play.Start", "Started playing stream.", { streamId }),
+  ];
 }
 
 /**
@@ -88,13 +111,11 @@ export function liveNotices(clockId: number | null): Message[] {
  * Tells any other server that plays a stream that it has begun, or ended, in both ways that there are (section 7.1.7, and the status
  * of Adobe's servers). Players are not told: at the end ffmpeg, VLC and librtmp leave on the status, and GStreamer on the event.
  */
-export function publishNotices(isLive: boolean): Message[] {
-  return isLive
-    ? [
-        userControl(controlEvent.streamBegin, mediaStreamId),
-        makeStatus("status", "NetStream.Play.PublishNotify", "The stream is published."),
-      ]
-    : [userControl(controlEvent.streamEof, mediaStreamId), makeStatus("status", "NetStream.Play.UnpublishNotify", "The stream has ended.")];
+export function publishNotices(isLive: boolean, streamId: number): Message[] {
+  const [event, word, sentence] = isLive
+    ? ([controlEvent.streamBegin, "Publish", "The stream is published."] as const)
+    : ([controlEvent.streamEof, "Unpublish", "The stream has ended."] as const);
+  return [userControl(event, streamId), makeStatus("status", `NetStream.Play.${word}Notify`, sentence, { streamId })];
 }
 
 /** Whether a status that a player gets says that the stream has ended; another may follow on the same connection. */
@@ -106,25 +127,25 @@ export function isStreamEnd(code: AmfValue): boolean {
  * What a publisher waits for before it sends media; encoders of FMLE's kind wait for the notice too. One of our own edges is told the
  * clock that it is to keep.
  */
-export function publishStarted(isFmle: boolean, clock: Clock | null = null): Message[] {
+export function publishStarted(isFmle: boolean, streamId: number, clock: Clock | null = null): Message[] {
   const members = clock === null ? {} : tellClock(clock);
-  const status = makeStatus("status", "NetStream.Publish.Start", "Started publishing stream.", members);
-  return isFmle ? [publishNotice(), status] : [status];
+  const status = makeStatus("status", "NetStream.Publish.Start", "Started publishing stream.", { streamId, members });
+  return isFmle ? [publishNotice(streamId), status] : [status];
 }
 
 /** The notice in the form of FMLE that a stream may be published. */
-export function publishNotice(): Message {
-  return fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.");
+export function publishNotice(streamId: number): Message {
+  return fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.", streamId);
 }
 
 /** Only a busy stream is a bad name: an edge asks another origin after any other refusal. */
-export function publishRefused(error: DolphinError): Message {
+export function publishRefused(error: DolphinError, streamId: number): Message {
   const code = error.code === "RTMP_BUSY" ? "NetStream.Publish.BadName" : "NetStream.Publish.Denied";
-  return makeStatus("error", code, error.message, loopMembers(error));
+  return makeStatus("error", code, error.message, { streamId, members: loopMembers(error) });
 }
 
-export function playFailed(error: DolphinError): Message {
-  return makeStatus("error", "NetStream.Play.Failed", error.message, loopMembers(error));
+export function playFailed(error: DolphinError, streamId: number): Message {
+  return makeStatus("error", "NetStream.Play.Failed", error.message, { streamId, members: loopMembers(error) });
 }
 
 /** Whether a refusal says that the stream would be fed with itself. */
@@ -142,16 +163,21 @@ export function historyNotice(count: number): Message {
 }
 
 /** The end of publishing, asked for by FCUnpublish. */
-export function publishEnded(transaction: number): Message[] {
+export function publishEnded(transaction: number, streamId: number): Message[] {
   return [
-    fmleNotice("onFCUnpublish", "NetStream.Unpublish.Success", "Stop publishing stream."),
+    fmleNotice("onFCUnpublish", "NetStream.Unpublish.Success", "Stop publishing stream.", streamId),
     acknowledged(transaction),
-    makeStatus("status", "NetStream.Unpublish.Success", "Stop publishing stream."),
+    publishStopped(streamId),
   ];
 }
 
+/** The same, asked for by `publish(false)`. */
+export function publishStopped(streamId: number): Message {
+  return makeStatus("status", "NetStream.Unpublish.Success", "Stop publishing stream.", { streamId });
+}
+
 /** A notice in the form of FMLE, which encoders of its kind (ffmpeg, OBS) wait for beside the status. */
-export function fmleNotice(name: string, code: string, description: string): Message {
+export function fmleNotice(name: string, code: string, description: string, streamId: number): Message {
   const information: AmfObject = { code, description };
-  return makeCommand(mediaStreamId, name, 0, null, information);
+  return makeCommand(streamId, name, 0, null, information);
 }

@@ -33,7 +33,7 @@ export const controlEvent = {
 /** The chunk streams we write on. A fixed one per kind lets every player of a stream share the same bytes. */
 const chunkStream = { control: 2, command: 3, audio: 4, status: 5, video: 6, data: 7 } as const;
 
-/** The message stream that createStream hands out; every stream of every connection has this id. */
+/** The message stream that a connection gets first, and nearly always the only one: all bytes that players share are of this one. */
 export const mediaStreamId = 1;
 
 /** One message as it leaves a ChunkReader. Whoever gets `payload` owns it; nobody writes into it later. */

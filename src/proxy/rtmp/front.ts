@@ -12,10 +12,11 @@ import { DolphinError } from "../../base/errors.js";
 import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { ChunkReader } from "../../codec/rtmp/chunk-reader.js";
 import { makeStatus, parseCommand, type Command } from "../../codec/rtmp/command.js";
-import { acknowledged, connectResult, publishNotice } from "../../codec/rtmp/dialogue.js";
+import { acknowledged, callFailed, connectResult, publishNotice } from "../../codec/rtmp/dialogue.js";
 import { Engine } from "../../codec/rtmp/engine.js";
 import { handshakeBytes, helloBytes } from "../../codec/rtmp/handshake.js";
 import { controlMessage, mediaStreamId, messageType, peerBandwidth, type Message } from "../../codec/rtmp/message.js";
+import { freeStreamId } from "../../codec/rtmp/stream-ids.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Answered, Seen } from "./seam.js";
 
@@ -26,19 +27,28 @@ const windowBytes = 2_500_000;
 /** What a client wants. */
 export interface Wish {
   readonly what: "publish" | "play";
+  /** The message stream that it is asked on. */
+  readonly streamId: number;
   readonly request: StreamRequest;
+}
+
+export interface FrontOptions {
+  readonly localAddress: string;
+  /** Whether the servers give every createStream a number of its own, as ours do; others give the first again and again. */
+  readonly givesStreams: boolean;
 }
 
 /** One client until it is handed over. Nothing to close: drop it. */
 export class RtmpFront {
   private readonly send: (bytes: Buffer) => void;
-  private readonly localAddress: string;
+  private readonly options: FrontOptions;
   private readonly engine: Engine;
   /** Reads what we write, to know what the client's reader remembers. */
   private readonly mirror = new ChunkReader(() => undefined);
   private readonly answered: Answered[] = [];
   private hasNotice = false;
-  private hasStream = false;
+  /** The message streams that it was given. */
+  private streams: readonly number[] = [];
   private isFmle = false;
   private login: { readonly tcUrl: string; readonly app: string } | null = null;
   private wish: Wish | null = null;
@@ -46,8 +56,8 @@ export class RtmpFront {
   private keptBytes = 0;
 
   /** `send` gets new memory to write to the client. */
-  constructor(localAddress: string, send: (bytes: Buffer) => void) {
-    this.localAddress = localAddress;
+  constructor(options: FrontOptions, send: (bytes: Buffer) => void) {
+    this.options = options;
     this.send = send;
     this.engine = new Engine("server", {
       onSend: (bytes) => this.say(bytes),
@@ -107,7 +117,8 @@ export class RtmpFront {
   /** Tells the client that what it asked for cannot be; only before anything of a server was passed on. */
   refuse(sentence: string): void {
     const code = this.wish?.what === "publish" ? "NetStream.Publish.BadName" : "NetStream.Play.Failed";
-    if (this.login !== null) this.engine.write([makeStatus("error", code, sentence)]);
+    const { streamId = mediaStreamId } = this.wish ?? {};
+    if (this.login !== null) this.engine.write([makeStatus("error", code, sentence, { streamId })]);
   }
 
   private keep(bytes: Buffer): void {
@@ -128,10 +139,10 @@ export class RtmpFront {
 
   private receive(message: Message): void {
     const isCommand = message.type === messageType.command || message.type === messageType.commandAmf3;
-    if (isCommand && this.wish === null) this.command(parseCommand(message)); // anything else is the server's
+    if (isCommand && this.wish === null) this.command(parseCommand(message), message.streamId); // anything else is the server's
   }
 
-  private command(command: Command): void {
+  private command(command: Command, streamId: number): void {
     const { name, transaction, args } = command;
     if (name === "connect") {
       this.connect(command);
@@ -141,11 +152,15 @@ export class RtmpFront {
     switch (name) {
       case "publish":
       case "play":
-        this.wish = { what: name, request: this.request(name, args[1]) };
+        if (args[1] === false) return; // the end of what has not begun
+        this.wish = {
+          what: name,
+          streamId: this.streams.includes(streamId) ? streamId : mediaStreamId,
+          request: this.request(name, args[1]),
+        };
         return;
       case "createStream":
-        this.hasStream = true;
-        this.answer(command, mediaStreamId);
+        this.createStream(command);
         return;
       case "releaseStream":
         this.isFmle = true;
@@ -157,10 +172,14 @@ export class RtmpFront {
       case "getStreamLength":
         this.answer(command, 0);
         return;
+      case "deleteStream":
+        this.streams = this.streams.filter((id) => id !== (typeof args[1] === "number" ? args[1] : streamId));
+        return;
       case "FCUnpublish":
       case "closeStream":
-      case "deleteStream":
       case "pause":
+      case "pauseRaw":
+      case "seek":
         return; // about a stream that is not there yet: no server answers
       default:
         if (transaction > 0) this.answer(command);
@@ -168,7 +187,10 @@ export class RtmpFront {
   }
 
   private connect({ name, transaction, args }: Command): void {
-    if (this.login !== null) throw new DolphinError("RTMP_STATE", "connect came twice");
+    if (this.login !== null) {
+      this.engine.write([callFailed(transaction, "connect came twice")]);
+      throw new DolphinError("RTMP_STATE", "connect came twice");
+    }
     const properties = asObject(args[0]);
     this.login = { tcUrl: text(properties?.["tcUrl"]), app: text(properties?.["app"]) };
     this.answered.push({ name, transaction });
@@ -177,8 +199,15 @@ export class RtmpFront {
     this.engine.write([
       controlMessage(messageType.windowAckSize, windowBytes),
       peerBandwidth(windowBytes),
-      connectResult({ transaction, objectEncoding, conn, pid: process.pid, localAddress: this.localAddress }),
+      connectResult({ transaction, objectEncoding, conn, pid: process.pid, localAddress: this.options.localAddress }),
     ]);
+  }
+
+  /** Gives the number that the server will give. */
+  private createStream(command: Command): void {
+    const streamId = this.options.givesStreams ? (freeStreamId(this.streams, []) ?? mediaStreamId) : mediaStreamId;
+    this.streams = [...new Set([...this.streams, streamId])];
+    this.answer(command, streamId);
   }
 
   private answer({ name, transaction }: Command, value: number | null = null): void {
@@ -188,12 +217,12 @@ export class RtmpFront {
 
   /** As our server has it: encoders that ask for the stream first want the notice here. */
   private fcPublish(command: Command): void {
-    const isHaivision = this.hasStream && !this.isFmle;
+    const isHaivision = this.streams.length > 0 && !this.isFmle;
     this.isFmle = !isHaivision;
     this.answer(command);
     if (!isHaivision) return;
     this.hasNotice = true;
-    this.engine.write([publishNotice()]);
+    this.engine.write([publishNotice(this.streams[0] ?? mediaStreamId)]);
   }
 
   private request(what: string, name: AmfValue): StreamRequest {

@@ -47,6 +47,8 @@ export interface RouteOptions {
   readonly vhosts: ReadonlySet<string>;
   /** How a server is told, before the handshake, who the client is; null: not at all. */
   readonly preface: PrefaceForm | null;
+  /** As in `FrontOptions`. */
+  readonly givesStreams: boolean;
 }
 
 export interface RouteParts {
@@ -94,7 +96,8 @@ export class RtmpRoute implements LiveBytes {
     this.who = who;
     this.parts = parts;
     const { socket, local } = who;
-    this.front = new RtmpFront(local.host, (bytes) => {
+    const { givesStreams } = parts.options;
+    this.front = new RtmpFront({ localAddress: local.host, givesStreams }, (bytes) => {
       this.earlierOut += bytes.length;
       socket.write(bytes);
     });

@@ -27,6 +27,7 @@ export const routeDefaults: RouteOptions = {
   totalMs: null,
   vhosts: new Set(),
   preface: null,
+  givesStreams: true,
 };
 
 /** Routes each accepted connection. `close` ends those that it has. */

@@ -22,8 +22,8 @@ export interface Caller {
   clockId: number | null;
   /** What it was told as our chunk size, in bytes; 0: nothing yet. */
   chunkSize: number;
-  /** Whether it has asked for a message stream. */
-  hasStream: boolean;
+  /** The message streams that it has been given and has not given back. */
+  streams: readonly number[];
   /** Whether it publishes as FMLE does (ffmpeg, OBS) and waits for the notices of that way. */
   isFmle: boolean;
 }
@@ -39,7 +39,7 @@ export interface Asked {
 
 /** One who has said nothing. */
 export function newCaller(): Caller {
-  return { tcUrl: "", app: "", via: [], edgeName: null, isServer: false, clockId: null, chunkSize: 0, hasStream: false, isFmle: false };
+  return { tcUrl: "", app: "", via: [], edgeName: null, isServer: false, clockId: null, chunkSize: 0, streams: [], isFmle: false };
 }
 
 /** Takes what `connect` tells. An edge of this box is who knows the secret that the master gave to all. */

@@ -29,6 +29,8 @@ export interface SavedConnection {
 export interface SavedPublisher {
   readonly connection: SavedConnection;
   readonly caller: Caller;
+  /** The message stream that it publishes on. */
+  readonly streamId: number;
   /** The stream as `publish` named it, parameters and all. */
   readonly stream: string;
   /** The stream's source where publishing has begun; null: `publish` is still to be answered. */

@@ -30,12 +30,17 @@ export interface ConnectionOptions {
   readonly onEnd: () => void;
 }
 
+/** A stream as lines of the log name it. */
+export interface StreamNames {
+  readonly vhost: string;
+  readonly app: string;
+  readonly stream: string;
+}
+
 /** What a connection tells its session. */
 export interface ConnectionOwner {
   /** Also after its end, for what the same read brought. */
   onMessage(message: Message): void;
-  /** What the peer said has led to this error: a last word may be written before the connection closes. */
-  onError(error: DolphinError): void;
   /** The connection ends; called once, before its last line. */
   onClose(): void;
 }
@@ -117,13 +122,12 @@ export class Connection {
         this.isDeaf = true;
         return;
       }
-      this.owner.onError(error);
       this.close(error.message, error.code, error.cause);
     }
   }
 
   /** Names a stream in further lines of the log; null: there is none any more. */
-  concern(stream: { readonly vhost: string; readonly app: string; readonly stream: string } | null): void {
+  concern(stream: StreamNames | null): void {
     this.log = stream === null ? this.connectionLog : this.connectionLog.child(stream);
   }
 

@@ -9,10 +9,15 @@ import type { Source } from "../../stream/source.js";
 import type { Carriage } from "../../ipc/carried.js";
 import { markNow, writeMarked } from "../peers/carriage.js";
 import type { Traffic } from "../peers/traffic.js";
+import { Excerpt, plainManner, type Manner } from "./excerpt.js";
 
 export interface PlayerOptions {
   readonly socket: Socket;
   readonly source: Source;
+  /** The message stream that it plays on. */
+  readonly streamId: number;
+  /** How it wants the stream to begin with. */
+  readonly manner: Manner;
   /** Whether the player is one of the box's own edges: it gets packets at once. */
   readonly isOwnEdge: boolean;
   readonly traffic: Traffic;
@@ -24,6 +29,10 @@ export interface PlayerOptions {
   readonly onHistory: (count: number) => void;
   /** Called with every begin and end of the stream, and for an own edge at once where it runs already. Null: it is not told. */
   readonly onLive: ((isLive: boolean) => void) | null;
+  /** Called later, once, when it has had as much as it wanted. */
+  readonly onPlayed: () => void;
+  /** Called when what it gets has changed its manner. */
+  readonly onManner: () => void;
 }
 
 /** One playing connection. `close` gives its seat back; the socket stays its session's. */
@@ -31,7 +40,9 @@ export class RtmpPlayer implements Consumer {
   private readonly options: PlayerOptions;
   private readonly socket: Socket;
   private seat: Seat | null;
-  private isPaused = false;
+  private isPaused: boolean;
+  /** Null: it gets what all others get. */
+  private excerpt: Excerpt | null = null;
   private last: Packet | null = null;
   /** Null: the connection ends with this process. */
   private carriage: Carriage | null = null;
@@ -39,7 +50,9 @@ export class RtmpPlayer implements Consumer {
   constructor(options: PlayerOptions) {
     this.options = options;
     this.socket = options.socket;
-    const { source, from, isOwnEdge, onHistory, onLive } = options;
+    const { source, from, isOwnEdge, onHistory, onLive, manner } = options;
+    this.isPaused = manner.isPaused;
+    this.cut(manner);
     if (isOwnEdge && source.isLive) onLive?.(true);
     const history = isOwnEdge ? source.history() : null;
     if (history !== null) {
@@ -53,18 +66,24 @@ export class RtmpPlayer implements Consumer {
     return this.socket.writableLength;
   }
 
-  send(bytes: Buffer, last: Packet | null): void {
-    if (this.isPaused) return;
-    this.options.traffic.bytesOut += bytes.length;
-    this.last = last ?? this.last;
-    if (this.carriage === null) this.socket.write(bytes);
-    else writeMarked(this.socket, bytes, last, this.carriage);
+  /** How it wants the stream now. */
+  get manner(): Manner {
+    return { ...(this.excerpt?.manner ?? plainManner), isPaused: this.isPaused };
   }
 
-  /** From now on every write is marked. */
-  mark(carriage: Carriage): void {
+  send(bytes: Buffer, last: Packet | null): void {
+    if (this.isPaused) return;
+    const own = this.excerpt === null ? bytes : this.excerptOf(bytes, this.excerpt);
+    this.options.traffic.bytesOut += own.length;
+    this.last = last ?? this.last;
+    if (this.carriage === null) this.socket.write(own);
+    else writeMarked(this.socket, own, last, this.carriage);
+  }
+
+  /** From now on every write is marked; null: no more. */
+  mark(carriage: Carriage | null): void {
     this.carriage = carriage;
-    markNow(this.socket, this.last, carriage);
+    if (carriage !== null) markNow(this.socket, this.last, carriage);
   }
 
   drop(code: ErrorCode, reason: string): void {
@@ -88,6 +107,15 @@ export class RtmpPlayer implements Consumer {
     this.options.source.rejoin(this.tap, this.seat);
   }
 
+  /** Leaves a track out, or no longer: sound goes on at once, and pictures with the next key frame. */
+  choose(what: "audio" | "video", isWanted: boolean): void {
+    const { manner } = this;
+    if (this.excerpt?.isOver === true) return;
+    if (what === "audio") this.cut({ ...manner, hasAudio: isWanted });
+    else if (!isWanted) this.cut({ ...manner, video: "none" });
+    else if (manner.video === "none") this.cut({ ...manner, video: "later" });
+  }
+
   /** Gives the seat back; again does nothing. */
   close(): void {
     const seat = this.seat;
@@ -97,5 +125,21 @@ export class RtmpPlayer implements Consumer {
 
   private get tap(): "rtmp" | "prompt" {
     return this.options.isOwnEdge ? "prompt" : "rtmp";
+  }
+
+  private cut(manner: Manner): void {
+    const { streamId, source } = this.options;
+    const excerpt = new Excerpt(streamId, source.chunkSize, manner);
+    this.excerpt = excerpt.isPlain ? null : excerpt;
+  }
+
+  private excerptOf(bytes: Buffer, excerpt: Excerpt): Buffer {
+    const { sinceMs } = excerpt.manner;
+    const wasOver = excerpt.isOver;
+    const own = excerpt.take(bytes);
+    if (excerpt.manner.sinceMs !== sinceMs) this.options.onManner();
+    if (excerpt.isOver && !wasOver) setImmediate(this.options.onPlayed); // its seat may not be taken away by the hand that serves it
+    if (excerpt.isPlain) this.excerpt = null;
+    return own;
   }
 }

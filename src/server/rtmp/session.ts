@@ -1,35 +1,24 @@
-// What is said over an incoming RTMP connection: holds the dialogue as a state, and leads from commands to streams. Bytes, errors
-// and the connection's end are connection.ts's.
+// What is said over an incoming RTMP connection: holds the dialogue of the connection itself, and leads what is said of streams to
+// message-stream.ts. Bytes, errors and the connection's end are connection.ts's.
 //
-//   new ─connect─▶ idle ─publish─▶ publishing ─FCUnpublish, closeStream─▶ idle …
-//                                  or, to the end of the read, moving: it goes on in another process (saved-publisher.ts)
-//                       ─play────▶ playing ─────closeStream────────────▶ idle …
+//   new ─connect─▶ connected: message streams come, play or publish, and go; without any that does it ends after a while
+//
+//   session.ts ─▶ message-stream.ts ─▶ publishing.ts ─▶ the hub     playing.ts ─▶ player.ts ─▶ the socket
+//
+// A connection can go on in another process while one of its streams, and no other, is in use.
 import { DolphinError, type ErrorCode } from "../../base/errors.js";
 import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
-import type { Clock } from "../../codec/rtmp/clock.js";
 import { amf0Body, parseCommand, type Command } from "../../codec/rtmp/command.js";
-import {
-  acknowledged,
-  connected,
-  playFailed,
-  playPaused,
-  playStarted,
-  publishEnded,
-  publishNotice,
-  publishRefused,
-  publishStarted,
-} from "../../codec/rtmp/dialogue.js";
-import { controlMessage, messageType, resumeMessage, saveMessage, type Message } from "../../codec/rtmp/message.js";
-import type { SavedSource } from "../../stream/source.js";
-import type { Client } from "../peers/clients.js";
+import { acknowledged, callFailed, connected, publishEnded, publishNotice } from "../../codec/rtmp/dialogue.js";
+import { mediaStreamId, messageType, resumeMessage, saveMessage, type Message } from "../../codec/rtmp/message.js";
+import { freeStreamId, maxMessageStreams } from "../../codec/rtmp/stream-ids.js";
 import type { Hub } from "../streams/hub.js";
-import { peerOf } from "../peers/peer.js";
 import { descriptorOf } from "../peers/shared-read.js";
-import { introduce, newCaller, requestOf, type Asked } from "../peers/caller.js";
+import { introduce, newCaller } from "../peers/caller.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
-import { Playing, type Resumed, type SavedPlayer } from "./playing.js";
-import { Publishing } from "./publishing.js";
+import { MessageStream, type StreamOwner } from "./message-stream.js";
+import type { Resumed, SavedPlayer } from "./playing.js";
 import { isSendable, type Mover, type SavedPublisher } from "../peers/saved-publisher.js";
 
 /** From the connection to `connect`. A total, so that dripping bytes buys no time. */
@@ -42,30 +31,30 @@ export const nextUseTimeoutMs = 180_000;
 export const drainUseTimeoutMs = 5_000;
 const unknownVhostChunkSize = 60_000;
 
-type State =
-  | { readonly at: "new" }
-  | { readonly at: "idle" }
-  | { readonly at: "playing"; readonly asked: Asked; readonly playing: Playing }
-  | { readonly at: "moving"; readonly asked: Asked; readonly early: Message[] }
-  | { readonly at: "publishing"; readonly asked: Asked; readonly publishing: Publishing };
-
-/** One RTMP connection. `close` ends it with a reason. */
-export class RtmpSession {
+/** One RTMP connection, which its streams know as their owner. `close` ends it with a reason. */
+export class RtmpSession implements StreamOwner {
+  readonly hub: Hub;
+  readonly connection: Connection;
+  readonly caller = newCaller();
   private readonly conn: string;
-  private readonly hub: Hub;
-  private readonly connection: Connection;
   private readonly rate: CommandRate = { commands: 0, sinceMs: 0 };
-  private caller = newCaller();
-  private state: State = { at: "new" };
+  /** The stream of those who ask for none, or say something of one that they were not given. */
+  private readonly first: MessageStream;
+  /** That one, and all others that have been used. */
+  private streams: readonly MessageStream[];
+  private isConnected = false;
+  /** What came behind a `publish` that may be answered in another process; null: there is none. */
+  private early: Message[] | null = null;
 
   constructor(options: ConnectionOptions) {
     this.conn = options.conn;
     this.hub = options.hub;
     this.connection = new Connection(options, {
       onMessage: (message) => this.receive(message),
-      onError: (error) => this.sayFailed(error),
       onClose: () => this.leave(),
     });
+    this.first = new MessageStream(mediaStreamId, this);
+    this.streams = [this.first];
     this.expect(loginTimeoutMs, "no connect command came");
   }
 
@@ -73,16 +62,14 @@ export class RtmpSession {
   read(bytes: Buffer): boolean {
     this.connection.read(bytes);
     if (this.hub.mover !== null) this.move(this.hub.mover);
-    if (this.state.at === "playing") this.carry(this.state);
-    return this.state.at !== "publishing" || this.state.publishing.readsOn(bytes.length);
+    this.carry();
+    return this.streams.every((stream) => stream.readsOn(bytes.length));
   }
 
   /** Goes on, before anything is read, with a publisher whom another process has served until now. */
   goOn(saved: SavedPublisher): void {
     this.resume(saved, () => {
-      const asked = this.ask("publish", saved.stream);
-      if (this.caller.edgeName === null) this.hub.admit();
-      this.publishAs(asked, saved.source);
+      this.streamOf(saved.streamId).goOnPublishing(saved.stream, saved.source);
       for (const message of saved.early) this.receive(resumeMessage(message));
     });
   }
@@ -90,42 +77,42 @@ export class RtmpSession {
   /** Goes on, before anything is read, with a viewer whom another process has served up to a position. */
   goOnPlaying(saved: SavedPlayer, resumed: Resumed): void {
     this.resume(saved, () => {
-      this.carry(this.seat(this.ask("play", saved.stream), resumed));
+      this.streamOf(saved.streamId).goOnPlaying(saved, resumed);
+      this.carry();
       this.connection.isForgiving = true;
     });
   }
 
   /** Leaves a viewer to another process; false where that cannot be, now or ever. The session is over then. */
   letGo(): boolean {
-    if (this.state.at !== "playing" || !this.state.playing.letGo()) return false;
-    this.state = { at: "idle" };
+    if (this.sole()?.letGo() !== true) return false;
     this.connection.leave(Promise.resolve(), { isOneOfMany: true });
     return true;
   }
 
   /** Leaves a publisher to another process, where it can be written down between two reads, and else tries again after the next. */
   move(mover: Mover): void {
-    const { state, connection } = this;
-    const saved = this.save();
-    const fd = descriptorOf(connection.socket);
+    const stream = this.sole();
+    const saved = stream === null ? null : this.save(stream);
+    const fd = descriptorOf(this.connection.socket);
     const sent = saved === null || fd === null ? null : mover(saved, fd);
+    const { early } = this;
+    this.early = null;
     if (sent !== null) {
-      if (state.at === "publishing") state.publishing.close();
-      this.state = { at: "idle" };
+      stream!.movedAway();
       this.hub.movedAway += 1;
-      connection.leave(sent);
-    } else if (state.at === "moving") {
-      this.state = { at: "idle" };
-      connection.guard(() => {
-        this.publishAs(state.asked, null);
-        for (const message of state.early) this.receive(message);
+      this.connection.leave(sent);
+    } else if (early !== null) {
+      this.connection.guard(() => {
+        stream?.publishHere();
+        for (const message of early) this.receive(message);
       });
     }
   }
 
   /** The process takes nobody new: a connection without a stream leaves soon, one with a stream when the stream is over. */
   drain(reason: string): void {
-    if (this.state.at === "new" || this.state.at === "idle") this.connection.deadline.set(drainUseTimeoutMs, () => this.close(reason));
+    if (this.inUse().length === 0) this.connection.deadline.set(drainUseTimeoutMs, () => this.close(reason));
   }
 
   /** Ends the connection: with a code it is a failure and a warning, without one ordinary life. Again does nothing. */
@@ -133,86 +120,104 @@ export class RtmpSession {
     this.connection.close(reason, code);
   }
 
+  hasOther(stream: MessageStream): boolean {
+    return this.streams.some((other) => other !== stream && other.does !== "idle");
+  }
+
+  mayCutAt(chunkSize: number, stream: MessageStream): boolean {
+    const plays = (other: MessageStream): boolean => other !== stream && other.does === "playing";
+    return chunkSize === this.caller.chunkSize || !this.streams.some(plays);
+  }
+
+  /** Where it is not alone, the connection is bound to this process. */
+  onBusy(stream: MessageStream): void {
+    for (const other of this.streams) if (other !== stream) other.stay();
+  }
+
+  onIdle(): void {
+    const [other = null] = this.inUse();
+    this.connection.concern(other?.names ?? null);
+    if (other !== null) return;
+    this.connection.doing = "waiting for the next publish or play";
+    this.expect(nextUseTimeoutMs, "neither publish nor play came again");
+  }
+
+  onStale(): void {
+    setImmediate(() => this.carry());
+  }
+
   private resume({ connection, caller }: Pick<SavedPlayer, "connection" | "caller">, run: () => void): void {
     this.connection.goOn(connection);
     this.connection.isQuiet = caller.edgeName !== null;
-    this.caller = { ...newCaller(), ...caller };
-    this.state = { at: "idle" };
+    Object.assign(this.caller, caller);
+    this.isConnected = true;
     this.connection.guard(run);
   }
 
   /** What is known of a publisher, as data; null where that is not all, or too much. */
-  private save(): SavedPublisher | null {
-    const { state, caller } = this;
-    if (state.at !== "moving" && state.at !== "publishing") return null;
-    const source = state.at === "publishing" ? state.publishing.save() : null;
-    if (state.at === "publishing" && source === null) return null;
-    const connection = this.connection.save(true);
-    if (connection === null) return null;
-    const early = state.at === "moving" ? state.early.map(saveMessage) : [];
-    const saved = { connection, caller, stream: state.asked.name, source, early };
+  private save(stream: MessageStream): SavedPublisher | null {
+    const source = stream.save();
+    const connection = source === undefined ? null : this.connection.save(true);
+    if (source === undefined || connection === null || stream.asked === null) return null;
+    const { caller, early } = this;
+    const { id: streamId, asked } = stream;
+    const saved = { connection, caller, streamId, stream: asked.name, source, early: (early ?? []).map(saveMessage) };
     return isSendable(saved) ? saved : null;
   }
 
-  /** Media may come; what another process has said already is not said again. */
-  private published(isResumed: boolean, clock: Clock | null): void {
-    if (!isResumed) this.connection.write(publishStarted(this.caller.isFmle, this.caller.clockId === null ? null : clock));
-    this.connection.doing = "publishing";
-    this.connection.tell({ event: isResumed ? "publish.resumed" : "publish.started" });
+  private carry(): void {
+    this.sole()?.carry();
   }
 
-  private refuse(what: Client["does"], reason: DolphinError): void {
-    this.connection.write([what === "play" ? playFailed(reason) : publishRefused(reason)]);
-    this.close(reason.message, reason.code);
+  private inUse(): readonly MessageStream[] {
+    return this.streams.filter(({ does }) => does !== "idle");
   }
 
-  /** The last word to a peer whose request has failed. */
-  private sayFailed(error: DolphinError): void {
-    if (this.state.at !== "idle") return;
-    if (this.connection.doing === "asking to play") this.connection.write([playFailed(error)]);
-    if (this.connection.doing === "asking to publish") this.connection.write([publishRefused(error)]);
+  /** The stream that is in use, where there is one alone. */
+  private sole(): MessageStream | null {
+    let found: MessageStream | null = null;
+    for (const stream of this.streams) {
+      if (stream.does === "idle") continue;
+      if (found !== null) return null;
+      found = stream;
+    }
+    return found;
   }
 
   private receive(message: Message): void {
     if (this.connection.isClosed) return;
-    if (this.state.at === "moving") {
-      this.state.early.push(message);
+    if (this.early !== null) {
+      this.early.push(message);
       return;
     }
     switch (message.type) {
       case messageType.command:
       case messageType.commandAmf3:
-        this.command(parseCommand(message));
+        this.command(parseCommand(message), message.streamId);
         return;
       case messageType.audio:
       case messageType.video:
-        this.media(message);
+        this.publisherOf(message.streamId).media(message);
         return;
       case messageType.data:
       case messageType.dataAmf3:
-        this.media({ ...message, type: messageType.data, payload: amf0Body(message) });
+        this.publisherOf(message.streamId).media({ ...message, type: messageType.data, payload: amf0Body(message) });
         return;
       default: // user control such as the player's buffer length: nothing that we act on
     }
   }
 
-  /** Media outside of publishing is what was under way when the publisher stopped: it goes nowhere. */
-  private media(message: Message): void {
-    if (this.state.at === "publishing") this.state.publishing.push(message);
-  }
-
-  private command(command: Command): void {
+  private command(command: Command, streamId: number): void {
     countCommand(this.rate, Date.now());
-    const { name, transaction } = command;
+    const { name, transaction, args } = command;
     if (name === "connect") {
       this.connect(command);
       return;
     }
-    if (this.state.at === "new") throw new DolphinError("RTMP_STATE", `${name.slice(0, 50)} came before connect`);
+    if (!this.isConnected) throw new DolphinError("RTMP_STATE", `${name.slice(0, 50)} came before connect`);
     switch (name) {
       case "createStream":
-        this.caller.hasStream = true;
-        this.connection.write([acknowledged(transaction, 1)]);
+        this.createStream(transaction);
         return;
       case "releaseStream":
         this.caller.isFmle = true;
@@ -222,20 +227,31 @@ export class RtmpSession {
         this.fcPublish(transaction);
         return;
       case "publish":
-        this.publish(command);
+        this.publish(this.streamOf(streamId), args[1]);
         return;
       case "FCUnpublish":
-        this.unpublish(transaction);
+        this.unpublish(transaction, args[1]);
         return;
       case "play":
-        this.play(command);
+        this.streamOf(streamId).play(args[1], lengthOf(args[3]));
         return;
       case "pause":
-        this.pausePlay(command.args[1] === true);
+      case "pauseRaw":
+        this.streamOf(streamId).pause(args[1] === true);
+        return;
+      case "seek":
+        this.streamOf(streamId).seek();
+        return;
+      case "receiveAudio":
+      case "receiveVideo":
+        if (transaction > 0) this.connection.write([acknowledged(transaction)]);
+        this.streamOf(streamId).receive(name === "receiveAudio" ? "audio" : "video", args[1] !== false);
         return;
       case "closeStream":
+        this.streamOf(streamId).end();
+        return;
       case "deleteStream":
-        this.toIdle();
+        this.deleteStream(typeof args[1] === "number" ? args[1] : streamId);
         return;
       case "getStreamLength":
         this.connection.write([acknowledged(transaction, 0)]);
@@ -246,7 +262,10 @@ export class RtmpSession {
   }
 
   private connect({ transaction, args }: Command): void {
-    if (this.state.at !== "new") throw new DolphinError("RTMP_STATE", "connect came twice");
+    if (this.isConnected) {
+      this.connection.write([callFailed(transaction, "connect came twice")]);
+      throw new DolphinError("RTMP_STATE", "connect came twice");
+    }
     introduce(this.caller, args, this.hub.setup);
     this.connection.isQuiet = this.caller.edgeName !== null;
     const objectEncoding = asObject(args[0])?.["objectEncoding"] === 3 ? 3 : 0;
@@ -257,135 +276,74 @@ export class RtmpSession {
     const windowBytes = vhost?.outAckSizeBytes ?? 0;
     const identity = { conn: this.conn, pid: process.pid, localAddress: this.connection.socket.localAddress ?? "" };
     this.connection.write(connected({ transaction, objectEncoding, chunkSize, windowBytes, ...identity }));
-    this.state = { at: "idle" };
+    this.isConnected = true;
     this.connection.doing = "waiting for publish or play";
     this.expect(firstUseTimeoutMs, "neither publish nor play came");
   }
 
+  private createStream(transaction: number): void {
+    const { caller, connection } = this;
+    const inUse = this.inUse().map((stream) => stream.id);
+    const id = freeStreamId(caller.streams, inUse);
+    if (id === null) connection.write([callFailed(transaction, `all ${maxMessageStreams} streams of the connection are in use`)]);
+    else {
+      caller.streams = [...new Set([...caller.streams, id])];
+      connection.write([acknowledged(transaction, id)]);
+    }
+  }
+
+  /** Takes a stream back; one that there is not stands for the only one that is in use, for some encoders name none. */
+  private deleteStream(id: number): void {
+    const { caller, first } = this;
+    const known = this.streams.find((stream) => stream.id === id);
+    const stream = known ?? (caller.streams.includes(id) ? null : this.sole());
+    stream?.end();
+    caller.streams = caller.streams.filter((one) => one !== (stream?.id ?? id));
+    this.streams = this.streams.filter((one) => one === first || one !== stream);
+  }
+
   private fcPublish(transaction: number): void {
-    const isHaivision = this.caller.hasStream && !this.caller.isFmle; // it asks for the stream first, and for the notice here
+    const isHaivision = this.caller.streams.length > 0 && !this.caller.isFmle; // it asks for the stream first, and for the notice here
     this.caller.isFmle = !isHaivision;
     this.connection.write([acknowledged(transaction)]);
-    if (isHaivision) this.connection.write([publishNotice()]);
+    if (isHaivision) this.connection.write([publishNotice(this.caller.streams[0] ?? mediaStreamId)]);
   }
 
-  private publish({ args }: Command): void {
-    const asked = this.ask("publish", args[1]);
-    if (this.hub.mover === null) this.publishAs(asked, null);
-    else this.state = { at: "moving", asked, early: [] };
+  private publish(stream: MessageStream, name: AmfValue): void {
+    const mayMove = this.hub.mover !== null && !this.hasOther(stream);
+    stream.publish(name, mayMove);
+    if (stream.does === "moving") this.early = [];
   }
 
-  /** Publishes; what another process has saved of it was answered there. */
-  private publishAs(asked: Asked, saved: SavedSource | null): void {
-    const { hub, caller, connection } = this;
-    const publishing = new Publishing({
-      ...asked,
-      hub,
-      socket: connection.socket,
-      saved,
-      peer: caller.edgeName ?? peerOf(connection.socket),
-      isOwnEdge: caller.edgeName !== null,
-      clockId: caller.clockId,
-      onStarted: (clock) => this.published(saved !== null, clock),
-      onRefused: (reason) => this.refuse("publish", reason),
-      onSilent: (reason, code) => this.close(reason, code),
-    });
-    connection.deadline.clear();
-    this.state = { at: "publishing", asked, publishing };
+  /** Ends what is published under a name, as encoders of FMLE's kind ask for it: without its stream's number. */
+  private unpublish(transaction: number, name: AmfValue): void {
+    const publishing = this.streams.filter(({ does }) => does === "publishing");
+    const stream = publishing.find(({ asked }) => asked?.name === name) ?? publishing[0];
+    stream?.end();
+    if (stream !== undefined) this.connection.write(publishEnded(transaction, stream.id));
+    else if (transaction > 0) this.connection.write([acknowledged(transaction)]);
   }
 
-  private play({ args }: Command): void {
-    this.seat(this.ask("play", args[1]), null);
+  /** The stream that a command is about. */
+  private streamOf(id: number): MessageStream {
+    const known = this.streams.find((stream) => stream.id === id);
+    if (known !== undefined || !this.caller.streams.includes(id)) return known ?? this.first;
+    const stream = new MessageStream(id, this);
+    this.streams = [...this.streams, stream];
+    return stream;
   }
 
-  private seat(asked: Asked, resumed: Resumed | null): State & { at: "playing" } {
-    const { hub, connection, caller } = this;
-    const source = hub.source(asked.vhost, asked.request);
-    this.setChunkSize(source.chunkSize);
-    if (resumed === null) connection.write(playStarted());
-    if (resumed === null) connection.tell({ event: "play.started" });
-    else connection.whisper({ event: "play.resumed" }); // thousands come at once, and are told in one line
-    const playing = new Playing({
-      hub,
-      socket: connection.socket,
-      source,
-      client: asked.client,
-      caller,
-      resumed,
-      write: (messages) => connection.write(messages),
-      onDrop: (code, reason) => this.close(reason, code),
-    });
-    const state = { at: "playing", asked, playing } as const;
-    this.state = state;
-    connection.doing = "playing";
-    connection.deadline.clear();
-    return state;
+  /** The stream that media belongs to: not all encoders know the number of theirs. */
+  private publisherOf(id: number): MessageStream {
+    if (this.streams.length === 1) return this.first;
+    const known = this.streams.find((stream) => stream.id === id);
+    return known ?? this.streams.find(({ does }) => does === "publishing") ?? this.first;
   }
 
-  /** Has a copy kept of a viewer's connection, so that it outlives this process. */
-  private carry({ asked, playing }: State & { at: "playing" }): void {
-    playing.carry(() => {
-      const connection = this.connection.save(false);
-      return connection === null ? null : { connection, caller: this.caller, stream: asked.name };
-    });
-  }
-
-  /** What publish and play have in common: allowed now, a name that is one, a vhost that serves it. */
-  private ask(what: Client["does"], name: AmfValue): Asked {
-    if (this.state.at !== "idle") throw new DolphinError("RTMP_STATE", `${what} came while ${this.state.at}`);
-    this.connection.doing = `asking to ${what}`;
-    if (typeof name !== "string") throw new DolphinError("RTMP_COMMAND", `${what} names no stream`);
-    const request = requestOf(this.caller, name);
-    const vhost = this.hub.vhostOf(request);
-    this.connection.concern({ vhost: vhost.name, app: request.app, stream: request.stream });
-    const dismiss = (reason: DolphinError): void => this.refuse(what, reason);
-    return {
-      name,
-      request,
-      vhost,
-      client: { does: what, protocol: "rtmp", asked: request.vhost, vhost, dismiss, letGo: () => this.letGo() },
-    };
-  }
-
-  private setChunkSize(chunkSize: number): void {
-    if (chunkSize === this.caller.chunkSize) return;
-    this.caller.chunkSize = chunkSize;
-    this.connection.write([controlMessage(messageType.setChunkSize, chunkSize)]);
-  }
-
-  private pausePlay(isPaused: boolean): void {
-    if (this.state.at !== "playing") return;
-    const { playing } = this.state;
-    if (isPaused) playing.pause();
-    this.connection.write(playPaused(isPaused));
-    if (!isPaused) playing.resume();
-  }
-
-  private unpublish(transaction: number): void {
-    if (this.state.at !== "publishing") return;
-    this.toIdle();
-    this.connection.write(publishEnded(transaction));
-  }
-
-  private toIdle(): void {
-    if (this.state.at === "idle") return;
-    this.leave();
-    this.connection.concern(null);
-    this.connection.doing = "waiting for the next publish or play";
-    this.expect(nextUseTimeoutMs, "neither publish nor play came again");
-  }
-
-  /** Ends what the connection does with a stream. */
+  /** Ends what the connection does with streams. */
   private leave(): void {
-    const { state } = this;
-    if (state.at === "playing") {
-      state.playing.close();
-      this.connection.isForgiving = false;
-    } else if (state.at === "publishing") {
-      state.publishing.close();
-      if (state.publishing.hasBegun) this.connection.tell({ event: "publish.ended" });
-    }
-    this.state = { at: "idle" };
+    this.early = null;
+    for (const stream of this.streams) stream.leave();
   }
 
   /** Closes the connection when `ms` go by before the next expectation. */
@@ -393,4 +351,9 @@ export class RtmpSession {
     if (this.hub.drainReason !== null) this.drain(this.hub.drainReason);
     else this.connection.deadline.set(ms, () => this.close(`${otherwise} within ${ms} ms`, "RTMP_TIMEOUT"));
   }
+}
+
+/** How much of a stream a player asks for, in ms; null: all. Less than 1 ms is how clients of many kinds say that. */
+function lengthOf(duration: AmfValue): number | null {
+  return typeof duration === "number" && duration >= 1 ? duration : null;
 }

@@ -7,7 +7,8 @@ import type { LogLine } from "../../helpers/dolphin.js";
 import { publish } from "../../helpers/ffmpeg.js";
 import { headers, pictures, videoFrame } from "../../helpers/media.js";
 import { command, handshake, login, loginAndPublish, message, RawPeer } from "../../helpers/raw-peer.js";
-import { publisher, type RtmpPlayer, type RtmpPublisher } from "../../helpers/rtmp-client.js";
+import { publisher, RtmpPublisher, type RtmpPlayer } from "../../helpers/rtmp-client.js";
+import { parseRtmpUrl, RtmpConnection } from "../../helpers/rtmp-connection.js";
 import { ChunkWriter } from "../../helpers/rtmp-chunks.js";
 import { eventually, within } from "../../helpers/wait.js";
 import { dup, moverTo } from "./moving-rig.js";
@@ -51,6 +52,27 @@ test("moving: no descriptor is left behind", { skip: process.platform !== "linux
   for (const source of sources) source.close();
   await within(Promise.all(sources.map(({ connection }) => connection.ended)), 5000, "the end of all");
   await eventually(() => origin.server.stats().connections === 0 && sockets() === before, { what: "nothing to be left" });
+});
+
+test("moving: a publisher on a second message stream is answered on it by the origin", async (t) => {
+  const { edge, origin, saved } = await edgeAndOrigin(t);
+  const connection = await RtmpConnection.open(parseRtmpUrl(edge.rtmpUrl("s")));
+  t.after(() => connection.close());
+  for (const id of [1, 2]) assert.equal((await connection.call("createStream", [])).values[1], id);
+  const source = new RtmpPublisher(connection, "s");
+  source.streamId = 2;
+  connection.command("publish", ["s", "live"], { streamId: 2 });
+  await connection.waitForStatus("NetStream.Publish.Start");
+  assert.deepEqual(
+    saved.map(({ streamId }) => streamId),
+    [2],
+  );
+  const viewer = await watch(t, origin.rtmpUrl("s"));
+  for (const media of [...headers("avc", "none"), videoFrame("avc", 0, 0)]) source.send(media);
+  await assertPictures(viewer, 1);
+  connection.command("play", ["s"], { streamId: 1 });
+  await connection.waitForStatus("NetStream.Play.Start");
+  assert.equal((await connection.call("createStream", [])).values[1], 3, "what was given is known there");
 });
 
 for (const order of ["fmle", "flash", "haivision"] as const) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { chunkedBytes, writeMessage, writeMessages } from "../../../../src/codec/rtmp/chunk-writer.js";
+import { chunkedBytes, readdress, writeMessage, writeMessages, writtenAt } from "../../../../src/codec/rtmp/chunk-writer.js";
 import { chunkStreamOf, messageType, type Message } from "../../../../src/codec/rtmp/message.js";
 import { hex } from "../hex.js";
 import { pattern, read, setChunkSize } from "./chunks.js";
@@ -108,5 +108,37 @@ test("chunk writer: the chunk reader reads whatever was written", () => {
       },
     ),
     { numRuns: 500 },
+  );
+});
+
+const anyMessage = fc.record({
+  type: fc.constantFrom(audio, video, data),
+  streamId: fc.constant(1),
+  timestamp: fc.oneof(fc.nat(100_000), fc.integer({ min: 0xfffff0, max: 0xffffffff })),
+  payload: fc.uint8Array({ maxLength: 700 }).map((bytes) => Buffer.from(bytes)),
+});
+
+test("chunk writer: what it has written is found again, message by message, and can be given to another stream", () => {
+  fc.assert(
+    fc.property(fc.array(anyMessage, { minLength: 1, maxLength: 8 }), fc.integer({ min: 128, max: 300 }), (list, chunkSize) => {
+      const bytes = writeMessages(list, chunkSize);
+      let at = 0;
+      for (const { type, timestamp, payload } of list) {
+        const found = writtenAt(bytes, at, chunkSize);
+        assert.deepEqual([found.type, found.timestamp], [type, timestamp]);
+        const first = payload.subarray(0, chunkSize);
+        assert.deepEqual(bytes.subarray(found.body, found.body + first.length), first);
+        readdress(bytes, at, 5);
+        at = found.end;
+      }
+      assert.equal(at, bytes.length);
+      assert.deepEqual(
+        bytes,
+        writeMessages(
+          list.map((message) => ({ ...message, streamId: 5 })),
+          chunkSize,
+        ),
+      );
+    }),
   );
 });

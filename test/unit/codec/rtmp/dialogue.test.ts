@@ -8,15 +8,20 @@ import { parseCommand } from "../../../../src/codec/rtmp/command.js";
 import { controlEvent, messageType, userControl, type Message } from "../../../../src/codec/rtmp/message.js";
 import {
   acknowledged,
+  callFailed,
   connected,
   fmleNotice,
   liveNotices,
   playFailed,
   playPaused,
+  playSought,
   playStarted,
+  playStopped,
   publishEnded,
+  publishNotices,
   publishRefused,
   publishStarted,
+  publishStopped,
 } from "../../../../src/codec/rtmp/dialogue.js";
 
 /** A message as a line: its stream and what it says. */
@@ -96,7 +101,7 @@ test("dialogue: a call is answered with its transaction, and with a value where 
 });
 
 test("dialogue: a player is told that the stream begins, is reset and plays", () => {
-  assert.deepEqual(playStarted().map(said), [
+  assert.deepEqual(playStarted(1).map(said), [
     [0, "control", controlEvent.streamBegin, 1],
     status("NetStream.Play.Reset", "Playing and resetting stream."),
     status("NetStream.Play.Start", "Started playing stream."),
@@ -105,11 +110,11 @@ test("dialogue: a player is told that the stream begins, is reset and plays", ()
 });
 
 test("dialogue: a pause and its end are confirmed", () => {
-  assert.deepEqual(playPaused(true).map(said), [
+  assert.deepEqual(playPaused(true, 1).map(said), [
     status("NetStream.Pause.Notify", "Paused stream."),
     [0, "control", controlEvent.streamEof, 1],
   ]);
-  assert.deepEqual(playPaused(false).map(said), [
+  assert.deepEqual(playPaused(false, 1).map(said), [
     status("NetStream.Unpause.Notify", "Unpaused stream."),
     [0, "control", controlEvent.streamBegin, 1],
   ]);
@@ -121,7 +126,7 @@ test("dialogue: an own edge is told of the stream's begin and end", () => {
 });
 
 test("dialogue: the end of publishing is confirmed in three ways", () => {
-  assert.deepEqual(publishEnded(6).map(said), [
+  assert.deepEqual(publishEnded(6, 1).map(said), [
     [1, "onFCUnpublish", 0, null, { code: "NetStream.Unpublish.Success", description: "Stop publishing stream." }],
     [0, "_result", 6, null, undefined],
     status("NetStream.Unpublish.Success", "Stop publishing stream."),
@@ -129,8 +134,8 @@ test("dialogue: the end of publishing is confirmed in three ways", () => {
 });
 
 test("dialogue: a publisher is told to start, with the notice if it is of FMLE's kind", () => {
-  assert.deepEqual(publishStarted(false).map(said), [status("NetStream.Publish.Start", "Started publishing stream.")]);
-  assert.deepEqual(publishStarted(true).map(said), [
+  assert.deepEqual(publishStarted(false, 1).map(said), [status("NetStream.Publish.Start", "Started publishing stream.")]);
+  assert.deepEqual(publishStarted(true, 1).map(said), [
     [1, "onFCPublish", 0, null, { code: "NetStream.Publish.Start", description: "Started publishing stream." }],
     status("NetStream.Publish.Start", "Started publishing stream."),
   ]);
@@ -138,15 +143,15 @@ test("dialogue: a publisher is told to start, with the notice if it is of FMLE's
 
 test("dialogue: an own edge that publishes is told the clock to keep", () => {
   const clock = { id: 7, timeMs: 40 };
-  const [answer] = publishStarted(false, clock);
+  const [answer] = publishStarted(false, 1, clock);
   assert.deepEqual(toldClock(asObject(parseCommand(answer!).args[1])), clock);
 });
 
 test("dialogue: only a busy stream is a bad name", () => {
   const codeOf = (answer: Message): unknown => asObject(parseCommand(answer).args[1])?.["code"];
-  assert.equal(codeOf(publishRefused(new DolphinError("RTMP_BUSY", "it is published"))), "NetStream.Publish.BadName");
-  assert.equal(codeOf(publishRefused(new DolphinError("RTMP_VHOST", "there is none"))), "NetStream.Publish.Denied");
-  assert.deepEqual(said(playFailed(new DolphinError("RTMP_VHOST", "there is none"))), [
+  assert.equal(codeOf(publishRefused(new DolphinError("RTMP_BUSY", "it is published"), 1)), "NetStream.Publish.BadName");
+  assert.equal(codeOf(publishRefused(new DolphinError("RTMP_VHOST", "there is none"), 1)), "NetStream.Publish.Denied");
+  assert.deepEqual(said(playFailed(new DolphinError("RTMP_VHOST", "there is none"), 1)), [
     1,
     "onStatus",
     0,
@@ -156,11 +161,62 @@ test("dialogue: only a busy stream is a bad name", () => {
 });
 
 test("dialogue: a notice for FMLE has a code and a description", () => {
-  assert.deepEqual(said(fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.")), [
+  assert.deepEqual(said(fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.", 1)), [
     1,
     "onFCPublish",
     0,
     null,
     { code: "NetStream.Publish.Start", description: "Started publishing stream." },
   ]);
+});
+
+test("dialogue: a play that ends says so by event, by status and by data", () => {
+  assert.deepEqual(playStopped(1).map(said), [
+    [0, "control", controlEvent.streamEof, 1],
+    status("NetStream.Play.Stop", "Stopped playing stream."),
+    [1, "onPlayStatus", { level: "status", code: "NetStream.Play.Complete" }],
+  ]);
+});
+
+test("dialogue: other servers are told of a publish and of its end, by event and by status", () => {
+  assert.deepEqual(publishNotices(true, 1).map(said), [
+    [0, "control", controlEvent.streamBegin, 1],
+    status("NetStream.Play.PublishNotify", "The stream is published."),
+  ]);
+  assert.deepEqual(publishNotices(false, 1).map(said), [
+    [0, "control", controlEvent.streamEof, 1],
+    status("NetStream.Play.UnpublishNotify", "The stream has ended."),
+  ]);
+});
+
+test("dialogue: a call that cannot be done is answered under its number", () => {
+  assert.deepEqual(said(callFailed(9, "no")), [
+    0,
+    "_error",
+    9,
+    null,
+    { level: "error", code: "NetConnection.Call.Failed", description: "no" },
+  ]);
+});
+
+test("dialogue: what is said of a stream is said on it, whichever it is", () => {
+  const refusal = new DolphinError("RTMP_BUSY", "it is published");
+  const all = [
+    ...playStarted(3),
+    ...playPaused(true, 3),
+    ...playPaused(false, 3),
+    ...playStopped(3),
+    ...playSought(3),
+    ...publishNotices(false, 3),
+    ...publishStarted(true, 3),
+    publishRefused(refusal, 3),
+    playFailed(refusal, 3),
+    publishStopped(3),
+    ...publishEnded(0, 3),
+  ];
+  for (const message of all) {
+    const named = message.type === messageType.userControl ? message.payload.readUInt32BE(2) : message.streamId;
+    const isAnswer = message.type === messageType.command && parseCommand(message).name === "_result";
+    assert.equal(named, isAnswer ? 0 : 3, String(said(message)));
+  }
 });

@@ -169,6 +169,25 @@ describe("the vault", () => {
     vault.close();
   });
 
+  it("gives a connection as what its child has told last, and keeps one copy of it", async () => {
+    const child = await admit("edge-1");
+    const { carriage } = play(child, "a");
+    mark(carriage, stateClean);
+    await soon();
+    const before = openFiles();
+    const renewed = (saved: string): CarriedSession => ({ token: "a", kind: "rtmp", saved });
+    carriage.renew(renewed("paused"));
+    carriage.renew(renewed("paused, and without pictures"));
+    assert.equal(carriage.isKept, true, "what is asked for it is told at once");
+    assert.deepEqual([vault.counted().kept, openFiles()], [1, before]);
+    const heir = await admit("edge-2");
+    heir.goesOn = true;
+    die("edge-1");
+    await soon();
+    assert.deepEqual(heir.adopted[0]?.note, { session: renewed("paused, and without pictures"), from: position });
+    vault.close();
+  });
+
   it("has what a child sent last, even if nobody was told of it", async () => {
     const child = await admit("edge-1");
     play(child, "a");

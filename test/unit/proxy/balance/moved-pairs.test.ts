@@ -44,7 +44,7 @@ class Keeper implements Carrier {
       for (const fd of this.copies.get(session.token)?.fds ?? []) closeSync(fd);
       this.copies.delete(session.token);
     };
-    return { words: this.marks.words, at: row, isOver: false, isKept: true, over, letGo: () => undefined };
+    return { words: this.marks.words, at: row, isOver: false, isKept: true, renew: () => undefined, over, letGo: () => undefined };
   }
 
   /** Gives a copy away, with how far it has got. */

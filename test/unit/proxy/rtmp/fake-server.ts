@@ -119,7 +119,7 @@ export class FakeSession {
         this.say(3, acknowledged(transaction, streamId));
         return;
       case "publish":
-        if (this.isFmle && isSrs) this.say(5, fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream."));
+        if (this.isFmle && isSrs) this.say(5, fmleNotice("onFCPublish", "NetStream.Publish.Start", "Started publishing stream.", 1));
         this.say(5, makeStatus("status", "NetStream.Publish.Start", "Started publishing stream."));
         return;
       case "play":

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { AmfValue } from "../../../../src/codec/rtmp/amf0.js";
 import { ChunkReader } from "../../../../src/codec/rtmp/chunk-reader.js";
 import { parseCommand } from "../../../../src/codec/rtmp/command.js";
 import { answerBytes } from "../../../../src/codec/rtmp/handshake.js";
@@ -16,7 +17,7 @@ interface Talk {
 
 function talk(...pieces: readonly Buffer[]): Talk {
   const out: Buffer[] = [];
-  const front = new RtmpFront("127.0.0.1", (bytes) => void out.push(bytes));
+  const front = new RtmpFront({ localAddress: "127.0.0.1", givesStreams: true }, (bytes) => void out.push(bytes));
   for (const piece of pieces) front.take(piece);
   const said = (): string[] => {
     const words: string[] = [];
@@ -94,7 +95,7 @@ for (const { name, calls, answers, what } of flows) {
     for (const pieces of [[bytes], Array.from(bytes, (byte) => Buffer.of(byte))]) {
       const { front, said } = talk(...pieces);
       assert.deepEqual(said(), [...connectAnswer, ...answers]);
-      assert.deepEqual(front.named, { what, request: { vhost: "127.0.0.1", app: "live", stream: "s", params: "?k=1" } });
+      assert.deepEqual(front.named, { what, streamId: 1, request: { vhost: "127.0.0.1", app: "live", stream: "s", params: "?k=1" } });
       assert.deepEqual(front.transcript, bytes.subarray(handshake().length));
     }
   });
@@ -120,6 +121,47 @@ test("front: the seam is told every call that was answered and every chunk strea
     [2, 3, 5],
   );
   assert.equal(hasNotice, true);
+});
+
+/** The numbers that createStream was answered with, and what was named in the end. */
+function streamsGiven(givesStreams: boolean, ...calls: readonly Buffer[]): { readonly given: AmfValue[]; readonly front: RtmpFront } {
+  const out: Buffer[] = [];
+  const front = new RtmpFront({ localAddress: "127.0.0.1", givesStreams }, (bytes) => void out.push(bytes));
+  front.take(Buffer.concat([login(), ...calls]));
+  const given: AmfValue[] = [];
+  const reader = new ChunkReader((one) => {
+    if (one.type === messageType.command && parseCommand(one).transaction > 1) given.push(parseCommand(one).args[1]);
+  });
+  reader.push(Buffer.concat(out).subarray(answerBytes));
+  return { given, front };
+}
+
+test("front: every createStream is given a number of its own, as our servers do, and foreign ones the first again", () => {
+  const calls = [2, 3, 4].map((transaction) => command("createStream", transaction, null));
+  const again = [command("deleteStream", 5, null, 2), command("createStream", 6, null)];
+  assert.deepEqual(streamsGiven(true, ...calls, ...again).given, [1, 2, 3, 2]);
+  assert.deepEqual(streamsGiven(false, ...calls, ...again).given, [1, 1, 1, 1]);
+});
+
+test("front: what names the stream may be said on any stream that was given", () => {
+  const calls = [command("createStream", 2, null), command("createStream", 3, null)];
+  const play = message(20, encodeAmf("play", 0, null, "s"), { streamId: 2, csid: 8 });
+  assert.equal(streamsGiven(true, ...calls, play).front.named?.streamId, 2);
+  assert.equal(streamsGiven(false, ...calls, play).front.named?.streamId, 1);
+});
+
+test("front: the end of what has not begun names nothing", () => {
+  const ends = [named("publish", false), named("play", false)];
+  assert.equal(talk(login(), ...ends).front.named, null);
+  assert.equal(talk(login(), ...ends, named("publish", "s")).front.named?.request.stream, "s");
+});
+
+test("front: connect that comes twice is answered before it is refused", () => {
+  const out: Buffer[] = [];
+  const front = new RtmpFront({ localAddress: "127.0.0.1", givesStreams: true }, (bytes) => void out.push(bytes));
+  front.take(login());
+  assert.throws(() => front.take(command("connect", 9, { app: "live" })), { code: "RTMP_STATE" });
+  assert.ok(Buffer.concat(out).includes("NetConnection.Call.Failed"));
 });
 
 const wrongs: readonly { readonly name: string; readonly bytes: Buffer; readonly code: string }[] = [

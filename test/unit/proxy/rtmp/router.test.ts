@@ -151,6 +151,34 @@ test("router: a second publisher of a stream goes to the same server and gets it
   for (const peer of [source, other, viewer]) peer.close();
 });
 
+test("router: a connection publishes on one message stream, plays on another, and ends both in every way that there is", async (t) => {
+  const { target: own, server } = await startOwnServer(t);
+  const rig = await startRouter(t, [own]);
+  const connection = await RtmpConnection.open(parseRtmpUrl(rig.url("s")));
+  t.after(() => connection.close());
+  const got: (Media & { readonly streamId: number })[] = [];
+  connection.onMessage = (message) => void got.push(message);
+  const ids: number[] = [];
+  for (let count = 0; count < 2; count++) ids.push(Number((await connection.call("createStream", [])).values[1]));
+  const [up = 0, down = 0] = ids;
+  connection.command("publish", ["s", "live"], { streamId: up });
+  await connection.waitForStatus("NetStream.Publish.Start");
+  connection.command("play", ["s"], { streamId: down });
+  await connection.waitForStatus("NetStream.Play.Start");
+  const sent = film();
+  for (const { type, timestamp, payload } of sent) connection.send({ type, timestamp, payload, streamId: up, csid: type === 8 ? 4 : 6 });
+  const media = (): typeof got => got.filter(({ type }) => type === 8 || type === 9);
+  await eventually(() => media().length === sent.length, { everyMs: 5, what: "all media" });
+  assert.ok(media().every(({ streamId }) => streamId === down));
+  assertSame(media(), sent, "player");
+  connection.command("play", [false], { streamId: down });
+  await connection.waitForStatus("NetStream.Play.Stop");
+  connection.command("publish", [false], { streamId: up });
+  await connection.waitForStatus("NetStream.Unpublish.Success");
+  assert.deepEqual(server.streams(), []);
+  assert.equal(connection.endedBy, null);
+});
+
 test("router: who asks for s.flv goes where s is published, and gets it", async (t) => {
   const [first, second] = [await startOwnServer(t, "one"), await startOwnServer(t, "two")];
   const rig = await startRouter(t, [first.target, second.target]);

@@ -29,7 +29,7 @@ for (const habits of worlds) {
   const { manner, extended, chunkSize } = habits;
   test(`seam: however the bytes of a whole connection are cut, nothing changes: ${manner}, ${chunkSize}, extended ${extended}`, () => {
     const told: Buffer[] = [];
-    const front = new RtmpFront("127.0.0.1", (bytes) => void told.push(bytes));
+    const front = new RtmpFront({ localAddress: "127.0.0.1", givesStreams: true }, (bytes) => void told.push(bytes));
     front.take(dialogue);
     const server: Buffer[] = [];
     new FakeSession(habits, (bytes) => void server.push(bytes)).push(dialogue); // a server takes any C2

@@ -57,7 +57,7 @@ test("seam: behind our own server's answer to createStream all is raw, and the c
 
 test("seam: what follows the last reply in the same read is raw to the byte", () => {
   const seam = seamAfter(usual);
-  const started = writeMessages(playStarted(), 60_000);
+  const started = writeMessages(playStarted(1), 60_000);
   const out = seam.push(Buffer.concat([ownReplies, started]));
   assert.deepEqual(out.subarray(out.length - started.length), started);
   assert.deepEqual(out.subarray(0, out.length - started.length), writeMessages(connectReplies.slice(0, 3), 128));
@@ -95,7 +95,7 @@ test("seam: a chunk stream on which the proxy's last word had another shape stay
 });
 
 test("seam: onBWDone is left out, and onFCPublish only where the client has had it", () => {
-  const words = [makeCommand(0, "onBWDone", 0, null), fmleNotice("onFCPublish", "NetStream.Publish.Start", "x")];
+  const words = [makeCommand(0, "onBWDone", 0, null), fmleNotice("onFCPublish", "NetStream.Publish.Start", "x", 1)];
   assert.deepEqual(read(seamAfter(usual).push(writeMessages(words, 128))), ["20 onFCPublish"]);
   const twice = [...words, ...words];
   assert.deepEqual(read(seamAfter(usual, calls, true).push(writeMessages(twice, 128))), ["20 onFCPublish"]);
