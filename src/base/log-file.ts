@@ -29,12 +29,12 @@ export class LogFile {
     this.fd = open(file);
   }
 
-  /** Appends a line that ends with its newline. Throws nothing: a log that cannot be written ends no stream. */
-  write(line: string): void {
-    const bytes = Buffer.from(line);
+  /** Appends lines that end with their newlines. Throws nothing: a log that cannot be written ends no stream. */
+  write(lines: string): void {
+    const bytes = Buffer.from(lines);
     if (this.waiting.length === 0) this.waiting = bytes;
     else if (this.waiting.length + bytes.length <= maxWaitingBytes) this.waiting = Buffer.concat([this.waiting, bytes]);
-    else this.lostLines += 1;
+    else this.lostLines += lines.split("\n").length - 1;
     this.flush();
   }
 

@@ -1,8 +1,10 @@
 // Where every log line is made. A process makes one log and hands children of it (`log.child({conn})`) down.
 // Lines are JSON with the fields of docs/logs.md, or SRS's text line made of the same fields; a terminal gets lines
-// for people. All is written synchronously and without pino's transports: a line is out before a crash, and no worker thread is paid for.
+// for people. All is written by the process itself and without pino's transports, at once or with the burst that it belongs to
+// (log-buffer.ts), so no worker thread is paid for.
 import { randomBytes } from "node:crypto";
 import pino, { type Logger, type LoggerOptions } from "pino";
+import { LogBuffer, type LogOutput } from "./log-buffer.js";
 import { LogFile } from "./log-file.js";
 import { forPeople, forSrs, restyle, type LineStyle } from "./log-lines.js";
 
@@ -26,7 +28,11 @@ export interface LogOptions {
 /** What waits in memory for a standard output that takes nothing, a file on a full disk; lines beyond it are lost. */
 const maxWaitingBytes = 256 * 1024;
 
+/** From this level on a line does not wait for others. */
+const urgent = pino.levels.values["warn"] ?? 0;
+
 let logFile: LogFile | null = null;
+let logBuffer: LogBuffer | null = null;
 /** The least level that is written, as pino numbers it. Held here, for a child of a log has a level of its own from its birth on. */
 let least = Infinity;
 
@@ -45,15 +51,20 @@ export function createLog(options: LogOptions): Log {
     formatters: { level: (label: string) => ({ level: label }) },
     hooks: {
       logMethod(args, write, ofLine) {
-        if (ofLine >= least) write.apply(this, args);
+        if (ofLine < least) return;
+        write.apply(this, args);
+        if (ofLine >= urgent) buffer.flush();
       },
     },
   };
   const isTerminal = file === null && process.stdout.isTTY;
   const hasColours = isTerminal && (process.env["NO_COLOR"] ?? "") === "";
   const style = format === "srs" ? srsStyle() : isTerminal ? forPeople : null;
-  const output = file === null ? (isTerminal ? process.stdout : standardOutput()) : openFile(file);
-  const log = pino(settings, style === null ? output : { write: (line) => void output.write(restyle(line, style, hasColours)) });
+  const output: LogOutput = file === null ? (isTerminal ? process.stdout : standardOutput()) : openFile(file);
+  logBuffer?.flush();
+  const buffer = new LogBuffer(output);
+  logBuffer = buffer;
+  const log = pino(settings, style === null ? buffer : { write: (line) => buffer.write(restyle(line, style, hasColours)) });
   return log;
 
   function openFile(path: string): LogFile {
@@ -72,11 +83,17 @@ export function setLogLevel(level: LogLevel): void {
   least = pino.levels.values[level] ?? Infinity; // `silent` has no number
 }
 
+/** Writes the lines of a burst that wait for its end; else they are out within some milliseconds. */
+export function flushLog(): void {
+  logBuffer?.flush();
+}
+
 /**
  * Goes on in a new file where the log file of this process was moved or removed; nothing that was logged is lost.
  * Throws when it cannot be opened (ENOENT, EACCES); what is logged then goes where it went before.
  */
 export function reopenLog(): void {
+  flushLog(); // to where it was logged
   logFile?.reopen();
 }
 
@@ -85,7 +102,7 @@ function srsStyle(): LineStyle {
   return (entry) => forSrs(entry, processId);
 }
 
-function standardOutput(): { write(line: string): unknown } {
+function standardOutput(): LogOutput {
   const output = pino.destination({ dest: 1, sync: true, maxLength: maxWaitingBytes });
   output.on("error", () => undefined); // it keeps the line and tries again with the next one
   return output;

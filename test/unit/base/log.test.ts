@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createLog, reopenLog, setLogLevel, type LogOptions } from "../../../src/base/log.js";
+import { createLog, flushLog, reopenLog, setLogLevel, type LogOptions } from "../../../src/base/log.js";
 
 /** The text of a log file that `write` was given a log of. */
 function text(options: Omit<LogOptions, "file">, write: (log: ReturnType<typeof createLog>) => void): string {
@@ -11,6 +11,7 @@ function text(options: Omit<LogOptions, "file">, write: (log: ReturnType<typeof 
   try {
     const file = join(folder, "new", "folders", "dolphin.log");
     write(createLog({ ...options, file }));
+    flushLog();
     return readFileSync(file, "utf8");
   } finally {
     rmSync(folder, { recursive: true });
@@ -47,7 +48,7 @@ test("log: the master is no child", () => {
   assert.deepEqual([line?.["role"], line !== undefined && "child" in line], ["master", false]);
 });
 
-test("log: lines below the level are not written, and the others are there at once", () => {
+test("log: lines below the level are not written, and warnings are there at once", () => {
   const lines = written({ role: "master", child: null, level: "warn" }, (log) => {
     log.info("no");
     log.warn("yes");
@@ -112,6 +113,7 @@ test("log: on request it goes on in a new file", () => {
     renameSync(file, `${file}.1`);
     reopenLog();
     log.child({ conn: "x" }).info("after");
+    flushLog();
     assert.match(readFileSync(`${file}.1`, "utf8"), /^\{.*"before"\}\n$/);
     assert.match(readFileSync(file, "utf8"), /^\{.*"after"\}\n$/);
   } finally {
