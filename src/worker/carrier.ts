@@ -1,5 +1,7 @@
-// A child's way to the vault in the master: connections that shall outlive this process are sent there, with what they are, at
-// the end of the event loop's turn in which they begin to play or to be moved, and called back when they are over.
+// A child's way to the vault in the master: connections that shall outlive this process are sent there, with what they are, a moment
+// after they began to play or to be moved, and called back when they are over. One that is over within that moment is nobody's business:
+// a crowd that comes at once is told of in few words, and a storm of short connections in none.
+import { Deadline } from "../base/deadline.js";
 import { loadDescriptorLinks, type DescriptorLink, type Outgoing } from "../ipc/descriptor-link.js";
 import {
   isPublisherNote,
@@ -22,6 +24,9 @@ export const linkVariable = "DOLPHIN_LINK";
 /** The longest that a session may be as JSON; one that is longer ends with this process. */
 const maxSessionBytes = 64 << 10;
 
+/** How long connections that have begun wait for others that begin: who dies within that time takes them along. */
+const gatherMs = 30;
+
 /** Who goes on with what other processes have left. The descriptors are its own. */
 export interface Heir {
   adopt(fds: readonly number[], note: AdoptNote): void;
@@ -38,13 +43,13 @@ export class ChildCarrier implements Carrier {
   private readonly say: (message: FromChild) => void;
   private parcels: Outgoing[] = [];
   private adopted: AdoptedNote[] = [];
-  private over: { readonly token: string; readonly row: number | null }[] = [];
+  private over: { readonly token: string; readonly row: number | null; readonly isKnown: () => boolean }[] = [];
   private letGo: string[] = [];
   /** Those that are carried now; false: the master could not keep the copy. */
   private readonly tokens = new Map<string, boolean>();
   /** Those that this process was given and has not gone on with yet: the master has its copies of them. */
   private readonly given = new Set<string>();
-  private flushing: NodeJS.Immediate | null = null;
+  private readonly flushing = new Deadline();
 
   private constructor(link: DescriptorLink, marks: Marks, marksFd: number, say: (message: FromChild) => void) {
     this.link = link;
@@ -71,6 +76,8 @@ export class ChildCarrier implements Carrier {
     let isOver = false;
     /** Parcels of it that have not gone to the master yet. */
     let unsent = 0;
+    /** Whether the master has heard of it. */
+    let isKnown = isGiven;
     this.tokens.set(token, true);
     // Nothing below holds on to the session: it is the larger part of what a connection would take here.
     const isKept = (): boolean => {
@@ -83,13 +90,18 @@ export class ChildCarrier implements Carrier {
         // A descriptor that was closed may be another connection's a moment later.
         descriptors: () => (isOver ? null : descriptors()),
         note: { session: now, row } satisfies CarryNote,
-        gone: () => (unsent -= 1),
+        gone: () => {
+          unsent -= 1;
+          isKnown = true;
+        },
       });
-      this.flushSoon();
+      this.flushing.ensure(gatherMs, () => this.flush());
     };
     if (!isGiven) send(session);
-    else this.adopted.push({ token, row, session: session.kind === "pair" ? session : null });
-    this.flushSoon();
+    else {
+      this.adopted.push({ token, row, session: session.kind === "pair" ? session : null });
+      this.flushing.set(0, () => this.flush());
+    }
     return {
       words: this.marks.words,
       at: row,
@@ -103,14 +115,14 @@ export class ChildCarrier implements Carrier {
       over: () => {
         isOver = true;
         this.tokens.delete(token);
-        this.over.push({ token, row });
-        this.flushSoon();
+        this.over.push({ token, row, isKnown: () => isKnown });
+        this.flushing.ensure(gatherMs, () => this.flush());
       },
       letGo: () => {
         this.marks.settle(row);
         this.tokens.delete(token);
         this.letGo.push(token);
-        this.flushSoon();
+        this.flushing.set(0, () => this.flush());
       },
     };
   }
@@ -143,28 +155,24 @@ export class ChildCarrier implements Carrier {
       this.given.add(token);
       heir.adopt(fds, adopted);
       this.given.delete(token);
-      if (!this.tokens.has(token)) this.over.push({ token, row: null });
+      if (!this.tokens.has(token)) this.over.push({ token, row: null, isKnown: () => true });
     }
     // The master must know who goes on with them before much has been written to them.
     this.flush();
     setImmediate(() => this.receive(heir, before + some.length));
   }
 
-  /** Tells the master now what it would be told at the end of this turn. */
+  /** Tells the master now what it would be told in a moment. */
   flush(): void {
-    if (this.flushing !== null) clearImmediate(this.flushing);
-    this.flushing = null;
+    this.flushing.clear();
     const { parcels, adopted, over, letGo } = this;
     [this.parcels, this.adopted, this.over, this.letGo] = [[], [], [], []];
     if (parcels.length > 0) this.link.send(parcels, this.sayParcels);
     if (adopted.length > 0) this.say({ type: "adopted", notes: adopted });
-    if (over.length > 0) this.say({ type: "over", tokens: over.map(({ token }) => token) });
+    const known = over.filter(({ isKnown }) => isKnown());
+    if (known.length > 0) this.say({ type: "over", tokens: known.map(({ token }) => token) });
     for (const { row } of over) if (row !== null) this.marks.giveBack(row);
     if (letGo.length > 0) this.say({ type: "let-go", tokens: letGo });
-  }
-
-  private flushSoon(): void {
-    this.flushing ??= setImmediate(() => this.flush());
   }
 
   private readonly sayParcels = (): void => this.say({ type: "parcels" });

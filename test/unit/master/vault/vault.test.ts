@@ -33,7 +33,13 @@ let publishers: unknown[];
 let told: string[];
 
 const session = (token: string): CarriedSession => ({ token, kind: "rtmp", saved: { stream: token } });
-const soon = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+/** A moment later: what children gather has been told. */
+async function soon(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) {
+    for (const { carrier } of children.values()) carrier.flush();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
 const position = { timestamp: 4711, packet: packetKey(9, 700) };
 
 async function makeVault(maxFiles = 100): Promise<void> {
@@ -123,6 +129,20 @@ beforeEach(async () => {
 });
 
 describe("the vault", () => {
+  it("never hears of a connection that is over in the moment in which it began", async () => {
+    const child = await admit("edge-1");
+    const { fd, carriage } = play(child, "a");
+    carriage.over();
+    closeSync(fd);
+    await soon();
+    assert.deepEqual(
+      child.said.filter(({ type }) => type === "over" || type === "parcels"),
+      [],
+    );
+    assert.equal(vault.counted().kept, 0);
+    vault.close();
+  });
+
   it("keeps a copy until the connection is over", async () => {
     const child = await admit("edge-1");
     const { fd, carriage } = play(child, "a");
@@ -357,6 +377,7 @@ describe("the vault", () => {
     children.delete("edge-1"); // it drains, and is no heir
     const heir = await admit("edge-2");
     carriage.letGo();
+    child.carrier.flush();
     await soon();
     assert.deepEqual(heir.adopted[0]?.note.from, position);
     vault.close();
