@@ -6,6 +6,7 @@ import { errorCodes } from "../src/base/errors.js";
 import { maxPrefaceBytes } from "../src/codec/preface.js";
 import * as amf0 from "../src/codec/rtmp/amf0.js";
 import * as chunkReader from "../src/codec/rtmp/chunk-reader.js";
+import * as slabs from "../src/codec/rtmp/slabs.js";
 import * as url from "../src/codec/rtmp/url.js";
 import { maxRows } from "../src/ipc/marks.js";
 import { orphanMs } from "../src/master/vault/vault.js";
@@ -43,6 +44,7 @@ const rows = tableOf("docs/errors.md");
 const limits: Readonly<Record<string, unknown>> = {
   ...chunkReader,
   ...amf0,
+  ...slabs,
   ...url,
   ...httpServer,
   ...session,

@@ -21,6 +21,7 @@ import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/
 import type { Mover, SavedConnection, SavedPublisher } from "./peers/saved-publisher.js";
 import type { SavedPlayer } from "./rtmp/playing.js";
 import { endSoon } from "./peers/farewell.js";
+import { loadDirectRead, MergedReads, type DirectRead } from "./peers/merged-read.js";
 import { Hub } from "./streams/hub.js";
 import { clientOf, meetPeer, nameClient, peerOf } from "./peers/peer.js";
 import { RtmpSession } from "./rtmp/session.js";
@@ -49,9 +50,9 @@ export class Server {
   private readonly sessions = new Set<RtmpSession>();
   private readonly sockets = new Crowd<Socket>();
 
-  private constructor(setup: ServerSetup, log: Log, carrier: Carrier | null) {
+  private constructor(setup: ServerSetup, log: Log, carrier: Carrier | null, direct: DirectRead | null) {
     this.log = log;
-    this.hub = new Hub(setup, log, carrier);
+    this.hub = new Hub(setup, log, carrier, new MergedReads(direct));
   }
 
   /**
@@ -59,7 +60,7 @@ export class Server {
    * address when one cannot be had.
    */
   static async start(setup: ServerSetup, log: Log, carrier: Carrier | null = null): Promise<Server> {
-    const server = new Server(setup, log, carrier);
+    const server = new Server(setup, log, carrier, await loadDirectRead());
     try {
       for (const listener of setup.listeners) server.endpoints.push(await server.listen(listener));
     } catch (error) {

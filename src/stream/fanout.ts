@@ -9,9 +9,10 @@
 import type { ErrorCode } from "../base/errors.js";
 import type { Position } from "../base/position.js";
 import { messageType } from "../codec/rtmp/message.js";
+import type { Held } from "../codec/rtmp/slabs.js";
 import { catchUp, isAfter } from "./catch-up.js";
 import type { Container } from "./container.js";
-import type { Packet } from "./packet.js";
+import { hold, type Packet } from "./packet.js";
 import { historyMs, maxGopBytes, type StartCache } from "./start-cache.js";
 
 /** Bytes that may wait in a viewer's socket, beyond what it was given to start with, before it is behind. */
@@ -153,6 +154,12 @@ export class Fanout {
       else consumer.send(batch, last);
     }
   };
+
+  /** Adds the memory of the packets that wait, and of those that are known from before. */
+  hold(held: Held): void {
+    hold(this.pending, held);
+    hold(this.recent, held);
+  }
 
   onLive(isLive: boolean): void {
     if (!isLive) this.recent = [];

@@ -3,6 +3,7 @@
 import { isAudioHeader, isKeyFrame, isVideoHeader } from "../codec/av.js";
 import { isMetadata } from "../codec/rtmp/metadata.js";
 import { messageType } from "../codec/rtmp/message.js";
+import type { Held } from "../codec/rtmp/slabs.js";
 
 /** Audio, video or data, by RTMP's and FLV's common numbers. */
 export type PacketType = 8 | 9 | 18;
@@ -32,6 +33,11 @@ export function makePacket(type: PacketType, timestamp: number, payload: Buffer)
 /** The same packet at another time. */
 export function at(packet: Packet, timestamp: number): Packet {
   return packet.timestamp === timestamp ? packet : { ...packet, timestamp };
+}
+
+/** Names the memory of packets, in the order in which they came, as still needed (codec/rtmp/slabs.ts). */
+export function hold(packets: readonly Packet[], held: Held): void {
+  packets.some(({ payload }) => held.add(payload));
 }
 
 function isHeader(type: PacketType, payload: Buffer): boolean {

@@ -3,7 +3,7 @@
 //
 //   publisher ─▶ timeline.ts ─▶ packet.ts ─▶ start-cache.ts ─▶ taps (forward)
 //                                                ├▶ fanout.ts, rtmp   : players, a batch each mw_latency
-//                                                ├▶ fanout.ts, prompt : our own edges, a batch each turn of the loop
+//                                                ├▶ fanout.ts, prompt : our own edges, a batch each 100 ms, or mw_latency if that is less
 //                                                └▶ fanout.ts, flv    : HTTP players, a batch each mw_latency
 //
 // A batch becomes bytes in container.ts; where a viewer of another process goes on is found by catch-up.ts.
@@ -11,6 +11,7 @@ import { DolphinError } from "../base/errors.js";
 import { audioCodec, videoCodec } from "../codec/av.js";
 import type { Clock } from "../codec/rtmp/clock.js";
 import { messageType } from "../codec/rtmp/message.js";
+import type { Held } from "../codec/rtmp/slabs.js";
 import type { Position } from "../base/position.js";
 import { flvContainer, rtmpContainer } from "./container.js";
 import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
@@ -20,6 +21,12 @@ import { advance, beginBehind, furthest, makeTimeline, present, replace, resume,
 
 /** Longest metadata that is kept and passed on. */
 export const maxMetadataBytes = 64 << 10;
+
+/** How long packets are collected for our own edges, whose viewers wait longer: one write and one read for two ticks of a publisher's. */
+const innerDelayMs = 100;
+
+/** So long after the last consumer has left one of its viewers may still come, from another process. */
+const longestMoveMs = 30_000;
 
 /** A step back of more than this is another clock's, and no repeat. */
 const longestRepeatMs = 60_000;
@@ -90,6 +97,8 @@ export class Source {
   audio = "";
   /** All consumers of all kinds. */
   consumers = 0;
+  /** When the last consumer left. */
+  private unwatchedAtMs = -Infinity;
 
   constructor(options: SourceOptions, owner: SourceOwner) {
     this.key = options.key;
@@ -111,6 +120,11 @@ export class Source {
     this.settings = settings;
     this.cache.adopt(settings);
     for (const tap of taps) this.fanouts[tap].adopt(fanoutOptions(tap, settings));
+  }
+
+  /** Whether somebody gets the packets. */
+  get isWatched(): boolean {
+    return this.consumers > 0 || this.taps.size > 0;
   }
 
   get hasPublisher(): boolean {
@@ -237,6 +251,7 @@ export class Source {
     if (!this.fanouts[tap].remove(seat)) return;
     this.consumers -= 1;
     if (this.consumers > 0) return;
+    this.unwatchedAtMs = Date.now();
     this.owner.onUnwanted(this);
     this.release();
   }
@@ -256,6 +271,18 @@ export class Source {
   /** Sends what is waiting in batches now. */
   flush(): void {
     for (const fanout of Object.values(this.fanouts)) fanout.flush();
+  }
+
+  /**
+   * Adds the memory of every packet that is still needed to what is held, so that the rest may be used again. False where others
+   * have been given packets, who do not tell: then all of it is needed.
+   */
+  hold(held: Held): boolean {
+    if (this.taps.size > 0) return false;
+    this.cache.hold(held);
+    for (const fanout of Object.values(this.fanouts)) fanout.hold(held);
+    for (const packet of Object.values(this.latest)) held.add(packet.payload);
+    return true;
   }
 
   /** Stops the timers. Consumers are no longer told of the stream's end: it may go on in another process. */
@@ -293,6 +320,7 @@ export class Source {
     this.name(packet);
     if (!packet.isHeader) this.latest[packet.type] = packet;
     if (this.settings.reduceSequenceHeader && this.cache.repeatsHeader(packet)) return;
+    if (packet.isKeyFrame) this.cache.keepsHistory = this.consumers > 0 || Date.now() - this.unwatchedAtMs < longestMoveMs;
     this.cache.push(packet);
     if (this.consumers > 0) {
       this.fanouts.rtmp.push(packet);
@@ -315,7 +343,7 @@ export class Source {
 
 function fanoutOptions(tap: Tap, { delayMs, queueLengthMs }: SourceSettings): FanoutOptions {
   return {
-    delayMs: tap === "prompt" ? 0 : delayMs,
+    delayMs: tap === "prompt" ? Math.min(innerDelayMs, delayMs) : delayMs,
     queueLengthMs,
     keepsRecent: tap !== "prompt",
     slowCode: tap === "flv" ? "FLV_SLOW" : "RTMP_SLOW",

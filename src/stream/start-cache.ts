@@ -1,7 +1,8 @@
 // What a new viewer needs before the next live packet makes sense: metadata, decoder configuration, and the packets since
 // the last key frame (the GOP cache). Kept per source, bounded in packets and in bytes.
 import { messageType } from "../codec/rtmp/message.js";
-import { at, type Packet } from "./packet.js";
+import type { Held } from "../codec/rtmp/slabs.js";
+import { at, hold, type Packet } from "./packet.js";
 
 /** The GOP cache is given up above this: a stream without key frames must not fill the memory. */
 export const maxGopBytes = 16 << 20;
@@ -39,6 +40,8 @@ export class StartCache {
   private audioSinceVideo = 0;
   /** The packet of audio or video that was pushed last; null before the first. */
   last: Packet | null = null;
+  /** Whether somebody may come who was served by another process. */
+  keepsHistory = true;
   /** Whether the stream has shown audio, and video, so far. */
   hasAudio = false;
   hasVideo = false;
@@ -106,6 +109,13 @@ export class StartCache {
     return first === undefined ? [] : this.before;
   }
 
+  /** Adds the memory of all that is kept. */
+  hold(held: Held): void {
+    hold(this.gop, held);
+    hold(this.before, held);
+    if (this.all !== null) hold(this.all.packets, held);
+  }
+
   clear(): void {
     this.before = [];
     this.all = null;
@@ -134,7 +144,8 @@ export class StartCache {
   private pushMedia(packet: Packet): void {
     if (packet.isKeyFrame) {
       // What was told of the time before the first one stays.
-      if (this.gop.length > 0) this.before = this.gop.filter(({ timestamp }) => ((packet.timestamp - timestamp) | 0) <= historyMs);
+      const isRecent = ({ timestamp }: Packet): boolean => ((packet.timestamp - timestamp) | 0) <= historyMs;
+      if (this.gop.length > 0) this.before = this.keepsHistory ? this.gop.filter(isRecent) : [];
       this.dropGop();
     } else if (this.gop.length === 0) return; // nothing can be decoded before the first key frame
     this.audioSinceVideo = packet.type === messageType.audio ? this.audioSinceVideo + 1 : 0;

@@ -1,15 +1,17 @@
 // Chunks → messages. Bytes come as they come from a socket, split anywhere; whole messages go to the handler by a
 // direct call. Nothing is concatenated: a header that straddles two reads is completed in a scratch of 18 bytes, and a
-// payload is copied once, from the read into the message's own memory. Every limit is checked before memory is taken.
+// payload is copied once: from the read into the message's own memory, or with the whole read into a slab, where the message is
+// a view and only what stood behind a chunk's header moves up. Every limit is checked before memory is taken.
 //
 //   basic header 1–3 │ message header 11, 7, 3 or 0 │ extended timestamp 0 or 4 │ payload up to the chunk size
 //
 // A chunk stream (csid) remembers its last header, which fmt 1, 2 and 3 leave parts of out. Source: Adobe RTMP 1.0
 // section 5.3.1. The control messages that change the reading itself (chunk size, abort) are obeyed here.
 import { DolphinError } from "../../base/errors.js";
-import { newChunkStream, saveChunkStream, type ChunkHeader, type ChunkStream, type SavedChunkStream } from "./chunk-stream.js";
+import { newChunkStream, saveChunkStream, type ChunkHeader, type ChunkStream, type SavedChunkReader } from "./chunk-stream.js";
 import { extendedFrom } from "./chunk-writer.js";
 import { messageType, type Message } from "./message.js";
+import { slabBytes, Slabs, type Holder } from "./slabs.js";
 
 /** Chunk streams that one connection may use; encoders use fewer than 10. */
 export const maxChunkStreams = 64;
@@ -30,13 +32,8 @@ const longestHeader = 3 + 11 + 4;
 /** A payload gets its whole memory at once up to here, and doubles beyond it as bytes really come. */
 const eagerBytes = 64 << 10;
 const noPayload = Buffer.alloc(0);
-/**
- * Media payloads of a connection lie side by side in slabs of this size: a publisher sends some 75 messages a second, and
- * memory of its own for each keeps the garbage collector busier than the parser. A slab lives as long as its last payload.
- */
-const slabBytes = 64 << 10;
-/** Larger payloads are not worth the rest of a slab that they would leave unused. */
-const slabPayloadBytes = slabBytes / 4;
+/** Longer reads, and those in the middle of a long message, are not laid into slabs: they are copied message by message. */
+const slabReadBytes = slabBytes / 2;
 
 /** What is told to who wants to know how messages came. */
 export interface ChunkReaderOptions {
@@ -46,16 +43,6 @@ export interface ChunkReaderOptions {
 
 /** Gets each whole message; `header` is as it stands now and changes with the next bytes, `fmt` is what it came with. */
 type ChunkListener = (message: Message, header: ChunkHeader, fmt: number) => void;
-
-/** A reader between two reads, as JSON. */
-export interface SavedChunkReader {
-  readonly chunkSize: number;
-  readonly streams: readonly SavedChunkStream[];
-  /** The header that the last read cut off, in base64. */
-  readonly scratch: string;
-  /** The chunk stream whose chunk was cut off, and how much of that chunk is still to come. */
-  readonly current: { readonly csid: number; readonly restBytes: number } | null;
-}
 
 /** Reads one direction of one connection. It has no lifetime to end: drop it with its connection. */
 export class ChunkReader {
@@ -75,8 +62,10 @@ export class ChunkReader {
   private isStopped = false;
   /** Whether bytes of an earlier read are read once more, so that the read under way has no one place where it stands. */
   private isRereading = false;
-  private slab = noPayload;
-  private slabUsed = 0;
+  private readonly slabs = new Slabs(() => this.partial());
+  /** The message whose payload is a view of the open slab, and where that begins; null: none that is under way is. */
+  private inPlace: ChunkStream | null = null;
+  private placeAt = 0;
 
   /** `onMessage` is called for every complete message; it owns the payload, and what it throws goes to the caller of `push`. */
   constructor(onMessage: ChunkListener, { tellsAll = false }: ChunkReaderOptions = {}) {
@@ -116,6 +105,12 @@ export class ChunkReader {
     };
   }
 
+  /** Names who keeps the messages from now on (slabs.ts); null: nobody who could tell which of them it needs. */
+  lendTo(holder: Holder | null): void {
+    if (this.inPlace !== null) this.displace(this.inPlace);
+    this.slabs.lendTo(holder);
+  }
+
   /** What the peer's bytes are cut into now. */
   get chunkSizeBytes(): number {
     return this.chunkSize;
@@ -142,16 +137,38 @@ export class ChunkReader {
    * then lost, for nothing tells where the next chunk begins.
    */
   push(bytes: Buffer): number {
-    let at = 0;
     this.isStopped = false;
-    while (at < bytes.length && !this.isStopped) {
-      if (this.current !== null) at = this.readPayload(this.current, bytes, at);
-      else if (this.scratchBytes > 0) at = this.completeHeader(bytes, at);
+    if (!this.isPlaced(bytes.length)) return this.read(bytes, 0, bytes.length);
+    const at = this.slabs.append(bytes);
+    return this.read(this.slabs.open, at, at + bytes.length) - at;
+  }
+
+  /** Whether a read of so many bytes goes into the open slab, which has room for it then. */
+  private isPlaced(bytes: number): boolean {
+    const { slabs, current, inPlace } = this;
+    if (!slabs.isLent || bytes > slabReadBytes) return false;
+    if (current !== null && current !== inPlace && current.length - current.received > bytes) return false;
+    if (slabs.hasRoomFor(bytes)) return true;
+    const begun = inPlace?.payload?.subarray(0, inPlace.received) ?? noPayload;
+    if (inPlace !== null && inPlace.length + bytes > slabBytes) this.displace(inPlace);
+    slabs.renew();
+    if (this.inPlace !== null) {
+      this.placeAt = slabs.append(begun);
+      this.inPlace.payload = slabs.open.subarray(0, this.inPlace.length);
+    }
+    return true;
+  }
+
+  private read(bytes: Buffer, start: number, end: number): number {
+    let at = start;
+    while (at < end && !this.isStopped) {
+      if (this.current !== null) at = this.readPayload(this.current, bytes, at, end);
+      else if (this.scratchBytes > 0) at = this.completeHeader(bytes, at, end);
       else {
-        const after = this.readHeader(bytes, at, bytes.length);
+        const after = this.readHeader(bytes, at, end);
         if (after < 0) {
-          this.scratchBytes = bytes.copy(this.scratch, 0, at);
-          return bytes.length;
+          this.scratchBytes = bytes.copy(this.scratch, 0, at, end);
+          return end;
         }
         at = after;
       }
@@ -160,19 +177,19 @@ export class ChunkReader {
   }
 
   /** Continues a header that a read cut off: a copy of what follows is appended to it, and only what it used is consumed. */
-  private completeHeader(bytes: Buffer, at: number): number {
+  private completeHeader(bytes: Buffer, at: number, readEnd: number): number {
     const had = this.scratchBytes;
-    const end = had + bytes.copy(this.scratch, had, at, at + longestHeader - had);
+    const end = had + bytes.copy(this.scratch, had, at, Math.min(at + longestHeader - had, readEnd));
     this.isRereading = true;
     const after = this.readHeader(this.scratch, 0, end);
     if (after < 0) this.scratchBytes = end;
     else {
       this.scratchBytes = 0;
       // where the bytes that were awaited turned out to be no extended timestamp, those in the scratch are payload, or more headers
-      if (after < had) this.push(Buffer.from(this.scratch.subarray(after, had)));
+      if (after < had) this.read(Buffer.from(this.scratch.subarray(after, had)), 0, had - after);
     }
     this.isRereading = false;
-    return after < 0 ? bytes.length : at + Math.max(after - had, 0);
+    return after < 0 ? readEnd : at + Math.max(after - had, 0);
   }
 
   /** Reads the header of a chunk and opens its payload. Returns the position after it, or -1 when bytes are missing. */
@@ -273,12 +290,13 @@ export class ChunkReader {
     this.chunkRest = Math.min(this.chunkSize, stream.length - stream.received);
   }
 
-  private readPayload(stream: ChunkStream, bytes: Buffer, at: number): number {
-    const count = Math.min(this.chunkRest, bytes.length - at);
-    if (count === stream.length) return this.readWhole(stream, bytes, at, count);
-    let payload = (stream.payload ??= this.takeMemory(Math.min(stream.length, eagerBytes)));
+  private readPayload(stream: ChunkStream, bytes: Buffer, at: number, end: number): number {
+    const count = Math.min(this.chunkRest, end - at);
+    if (stream === this.inPlace && bytes !== this.slabs.open) this.displace(stream);
+    let payload = (stream.payload ??= this.begin(stream, bytes, at));
     if (stream.received + count > payload.length) payload = this.grow(stream, payload, stream.received + count);
-    bytes.copy(payload, stream.received, at, at + count);
+    if (stream !== this.inPlace) bytes.copy(payload, stream.received, at, at + count);
+    else if (this.placeAt + stream.received !== at) bytes.copyWithin(this.placeAt + stream.received, at, at + count);
     stream.received += count;
     this.chunkRest -= count;
     if (this.chunkRest === 0) {
@@ -291,15 +309,27 @@ export class ChunkReader {
     return at + count;
   }
 
-  /** The usual case: a message in one chunk that one read brought. */
-  private readWhole(stream: ChunkStream, bytes: Buffer, at: number, count: number): number {
-    const payload = count <= slabPayloadBytes && isMedia(stream.type) ? this.takeFromSlab(count) : Buffer.allocUnsafe(count);
-    bytes.copy(payload, 0, at, at + count);
-    stream.isOpen = false;
-    this.openMessages -= 1;
-    this.current = null;
-    this.finish(stream, payload);
-    return at + count;
+  /** The memory for a payload that begins at a place of a read: where it stands, if that is a slab, or memory of its own. */
+  private begin(stream: ChunkStream, bytes: Buffer, at: number): Buffer {
+    // What stands between the pieces of one message is another's: only one at a time can close up.
+    if (this.inPlace !== null) this.displace(this.inPlace);
+    if (bytes !== this.slabs.open || at + stream.length > slabBytes) return this.takeMemory(Math.min(stream.length, eagerBytes));
+    this.inPlace = stream;
+    this.placeAt = at;
+    return bytes.subarray(at, at + stream.length);
+  }
+
+  /** Gives a message that is under way in the slab memory of its own. */
+  private displace(stream: ChunkStream): void {
+    const begun = stream.payload!;
+    this.inPlace = null;
+    stream.payload = this.takeMemory(stream.length);
+    begun.copy(stream.payload, 0, 0, stream.received);
+  }
+
+  /** The payloads that are under way. */
+  private *partial(): Generator<Buffer> {
+    for (const { payload } of this.streams.values()) if (payload !== null) yield payload;
   }
 
   /** Gives a message that is under way its memory and what has come of it so far. */
@@ -309,7 +339,8 @@ export class ChunkReader {
   }
 
   private forgetPayload(stream: ChunkStream): void {
-    this.pendingBytes -= stream.payload?.length ?? 0;
+    if (stream === this.inPlace) this.inPlace = null;
+    else this.pendingBytes -= stream.payload?.length ?? 0;
     stream.payload = null;
     if (stream.isOpen) this.openMessages -= 1;
     stream.isOpen = false;
@@ -321,16 +352,6 @@ export class ChunkReader {
     this.pendingBytes -= payload.length;
     stream.payload = grown;
     return grown;
-  }
-
-  private takeFromSlab(bytes: number): Buffer {
-    if (this.slabUsed + bytes > this.slab.length) {
-      this.slab = Buffer.allocUnsafeSlow(slabBytes);
-      this.slabUsed = 0;
-    }
-    const from = this.slabUsed;
-    this.slabUsed += bytes;
-    return this.slab.subarray(from, from + bytes);
   }
 
   private takeMemory(bytes: number): Buffer {

@@ -37,6 +37,16 @@ export interface SavedChunkStream extends ChunkHeader {
   readonly payload: string;
 }
 
+/** A reader between two reads, as JSON. */
+export interface SavedChunkReader {
+  readonly chunkSize: number;
+  readonly streams: readonly SavedChunkStream[];
+  /** The header that the last read cut off, in base64. */
+  readonly scratch: string;
+  /** The chunk stream whose chunk was cut off, and how much of that chunk is still to come. */
+  readonly current: { readonly csid: number; readonly restBytes: number } | null;
+}
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** One of which nothing is known. */

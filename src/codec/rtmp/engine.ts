@@ -12,9 +12,11 @@ import { DolphinError } from "../../base/errors.js";
 import type { SocketAddress } from "../ip-address.js";
 import { maxPrefaceBytes, readPreface, type Preface } from "../preface.js";
 import { protocolOf, untrustedPreface } from "../strangers.js";
-import { ChunkReader, type SavedChunkReader } from "./chunk-reader.js";
+import { ChunkReader } from "./chunk-reader.js";
+import type { SavedChunkReader } from "./chunk-stream.js";
 import { writeMessages } from "./chunk-writer.js";
 import { answerBytes, answerHello, answerServer, checkVersion, handshakeBytes, helloBytes, makeHello } from "./handshake.js";
+import type { Holder } from "./slabs.js";
 import { controlEvent, controlMessage, messageType, userControl, type Message } from "./message.js";
 
 /** What an engine tells its session. All calls happen inside `start` or `receive`. */
@@ -129,6 +131,11 @@ export class Engine {
   /** Sets the acknowledgement window for what we receive, over the peer's own wish. */
   setAckWindow(bytes: number): void {
     this.ackWindow = Math.max(bytes, leastAckWindow);
+  }
+
+  /** Names who keeps the payloads of media from now on; null: nobody who could tell which of them. */
+  lendTo(holder: Holder | null): void {
+    this.reader.lendTo(holder);
   }
 
   /** Takes a piece of the handshake, or of what stands before it, and returns how many bytes it used. */

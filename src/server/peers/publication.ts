@@ -3,6 +3,7 @@ import type { DolphinError } from "../../base/errors.js";
 import type { Clock } from "../../codec/rtmp/clock.js";
 import { mergeMs } from "./merged-read.js";
 import type { Message } from "../../codec/rtmp/message.js";
+import type { Held } from "../../codec/rtmp/slabs.js";
 import type { SavedSource } from "../../stream/source.js";
 
 /** An encoder that reconnects at once may be faster than the news of its old connection's end: a busy stream is asked twice. */
@@ -29,5 +30,9 @@ export interface Publication {
   push(message: Message): void;
   /** What another process needs to go on with the stream; null where it cannot. Nothing changes by it. */
   save(): SavedSource | null;
+  /** Whether somebody gets what comes; nobody is late where nobody does. */
+  readonly isWatched: boolean;
+  /** As a `Holder` of the payloads that it was given (codec/rtmp/slabs.ts). */
+  hold(held: Held): boolean;
   close(): void;
 }

@@ -17,6 +17,7 @@ import { asObject, decodeAmf, type AmfObject, type AmfValue } from "../../codec/
 import { amf0Body, makeCommand, parseCommand } from "../../codec/rtmp/command.js";
 import { isLoop, isStreamEnd } from "../../codec/rtmp/dialogue.js";
 import { Engine } from "../../codec/rtmp/engine.js";
+import type { Holder } from "../../codec/rtmp/slabs.js";
 import { controlEvent, controlMessage, mediaStreamId, messageType, userControl, type Message } from "../../codec/rtmp/message.js";
 import { isPlayStatus } from "../../codec/rtmp/metadata.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
@@ -96,6 +97,11 @@ export class RtmpClient {
   /** Bytes received so far. */
   get bytesIn(): number {
     return this.earlierBytesIn + this.line.engine.bytesIn;
+  }
+
+  /** Names who keeps the media that comes from now on (codec/rtmp/slabs.ts). Only after `onStarted`. */
+  lendTo(holder: Holder): void {
+    this.line.engine.lendTo(holder);
   }
 
   /** Sends messages of the stream as one piece; their stream id is set to the upstream's. Only after `onStarted`. */

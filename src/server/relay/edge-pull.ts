@@ -178,10 +178,13 @@ export class EdgePull {
     this.countedBytes = 0;
     this.triedAtMs = Date.now();
     this.liveAtMs = 0;
-    const client = new RtmpClient(
+    const client: RtmpClient = new RtmpClient(
       { endpoint: candidate(this.pass), request, purpose: "play", args },
       {
-        onStarted: () => this.watch(),
+        onStarted: () => {
+          client.lendTo((held) => this.options.source.hold(held));
+          this.watch();
+        },
         onMessage: (message) => this.receive(message),
         onStreamEnd: () => this.ended(),
         onRedirected: () => this.redirected(),

@@ -40,6 +40,7 @@ export interface EdgePushOptions {
 
 /** One publisher's way to the origin. */
 export class EdgePush implements Publication {
+  readonly isWatched = true;
   private readonly options: EdgePushOptions;
   private readonly outlet: Outlet;
   private client: RtmpClient;
@@ -88,6 +89,11 @@ export class EdgePush implements Publication {
   /** The way to the origin ends here: its connection is this process's. */
   save(): null {
     return null;
+  }
+
+  /** What is on its way is known here, but not what the replay remembers and the socket has not taken. */
+  hold(): boolean {
+    return false;
   }
 
   close(): void {

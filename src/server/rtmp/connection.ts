@@ -10,6 +10,7 @@ import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../b
 import type { Log } from "../../base/log.js";
 import { Engine, type EngineHandler } from "../../codec/rtmp/engine.js";
 import type { Message } from "../../codec/rtmp/message.js";
+import type { Holder } from "../../codec/rtmp/slabs.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { endSoon } from "../peers/farewell.js";
 import type { Hub } from "../streams/hub.js";
@@ -97,10 +98,12 @@ export class Connection {
   read(bytes: Buffer): void {
     if (this.isClosed || this.isDeaf) return;
     this.options.hub.traffic.bytesIn += bytes.length;
+    this.socket.cork(); // whatever one read leads to, and a player's start among it, leaves with one system call
     this.guard(() => {
       this.engine.receive(bytes);
       if (this.unreadAnswerBytes > maxUnreadAnswerBytes) throw new DolphinError("RTMP_SLOW", "it asks and does not read the answers");
     });
+    this.socket.uncork();
   }
 
   write(messages: readonly Message[]): void {
@@ -110,6 +113,11 @@ export class Connection {
   /** Sets the acknowledgement window for what we receive. */
   setAckWindow(bytes: number): void {
     this.engine.setAckWindow(bytes);
+  }
+
+  /** Names who keeps the media that comes from now on (codec/rtmp/slabs.ts); null: nobody. */
+  lendTo(holder: Holder | null): void {
+    this.engine.lendTo(holder);
   }
 
   /** Runs what a peer's bytes lead to: the one place where their errors end. */

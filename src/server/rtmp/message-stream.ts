@@ -34,6 +34,8 @@ export interface StreamOwner {
   readonly hub: Hub;
   readonly connection: Connection;
   readonly caller: Caller;
+  /** Takes what the socket has read, and tells whether to go on reading. */
+  read(bytes: Buffer): boolean;
   /** Whether another stream of the connection plays or publishes. */
   hasOther(stream: MessageStream): boolean;
   /** Whether media may be sent to it in chunks of this size, which is one for all that it plays. */
@@ -301,7 +303,9 @@ export class MessageStream {
     const publishing = new Publishing({
       ...asked,
       hub,
-      socket: connection.socket,
+      connection,
+      take: (bytes) => this.owner.read(bytes),
+      isAlone: () => !this.owner.hasOther(this),
       saved,
       peer: caller.edgeName ?? peerOf(connection.socket),
       isOwnEdge: caller.edgeName !== null,

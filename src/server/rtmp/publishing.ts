@@ -1,24 +1,30 @@
 // What an incoming connection is while it publishes: the publication that its media goes to, the watch over its silence, and
 // how its socket is read meanwhile. The session keeps the dialogue; it is told when media may come and when all is over.
-import type { Socket } from "node:net";
 import { Deadline } from "../../base/deadline.js";
 import { DolphinError, type ErrorCode } from "../../base/errors.js";
 import type { Clock } from "../../codec/rtmp/clock.js";
 import type { Message } from "../../codec/rtmp/message.js";
+import type { Held } from "../../codec/rtmp/slabs.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import type { Hub } from "../streams/hub.js";
 import type { SavedSource } from "../../stream/source.js";
 import type { Client } from "../peers/clients.js";
+import type { MergedReader } from "../peers/merged-read.js";
 import { busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
-import { readBufferBytes } from "../peers/shared-read.js";
+import { readBufferBytes, type Take } from "../peers/shared-read.js";
+import type { Connection } from "./connection.js";
 import { PublisherWatch } from "./publisher-watch.js";
 
 export interface PublishingOptions {
   readonly hub: Hub;
   readonly vhost: Vhost;
   readonly request: StreamRequest;
-  readonly socket: Socket;
+  readonly connection: Pick<Connection, "socket" | "lendTo">;
+  /** Takes what is read of the connection. */
+  readonly take: Take;
+  /** Whether nothing else goes over the connection. */
+  readonly isAlone: () => boolean;
   /** Who publishes, for `dolphin status`: an address, or the name of an own edge. */
   readonly peer: string;
   readonly isOwnEdge: boolean;
@@ -36,18 +42,21 @@ export interface PublishingOptions {
 }
 
 /** One publishing of one connection. `close` ends it. */
-export class Publishing {
+export class Publishing implements MergedReader {
   private readonly options: PublishingOptions;
   private readonly watch: PublisherWatch;
   private readonly retry = new Deadline();
   private publication: Publication | null = null;
+  /** Whether the read under way has brought media. */
+  private hasMedia = false;
   /** What one read brought beside the request, while a busy stream is asked again. */
   private early: Message[] = [];
 
   /** Throws what refuses a publisher, but for a busy stream, which is asked again before `onRefused` is called. */
   constructor(options: PublishingOptions) {
     this.options = options;
-    const { socket, hub, isOwnEdge, vhost, client } = options;
+    const { hub, isOwnEdge, vhost, client } = options;
+    const { socket } = options.connection;
     try {
       this.begin();
     } catch (error) {
@@ -58,7 +67,17 @@ export class Publishing {
     }
     if (!isOwnEdge) hub.traffic.publishers += 1;
     hub.clients.add(client);
+    options.connection.lendTo((held) => this.hold(held));
     this.watch = new PublisherWatch({ timeouts: vhost.publish, isPaused: () => socket.isPaused(), onSilent: options.onSilent });
+  }
+
+  get take(): Take {
+    return this.options.take;
+  }
+
+  /** Whether nobody waits for what it sends. */
+  get isPatient(): boolean {
+    return this.publication?.isWatched === false && this.options.isAlone();
   }
 
   /** Whether the stream has taken it, now or before. */
@@ -67,7 +86,7 @@ export class Publishing {
   }
 
   push(message: Message): void {
-    this.watch.heard();
+    this.hasMedia = true;
     if (this.publication === null) this.early.push(message);
     else this.publication.push(message);
   }
@@ -79,15 +98,20 @@ export class Publishing {
 
   /** After a read of so many bytes: whether to read on at once. Otherwise the socket is read again with the others. */
   readsOn(bytes: number): boolean {
-    const { socket, hub, isOwnEdge, vhost } = this.options;
+    if (this.hasMedia) this.watch.heard(); // one look at the clock a read
+    this.hasMedia = false;
+    const { hub, isOwnEdge, vhost } = this.options;
+    const { socket } = this.options.connection;
     if (bytes === readBufferBytes) return true; // there is more: the pause is for those who send little
     if (isOwnEdge || vhost.minLatency || socket.isPaused()) return true; // an edge of ours has gathered what it passes on
-    hub.mergedReads.add(socket);
+    hub.mergedReads.add(socket, this);
     return false;
   }
 
   close(): void {
-    const { socket, hub, isOwnEdge, client } = this.options;
+    const { hub, connection, isOwnEdge, client } = this.options;
+    const { socket } = connection;
+    connection.lendTo(null);
     hub.clients.delete(client);
     if (!isOwnEdge) hub.traffic.publishers -= 1;
     this.retry.clear();
@@ -97,8 +121,14 @@ export class Publishing {
     socket.resume();
   }
 
+  /** Names the memory of the media that is still needed; false: it cannot be told. */
+  private hold(held: Held): boolean {
+    return this.publication !== null && this.publication.hold(held);
+  }
+
   private begin(): void {
-    const { socket, hub, request, peer, clockId, saved, onStarted, onRefused } = this.options;
+    const { hub, request, peer, clockId, saved, onStarted, onRefused } = this.options;
+    const { socket } = this.options.connection;
     const publisher: Publisher = {
       peer,
       clockId,
@@ -119,7 +149,7 @@ export class Publishing {
   }
 
   private beginAgain(): void {
-    this.options.socket.resume();
+    this.options.connection.socket.resume();
     try {
       this.begin();
     } catch (error) {

@@ -131,6 +131,8 @@ export class RtmpSession implements StreamOwner {
 
   /** Where it is not alone, the connection is bound to this process. */
   onBusy(stream: MessageStream): void {
+    if (!this.hasOther(stream)) return;
+    this.connection.lendTo(null); // no single stream knows what is needed of all that comes
     for (const other of this.streams) if (other !== stream) other.stay();
   }
 

@@ -20,7 +20,7 @@ import type { MirroredOrigin } from "../../ipc/succession.js";
 import { Source, type SavedSource } from "../../stream/source.js";
 import { vhostFor, whyLeave, type Client } from "../peers/clients.js";
 import { forward, publishInto, reportOf, succeed, upstreamRequest, type LiveStream } from "./live-stream.js";
-import { MergedReads } from "../peers/merged-read.js";
+import type { MergedReads } from "../peers/merged-read.js";
 import type { Publication, Publisher } from "../peers/publication.js";
 import { EdgePull, type EdgePullOptions } from "../relay/edge-pull.js";
 import { EdgePush } from "../relay/edge-push.js";
@@ -63,7 +63,7 @@ export class Hub {
   trusted: TrustedNetworks;
   readonly traffic = noTraffic();
   /** The publishers of this process, read in step. */
-  readonly mergedReads = new MergedReads();
+  readonly mergedReads: MergedReads;
   private readonly log: Log;
   private readonly streams = new Map<string, LiveStream>();
   private readonly pushes = new Map<string, Passage>();
@@ -73,7 +73,8 @@ export class Hub {
   /** What keeps copies of connections; null: they end with this process. */
   readonly carrier: Carrier | null;
 
-  constructor(setup: ServerSetup, log: Log, carrier: Carrier | null) {
+  constructor(setup: ServerSetup, log: Log, carrier: Carrier | null, mergedReads: MergedReads) {
+    this.mergedReads = mergedReads;
     this.setup = setup;
     this.carrier = carrier;
     this.trusted = trustedNetworks(setup.config.dolphin.balance.trustedProxies);

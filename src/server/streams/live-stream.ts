@@ -37,6 +37,10 @@ export function publishInto(stream: LiveStream, publisher: Publisher, saved: Sav
   return {
     push: (message) => pushInto(source, message),
     save: () => source.save(),
+    hold: (held) => source.hold(held),
+    get isWatched() {
+      return source.isWatched;
+    },
     close: () => unpublish(stream, publisher),
   };
 }
@@ -75,6 +79,8 @@ export function succeed(
   return {
     push: (message) => (isHere ? pushInto(source, message) : void early.push(message)),
     save: () => (isHere ? source.save() : null),
+    hold: (held) => isHere && source.hold(held),
+    isWatched: true,
     close() {
       isClosed = true;
       unpublish(stream, publisher);

@@ -54,7 +54,7 @@ function timed(consumer: FakeConsumer): string[] {
   return consumer.messages().map(({ timestamp, payload }) => `${nameOf(payload)} at ${timestamp}`);
 }
 
-test("source: packets reach players of RTMP at each delay, own edges at the end of the turn, with the source's time", () => {
+test("source: packets reach players of RTMP at each delay, own edges sooner, with the source's time", () => {
   const owned = new Owned();
   const player = owned.join("rtmp").consumer;
   const edge = owned.join("prompt").consumer;
@@ -62,12 +62,23 @@ test("source: packets reach players of RTMP at each delay, own edges at the end 
   owned.push("avc", 5000);
   owned.push("key", 5000);
   owned.push("inter", 5040);
-  mock.timers.tick(0);
+  mock.timers.tick(99);
+  assert.deepEqual(timed(edge), []);
+  mock.timers.tick(1);
   const expected = ["avc 5000 at 0", "key 5000 at 0", "inter 5040 at 40"];
   assert.deepEqual(timed(edge), expected);
   assert.deepEqual(timed(player), []);
-  mock.timers.tick(350);
+  mock.timers.tick(250);
   assert.deepEqual(timed(player), expected);
+});
+
+test("source: without a delay own edges get packets at the end of the turn", () => {
+  const owned = new Owned({ delayMs: 0 });
+  const edge = owned.join("prompt").consumer;
+  owned.source.publish(owned.publisher);
+  owned.push("key", 5000);
+  mock.timers.tick(0);
+  assert.deepEqual(timed(edge), ["key 5000 at 0"]);
 });
 
 test("source: players of HTTP-FLV get tags in HTTP's chunked coding", () => {
@@ -464,7 +475,7 @@ test("source: history and start fit together for an edge that comes while anothe
   const second = owned.join("prompt").consumer;
   second.sent.unshift(history?.bytes ?? Buffer.alloc(0));
   owned.push("inter", 120);
-  mock.timers.tick(0);
+  mock.timers.tick(100);
   assert.equal(history?.count, 3);
   for (const consumer of [first, second]) {
     assert.deepEqual(consumer.names(), ["inter 0", "inter 40", "inter 80", "inter 120"]);

@@ -1,4 +1,5 @@
-import { ChunkReader, type SavedChunkReader } from "../../../../src/codec/rtmp/chunk-reader.js";
+import { ChunkReader } from "../../../../src/codec/rtmp/chunk-reader.js";
+import type { SavedChunkReader } from "../../../../src/codec/rtmp/chunk-stream.js";
 import { messageType, type Message } from "../../../../src/codec/rtmp/message.js";
 
 /** A chunk as its fields: what its fmt leaves out is not given. */
