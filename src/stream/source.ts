@@ -25,7 +25,7 @@ export const maxMetadataBytes = 64 << 10;
 /** How long packets are collected for our own edges, whose viewers wait longer: one write and one read for two ticks of a publisher's. */
 const innerDelayMs = 100;
 
-/** So long after the last consumer has left one of its viewers may still come, from another process. */
+/** So long after the last consumer has left, or the stream has come from another process, viewers may come who were served elsewhere. */
 const longestMoveMs = 30_000;
 
 /** A step back of more than this is another clock's, and no repeat. */
@@ -97,7 +97,7 @@ export class Source {
   audio = "";
   /** All consumers of all kinds. */
   consumers = 0;
-  /** When the last consumer left. */
+  /** Since when nobody watches who did, here or in the process that had the stream before. */
   private unwatchedAtMs = -Infinity;
 
   constructor(options: SourceOptions, owner: SourceOwner) {
@@ -162,6 +162,7 @@ export class Source {
     this.audio = "";
     const { timeline } = this.settings;
     splice(this.timeline, clockId === null || timeline === "off" ? timeline : "follow");
+    if (clockId !== null) this.expectViewers();
     if (clockId === null || clockId === 0 || furthest(this.timeline) !== null) return;
     this.clockId = clockId;
     this.cache.keepAll();
@@ -176,6 +177,7 @@ export class Source {
   /** Goes on, behind `publish`, with a publisher whom another source has had. */
   resume({ timeline, headers }: SavedSource): void {
     resume(this.timeline, timeline);
+    this.expectViewers();
     for (const { type, payload } of headers) {
       this.emit(makePacket(type, present(this.timeline, type), Buffer.from(payload, "base64")));
     }
@@ -197,6 +199,11 @@ export class Source {
     this.goLive(false);
     this.publisher = null;
     this.release();
+  }
+
+  /** Says that the stream comes from another process, and its viewers after it. */
+  expectViewers(): void {
+    this.unwatchedAtMs = Date.now();
   }
 
   /** Says that what comes next from the publisher begins with what was here already: that is left out. */

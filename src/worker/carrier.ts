@@ -97,10 +97,11 @@ export class ChildCarrier implements Carrier {
       });
       this.flushing.ensure(gatherMs, () => this.flush());
     };
+    const dueNow = (): void => this.flushing.set(0, () => this.flush());
     if (!isGiven) send(session);
     else {
       this.adopted.push({ token, row, session: session.kind === "pair" ? session : null });
-      this.flushing.set(0, () => this.flush());
+      dueNow();
     }
     return {
       words: this.marks.words,
@@ -111,7 +112,10 @@ export class ChildCarrier implements Carrier {
       get isKept() {
         return isKept();
       },
-      renew: send,
+      renew(now) {
+        send(now);
+        dueNow();
+      },
       over: () => {
         isOver = true;
         this.tokens.delete(token);
@@ -122,7 +126,7 @@ export class ChildCarrier implements Carrier {
         this.marks.settle(row);
         this.tokens.delete(token);
         this.letGo.push(token);
-        this.flushing.set(0, () => this.flush());
+        dueNow();
       },
     };
   }

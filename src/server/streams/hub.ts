@@ -159,6 +159,7 @@ export class Hub {
       if (one === null || one.pull !== null || one.publisher !== null) return [];
       const settings = settingsOf(one.vhost, this.setup.isEdge);
       one.source.adopt({ ...settings, timeline: settings.timeline === "off" ? "off" : "follow" });
+      one.source.expectViewers();
       return new Promise<void>((onLive) => (one.pull = this.pull(one, { upstreams, args, isOwnOrigin: true, mirror: { onLive } })));
     });
     let timer: NodeJS.Timeout | undefined;

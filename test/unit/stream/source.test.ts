@@ -72,6 +72,33 @@ test("source: packets reach players of RTMP at each delay, own edges sooner, wit
   assert.deepEqual(timed(player), expected);
 });
 
+test("source: what was sent before the last key frame is kept for those who may come from another process, and no longer", () => {
+  const counts = [false, true].map((isExpected) => {
+    const owned = new Owned();
+    owned.source.publish(owned.publisher);
+    if (isExpected) owned.source.expectViewers();
+    for (const [kind, time] of [
+      ["key", 0],
+      ["inter", 40],
+      ["key", 80],
+    ] as const)
+      owned.push(kind, time);
+    return owned.source.history()?.count ?? 0;
+  });
+  assert.deepEqual(counts, [0, 2]);
+  const owned = new Owned();
+  const { seat } = owned.join("rtmp");
+  owned.source.publish(owned.publisher);
+  owned.source.remove("rtmp", seat);
+  for (const [kind, time] of [
+    ["key", 0],
+    ["inter", 40],
+    ["key", 80],
+  ] as const)
+    owned.push(kind, time);
+  assert.equal(owned.source.history()?.count, 2, "the one who left may be back");
+});
+
 test("source: without a delay own edges get packets at the end of the turn", () => {
   const owned = new Owned({ delayMs: 0 });
   const edge = owned.join("prompt").consumer;
