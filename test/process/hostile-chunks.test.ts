@@ -72,7 +72,7 @@ const refused: readonly (readonly [sentence: string, code: string, bytes: () => 
   ],
   ["an aggregate inside an aggregate", "RTMP_AGGREGATE", () => message(22, nestedAggregate(), { csid: 7, streamId: 1 }), publishing],
   ["the version 6 in C0", "RTMP_HANDSHAKE", () => Buffer.alloc(1537, 6), nothing],
-  ["the prefix of a proxy that nobody trusts", "RTMP_HANDSHAKE", () => Buffer.from("f300047f000001", "hex"), nothing],
+  ["the prefix of a proxy that nobody trusts", "PROXY_HEADER", () => Buffer.from("f300047f00000103", "hex"), nothing],
   ["an HTTP request on the RTMP port", "RTMP_HANDSHAKE", () => Buffer.from("GET / HTTP/1.1\r\n\r\n"), nothing],
 ];
 
