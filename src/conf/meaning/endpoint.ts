@@ -64,7 +64,7 @@ export function besideEachOther(endpoints: readonly Endpoint[]): readonly Endpoi
 /** The first addresses of RTMP and of HTTP that are one, or of which one covers the other, as a sentence; null: there are none. */
 export function sharedAddress({ listen, http }: Pick<Config, "listen" | "http">): string | null {
   for (const rtmp of listen) {
-    const other = http?.listen.find((one) => doMeet(one, rtmp));
+    const other = http?.listen.find((one) => overlaps(one, rtmp) || (one.port === rtmp.port && [one, rtmp].some(takesBoth)));
     if (other === undefined) continue;
     const [one, two] = [formatEndpoint(rtmp), formatEndpoint(other)];
     return (
@@ -75,11 +75,8 @@ export function sharedAddress({ listen, http }: Pick<Config, "listen" | "http">)
   return null;
 }
 
-/** Names are looked up later: only equal ones are known to be one address. */
-function doMeet(one: Endpoint, other: Endpoint): boolean {
-  if (one.port !== other.port) return false;
-  const hosts = [one.host, other.host];
-  return one.host === other.host || hosts.includes("::") || (hosts.includes("0.0.0.0") && !hosts.some(isIPv6));
+function takesBoth({ host, isV6Only }: Endpoint): boolean {
+  return host === "::" && isV6Only !== true;
 }
 
 /** `::1` alone is a host for a server; for a listener, which must have a port, SRS also reads `:::1935` as `::` and a port. */
