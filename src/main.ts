@@ -59,7 +59,8 @@ Flags of SRS: -c FILE, -t, -v, -g, -h, -p and -x, alone or clustered (-tc FILE),
 Signals: TERM and INT stop within a bound, a second one at once; QUIT waits until everybody has left; HUP reloads,
 USR1 opens the log anew, USR2 replaces the processes that serve the public addresses one by one (plan b: the proxies).
 Exit codes: 0 stopped, 64 usage, 69 nobody to ask, or not built, 70 internal, 71 cannot fork, 73 cannot make the pid file
-or control socket, 75 gave up (try again), 77 no permission for the port, 78 configuration, 98 address in use.`;
+or control socket, 75 gave up (try again), 77 no permission for the port, 78 configuration, 98 address in use,
+99 address not there (try again).`;
 
 /** Runs one command line and ends the process with its exit code. */
 export async function main(words: readonly string[]): Promise<void> {

@@ -16,6 +16,8 @@ export const exitCodes = {
   config: 78,
   /** The number of EADDRINUSE. */
   addressInUse: 98,
+  /** The number of EADDRNOTAVAIL: an address or a name that is not there, and may be there later. */
+  addressNotThere: 99,
   /** What SRS answers to a wrong flag and to `-t` with a wrong file: its error 1023, of which the system keeps 8 bits. */
   srsConfig: 255,
 } as const;
@@ -32,8 +34,14 @@ export function exitCodeOf(thrown: unknown): number {
     case "EACCES":
     case "EPERM":
       return exitCodes.noPermission;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return exitCodes.addressNotThere; // a DHCP lease, a VIP or a resolver that comes later than we do
+    case "EAFNOSUPPORT":
     case undefined:
+      return exitCodes.config;
     default:
-      return exitCodes.config; // an address that this machine does not have
+      return exitCodes.gaveUp; // the system lacks something, such as memory
   }
 }

@@ -2,13 +2,16 @@
 // cannot be had, by check, by a start and by a reload.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { projectRoot, start } from "../helpers/child.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
 import { runToItsEnd, temporaryFolder } from "../helpers/launch.js";
 import { freePort } from "../helpers/ports.js";
 import { vhost } from "../helpers/show.js";
+import { eventually } from "../helpers/wait.js";
 
 const hosts = { four: "127.0.0.1", six: "::1" } as const;
 
@@ -99,3 +102,41 @@ void test("a reload that wants an address which the box has in another form says
   assert.ok(await accepts(hosts.four, dolphin.rtmpPort));
   await assert.rejects(dolphin.stop(), /reload\.refused/);
 });
+
+/** A network of its own needs a privilege. */
+const canHaveOwnNetwork = spawnSync("unshare", ["-n", "ip", "link", "set", "lo", "up"]).status === 0;
+const skip = canHaveOwnNetwork ? false : "no network of its own can be made here";
+
+void test(
+  "an address that is not there yet ends a start with 99, and whoever tries again as the unit does serves when it has come",
+  { skip },
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const dolphin = `${process.execPath} ${join(projectRoot, "bin/dolphin.js")} --cores 1 --listen 192.0.2.77:1935 --http off`;
+    // A service manager in three lines.
+    const script = `ip link set lo up
+(read come <come; ip addr add 192.0.2.77/32 dev lo) &
+until ${dolphin}; do code=$?; echo "ended with $code"; case $code in 64|77|78) exit $code;; esac; sleep 0.2; done`;
+    const lines: string[] = [];
+    const fifo = join(folder, "come");
+    assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
+    const child = start("unshare", ["-n", "sh", "-c", script], {
+      cwd: folder,
+      env: { XDG_RUNTIME_DIR: folder },
+      onLine: (line) => lines.push(line),
+    });
+    t.after(async () => void (await child.stop("SIGKILL")));
+    const ends = (): string[] => lines.filter((line) => line.startsWith("ended"));
+    await eventually(() => ends().length >= 2, { what: "two tries", timeoutMs: 20_000 });
+    assert.deepEqual([...new Set(ends())], ["ended with 99"]);
+    const refused = lines.filter((line) => line.includes("dolphin.refused")).map((line) => JSON.parse(line) as LogLine);
+    assert.match(refused[0]?.msg ?? "", /^192\.0\.2\.77:1935 is no address of this machine, or none yet/);
+    writeFileSync(fifo, "it comes\n");
+    const ready = await eventually(() => lines.find((line) => line.includes('"dolphin.ready"')), {
+      what: "a box that serves",
+      timeoutMs: 20_000,
+    });
+    process.kill(Number((JSON.parse(ready) as LogLine)["pid"]), "SIGTERM");
+    assert.deepEqual(await child.ended, { code: 0, signal: null });
+  },
+);
