@@ -12,3 +12,6 @@ export interface Position {
 export function packetKey(type: number, payloadBytes: number): number {
   return (type << 24) | (payloadBytes & 0xffffff);
 }
+
+/** The place before the first packet of somebody who has been sent what stands before it: no packet has this key. */
+export const beforeFirst: Position = { timestamp: 0, packet: 0 };

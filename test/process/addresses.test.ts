@@ -115,11 +115,9 @@ void test(
     const dolphin = `${process.execPath} ${join(projectRoot, "bin/dolphin.js")} --cores 1 --listen 192.0.2.77:1935 --http off`;
     // A service manager in three lines.
     const script = `ip link set lo up
-(read come <come; ip addr add 192.0.2.77/32 dev lo) &
+(until [ -e come ]; do sleep 0.1; done; ip addr add 192.0.2.77/32 dev lo) &
 until ${dolphin}; do code=$?; echo "ended with $code"; case $code in 64|77|78) exit $code;; esac; sleep 0.2; done`;
     const lines: string[] = [];
-    const fifo = join(folder, "come");
-    assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
     const child = start("unshare", ["-n", "sh", "-c", script], {
       cwd: folder,
       env: { XDG_RUNTIME_DIR: folder },
@@ -131,7 +129,7 @@ until ${dolphin}; do code=$?; echo "ended with $code"; case $code in 64|77|78) e
     assert.deepEqual([...new Set(ends())], ["ended with 99"]);
     const refused = lines.filter((line) => line.includes("dolphin.refused")).map((line) => JSON.parse(line) as LogLine);
     assert.match(refused[0]?.msg ?? "", /^192\.0\.2\.77:1935 is no address of this machine, or none yet/);
-    writeFileSync(fifo, "it comes\n");
+    writeFileSync(join(folder, "come"), "");
     const ready = await eventually(() => lines.find((line) => line.includes('"dolphin.ready"')), {
       what: "a box that serves",
       timeoutMs: 20_000,

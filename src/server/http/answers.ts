@@ -58,8 +58,24 @@ export function answerIndex(response: ServerResponse, common: Headers): void {
 
 /** Answers 404 in SRS's words. */
 export function answerNotFound(response: ServerResponse, common: Headers): void {
-  response.writeHead(404, { ...common, "Content-Type": "text/plain; charset=utf-8", "Content-Length": 9, Connection: "close" });
-  response.end("Not Found");
+  response.writeHead(404, notFoundHeaders(common)).end(notFound);
+}
+
+/** The same as it is written to a connection that another process has accepted. */
+export function notFoundText(common: Headers): string {
+  return `${headText("404 Not Found", notFoundHeaders(common))}${notFound}`;
+}
+
+/** The head of an answer as it is written. */
+export function headText(status: string, headers: Headers): string {
+  const lines = Object.entries({ ...headers, Date: new Date().toUTCString() }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status}\r\n${lines.join("")}\r\n`;
+}
+
+const notFound = "Not Found";
+
+function notFoundHeaders(common: Headers): Headers {
+  return { ...common, "Content-Type": "text/plain; charset=utf-8", "Content-Length": String(notFound.length), Connection: "close" };
 }
 
 /** The head of an answer that is a stream of FLV. */

@@ -1,35 +1,33 @@
-// A viewer over HTTP-FLV. The response's head goes out as soon as the stream is live; the fan-out's buffers are framed as
-// HTTP chunks already and are written straight to the socket. A stream that ends is waited for, then the response ends.
+// A viewer over HTTP-FLV, from when its request was read: all that it is answered is written straight to its socket. The head goes
+// out as soon as the stream is live; the fan-out's buffers are framed as HTTP chunks already. A stream that ends is waited for, then
+// the response ends. Another process can go on with it at any time, also while it waits.
 //
 //   waiting ─(live)─▶ streaming ─(publisher left)─▶ streaming, clock running ─(too long)─▶ ended
 //      └──(too long)─▶ 404
-import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Deadline } from "../../base/deadline.js";
 import type { ErrorCode } from "../../base/errors.js";
 import { flvStart, withoutFraming } from "../../stream/container.js";
-import type { Position } from "../../base/position.js";
+import { beforeFirst, type Position } from "../../base/position.js";
 import type { Consumer, Seat } from "../../stream/fanout.js";
 import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import type { Carriage } from "../../ipc/carried.js";
-import { writeMarked } from "../peers/carriage.js";
+import { writeMarked, writeOpening } from "../peers/carriage.js";
 import { endSoon } from "../peers/farewell.js";
-import { answerNotFound, flvHeaders, type Headers } from "./answers.js";
+import { flvHeaders, headText, notFoundText, type Headers } from "./answers.js";
 import type { Traffic } from "../peers/traffic.js";
 
 const lastChunk = Buffer.from("0\r\n\r\n");
 
 export interface FlvPlayerOptions {
-  /** Null: its head is out, by another process, and the viewer goes on behind `from`. */
-  readonly response: ServerResponse | null;
-  /** The response's socket, which is its alone. */
+  /** The viewer's socket, which is its alone. */
   readonly socket: Socket;
   /** HTTP 1.1: the body comes in chunks. */
   readonly isChunked: boolean;
-  /** Where a viewer goes on whom another process has served; null: from the stream's start. */
+  /** Where a viewer goes on whom another process has served; null: nothing was written to it yet. */
   readonly from: Position | null;
-  /** Has a copy of the connection kept, once the head is out; null where that cannot be. */
+  /** Has a copy of the connection kept; null where that cannot be. */
   readonly carry: () => Carriage | null;
   readonly source: Source;
   /** Headers beside those that FLV itself needs. */
@@ -58,11 +56,12 @@ export class FlvPlayer implements Consumer {
     this.options = options;
     this.socket = options.socket;
     this.socket.once("close", () => this.close("the viewer left"));
-    const { source, response, from } = options;
-    this.hasHead = response === null;
+    const { source, from } = options;
+    this.hasHead = from !== null;
     this.awaitStream();
-    if (response === null) this.carriage = options.carry();
-    this.seat = from === null ? source.add("flv", this) : source.readmit("flv", this, from);
+    this.carriage = options.carry();
+    const isBegun = from !== null && from.packet !== beforeFirst.packet;
+    this.seat = isBegun ? source.readmit("flv", this, from) : source.add("flv", this);
     if (source.isLive) this.onLive(true);
   }
 
@@ -98,11 +97,12 @@ export class FlvPlayer implements Consumer {
     this.isClosed = true;
     this.leave();
     this.carriage?.over();
-    const { response, headers, isChunked, onEnd } = this.options;
-    if (this.hasHead || response === null) {
-      if (isChunked && this.socket.writable) this.socket.write(lastChunk);
-      endSoon(this.socket);
-    } else if (!this.socket.destroyed) answerNotFound(response, headers);
+    const { headers, isChunked, onEnd } = this.options;
+    if (this.socket.writable) {
+      if (!this.hasHead) this.socket.write(notFoundText(headers));
+      else if (isChunked) this.socket.write(lastChunk);
+    }
+    endSoon(this.socket);
     onEnd(reason, code);
   }
 
@@ -133,14 +133,13 @@ export class FlvPlayer implements Consumer {
 
   private sendHead(): void {
     this.hasHead = true;
-    const { response, headers, source, announces, isChunked } = this.options;
-    if (response === null) return;
+    const { headers, source, announces, isChunked } = this.options;
     const hasAudio = announces?.audio ?? source.hasAudio;
     const hasVideo = announces?.video ?? source.hasVideo;
-    response.writeHead(200, flvHeaders(headers, isChunked));
-    response.flushHeaders();
+    const head = Buffer.from(headText("200 OK", flvHeaders(headers, isChunked)), "latin1");
     const start = flvStart(hasAudio, hasVideo);
-    this.socket.write(isChunked ? start : withoutFraming(start));
-    this.carriage = this.options.carry();
+    const opening = Buffer.concat([head, isChunked ? start : withoutFraming(start)]);
+    if (this.carriage === null) this.socket.write(opening);
+    else writeOpening(this.socket, opening, this.carriage);
   }
 }

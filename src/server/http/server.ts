@@ -139,70 +139,68 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   }
   const { socket } = response;
   if (socket === null) throw new DolphinError("FLV_REQUEST", "a request behind an unfinished one: a stream has no end to wait for");
-  watch(hub, log, {
-    vhost,
-    stream,
-    socket,
-    response,
-    headers,
-    isChunked,
-    firstWaitMs: Math.max(atLeastMs, Math.min(flvWaitMs, preferredWaitMs(request.headers["prefer"]) ?? Infinity)),
-    peer: forwardedClient(request.headers, clientOf(request.socket), hub.trusted),
-    startedAtMs: Date.now(),
-    token: `${process.pid}.${randomBytes(6).toString("base64url")}`,
-    from: null,
-  });
+  const firstWaitMs = Math.max(atLeastMs, Math.min(flvWaitMs, preferredWaitMs(request.headers["prefer"]) ?? Infinity));
+  const peer = forwardedClient(request.headers, clientOf(request.socket), hub.trusted);
+  const saved: SavedFlv = { stream, isChunked, headers, firstWaitMs, peer, startedAtMs: Date.now() };
+  const token = `${process.pid}.${randomBytes(6).toString("base64url")}`;
+  watch(hub, log, { saved, vhost, socket, token, from: null, firstWaitMs }, "play.started");
 }
 
-/** A viewer as plain data: the response's head is out, and another process may go on behind it. */
+/** A viewer as plain data, whose request was read: another process may go on with it, wherever it is in its answer. */
 export interface SavedFlv {
   readonly stream: StreamRequest;
   readonly isChunked: boolean;
+  /** As in `FlvPlayerOptions`. */
+  readonly headers: Headers;
+  readonly firstWaitMs: number;
   /** Who the client is. */
   readonly peer: Endpoint;
   /** Since 1970. */
   readonly startedAtMs: number;
 }
 
-/** Goes on with a viewer whom another process has served up to a position. Throws RTMP_VHOST when nothing serves it any more. */
+/**
+ * Goes on with a viewer whom another process has served up to a position; null: nothing was written to it, and it waits for the rest
+ * of its time. Throws RTMP_VHOST when nothing serves it any more.
+ */
 export function resumeFlv(hub: Hub, log: Log, socket: Socket, saved: SavedFlv, token: string, from: Position | null): void {
   const vhost = hub.vhost(saved.stream.vhost);
-  watch(hub, log, { ...saved, vhost, socket, response: null, headers: {}, firstWaitMs: hub.setup.config.dolphin.flvWaitMs, token, from });
+  // A process that goes on has to ask upstream first.
+  const firstWaitMs = Math.max(askUpstreamMs, saved.firstWaitMs - (Date.now() - saved.startedAtMs));
+  watch(hub, log, { saved, vhost, socket, token, from, firstWaitMs }, "play.resumed");
 }
 
 /** A viewer, new or from another process. */
-interface Viewer extends Pick<FlvPlayerOptions, "response" | "socket" | "isChunked" | "from" | "headers" | "firstWaitMs"> {
+interface Viewer extends Pick<FlvPlayerOptions, "socket" | "from" | "firstWaitMs"> {
+  readonly saved: SavedFlv;
   readonly vhost: Vhost;
-  readonly stream: StreamRequest;
-  readonly peer: Endpoint;
-  readonly startedAtMs: number;
   readonly token: string;
 }
 
-function watch(hub: Hub, log: Log, viewer: Viewer): void {
-  const { vhost, stream, socket, response, isChunked, peer, startedAtMs, token, from } = viewer;
+function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play.resumed"): void {
+  const { saved, vhost, socket, token, from, firstWaitMs } = viewer;
+  const { stream, peer, startedAtMs, isChunked, headers } = saved;
   const source = hub.source(vhost, stream);
   const streamLog = log.child({ peer: formatEndpoint(peer), vhost: vhost.name, app: stream.app, stream: stream.stream });
   const { hasAudio, hasVideo, guessHasAv } = vhost.httpRemux;
   hub.traffic.players += 1;
-  if (response !== null) streamLog.info({ event: "play.started", protocol: "flv" });
-  else streamLog.debug({ event: "play.resumed", protocol: "flv" });
+  // Of those who come from another process one line tells for all.
+  streamLog[event === "play.started" ? "info" : "debug"]({ event, protocol: "flv" });
   const left = (): void => {
     hub.traffic.players -= 1;
     hub.clients.delete(client);
   };
   const player = new FlvPlayer({
-    ...viewer,
+    socket,
+    isChunked,
+    headers,
+    from,
+    firstWaitMs,
     source,
     waitMs: hub.setup.config.dolphin.flvWaitMs,
     announces: guessHasAv && hasAudio && hasVideo ? null : { audio: hasAudio, video: hasVideo },
     traffic: hub.traffic,
-    carry: () =>
-      hub.carrier?.carry(
-        () => descriptorsOf(socket),
-        { token, kind: "flv", saved: { stream, isChunked, peer, startedAtMs } satisfies SavedFlv },
-        from,
-      ) ?? null,
+    carry: () => hub.carrier?.carry(() => descriptorsOf(socket), { token, kind: "flv", saved }, from) ?? null,
     onEnd: (reason, code) => {
       left();
       const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: socket.bytesWritten };

@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import type { Carriage } from "../../ipc/carried.js";
 import { packetWord, stateBusy, stateClean, stateUnused, stateWord, timestampWord } from "../../ipc/marks.js";
-import { packetKey } from "../../base/position.js";
+import { beforeFirst, packetKey } from "../../base/position.js";
 import type { Packet } from "../../stream/packet.js";
 
 const nothing = Buffer.alloc(0);
@@ -18,6 +18,17 @@ export function writeMarked(socket: Socket, bytes: Buffer, last: Packet | null, 
   const state = last === null && wasUnused ? stateUnused : stateClean;
   if (socket.writableLength === 0) words[at + stateWord] = state;
   else settle(socket, carriage, state);
+}
+
+/** Writes what stands before the first packet of a viewer to whom nothing was written yet, and marks that it has been. */
+export function writeOpening(socket: Socket, bytes: Buffer, carriage: Carriage): void {
+  const { words, at } = carriage;
+  words[at + stateWord] = stateBusy;
+  socket.write(bytes);
+  words[at + timestampWord] = beforeFirst.timestamp;
+  words[at + packetWord] = beforeFirst.packet;
+  if (socket.writableLength === 0) words[at + stateWord] = stateClean;
+  else settle(socket, carriage, stateClean);
 }
 
 /** Marks how far a viewer has got who has been written to before its writes were marked. */
