@@ -17,6 +17,8 @@ import { descriptorOf, readBufferBytes, type Take } from "./shared-read.js";
 export const mergeMs = 80;
 /** How many ticks who is patient waits for one read. */
 const patience = 3;
+/** Between two reads of who is patient, and so how long its end may go unnoticed. */
+export const patientMs = patience * mergeMs;
 /** A read of this size is no longer one of little: the socket's own memory must not fill. */
 const mostPatientBytes = 32 << 10;
 /** Reads of one socket in one tick; who sends more than that is read again in the next. */

@@ -1,13 +1,13 @@
 // The seam between who publishes (an RTMP session) and where it goes: into a source of this process, or on to an origin.
 import type { DolphinError } from "../../base/errors.js";
 import type { Clock } from "../../codec/rtmp/clock.js";
-import { mergeMs } from "./merged-read.js";
+import { mergeMs, patientMs } from "./merged-read.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { Held } from "../../codec/rtmp/slabs.js";
 import type { SavedSource } from "../../stream/source.js";
 
 /** An encoder that reconnects at once may be faster than the news of its old connection's end: a busy stream is asked twice. */
-export const busyRetryMs = 2 * mergeMs;
+export const busyRetryMs = patientMs + mergeMs;
 
 /** Whoever publishes. Its calls are direct and must not throw. */
 export interface Publisher {
