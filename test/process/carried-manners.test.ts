@@ -28,14 +28,15 @@ async function viewerAtFirst(t: TestContext, dolphin: Dolphin): Promise<RtmpPlay
   return viewer;
 }
 
-/** Says something, and waits until the edge has taken it to heart and told the master: at the end of the turn in which it was read. */
+/** Says something, and waits until the edge has taken it to heart and told the master, a moment later. */
 async function tell({ connection, streamId }: RtmpPlayer, name: string, ...values: readonly Amf[]): Promise<void> {
   connection.command(name, values, { streamId });
   await settled(connection);
 }
 
 async function settled(connection: RtmpConnection): Promise<void> {
-  for (let turn = 0; turn < 2; turn++) await connection.call("anything", []);
+  await connection.call("anything", []);
+  await pause(20);
 }
 
 /** Kills edge-1, and waits until its viewers go on. */

@@ -69,7 +69,9 @@ for (const [plan, args, block] of plans) {
       await hasPictures(before + 6);
       assert.ok(got.every(({ type, streamId }) => (type !== 8 && type !== 9) || streamId === down));
       assert.equal(connection.endedBy, null);
+      const from = dolphin.logLength;
       connection.close();
+      await dolphin.waitFor("publish.ended", { from });
       await dolphin.stop();
     });
   }
