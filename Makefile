@@ -3,7 +3,7 @@ NODE ?= node
 ARGS ?= --cores auto --listen 1935
 PREFIX ?= /usr/local
 
-.PHONY: help run install build test check fmt bench conf clean
+.PHONY: help run install build unit test check fmt bench conf clean
 
 help: ## print this help
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,6 +19,9 @@ build: node_modules/.ok ## compile src, test and bench into dist
 
 test: build ## every test: unit, process, docs, imports
 	sh test/run.sh
+
+unit: build ## the tests that start no box
+	$(NODE) --test --test-reporter=dot $$(find dist/test -name '*.test.js' -not -path 'dist/test/process/*')
 
 check: node_modules/.ok ## types, lint, unused code, format
 	npx tsc -p tsconfig.json --noEmit
