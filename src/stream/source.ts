@@ -98,7 +98,7 @@ export class Source {
   /** All consumers of all kinds. */
   consumers = 0;
   /** Since when nobody watches who did, here or in the process that had the stream before. */
-  private unwatchedAtMs = -Infinity;
+  private unwatchedAtMs = Date.now();
 
   constructor(options: SourceOptions, owner: SourceOwner) {
     this.key = options.key;
