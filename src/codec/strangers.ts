@@ -1,6 +1,7 @@
 // What somebody speaks who has come to the wrong port, told by the first bytes, so that the sentence that turns him away names it:
 // TLS, HTTP, RTMP, or a header that tells who the client is, from a peer who may not say so. Pure.
 import { DolphinError } from "../base/errors.js";
+import type { SocketAddress } from "./ip-address.js";
 import { readPreface, type Preface } from "./preface.js";
 
 /** The protocol that bytes begin as; null for none of these. */
@@ -19,6 +20,11 @@ export function prefaceIn(bytes: Buffer): Preface | null {
     if (thrown instanceof DolphinError) return null; // it begins like one, and is none
     throw thrown;
   }
+}
+
+/** Whether a preface names nobody but its own sender, as those of balancers' checks do. */
+export function isOwnCheck({ client }: Preface, peer: SocketAddress): boolean {
+  return client === null || (client.host === peer.host && client.port === peer.port);
 }
 
 /** For a peer who names a client and may not. */

@@ -50,6 +50,20 @@ for (const [name, args, block] of boxes) {
     });
   }
 
+  void test(`${name}, not trusted: no check of a real HAProxy is told of, though its headers are refused`, { skip }, async (t) => {
+    const dolphin = await Dolphin.start(t, { args, conf: conf(block) });
+    const from = dolphin.logLength;
+    const balancer = await checks(t, [
+      [dolphin.rtmpPort, "", "check send-proxy check-send-proxy"],
+      [dolphin.rtmpPort, "", "check send-proxy-v2 check-send-proxy"],
+      [dolphin.httpPort, "", "check send-proxy-v2 check-send-proxy"],
+      [dolphin.httpPort, "option httpchk GET /", "check send-proxy check-send-proxy"],
+      [dolphin.httpPort, "option httpchk", "check send-proxy-v2 check-send-proxy"],
+    ]);
+    assert.match(await balancer.stop(), /b[34]\/s is DOWN.*400/);
+    await assertSilent(t, dolphin, from);
+  });
+
   void test(`${name}: no check of a real HAProxy is told of, and it takes the server for up`, { skip }, async (t) => {
     const dolphin = await Dolphin.start(t, { args, conf: conf(`${block} ${trust}`) });
     const from = dolphin.logLength;

@@ -10,7 +10,7 @@ import { asDolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { Preface } from "../../codec/preface.js";
 import { preferredWaitMs } from "../../codec/prefer.js";
-import { prefaceIn, unreadableRequest } from "../../codec/strangers.js";
+import { isOwnCheck, prefaceIn, unreadableRequest } from "../../codec/strangers.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { TrustedNetworks } from "../../conf/meaning/networks.js";
@@ -270,10 +270,12 @@ export class HttpProxy {
       socket.destroy(); // where something was written, a status would land in the middle of an answer
       return;
     }
-    const peer = formatEndpoint(this.clients.get(socket)!);
+    const client = this.clients.get(socket)!;
+    const peer = formatEndpoint(client);
+    const isCheck = stray !== null && isOwnCheck(stray, client);
     const { status, error } = unreadableRequest(code, bytes, stray);
     const line = { event: "proxy.closed", protocol: "http", peer, code: error.code, reason: error.message };
-    this.parts.log.warn({ ...line, status: Number.parseInt(status, 10), endedBy: "proxy" });
+    this.parts.log[isCheck ? "debug" : "warn"]({ ...line, status: Number.parseInt(status, 10), endedBy: "proxy" });
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }
 }

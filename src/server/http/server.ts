@@ -12,7 +12,7 @@ import type { Log } from "../../base/log.js";
 import { takeFront } from "../../base/socket-front.js";
 import { preferredWaitMs } from "../../codec/prefer.js";
 import { readPreface, type Preface } from "../../codec/preface.js";
-import { prefaceIn, unreadableRequest } from "../../codec/strangers.js";
+import { isOwnCheck, prefaceIn, unreadableRequest } from "../../codec/strangers.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint, Vhost } from "../../conf/meaning/config.js";
@@ -238,6 +238,7 @@ function refuse(log: Log, error: Error & { readonly code?: string; readonly rawP
     return;
   }
   const { status, error: told } = unreadableRequest(code, bytes, stray);
-  log.warn({ ...line, code: told.code, status: Number.parseInt(status, 10) }, told.message);
+  const isCheck = stray !== null && isOwnCheck(stray, clientOf(socket));
+  log[isCheck ? "debug" : "warn"]({ ...line, code: told.code, status: Number.parseInt(status, 10) }, told.message);
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -6,6 +6,7 @@
 //   its bytes       shared-read.ts: all into one buffer    merged-read.ts: publishers in step    traffic.ts: how many
 //   it publishes    publication.ts: where its media goes   saved-publisher.ts: it goes on in another process
 //   it plays        carriage.ts: it goes on in another process
+//   it is no end    via.ts: where its stream has been
 //   it leaves       farewell.ts
 import type { Socket } from "node:net";
 import { peerAddress } from "../../codec/ip-address.js";

@@ -8,6 +8,7 @@
 //   edge-pull.ts   an origin ─▶ client.ts ─▶ the source                                upstreams.ts: which origin is tried next
 //   edge-push.ts   a publisher ─▶ outlet.ts ─▶ replay.ts, before the box's own origin ─▶ client.ts ─▶ an origin
 //   forwards.ts    the source ─▶ forward.ts, for each destination ─▶ outlet.ts ─▶ client.ts ─▶ another server
+//   outage.ts      what the log tells of all three, when an upstream is lost and when it is back
 import { createConnection, type Socket } from "node:net";
 import { Deadline } from "../../base/deadline.js";
 import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";

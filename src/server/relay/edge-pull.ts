@@ -18,15 +18,20 @@ import type { PacketType } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import { RtmpClient } from "./client.js";
 import { firstHoldMs, Outage } from "./outage.js";
-import { candidate, failed, isUnreachable, longestAbsenceMs, makePass, settledMs, works, type Pass, type Upstreams } from "./upstreams.js";
+import {
+  candidate,
+  failed,
+  isUnreachable,
+  longestAbsenceMs,
+  makePass,
+  settledMs,
+  silenceLimitMs,
+  silenceTimeoutMs,
+  works,
+  type Pass,
+  type Upstreams,
+} from "./upstreams.js";
 
-/** A foreign origin that sends nothing for so long is taken for dead, frozen or without the stream. */
-export const silenceTimeoutMs = 5_000;
-/**
- * The same of the only origin that there is, from the second time on that it has shown nothing, doubled up to this: there is nobody
- * else to ask, and while the connection stands a stream that begins is seen at once.
- */
-export const longestSilenceMs = 30_000;
 /** Somebody who comes to watch has a pause cut short that has lasted so long. */
 const leastPauseMs = 1_000;
 /** How long a publisher from the process before this one waits for the last packets that it has sent there. */
@@ -324,8 +329,7 @@ export class EdgePull {
   /** Looks once a while whether a foreign origin still speaks; the box's own is looked after by the master. */
   private watch(): void {
     if (this.options.isOwnOrigin) return;
-    const isAlone = this.pass.upstreams.endpoints.length === 1 && this.liveAtMs === 0;
-    const limitMs = isAlone ? Math.min(silenceTimeoutMs * 2 ** this.silences, longestSilenceMs) : silenceTimeoutMs;
+    const limitMs = this.liveAtMs > 0 ? silenceTimeoutMs : silenceLimitMs(this.pass.upstreams, this.silences);
     this.deadline.set(limitMs, () => {
       if (!this.hasHeard) this.client?.close(new DolphinError("RELAY_SILENT", `${this.from} sent no media for ${limitMs} ms`));
       else {

@@ -17,6 +17,11 @@ export const ownOriginPauseMs = 3_000;
 const longestAskPauseMs = 5_000;
 const loopPauseMs = 60_000;
 
+/** A foreign origin that sends nothing for so long is taken for dead, frozen or without the stream. */
+export const silenceTimeoutMs = 5_000;
+/** The same of the only origin that there is, while it has shown nothing of the stream: doubled up to this. */
+export const longestSilenceMs = 30_000;
+
 /** How long the box's own origin may be away before its streams are over. */
 export const longestAbsenceMs = 30_000;
 /** A connection that lasted so long was a success: the pauses begin anew behind it. */
@@ -51,6 +56,14 @@ export function makePass(upstreams: Upstreams): Pass {
 /** The server to try now. */
 export function candidate(pass: Pass): Endpoint {
   return pass.upstreams.endpoints[pass.index % pass.upstreams.endpoints.length]!;
+}
+
+/**
+ * How long a server may show nothing of a stream that is asked for, where so many connections in a row have shown nothing (ms). The
+ * only one is asked for longer each time: there is nobody else, and while the connection stands a stream that begins is seen at once.
+ */
+export function silenceLimitMs({ endpoints }: Upstreams, silences: number): number {
+  return endpoints.length === 1 ? Math.min(silenceTimeoutMs * 2 ** silences, longestSilenceMs) : silenceTimeoutMs;
 }
 
 /** Notes that the candidate works: others will try it first, and those that wait for any of the servers try now. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { writePreface } from "../../../src/codec/preface.js";
-import { prefaceIn, protocolOf, unreadableRequest } from "../../../src/codec/strangers.js";
+import { isOwnCheck, prefaceIn, protocolOf, unreadableRequest } from "../../../src/codec/strangers.js";
 
 const tls = Buffer.from("1603010200010001fc0303", "hex");
 
@@ -48,4 +48,18 @@ test("strangers: a request behind a preface of a peer who may not send one is re
   const { status, error } = unreadableRequest("HPE_INVALID_METHOD", Buffer.from("GET / HTTP/1.1\r\n"), stray);
   assert.deepEqual([status, error.code], ["400 Bad Request", "PROXY_HEADER"]);
   assert.match(error.message, /192\.0\.2\.7 .* trusted_proxies/);
+});
+
+test("strangers: a preface that names nobody, or its own sender, is a balancer's check", () => {
+  const peer = { host: "10.0.0.1", port: 40_000 };
+  const isCheck = (text: string): boolean => isOwnCheck(prefaceIn(Buffer.from(text))!, peer);
+  assert.deepEqual(
+    [
+      "PROXY UNKNOWN\r\n",
+      "PROXY TCP4 10.0.0.1 10.0.0.2 40000 80\r\n",
+      "PROXY TCP4 10.0.0.1 10.0.0.2 40001 80\r\n",
+      "PROXY TCP4 192.0.2.7 10.0.0.2 40000 80\r\n",
+    ].map(isCheck),
+    [true, true, false, false],
+  );
 });

@@ -7,6 +7,7 @@ import {
   makePass,
   makeUpstreams,
   ownOriginPauseMs,
+  silenceLimitMs,
   succeeded,
   works,
   type Upstreams,
@@ -104,4 +105,10 @@ test("upstreams: a relay that fails elsewhere does not take the others' preferen
   failed(late, "RELAY_CONNECT");
   assert.equal(shared.preferred, 1);
   assert.equal(candidate(late).port, 2);
+});
+
+test("upstreams: the only one is asked for longer each time that it shows nothing, and others are gone round", () => {
+  const limits = (count: number): number[] => [0, 1, 2, 3, 100].map((silences) => silenceLimitMs(upstreams(count), silences));
+  assert.deepEqual(limits(1), [5000, 10_000, 20_000, 30_000, 30_000]);
+  assert.deepEqual(limits(2), [5000, 5000, 5000, 5000, 5000]);
 });
