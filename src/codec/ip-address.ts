@@ -39,6 +39,9 @@ export function canonicalAddress(text: string): string {
   return bytes === null ? text : addressText(bytes);
 }
 
+/** Why a connection without a peer is closed. */
+export const goneBefore = "the peer had gone before the connection was accepted";
+
 /**
  * Who is on the other end of a socket: to be asked when it is accepted, for later the system may have forgotten. Null: the peer has
  * gone already, and nobody is there to be told or told of.

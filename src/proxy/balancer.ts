@@ -9,7 +9,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
-import { peerAddress } from "../codec/ip-address.js";
+import { goneBefore, peerAddress } from "../codec/ip-address.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
@@ -180,7 +180,10 @@ export class Balancer {
       return;
     }
     socket.destroy();
-    if (peer === null) return;
+    if (peer === null) {
+      this.log.debug({ event: "proxy.closed", reason: goneBefore, endedBy: "client", bytesIn: 0, bytesOut: 0 });
+      return;
+    }
     const reason = `all ${maxConnections} connections are in use`;
     this.log.warn({ event: "proxy.closed", code: "RTMP_FULL", peer: formatEndpoint(peer), reason, endedBy: "proxy" });
   }

@@ -11,6 +11,7 @@ import { isDeepStrictEqual } from "node:util";
 import { Crowd } from "../base/crowd.js";
 import { asDolphinError, DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
+import { goneBefore } from "../codec/ip-address.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { AdoptNote, Carrier } from "../ipc/carried.js";
@@ -206,6 +207,7 @@ export class Server {
     const { traffic, setup } = this.hub;
     if (!meetPeer(socket)) {
       socket.destroy();
+      this.log.debug({ event: `${protocol}.closed`, reason: goneBefore });
       return;
     }
     if (setup.maxConnections !== null && traffic.connections + this.hub.movedAway >= setup.maxConnections) {

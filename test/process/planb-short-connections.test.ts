@@ -88,7 +88,7 @@ void test(
       const mine = done[at]!;
       const lines = closed.filter((line) => isOf(habit, line));
       // The system has forgotten the address of a client that is gone before it is accepted.
-      const isForgotten = ({ peer }: LogLine): boolean => peer === "?:0";
+      const isForgotten = ({ peer }: LogLine): boolean => peer === undefined;
       if (lines.some(isForgotten)) assert.equal(lines.length, mine.length, `the closed lines of who ${habit.name}`);
       else assert.deepEqual(peersOf(lines), peersOf(mine), `the closed lines of who ${habit.name}`);
       assert.equal(sum(lines, "bytesIn"), sum(mine, "sent"), `bytes from who ${habit.name}`);
@@ -123,8 +123,8 @@ void test(
 );
 
 /** Whether a closed line is about a client of this habit. */
-function isOf({ address, leave }: Habit, { peer = "" }: LogLine): boolean {
-  return peer.startsWith(`${address}:`) || (peer === "?:0" && leave === "at once");
+function isOf({ address, leave }: Habit, { peer }: LogLine): boolean {
+  return peer === undefined ? leave === "at once" : peer.startsWith(`${address}:`);
 }
 
 /** Every habit in turn, each at its moment; who is late is not waited for. */
