@@ -6,8 +6,10 @@ import type { Message } from "../../codec/rtmp/message.js";
 import type { Held } from "../../codec/rtmp/slabs.js";
 import type { SavedSource } from "../../stream/source.js";
 
-/** An encoder that reconnects at once may be faster than the news of its old connection's end: a busy stream is asked twice. */
+/** An encoder that reconnects at once may be faster than the news of its old connection's end: a busy stream is asked again. */
 export const busyRetryMs = patientMs + mergeMs;
+/** So often: on a machine that is late with everything, that news is, too. */
+export const busyRetries = 3;
 
 /** Whoever publishes. Its calls are direct and must not throw. */
 export interface Publisher {

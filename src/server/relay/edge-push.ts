@@ -11,7 +11,7 @@ import type { Message } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
-import { busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
+import { busyRetries, busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
 import { RtmpClient } from "./client.js";
 import type { Traffic } from "../peers/traffic.js";
 import { Outage } from "./outage.js";
@@ -52,7 +52,7 @@ export class EdgePush implements Publication {
   private hasSent = false;
   private readonly reprise = new Reprise();
   private readonly retry = new Deadline();
-  private wasBusy = false;
+  private busyRetriesLeft = busyRetries;
   /** When the present connection was accepted, or the last one (ms); 0: none was. */
   private startedAtMs = 0;
   /** Since when there is none (ms); 0: there is one, or there was none yet. */
@@ -133,7 +133,7 @@ export class EdgePush implements Publication {
     if (this.lostAtMs > 0) this.outage.back({ event: "push.resumed", upstream: formatEndpoint(this.client.endpoint) });
     this.startedAtMs = Date.now();
     this.lostAtMs = 0;
-    this.wasBusy = false;
+    this.busyRetriesLeft = busyRetries;
     if (this.isStarted) return;
     this.isStarted = true;
     publisher.onStarted(null);
@@ -157,8 +157,8 @@ export class EdgePush implements Publication {
     if (this.isClosed) return;
     const { pass, log } = this.options;
     this.outlet.connect(null);
-    if (reason.code === "RTMP_BUSY" && !this.wasBusy) {
-      this.wasBusy = true; // its publisher may have left a moment ago, at another edge
+    if (reason.code === "RTMP_BUSY" && this.busyRetriesLeft > 0) {
+      this.busyRetriesLeft -= 1; // its publisher may have left a moment ago, at another edge
       this.retry.set(busyRetryMs, () => (this.client = this.connect()));
       return;
     }

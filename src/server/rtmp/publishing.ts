@@ -11,7 +11,7 @@ import type { Hub } from "../streams/hub.js";
 import type { SavedSource } from "../../stream/source.js";
 import type { Client } from "../peers/clients.js";
 import type { MergedReader } from "../peers/merged-read.js";
-import { busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
+import { busyRetries, busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
 import { readBufferBytes, type Take } from "../peers/shared-read.js";
 import type { Connection } from "./connection.js";
 import { PublisherWatch } from "./publisher-watch.js";
@@ -46,6 +46,7 @@ export class Publishing implements MergedReader {
   private readonly options: PublishingOptions;
   private readonly watch: PublisherWatch;
   private readonly retry = new Deadline();
+  private retriesLeft = busyRetries;
   private publication: Publication | null = null;
   /** Whether the read under way has brought media. */
   private hasMedia = false;
@@ -61,9 +62,7 @@ export class Publishing implements MergedReader {
       this.begin();
     } catch (error) {
       // an own edge asks again by itself, for it has the encoder's connection
-      if (!(error instanceof DolphinError) || error.code !== "RTMP_BUSY" || isOwnEdge) throw error;
-      socket.pause();
-      this.retry.set(busyRetryMs, () => this.beginAgain());
+      if (isOwnEdge || !this.waitsFor(error)) throw error;
     }
     if (!isOwnEdge) hub.traffic.publishers += 1;
     hub.clients.add(client);
@@ -148,11 +147,21 @@ export class Publishing implements MergedReader {
     this.early = [];
   }
 
+  /** Whether the stream is only busy, and is asked again. */
+  private waitsFor(error: unknown): boolean {
+    if (!(error instanceof DolphinError) || error.code !== "RTMP_BUSY" || this.retriesLeft === 0) return false;
+    this.retriesLeft -= 1;
+    this.options.connection.socket.pause();
+    this.retry.set(busyRetryMs, () => this.beginAgain());
+    return true;
+  }
+
   private beginAgain(): void {
     this.options.connection.socket.resume();
     try {
       this.begin();
     } catch (error) {
+      if (this.waitsFor(error)) return;
       if (!(error instanceof DolphinError)) throw error;
       this.options.onRefused(error);
     }
