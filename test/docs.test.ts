@@ -13,6 +13,7 @@ import { orphanMs } from "../src/master/vault/vault.js";
 import * as httpServer from "../src/server/http/server.js";
 import { maxStreams } from "../src/server/streams/hub.js";
 import { askUpstreamMs } from "../src/server/http/head.js";
+import { deliveryMs } from "../src/server/peers/farewell.js";
 import { mergeMs } from "../src/server/peers/merged-read.js";
 import { busyRetryMs } from "../src/server/peers/publication.js";
 import { maxOutletBytes } from "../src/server/relay/outlet.js";
@@ -49,6 +50,7 @@ const limits: Readonly<Record<string, unknown>> = {
   ...session,
   askUpstreamMs,
   busyRetryMs,
+  deliveryMs,
   historyMs,
   keepAllMs,
   keyFrameWaitMs,

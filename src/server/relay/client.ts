@@ -24,7 +24,7 @@ import { isPlayStatus } from "../../codec/rtmp/metadata.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
-import { endSoon } from "../peers/farewell.js";
+import { endDelivered, endSoon } from "../peers/farewell.js";
 import { sharedRead } from "../peers/shared-read.js";
 import { Trail } from "./redirect.js";
 
@@ -110,12 +110,14 @@ export class RtmpClient {
     this.line.engine.write(messages.map((message) => ({ ...message, streamId: this.streamId })));
   }
 
-  /** Ends the connection and tells the caller with this reason; again does nothing. */
+  /** Ends the connection and tells the caller with this reason; again does nothing. RELAY_CLOSED lets what was published arrive. */
   close(reason: DolphinError): void {
     if (this.phase === "closed") return;
     this.phase = "closed";
     this.deadline.clear();
-    endSoon(this.line.socket);
+    const { socket } = this.line;
+    if (this.options.purpose === "publish" && reason.code === "RELAY_CLOSED") endDelivered(socket);
+    else endSoon(socket);
     this.handler.onClosed(reason);
   }
 
@@ -135,7 +137,7 @@ export class RtmpClient {
       port,
       noDelay: true,
       onread: sharedRead((bytes) => {
-        if (isCurrent()) this.receiveFrom(socket, engine, bytes);
+        if (isCurrent() && this.phase !== "closed") this.receiveFrom(socket, engine, bytes);
         return true;
       }),
     });
