@@ -1,6 +1,7 @@
 // What the verbs that ask a running box have in common: which box is asked, and what stands there when none answers.
 import type { Command } from "commander";
 import { messageOf } from "../base/errors.js";
+import { shellWord } from "../base/printable.js";
 import { findRunning } from "../master/control/client.js";
 import { controlFolder, listControlSockets } from "../master/control/socket-path.js";
 import type { BoxStatus } from "../master/control/status.js";
@@ -39,12 +40,7 @@ export async function onlyRunning(): Promise<{ readonly path: string; readonly s
     );
   }
   if (others.length === 0) return first;
-  const typed = [commandName(), ...process.argv.slice(2)].map(quoted).join(" ");
-  const list = running.map(({ path, status }) => `  ${typed} --socket ${quoted(path)}    pid ${status.pid}, plan ${status.plan}`);
+  const typed = [commandName(), ...process.argv.slice(2)].map(shellWord).join(" ");
+  const list = running.map(({ path, status }) => `  ${typed} --socket ${shellWord(path)}    pid ${status.pid}, plan ${status.plan}`);
   throw new Error(`several run here; name one:\n${list.join("\n")}`);
-}
-
-/** A word as a shell takes it back. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
