@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { errorCodes } from "../src/base/errors.js";
+import { maxTagBytes } from "../src/codec/flv-reader.js";
 import { maxPrefaceBytes } from "../src/codec/preface.js";
 import * as amf0 from "../src/codec/rtmp/amf0.js";
 import * as chunkReader from "../src/codec/rtmp/chunk-reader.js";
@@ -70,6 +71,7 @@ const limits: Readonly<Record<string, unknown>> = {
   maxSavedBytes,
   maxRedirects,
   maxStreams,
+  maxTagBytes,
   maxUnreadAnswerBytes,
   mergeMs,
   silenceTimeoutMs,

@@ -35,6 +35,7 @@ export const errorCodes = [
   "RTMP_STREAMS",
   "RTMP_TIMEOUT",
   "RTMP_VHOST",
+  "FLV_FILE",
   "FLV_NOT_FOUND",
   "FLV_REQUEST",
   "FLV_SLOW",

@@ -4,6 +4,7 @@
 
 const avcSequenceHeader = 0;
 const avcNalu = 1;
+const avcSequenceEnd = 2;
 const exSequenceStart = 0;
 const exSequenceEnd = 2;
 const exMetadata = 4;
@@ -56,6 +57,12 @@ export function isVideoHeader(video: Buffer): boolean {
     return packet === exSequenceStart || packet === exMpeg2TsSequenceStart;
   }
   return hasPacketType(video) && video[1] === avcSequenceHeader;
+}
+
+/** Whether a video message says that a sequence is over, as the last one of a file does. */
+export function isSequenceEnd(video: Buffer): boolean {
+  if (video.length < 2 || frameType(video) === commandFrame) return false;
+  return isEnhanced(video) ? (video[0]! & 0x0f) === exSequenceEnd : hasPacketType(video) && video[1] === avcSequenceEnd;
 }
 
 /** Whether an audio message configures the decoder: an AudioSpecificConfig, or an enhanced sequence start. */
