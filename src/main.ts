@@ -8,6 +8,7 @@ import { addCheck } from "./verbs/check.js";
 import { addConf } from "./verbs/conf.js";
 import { addDrain, addUndrain } from "./verbs/drain.js";
 import { addExplain } from "./verbs/explain.js";
+import { addPublish } from "./verbs/publish.js";
 import { addVersion } from "./verbs/version.js";
 import { addReload, addRestart, addUpgrade } from "./verbs/reload.js";
 import { addStart, start } from "./verbs/start.js";
@@ -25,6 +26,7 @@ const verbs: readonly AddVerb[] = [
   addExplain,
   addDrain,
   addUndrain,
+  addPublish,
   addCheck,
   addConf,
   addUnit,
@@ -50,6 +52,7 @@ Examples:
   dolphin unit -c my.conf                    a systemd unit that starts so; --socket: its sockets
 
 Publish and watch:
+  dolphin publish --demo                     a clip that comes along, to the dolphin that runs here
   ffmpeg -re -i FILE -c copy -f flv rtmp://HOST/live/livestream
   ffplay rtmp://HOST/live/livestream
   ffplay http://HOST:8080/live/livestream.flv
@@ -58,8 +61,8 @@ Flags of SRS: -c FILE, -t, -v, -g, -h, -p and -x, alone or clustered (-tc FILE),
 
 Signals: TERM and INT stop within a bound, a second one at once; QUIT waits until everybody has left; HUP reloads,
 USR1 opens the log anew, USR2 replaces the processes that serve the public addresses one by one (plan b: the proxies).
-Exit codes: 0 stopped, 64 usage, 69 nobody to ask, or not built, 70 internal, 71 cannot fork, 73 cannot make the pid file
-or control socket, 75 gave up (try again), 77 no permission for the port, 78 configuration, 98 address in use,
+Exit codes: 0 stopped, 64 usage, 66 no file to publish, 69 nobody to ask, or not built, 70 internal, 71 cannot fork, 73 cannot
+make the pid file or control socket, 75 gave up (try again), 77 no permission for the port, 78 configuration, 98 address in use,
 99 address not there (try again).`;
 
 /** Runs one command line and ends the process with its exit code. */

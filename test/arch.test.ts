@@ -13,9 +13,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   master: ["base", "codec", "conf", "ipc"],
   server: ["base", "codec", "conf", "ipc", "stream"],
   proxy: ["base", "codec", "conf", "ipc"],
+  publisher: ["base", "codec", "conf"],
   worker: ["base", "ipc", "proxy", "server"],
   box: ["base", "conf", "ipc", "master", "proxy", "server", "worker"],
-  roles: ["base", "conf", "ipc", "master", "proxy", "server", "worker", "box"],
+  roles: ["base", "conf", "ipc", "master", "proxy", "server", "publisher", "worker", "box"],
   verbs: ["base", "conf", "master", "box", "roles"],
   main: ["base", "conf", "verbs"],
 };

@@ -11,6 +11,7 @@ import * as slabs from "../src/codec/rtmp/slabs.js";
 import * as url from "../src/codec/rtmp/url.js";
 import { maxRows } from "../src/ipc/marks.js";
 import { orphanMs } from "../src/master/vault/vault.js";
+import * as playout from "../src/publisher/playout.js";
 import * as httpServer from "../src/server/http/server.js";
 import { maxStreams } from "../src/server/streams/hub.js";
 import { askUpstreamMs } from "../src/server/http/head.js";
@@ -50,6 +51,7 @@ const limits: Readonly<Record<string, unknown>> = {
   ...httpServer,
   ...session,
   askUpstreamMs,
+  ...playout,
   busyRetryMs,
   deliveryMs,
   historyMs,

@@ -4,7 +4,12 @@ import { DolphinError, errnoOf } from "./errors.js";
 export const exitCodes = {
   ok: 0,
   usage: 64,
-  /** `dolphin status` found nobody to ask; also of bin/dolphin.js, when it is not built or not installed whole. */
+  /** The file to publish cannot be played. */
+  noInput: 66,
+  /**
+   * `dolphin status` found nobody to ask, `dolphin publish` no server that takes the stream; also of bin/dolphin.js, when it is not
+   * built or not installed whole.
+   */
   unavailable: 69,
   internal: 70,
   cannotFork: 71,

@@ -29,17 +29,26 @@ export async function ask(question: () => Promise<string>): Promise<number> {
   }
 }
 
+/** A box that runs, and its control socket. */
+export interface RunningBox {
+  readonly path: string;
+  readonly status: BoxStatus;
+}
+
 /** The box of this user that runs here. Throws a sentence for people when there is not exactly one. */
-export async function onlyRunning(): Promise<{ readonly path: string; readonly status: BoxStatus }> {
+export async function onlyRunning(): Promise<RunningBox> {
+  const running = await soleRunning();
+  if (running !== null) return running;
+  const where = controlFolder(process.env);
+  throw new Error(
+    `no dolphin of this user runs here: none answers in ${where}. Start one with \`${commandName()}\`, or name its control socket with --socket.`,
+  );
+}
+
+/** The same where there may be none. */
+export async function soleRunning(): Promise<RunningBox | null> {
   const running = await findRunning(listControlSockets(process.env));
-  const [first, ...others] = running;
-  if (first === undefined) {
-    const where = controlFolder(process.env);
-    throw new Error(
-      `no dolphin of this user runs here: none answers in ${where}. Start one with \`${commandName()}\`, or name its control socket with --socket.`,
-    );
-  }
-  if (others.length === 0) return first;
+  if (running.length < 2) return running[0] ?? null;
   const typed = [commandName(), ...process.argv.slice(2)].map(shellWord).join(" ");
   const list = running.map(({ path, status }) => `  ${typed} --socket ${shellWord(path)}    pid ${status.pid}, plan ${status.plan}`);
   throw new Error(`several run here; name one:\n${list.join("\n")}`);

@@ -11,21 +11,34 @@ import type { Whereabouts } from "./whereabouts.js";
 
 /** What a started box tells: where to publish, where to watch, how to look at it by `command`, and `stop`: how to stop it. */
 export function welcome(box: ReadyBox, { command, stop }: { readonly command: string; readonly stop: string }): string {
-  const urls = (protocol: "rtmp" | "http"): string[] =>
-    box.endpoints
-      .filter((one) => one.protocol === protocol)
-      .map(({ endpoint }) => `${protocol}://${authority(endpoint, protocol === "rtmp" ? 1935 : 80)}`);
-  const rtmp = urls("rtmp").map((url) => `${url}/live/livestream`);
-  const flv = urls("http").map((url) => `${url}/live/livestream.flv`);
   const lines = [
     `dolphin ${box.version} is live: ${workersText(box)}, pid ${box.pid}`,
     "",
-    `  publish  ffmpeg -re -i FILE -c copy -f flv ${rtmp[0] ?? ""}`,
-    ...[...rtmp, ...flv].map((url, index) => `  ${index === 0 ? "watch    " : "         "}${url}`),
+    `  publish  ffmpeg -re -i FILE -c copy -f flv ${urlsOf(box, "rtmp")[0] ?? ""}`,
+    `           ${command} publish --demo`,
+    ...watchLines(box),
     `  look     ${command} status`,
     `  stop     ${stop}; once more to stop at once`,
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** Where a stream called live/livestream is watched. */
+export function watchLines(box: Pick<ReadyBox, "endpoints">): string[] {
+  const urls = [...urlsOf(box, "rtmp"), ...urlsOf(box, "http").map((url) => `${url}.flv`)];
+  return urls.map((url, index) => `  ${index === 0 ? "watch    " : "         "}${url}`);
+}
+
+/** Where this machine publishes that stream; null: to a box of which nothing is known. */
+export function publishUrl(box: Pick<ReadyBox, "endpoints"> | null): string {
+  const [url] = box === null ? [] : urlsOf(box, "rtmp", "127.0.0.1");
+  return url ?? "rtmp://127.0.0.1/live/livestream";
+}
+
+/** `everywhere` stands for the wildcard of addresses. */
+function urlsOf({ endpoints }: Pick<ReadyBox, "endpoints">, protocol: "rtmp" | "http", everywhere = outerAddress()): string[] {
+  const listed = endpoints.filter((one) => one.protocol === protocol);
+  return listed.map(({ endpoint }) => `${protocol}://${authority(endpoint, protocol === "rtmp" ? 1935 : 80, everywhere)}/live/livestream`);
 }
 
 function workersText({ plan, workers }: Pick<BoxStatus, "plan" | "workers">): string {
@@ -216,14 +229,13 @@ export function duration(seconds: number): string {
   return hours < 24 ? `${hours}h${Math.floor((seconds % 3600) / 60)}m` : `${Math.floor(hours / 24)}d${hours % 24}h`;
 }
 
-/** An address that a viewer can use: the wildcard stands for this machine's first address that others can reach. */
-function authority(endpoint: Endpoint, defaultPort: number): string {
-  const isEverywhere = endpoint.host === "0.0.0.0" || endpoint.host === "::";
-  const host = isEverywhere ? outerAddress() : endpoint.host;
-  const text = formatEndpoint({ host, port: endpoint.port });
-  return endpoint.port === defaultPort ? text.slice(0, text.lastIndexOf(":")) : text;
+function authority({ host, port }: Endpoint, defaultPort: number, everywhere: string): string {
+  const isEverywhere = host === "0.0.0.0" || host === "::";
+  const text = formatEndpoint({ host: isEverywhere ? everywhere : host, port });
+  return port === defaultPort ? text.slice(0, text.lastIndexOf(":")) : text;
 }
 
+/** This machine's first address that others can reach. */
 function outerAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   return addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";

@@ -105,6 +105,11 @@ export class RtmpClient {
     this.line.engine.lendTo(holder);
   }
 
+  /** Whether it is closed, and nothing of it is under way any more. */
+  get isGone(): boolean {
+    return this.line.socket.destroyed;
+  }
+
   /** Sends messages of the stream as one piece; their stream id is set to the upstream's. Only after `onStarted`. */
   write(messages: readonly Message[]): void {
     this.line.engine.write(messages.map((message) => ({ ...message, streamId: this.streamId })));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { BackendState } from "../../../../src/ipc/balance.js";
 import type { BoxStatus, ProcessStatus } from "../../../../src/master/control/status.js";
-import { explanationText, reloadedText, statusText, welcome } from "../../../../src/master/control/text.js";
+import { explanationText, reloadedText, publishUrl, statusText, welcome } from "../../../../src/master/control/text.js";
 
 const edge: ProcessStatus = {
   name: "edge-1",
@@ -93,10 +93,19 @@ describe("text for a terminal", () => {
     assert.match(text, /ffmpeg -re -i FILE -c copy -f flv rtmp:\/\/127\.0\.0\.1\/live\/livestream\n/);
     assert.match(text, /http:\/\/\[::1\]:8080\/live\/livestream\.flv\n/);
     assert.match(text, /1 edge around one origin/);
+    assert.match(text, /^ {11}\/opt\/dolphin\/bin\/dolphin\.js publish --demo$/m);
     assert.match(
       text,
       /^ {2}look {5}\/opt\/dolphin\/bin\/dolphin\.js status\n {2}stop {5}Ctrl-C, or kill 4241; once more to stop at once$/m,
     );
+  });
+
+  it("tells where this machine publishes: at the loopback where a box listens on every address, and by SRS's port where none is known", () => {
+    const listening = (host: string, port: number): BoxStatus => ({ ...box, endpoints: [{ protocol: "rtmp", endpoint: { host, port } }] });
+    assert.equal(publishUrl(listening("0.0.0.0", 1936)), "rtmp://127.0.0.1:1936/live/livestream");
+    assert.equal(publishUrl(listening("::", 1935)), "rtmp://127.0.0.1/live/livestream");
+    assert.equal(publishUrl(listening("::1", 1935)), "rtmp://[::1]/live/livestream");
+    assert.equal(publishUrl(null), "rtmp://127.0.0.1/live/livestream");
   });
 });
 
