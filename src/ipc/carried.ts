@@ -76,8 +76,8 @@ export interface Carriage {
   readonly isOver: boolean;
   /** Whether the copy is there, so that this process may let go of its own. */
   readonly isKept: boolean;
-  /** It goes on as this from now on, wherever it does, which has the token that it had. */
-  renew(session: CarriedSession): void;
+  /** This is what is saved of it from now on. */
+  renew(saved: CarriedSession["saved"]): void;
   over(): void;
   /** This process has written its last word to it, all of which the system has taken; another goes on. */
   letGo(): void;

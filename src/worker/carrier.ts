@@ -68,7 +68,7 @@ export class ChildCarrier implements Carrier {
   }
 
   carry(descriptors: () => readonly number[] | null, session: CarriedSession, from: Position | null): Carriage | null {
-    const { token } = session;
+    const { token, kind } = session;
     const isGiven = this.given.delete(token);
     if (!isGiven && Buffer.byteLength(JSON.stringify(session)) > maxSessionBytes) return null;
     const row = this.marks.take(from);
@@ -84,12 +84,12 @@ export class ChildCarrier implements Carrier {
       if (unsent > 0) this.flush();
       return unsent === 0 && this.tokens.get(token) === true;
     };
-    const send = (now: CarriedSession): void => {
+    const send = (saved: CarriedSession["saved"]): void => {
       unsent += 1;
       this.parcels.push({
         // A descriptor that was closed may be another connection's a moment later.
         descriptors: () => (isOver ? null : descriptors()),
-        note: { session: now, row } satisfies CarryNote,
+        note: { session: { token, kind, saved } as CarriedSession, row } satisfies CarryNote,
         gone: () => {
           unsent -= 1;
           isKnown = true;
@@ -98,7 +98,7 @@ export class ChildCarrier implements Carrier {
       this.flushing.ensure(gatherMs, () => this.flush());
     };
     const dueNow = (): void => this.flushing.set(0, () => this.flush());
-    if (!isGiven) send(session);
+    if (!isGiven) send(session.saved);
     else {
       this.adopted.push({ token, row, session: session.kind === "pair" ? session : null });
       dueNow();
@@ -112,8 +112,8 @@ export class ChildCarrier implements Carrier {
       get isKept() {
         return isKept();
       },
-      renew(now) {
-        send(now);
+      renew(saved) {
+        send(saved);
         dueNow();
       },
       over: () => {

@@ -26,7 +26,7 @@ import { peerOf } from "../peers/peer.js";
 import type { Hub } from "../streams/hub.js";
 import type { Connection, StreamNames } from "./connection.js";
 import { plainManner, type Manner } from "./excerpt.js";
-import { Playing, type Resumed, type SavedPlayer } from "./playing.js";
+import { Playing, type PlayingOwner, type Resumed, type SavedPlayer } from "./playing.js";
 import { Publishing } from "./publishing.js";
 
 /** What a stream has from its session, and asks it. */
@@ -57,7 +57,7 @@ type State =
   | { readonly at: "publishing"; readonly asked: Asked; readonly publishing: Publishing };
 
 /** One message stream. `end` makes it idle. */
-export class MessageStream {
+export class MessageStream implements PlayingOwner {
   readonly id: number;
   private readonly owner: StreamOwner;
   private state: State = { at: "idle" };
@@ -210,6 +210,24 @@ export class MessageStream {
     return this.state.at !== "publishing" || this.state.publishing.readsOn(bytes);
   }
 
+  say(messages: readonly Message[]): void {
+    this.owner.connection.write(messages);
+  }
+
+  onDrop(code: ErrorCode, reason: string): void {
+    this.owner.close(reason, code);
+  }
+
+  onPlayed(playing: Playing): void {
+    if (this.state.at !== "playing" || this.state.playing !== playing) return;
+    this.say(playStopped(this.id));
+    this.end();
+  }
+
+  onStale(): void {
+    this.owner.onStale();
+  }
+
   /** Ends what it does. */
   end(): void {
     if (this.state.at === "idle") return;
@@ -234,10 +252,6 @@ export class MessageStream {
     this.owner.onBusy(this);
     this.owner.connection.deadline.clear();
     this.state = state;
-  }
-
-  private say(messages: readonly Message[]): void {
-    this.owner.connection.write(messages);
   }
 
   /** A line of ordinary life, under the stream's name. */
@@ -347,10 +361,7 @@ export class MessageStream {
       streamId: this.id,
       manner,
       resumed,
-      write: (messages) => this.say(messages),
-      onDrop: (code, reason) => this.owner.close(reason, code),
-      onPlayed: () => this.played(playing),
-      onStale: () => this.owner.onStale(),
+      owner: this,
     });
     this.become({ at: "playing", asked, playing });
     connection.doing = "playing";
@@ -359,13 +370,6 @@ export class MessageStream {
   private checkCut(chunkSize: number): void {
     if (this.owner.mayCutAt(chunkSize, this)) return;
     throw new DolphinError("RTMP_STATE", "the connection plays a stream with another chunk size: ask on a connection of its own");
-  }
-
-  /** A player has had as much as it wanted. */
-  private played(playing: Playing): void {
-    if (this.state.at !== "playing" || this.state.playing !== playing) return;
-    this.say(playStopped(this.id));
-    this.end();
   }
 }
 

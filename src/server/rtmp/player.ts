@@ -23,16 +23,21 @@ export interface PlayerOptions {
   readonly traffic: Traffic;
   /** Where it goes on, if another process has served it; null: from the stream's start. */
   readonly from: Position | null;
-  /** Called when the player was too slow for too long. */
-  readonly onDrop: (code: ErrorCode, reason: string) => void;
-  /** Called, for an own edge only, before so many packets are written that came before the stream's start. */
-  readonly onHistory: (count: number) => void;
-  /** Called with every begin and end of the stream, and for an own edge at once where it runs already. Null: it is not told. */
-  readonly onLive: ((isLive: boolean) => void) | null;
-  /** Called later, once, when it has had as much as it wanted. */
-  readonly onPlayed: () => void;
-  /** Called when what it gets has changed its manner. */
-  readonly onManner: () => void;
+  readonly owner: PlayerOwner;
+}
+
+/** Whom a player tells what becomes of it. */
+export interface PlayerOwner {
+  /** It was too slow for too long. */
+  onDrop(code: ErrorCode, reason: string): void;
+  /** An own edge: so many packets are written next that came before the stream's start. */
+  onHistory(count: number): void;
+  /** The stream begins or ends; to an own edge it may run already. */
+  onLive(isLive: boolean): void;
+  /** It has had as much as it wanted. Called later, once. */
+  onPlayed(): void;
+  /** What it has got has changed its manner. */
+  onManner(): void;
 }
 
 /** One playing connection. `close` gives its seat back; the socket stays its session's. */
@@ -50,13 +55,13 @@ export class RtmpPlayer implements Consumer {
   constructor(options: PlayerOptions) {
     this.options = options;
     this.socket = options.socket;
-    const { source, from, isOwnEdge, onHistory, onLive, manner } = options;
+    const { source, from, isOwnEdge, owner, manner } = options;
     this.isPaused = manner.isPaused;
     this.cut(manner);
-    if (isOwnEdge && source.isLive) onLive?.(true);
+    if (isOwnEdge && source.isLive) owner.onLive(true);
     const history = isOwnEdge ? source.history() : null;
     if (history !== null) {
-      onHistory(history.count);
+      owner.onHistory(history.count);
       this.socket.write(history.bytes);
     }
     this.seat = from === null ? source.add(this.tap, this) : source.readmit(this.tap, this, from);
@@ -88,11 +93,11 @@ export class RtmpPlayer implements Consumer {
 
   drop(code: ErrorCode, reason: string): void {
     this.close();
-    this.options.onDrop(code, reason);
+    this.options.owner.onDrop(code, reason);
   }
 
   onLive(isLive: boolean): void {
-    this.options.onLive?.(isLive);
+    this.options.owner.onLive(isLive);
   }
 
   /** Stops the media and keeps the seat, so that the stream is still wanted. */
@@ -134,11 +139,12 @@ export class RtmpPlayer implements Consumer {
   }
 
   private excerptOf(bytes: Buffer, excerpt: Excerpt): Buffer {
+    const { owner } = this.options;
     const { sinceMs } = excerpt.manner;
     const wasOver = excerpt.isOver;
     const own = excerpt.take(bytes);
-    if (excerpt.manner.sinceMs !== sinceMs) this.options.onManner();
-    if (excerpt.isOver && !wasOver) setImmediate(this.options.onPlayed); // its seat may not be taken away by the hand that serves it
+    if (excerpt.manner.sinceMs !== sinceMs) owner.onManner();
+    if (excerpt.isOver && !wasOver) setImmediate(() => owner.onPlayed()); // its seat may not be taken away by the hand that serves it
     if (excerpt.isPlain) this.excerpt = null;
     return own;
   }

@@ -14,7 +14,7 @@ import { descriptorsOf } from "../peers/shared-read.js";
 import type { Caller } from "../peers/caller.js";
 import type { SavedConnection } from "../peers/saved-publisher.js";
 import type { Manner } from "./excerpt.js";
-import { RtmpPlayer } from "./player.js";
+import { RtmpPlayer, type PlayerOwner } from "./player.js";
 
 /** A viewer's connection as plain data: all that another process must know to go on with it. */
 export interface SavedPlayer {
@@ -46,39 +46,61 @@ export interface PlayingOptions {
   readonly manner: Manner;
   /** Null: it begins here. */
   readonly resumed: Resumed | null;
-  readonly write: (messages: readonly Message[]) => void;
-  readonly onDrop: (code: ErrorCode, reason: string) => void;
-  /** As in `PlayerOptions`. */
-  readonly onPlayed: () => void;
+  readonly owner: PlayingOwner;
+}
+
+/** Whom a play tells what becomes of it. */
+export interface PlayingOwner extends Pick<PlayerOwner, "onDrop"> {
+  say(messages: readonly Message[]): void;
+  /** The player has had as much as it wanted. */
+  onPlayed(playing: Playing): void;
   /** What is kept of it for another process is out of date: it is to be carried again. */
-  readonly onStale: () => void;
+  onStale(): void;
 }
 
 /** One play of one connection. `close` or `letGo` ends it. */
-export class Playing {
+export class Playing implements PlayerOwner {
   private readonly options: PlayingOptions;
   private readonly player: RtmpPlayer;
   private carriage: Carriage | null = null;
   private isAsked = false;
   private isStale = false;
-  /** By which it is known while it is carried. */
-  private token: string;
+  /** By which another process has carried it; null: none has, or it is carried under it here. */
+  private token: string | null;
 
   constructor(options: PlayingOptions) {
     this.options = options;
-    const { hub, client, resumed, write, streamId } = options;
-    this.token = resumed?.token ?? newToken();
+    const { hub, client, resumed, socket, source, streamId, manner } = options;
+    this.token = resumed?.token ?? null;
     hub.clients.add(client);
     if (!this.isOwnEdge) hub.traffic.players += 1;
-    this.player = new RtmpPlayer({
-      ...options,
-      isOwnEdge: this.isOwnEdge,
-      from: resumed?.from ?? null,
-      traffic: hub.traffic,
-      onHistory: (count) => write([historyNotice(count)]),
-      onLive: this.liveTeller(streamId),
-      onManner: () => this.becomeStale(),
-    });
+    const from = resumed?.from ?? null;
+    const { isOwnEdge } = this;
+    this.player = new RtmpPlayer({ socket, source, streamId, manner, isOwnEdge, traffic: hub.traffic, from, owner: this });
+  }
+
+  onDrop(code: ErrorCode, reason: string): void {
+    this.options.owner.onDrop(code, reason);
+  }
+
+  onHistory(count: number): void {
+    this.options.owner.say([historyNotice(count)]);
+  }
+
+  /** Servers are told that the stream begins and ends, for their viewers, and nobody else is. */
+  onLive(isLive: boolean): void {
+    const { caller, source, streamId, owner } = this.options;
+    if (this.isOwnEdge) owner.say(liveNotices(isLive ? source.clock.id : null));
+    else if (caller.isServer) owner.say(publishNotices(isLive, streamId));
+  }
+
+  onPlayed(): void {
+    this.options.owner.onPlayed(this);
+  }
+
+  onManner(): void {
+    this.isStale = true;
+    this.options.owner.onStale();
   }
 
   /**
@@ -92,12 +114,15 @@ export class Playing {
     this.isAsked = true;
     this.isStale = false;
     if (now === null || hub.carrier === null) return;
-    const { token, player } = this;
-    const session = { token, kind: "rtmp", saved: { ...now, manner: player.manner } satisfies SavedPlayer } as const;
-    if (this.carriage === null) {
-      this.carriage = hub.carrier.carry(() => descriptorsOf(socket), session, resumed?.from ?? null);
-      player.mark(this.carriage);
-    } else this.carriage.renew(session);
+    const saved: SavedPlayer = { ...now, manner: this.player.manner };
+    if (this.carriage !== null) {
+      this.carriage.renew(saved);
+      return;
+    }
+    const token = this.token ?? `${process.pid}.${randomBytes(6).toString("base64url")}`;
+    this.token = null;
+    this.carriage = hub.carrier.carry(() => descriptorsOf(socket), { token, kind: "rtmp", saved }, resumed?.from ?? null);
+    this.player.mark(this.carriage);
   }
 
   /** Has no copy kept any more, until it is carried again: the connection has become more than this play. */
@@ -105,24 +130,23 @@ export class Playing {
     this.player.mark(null);
     this.carriage?.over();
     this.carriage = null;
-    this.token = newToken();
     this.isAsked = false;
   }
 
   pause(): void {
     this.player.pause();
-    this.becomeStale();
+    this.onManner();
   }
 
   resume(): void {
     this.player.resume();
-    this.becomeStale();
+    this.onManner();
   }
 
   /** As in `RtmpPlayer`. */
   choose(what: "audio" | "video", isWanted: boolean): void {
     this.player.choose(what, isWanted);
-    this.becomeStale();
+    this.onManner();
   }
 
   close(): void {
@@ -142,26 +166,10 @@ export class Playing {
     return this.options.caller.edgeName !== null;
   }
 
-  private becomeStale(): void {
-    this.isStale = true;
-    this.options.onStale();
-  }
-
-  /** How it is told that the stream begins and ends: servers are, for their viewers; null: nobody else is. */
-  private liveTeller(streamId: number): ((isLive: boolean) => void) | null {
-    const { caller, source, write } = this.options;
-    if (this.isOwnEdge) return (isLive) => write(liveNotices(isLive ? source.clock.id : null));
-    return caller.isServer ? (isLive) => write(publishNotices(isLive, streamId)) : null;
-  }
-
   private leave(): void {
     const { hub, client } = this.options;
     hub.clients.delete(client);
     if (!this.isOwnEdge) hub.traffic.players -= 1;
     this.player.close();
   }
-}
-
-function newToken(): string {
-  return `${process.pid}.${randomBytes(6).toString("base64url")}`;
 }

@@ -195,16 +195,18 @@ describe("the vault", () => {
     mark(carriage, stateClean);
     await soon();
     const before = openFiles();
-    const renewed = (saved: string): CarriedSession => ({ token: "a", kind: "rtmp", saved });
-    carriage.renew(renewed("paused"));
-    carriage.renew(renewed("paused, and without pictures"));
+    carriage.renew("paused");
+    carriage.renew("paused, and without pictures");
     assert.equal(carriage.isKept, true, "what is asked for it is told at once");
     assert.deepEqual([vault.counted().kept, openFiles()], [1, before]);
     const heir = await admit("edge-2");
     heir.goesOn = true;
     die("edge-1");
     await soon();
-    assert.deepEqual(heir.adopted[0]?.note, { session: renewed("paused, and without pictures"), from: position });
+    assert.deepEqual(heir.adopted[0]?.note, {
+      session: { token: "a", kind: "rtmp", saved: "paused, and without pictures" },
+      from: position,
+    });
     vault.close();
   });
 
