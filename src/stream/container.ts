@@ -3,7 +3,7 @@
 import { flvHeader, tagOverhead, writeTag } from "../codec/flv.js";
 import { chunkedBytes, writeMessage } from "../codec/rtmp/chunk-writer.js";
 import { mediaStreamId } from "../codec/rtmp/message.js";
-import type { Packet } from "./packet.js";
+import { sentTime, type Packet } from "./packet.js";
 
 /** Joins packets, which are at least one, into new memory that nobody writes into afterwards. */
 export type Container = (packets: readonly Packet[]) => Buffer;
@@ -12,11 +12,12 @@ export type Container = (packets: readonly Packet[]) => Buffer;
 export function rtmpContainer(chunkSize: number): Container {
   return (packets) => {
     let bytes = 0;
-    for (const packet of packets) bytes += chunkedBytes(packet.payload.length, packet.timestamp, chunkSize);
+    for (const packet of packets) bytes += chunkedBytes(packet.payload.length, sentTime(packet), chunkSize);
     const out = Buffer.allocUnsafe(bytes);
     let to = 0;
-    for (const { type, timestamp, payload } of packets) {
-      to = writeMessage(out, to, { type, timestamp, payload, streamId: mediaStreamId }, chunkSize);
+    for (const packet of packets) {
+      const { type, payload } = packet;
+      to = writeMessage(out, to, { type, timestamp: sentTime(packet), payload, streamId: mediaStreamId }, chunkSize);
     }
     return out;
   };
@@ -34,7 +35,7 @@ export function flvContainer(packets: readonly Packet[]): Buffer {
   for (const packet of packets) bytes += tagOverhead + packet.payload.length;
   const out = Buffer.allocUnsafe(chunkHeadBytes + bytes + chunkTailBytes);
   let to = frame(out, bytes);
-  for (const { type, timestamp, payload } of packets) to = writeTag(out, to, type, timestamp, payload);
+  for (const packet of packets) to = writeTag(out, to, packet.type, sentTime(packet), packet.payload);
   out.write("\r\n", to, "latin1");
   return out;
 }

@@ -40,6 +40,14 @@ export function hold(packets: readonly Packet[], held: Held): void {
   packets.some(({ payload }) => held.add(payload));
 }
 
+/**
+ * The time that a packet is sent with. Metadata describes the stream and is no event in it: players take it for that at any other time
+ * than 0, and ffmpeg for a track of subtitles.
+ */
+export function sentTime(packet: Packet): number {
+  return packet.type === messageType.data && packet.isHeader ? 0 : packet.timestamp;
+}
+
 function isHeader(type: PacketType, payload: Buffer): boolean {
   if (type === messageType.audio) return isAudioHeader(payload);
   return type === messageType.video ? isVideoHeader(payload) : isMetadata(payload);

@@ -7,7 +7,7 @@ import { withSetDataFrame } from "../../codec/rtmp/metadata.js";
 import { mediaStreamId, messageType } from "../../codec/rtmp/message.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
-import type { Packet } from "../../stream/packet.js";
+import { sentTime, type Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import { RtmpClient } from "./client.js";
 import type { Traffic } from "../peers/traffic.js";
@@ -112,9 +112,9 @@ export class Forward {
   }
 
   private push(packet: Packet): void {
-    const { type, timestamp, payload } = packet;
+    const { type, payload } = packet;
     const body = type === messageType.data ? withSetDataFrame(payload) : payload;
-    this.outlet.push({ type, timestamp, payload: body, streamId: mediaStreamId });
+    this.outlet.push({ type, timestamp: sentTime(packet), payload: body, streamId: mediaStreamId });
     if (this.outlet.backlogBytes <= this.limitBytes) return;
     this.client?.close(new DolphinError("RTMP_SLOW", `${this.upstream} takes the stream slower than it comes`));
   }

@@ -13,9 +13,9 @@ export class Headers {
     if (isHeader(message)) this.last.set(message.type, message);
   }
 
-  /** All that are known, stamped with the time of the message that will follow them. */
+  /** All that are known, with the time of the message that will follow them; metadata has none. */
   at(timestamp: number): Message[] {
-    return Array.from(this.last.values(), (header) => ({ ...header, timestamp }));
+    return Array.from(this.last.values(), (header) => ({ ...header, timestamp: header.type === messageType.data ? 0 : timestamp }));
   }
 }
 

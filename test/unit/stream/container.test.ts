@@ -3,6 +3,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { flvContainer, flvStart, rtmpContainer, withoutFraming } from "../../../src/stream/container.js";
 import { makePacket, type Packet } from "../../../src/stream/packet.js";
+import { encodeAmf } from "../../../src/codec/rtmp/amf0.js";
 import { hex } from "../codec/hex.js";
 import { read, setChunkSize } from "../codec/rtmp/chunks.js";
 
@@ -107,4 +108,13 @@ test("container: any packets are framed so that they are read back", () => {
       );
     }),
   );
+});
+
+test("container: metadata has no time in either, wherever in a stream it stands", () => {
+  const packet = makePacket(18, 0x1234567, encodeAmf("onMetaData", {}));
+  assert.deepEqual(
+    read(setChunkSize(4096), rtmpContainer(4096)([packet])).map(({ timestamp }) => timestamp),
+    [0],
+  );
+  assert.deepEqual(tags(withoutFraming(flvContainer([packet]))), [[18, 0, packet.payload]]);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { at, makePacket } from "../../../src/stream/packet.js";
+import { at, makePacket, sentTime } from "../../../src/stream/packet.js";
 import { packetOf, payloadOf, type Kind } from "./fakes.js";
 
 const rows: [kind: Kind, type: number, isKeyFrame: boolean, isHeader: boolean][] = [
@@ -18,6 +18,14 @@ for (const [kind, type, isKeyFrame, isHeader] of rows) {
     assert.deepEqual(packetOf(kind, 40, "x"), { type, timestamp: 40, payload: payloadOf(kind, "x"), isKeyFrame, isHeader });
   });
 }
+
+test("packet: metadata is sent without a time, and everything else with its own", () => {
+  const kinds: Kind[] = ["meta", "text", "aac", "audio", "avc", "key"];
+  assert.deepEqual(
+    kinds.map((kind) => sentTime(packetOf(kind, 40))),
+    [0, 40, 40, 40, 40, 40],
+  );
+});
 
 test("packet: the first bytes of audio do not make a video key frame of it", () => {
   assert.equal(makePacket(8, 0, Buffer.of(0x17, 1)).isKeyFrame, false);

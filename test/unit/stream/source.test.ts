@@ -1,58 +1,15 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { maxBacklogBytes, type Seat } from "../../../src/stream/fanout.js";
-import { maxMetadataBytes, Source, type SavedSource, type SourceOptions, type Tap } from "../../../src/stream/source.js";
-import { chunkSize, FakeConsumer, nameOf, payloadOf, typeOf, type Kind } from "./fakes.js";
+import { maxBacklogBytes } from "../../../src/stream/fanout.js";
+import { maxMetadataBytes, type SavedSource } from "../../../src/stream/source.js";
+import { nameOf, payloadOf, typeOf } from "./fakes.js";
+import { defaults, Owned, timed } from "./owned.js";
 
 beforeEach(() => {
   mock.timers.reset();
   mock.timers.enable({ apis: ["setTimeout", "setImmediate", "Date"] });
   mock.timers.tick(1_000_000);
 });
-
-const defaults: SourceOptions = {
-  key: "v/live/s",
-  timeline: "full",
-  chunkSize,
-  delayMs: 350,
-  queueLengthMs: 1000,
-  reduceSequenceHeader: false,
-  gopCache: true,
-  gopCacheMaxFrames: 0,
-};
-
-/** A source with what its owner was told written down. */
-class Owned {
-  readonly told: string[] = [];
-  readonly source: Source;
-  readonly publisher = {};
-
-  constructor(options: Partial<SourceOptions> = {}) {
-    this.source = new Source(
-      { ...defaults, ...options },
-      {
-        onWanted: () => void this.told.push("wanted"),
-        onUnwanted: () => void this.told.push("unwanted"),
-        onIdle: () => void this.told.push("idle"),
-      },
-    );
-  }
-
-  push(kind: Kind, timestamp = 0, name: number | string = timestamp): void {
-    this.source.push(typeOf(kind), timestamp, payloadOf(kind, name));
-  }
-
-  join(tap: Tap = "rtmp"): { consumer: FakeConsumer; seat: Seat } {
-    const consumer = new FakeConsumer();
-    const seat = this.source.add(tap, consumer);
-    consumer.onDrop = () => this.source.remove(tap, seat);
-    return { consumer, seat };
-  }
-}
-
-function timed(consumer: FakeConsumer): string[] {
-  return consumer.messages().map(({ timestamp, payload }) => `${nameOf(payload)} at ${timestamp}`);
-}
 
 test("source: packets reach players of RTMP at each delay, own edges sooner, with the source's time", () => {
   const owned = new Owned();
@@ -410,8 +367,8 @@ test("source: a publisher goes on at another source, with its clock and with hea
   after.push("inter", 5080, "j");
   mock.timers.tick(350);
   const late = after.join().consumer;
-  assert.deepEqual(timed(early), ["meta meta at 40", "aac aac at 40", "avc avc at 40", "inter j at 80"]);
-  assert.deepEqual(timed(late), ["meta meta at 80", "aac aac at 80", "avc avc at 80"]);
+  assert.deepEqual(timed(early), ["meta meta at 0", "aac aac at 40", "avc avc at 40", "inter j at 80"]);
+  assert.deepEqual(timed(late), ["meta meta at 0", "aac aac at 80", "avc avc at 80"]);
   assert.equal(after.source.video, before.source.video);
 });
 

@@ -88,7 +88,7 @@ test("replay: another origin with the same clock gets the headers and what was s
   const sent = new Sent();
   replay.begin(sent, clock(null));
   const first = 2000 - replayMs;
-  const headers = [`meta 0 at ${first}`, `aac 0 at ${first}`, `avc 0 at ${first}`];
+  const headers = ["meta 0 at 0", `aac 0 at ${first}`, `avc 0 at ${first}`];
   const media = Array.from({ length: replayMs / 40 + 1 }, (_, i) => `inter ${first + i * 40} at ${first + i * 40}`);
   assert.deepEqual(sent.words, [...headers, ...media]);
   replay.write([messageOf("inter", 2040)]);
