@@ -31,6 +31,7 @@ import * as session from "../src/server/rtmp/session.js";
 import { maxBacklogBytes } from "../src/stream/fanout.js";
 import { maxMessageStreams } from "../src/codec/rtmp/stream-ids.js";
 import { maxMetadataBytes } from "../src/stream/source.js";
+import { maxKeptHeaderBytes, maxKeptHeaders } from "../src/stream/headers.js";
 import { historyMs, keepAllMs, maxGopBytes } from "../src/stream/start-cache.js";
 
 /** The rows of the tables of a page, whose first cell is code. */
@@ -67,6 +68,8 @@ const limits: Readonly<Record<string, unknown>> = {
   maxCommandsPerSecond,
   maxGopBytes,
   maxMessageStreams,
+  maxKeptHeaderBytes,
+  maxKeptHeaders,
   maxMetadataBytes,
   maxOutletBytes,
   maxPrefaceBytes,

@@ -4,7 +4,7 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { extname } from "node:path";
 import { DolphinError, messageOf } from "../base/errors.js";
-import { isAudioHeader, isSequenceEnd, isVideoHeader } from "../codec/av.js";
+import { audioHeader, audioRole, role, videoHeader, videoRole } from "../codec/av.js";
 import { shellWord } from "../base/printable.js";
 import { FlvReader, type FlvTag } from "../codec/flv-reader.js";
 import { mediaStreamId, messageType, type Message } from "../codec/rtmp/message.js";
@@ -27,8 +27,8 @@ export class Tape {
   private readonly fd: number;
   private readonly piece = Buffer.allocUnsafe(pieceBytes);
   private readonly rounds = makeRounds();
-  /** The last header or metadata of each type. */
-  private readonly told = new Map<number, Buffer>();
+  /** The last description of each kind and track. */
+  private readonly told = new Map<string, Buffer>();
   private reader: FlvReader;
   private read: FlvTag[] = [];
   private readAt = 0;
@@ -68,19 +68,23 @@ export class Tape {
   private toMessage({ type, timestamp, payload }: FlvTag): Message | null {
     const message = { type, streamId: mediaStreamId, payload };
     if (type === messageType.data) {
-      if (isMetadata(payload) && !this.isNews(type, payload)) return null;
+      if (isMetadata(payload) && !this.isNews("metadata", payload)) return null;
       return { ...message, timestamp: this.rounds.lastMs, payload: withSetDataFrame(payload) };
     }
-    if (type === messageType.video ? isVideoHeader(payload) : isAudioHeader(payload))
-      return this.isNews(type, payload) ? { ...message, timestamp: this.rounds.lastMs } : null;
-    if (type === messageType.video && isSequenceEnd(payload)) return null;
+    const isVideo = type === messageType.video;
+    const is = isVideo ? videoRole(payload) : audioRole(payload);
+    if (is === role.other) return null;
+    if (is === role.header) {
+      const { kind, tracks } = isVideo ? videoHeader(payload) : audioHeader(payload);
+      return this.isNews(`${kind} ${tracks.join()}`, payload) ? { ...message, timestamp: this.rounds.lastMs } : null;
+    }
     this.framesOfRound += 1;
     return { ...message, timestamp: timeOfFrame(this.rounds, type, timestamp) };
   }
 
-  private isNews(type: number, payload: Buffer): boolean {
-    if (this.told.get(type)?.equals(payload) === true) return false;
-    this.told.set(type, payload);
+  private isNews(what: string, payload: Buffer): boolean {
+    if (this.told.get(what)?.equals(payload) === true) return false;
+    this.told.set(what, payload);
     return true;
   }
 

@@ -1,6 +1,6 @@
 // The unit of the live model: one audio, video or data message on its way from a publisher to its viewers. It is made
 // once, when the message is complete, and shared by caches, batches and relays; nobody changes it.
-import { isAudioHeader, isKeyFrame, isVideoHeader } from "../codec/av.js";
+import { audioRole, role, videoRole, type Role } from "../codec/av.js";
 import { isMetadata } from "../codec/rtmp/metadata.js";
 import { messageType } from "../codec/rtmp/message.js";
 import type { Held } from "../codec/rtmp/slabs.js";
@@ -15,19 +15,14 @@ export interface Packet {
   readonly payload: Buffer;
   /** A video frame that decoding can start at. */
   readonly isKeyFrame: boolean;
-  /** A decoder configuration ("sequence header") or the metadata, which every new viewer needs first. */
+  /** Describes what comes behind it, and every new viewer needs it first: a decoder configuration ("sequence header"), metadata. */
   readonly isHeader: boolean;
 }
 
 /** Makes a packet and classifies it by its first bytes. The payload belongs to the packet from now on. */
 export function makePacket(type: PacketType, timestamp: number, payload: Buffer): Packet {
-  return {
-    type,
-    timestamp,
-    payload,
-    isKeyFrame: type === messageType.video && isKeyFrame(payload),
-    isHeader: isHeader(type, payload),
-  };
+  const is = roleOf(type, payload);
+  return { type, timestamp, payload, isKeyFrame: is === role.keyFrame, isHeader: is === role.header };
 }
 
 /** The same packet at another time. */
@@ -48,7 +43,9 @@ export function sentTime(packet: Packet): number {
   return packet.type === messageType.data && packet.isHeader ? 0 : packet.timestamp;
 }
 
-function isHeader(type: PacketType, payload: Buffer): boolean {
-  if (type === messageType.audio) return isAudioHeader(payload);
-  return type === messageType.video ? isVideoHeader(payload) : isMetadata(payload);
+/** What a message is to a player, by its first bytes. */
+export function roleOf(type: PacketType, payload: Buffer): Role {
+  if (type === messageType.video) return videoRole(payload);
+  if (type === messageType.audio) return audioRole(payload);
+  return isMetadata(payload) ? role.header : role.other;
 }

@@ -15,6 +15,7 @@ import type { Held } from "../codec/rtmp/slabs.js";
 import type { Position } from "../base/position.js";
 import { flvContainer, rtmpContainer } from "./container.js";
 import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
+import { MainTrack } from "./main-track.js";
 import { makePacket, type Packet, type PacketType } from "./packet.js";
 import { StartCache, type StartCacheOptions } from "./start-cache.js";
 import { advance, beginBehind, furthest, makeTimeline, present, replace, resume, splice, type Timeline } from "./timeline.js";
@@ -86,6 +87,7 @@ export class Source {
   private clockId = 1 + Math.floor(Math.random() * 0xffffffff);
   /** The last packet of each type, but for headers. */
   private readonly latest: Partial<Record<PacketType, Packet>> = {};
+  private mainTrack = new MainTrack();
   /** Types of which the publisher may still send what was here already. */
   private readonly repeating = new Set<PacketType>();
   private isClosed = false;
@@ -160,6 +162,7 @@ export class Source {
     this.repeating.clear();
     this.video = "";
     this.audio = "";
+    this.mainTrack = new MainTrack();
     const { timeline } = this.settings;
     splice(this.timeline, clockId === null || timeline === "off" ? timeline : "follow");
     if (clockId !== null) this.expectViewers();
@@ -217,7 +220,7 @@ export class Source {
     if (type === messageType.data && payload.length > maxMetadataBytes) return;
     if (this.repeating.size > 0 && this.isRepeat(makePacket(type, timestamp, payload))) return;
     this.bytesIn += payload.length;
-    this.emit(makePacket(type, advance(this.timeline, type, timestamp), payload));
+    this.emit(this.onMainTrack(makePacket(type, advance(this.timeline, type, timestamp), payload)));
   }
 
   /** What one of the box's own edges is told beside the start of the stream: packets of the last moments before; null: none. */
@@ -230,8 +233,7 @@ export class Source {
 
   /** Takes a message that was sent before what a newcomer starts with. Nobody is sent it, but it tells where others stand. */
   remember(type: PacketType, timestamp: number, payload: Buffer): void {
-    const packet = makePacket(type, advance(this.timeline, type, timestamp), payload);
-    this.cache.remember(packet);
+    this.cache.remember(this.onMainTrack(makePacket(type, advance(this.timeline, type, timestamp), payload)));
   }
 
   /** Seats a consumer. It is given what the stream has to start with before this returns. */
@@ -310,6 +312,11 @@ export class Source {
     const isRepeat = backMs >= 0 && backMs <= longestRepeatMs;
     if (!isRepeat || (backMs === 0 && packet.payload.equals(latest!.payload))) this.repeating.delete(packet.type);
     return isRepeat;
+  }
+
+  /** Only with a key frame of the first video track can somebody start. */
+  private onMainTrack(packet: Packet): Packet {
+    return packet.isKeyFrame && !this.mainTrack.starts(packet.payload) ? { ...packet, isKeyFrame: false } : packet;
   }
 
   private release(): void {

@@ -2,6 +2,7 @@
 // the last key frame (the GOP cache). Kept per source, bounded in packets and in bytes.
 import { messageType } from "../codec/rtmp/message.js";
 import type { Held } from "../codec/rtmp/slabs.js";
+import { Headers } from "./headers.js";
 import { at, hold, type Packet } from "./packet.js";
 
 /** The GOP cache is given up above this: a stream without key frames must not fill the memory. */
@@ -28,9 +29,7 @@ export interface StartCacheOptions {
 /** The cache of one source. `clear` empties it when the publisher leaves. */
 export class StartCache {
   private options: StartCacheOptions;
-  private metadata: Packet | null = null;
-  private videoHeader: Packet | null = null;
-  private audioHeader: Packet | null = null;
+  private readonly known = new Headers();
   private gop: Packet[] = [];
   private gopBytes = 0;
   /** The end of the GOP before: what somebody who was served by another process may not have got yet. */
@@ -62,7 +61,7 @@ export class StartCache {
     if (this.all !== null) this.pushToAll(packet, this.all);
     this.hasAudio ||= packet.type === messageType.audio;
     this.hasVideo ||= packet.type === messageType.video;
-    if (packet.isHeader) this.setHeader(packet);
+    if (packet.isHeader) this.known.put(packet);
     else if (packet.type !== messageType.data && this.options.gopCache) this.pushMedia(packet);
   }
 
@@ -76,15 +75,14 @@ export class StartCache {
     return packet.isHeader && packet.type !== messageType.data && this.isInForce(packet);
   }
 
-  /** Whether a header is the last one of its kind. */
-  isInForce({ type, payload }: Packet): boolean {
-    const known = type === messageType.video ? this.videoHeader : type === messageType.audio ? this.audioHeader : this.metadata;
-    return known !== null && known.payload.equals(payload);
+  /** Whether a header is the last one of its kind and track. */
+  isInForce(header: Packet): boolean {
+    return this.known.isInForce(header);
   }
 
-  /** Metadata and decoder configuration, stamped with the time of the packet that will follow them. */
+  /** Metadata and decoder configurations, stamped with the time of the packet that will follow them. */
   headers(timestamp: number): Packet[] {
-    return [this.metadata, this.audioHeader, this.videoHeader].filter((packet) => packet !== null).map((packet) => at(packet, timestamp));
+    return this.known.list().map((packet) => at(packet, timestamp));
   }
 
   /** Those since the last key frame; empty without a GOP cache. Whoever changes the cache makes a new list or adds to this one. */
@@ -119,20 +117,10 @@ export class StartCache {
   clear(): void {
     this.before = [];
     this.all = null;
-    this.metadata = null;
-    this.videoHeader = null;
-    this.audioHeader = null;
+    this.known.clear();
     this.hasAudio = false;
     this.hasVideo = false;
     this.dropGop();
-  }
-
-  /** Headers stay for the whole stream: they get memory of their own rather than keep the packets around them. */
-  private setHeader(header: Packet): void {
-    const packet = { ...header, payload: Buffer.from(header.payload) };
-    if (packet.type === messageType.video) this.videoHeader = packet;
-    else if (packet.type === messageType.audio) this.audioHeader = packet;
-    else this.metadata = packet;
   }
 
   private pushToAll(packet: Packet, all: NonNullable<typeof this.all>): void {

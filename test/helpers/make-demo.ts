@@ -6,7 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isAudioHeader, isSequenceEnd, isVideoHeader } from "../../src/codec/av.js";
+import { audioRole, role, videoRole } from "../../src/codec/av.js";
 import { flvHeader, tagOverhead, writeTag } from "../../src/codec/flv.js";
 import { FlvReader, type FlvTag } from "../../src/codec/flv-reader.js";
 import { ecmaArray, encodeAmf } from "../../src/codec/rtmp/amf0.js";
@@ -28,10 +28,12 @@ const tags = [
   ...(await encode(`-f lavfi -i ${picture} ${x264} ${keyFrames}`)),
   ...(await encode(`-f lavfi -i ${sound} -ac 1 -c:a aac -b:a 40k`)),
 ];
-const videoHeader = tags.filter(({ type, payload }) => type === 9 && isVideoHeader(payload));
-const audioHeader = tags.filter(({ type, payload }) => type === 8 && isAudioHeader(payload));
-const video = tags.filter(({ type, payload }) => type === 9 && !isVideoHeader(payload) && !isSequenceEnd(payload));
-const audio = tags.filter(({ type, payload }) => type === 8 && !isAudioHeader(payload));
+const pictures = tags.filter(({ type }) => type === 9);
+const sounds = tags.filter(({ type }) => type === 8);
+const videoHeader = pictures.filter(({ payload }) => videoRole(payload) === role.header);
+const audioHeader = sounds.filter(({ payload }) => audioRole(payload) === role.header);
+const video = pictures.filter(({ payload }) => videoRole(payload) === role.frame || videoRole(payload) === role.keyFrame);
+const audio = sounds.filter(({ payload }) => audioRole(payload) === role.frame);
 const description = { title: "dolphin demo", width: 640, height: 360, framerate: framesPerSecond, videocodecid: 7, audiocodecid: 10 };
 const metadata = { type: 18, timestamp: 0, payload: encodeAmf("onMetaData", ecmaArray({ duration: seconds, ...description })) };
 

@@ -7,9 +7,9 @@ import { assertSameMedia } from "../helpers/compare.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { playerAtEachEdge } from "../helpers/edges.js";
 import { watchFlv } from "../helpers/flv-reader.js";
-import { headers, step, type AudioKind, type VideoKind } from "../helpers/media.js";
+import { headers, step, videoFrame, type AudioKind, type VideoKind } from "../helpers/media.js";
 import { player, publisher, type Media, type PublisherOptions, type RtmpPublisher } from "../helpers/rtmp-client.js";
-import { asObject, decodeAmf } from "../helpers/amf0.js";
+import { asObject, decodeAmf, encodeAmf } from "../helpers/amf0.js";
 
 /** `raw.test` leaves timestamps as they are. */
 const conf = `
@@ -140,6 +140,39 @@ void test("a late player gets metadata, sequence headers and the last key frame 
   }
 });
 
+void test("a late player gets the headers and colours of every track, and of broken headers the good ones before them", async (t) => {
+  const source = await publisher(dolphin.rtmpUrl("tracks"));
+  t.after(() => source.close());
+  const early = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("tracks"));
+  const track1 = ofTrack(1, [...headers("avc", "none"), videoFrame("avc", 0, 0)]);
+  const [avc, aac] = headers("avc", "aac");
+  assert.ok(avc !== undefined && aac !== undefined && track1[0] !== undefined);
+  const colours = { type: 9, timestamp: 0, payload: Buffer.concat([Buffer.from("\x94avc1", "latin1"), encodeAmf("colorInfo", {})]) };
+  const broken = [
+    { ...avc, payload: avc.payload.subarray(0, 20) },
+    { ...avc, payload: Buffer.of(0x17, 0, 0, 0, 0, 1, 0x42, 0xc0, 0x0c, 0xff, 0xe0, 0) },
+    { ...aac, payload: Buffer.of(0xaf, 0) },
+  ];
+  const frames = range(40).flatMap((i) => step("avc", "aac", i).concat(ofTrack(1, [videoFrame("avc", i, i * 40, 500, i % 7 === 0)])));
+  const sent = [avc, aac, track1[0], colours, ...broken, ...frames];
+  for (const media of sent) source.send(media);
+  for (const viewer of early) {
+    await viewer.waitForMedia(sent.length);
+    assertSameMedia(viewer.media, sent, "an early player");
+  }
+  const late = [...(await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("tracks"))), await watchFlv(dolphin.flvUrl("tracks"))];
+  t.after(() => late.at(-1)?.close());
+  const key = frames.findLastIndex(({ type, payload }) => type === 9 && payload[0] === 0x17);
+  const expected = [aac, avc, track1[0], colours, ...frames.slice(key)];
+  for (const viewer of late) {
+    await viewer.waitForMedia(expected.length);
+    assert.deepEqual(
+      viewer.media.map(({ payload }) => payload),
+      expected.map(({ payload }) => payload),
+    );
+  }
+});
+
 void test("a second publisher of a live stream is refused with a status, and the first goes on", async (t) => {
   const viewer = await player(dolphin.rtmpUrl("busy"));
   t.after(() => viewer.close());
@@ -231,6 +264,19 @@ void test("HTTP answers 404 for what is no stream, and lets pages of other sites
   assert.equal(asked.headers["access-control-allow-origin"], "*");
   assert.equal((await watchFlv(`${base}/live/a.flv`, { method: "POST" })).status, 405);
 });
+
+/** The same pictures as another track's, in Enhanced RTMP's form. */
+function ofTrack(track: number, media: readonly Media[]): Media[] {
+  return media.map(({ type, timestamp, payload }) => {
+    const [head = 0, packetType = 0] = payload;
+    const body = packetType === 0 ? payload.subarray(5) : payload.subarray(2);
+    return {
+      type,
+      timestamp,
+      payload: Buffer.concat([Buffer.of(0x86 | (head & 0x70), packetType), Buffer.from("avc1"), Buffer.of(track), body]),
+    };
+  });
+}
 
 async function publishSteps(url: string, count: number): Promise<RtmpPublisher> {
   const source = await publisher(url);

@@ -12,9 +12,13 @@ export function isMetadata(payload: Buffer): boolean {
   return startsWith(payload, onMetaData);
 }
 
-/** Whether a data message is the stream's metadata, as a publisher sends it or as players get it. */
-export function isPublishedMetadata(payload: Buffer): boolean {
-  return isMetadata(withoutSetDataFrame(payload));
+/** Whether metadata, as players get it, can be read. */
+export function isReadableMetadata(payload: Buffer): boolean {
+  try {
+    return asObject(decodeAmf(payload)[1]) !== null;
+  } catch {
+    return false; // cut off, or more than we read
+  }
 }
 
 /**
@@ -51,7 +55,8 @@ export function withSetDataFrame(payload: Buffer): Buffer {
   return isMetadata(payload) ? Buffer.concat([setDataFrame, payload]) : payload;
 }
 
-function withoutSetDataFrame(payload: Buffer): Buffer {
+/** A publisher's data message as players get it, but for what is in it. */
+export function withoutSetDataFrame(payload: Buffer): Buffer {
   return startsWith(payload, setDataFrame) ? payload.subarray(setDataFrame.length) : payload;
 }
 

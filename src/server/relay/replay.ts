@@ -8,7 +8,7 @@
 import type { Clock } from "../../codec/rtmp/clock.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import { advance, makeTimelineBehind, present, type Timeline } from "../../stream/timeline.js";
-import { Headers } from "./headers.js";
+import { SentHeaders } from "./headers.js";
 import { messageOverhead, type Sink } from "./outlet.js";
 
 /** How far back an origin that dies may not have passed on what it was sent. */
@@ -30,7 +30,7 @@ export class Replay implements Sink {
   /** Null while times are not ours to give: upstream has no source of its own, or we have not asked yet. */
   private timeline: Timeline | null = null;
   /** Those that are no longer in `sent`. */
-  private readonly headers = new Headers();
+  private readonly headers = new SentHeaders();
   private readonly sent: Sent[] = [];
   private sentBytes = 0;
 

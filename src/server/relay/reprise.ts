@@ -1,8 +1,8 @@
 // How a publisher's stream goes on at another foreign origin, which has had nothing of it: the headers first, then sound as it comes,
 // and pictures from a key frame on. What the first origin had not passed on is lost with it.
-import { isKeyFrame } from "../../codec/av.js";
 import { messageType, type Message } from "../../codec/rtmp/message.js";
-import { Headers, isHeader } from "./headers.js";
+import { MainTrack } from "../../stream/main-track.js";
+import { isHeader, SentHeaders } from "./headers.js";
 import type { Sink } from "./outlet.js";
 
 /** How long pictures wait for a key frame: an encoder may make none, and refresh its pictures piece by piece. */
@@ -10,7 +10,8 @@ export const keyFrameWaitMs = 10_000;
 
 /** What stands before the connections of one push. `begin` gives it each new one. */
 export class Reprise implements Sink {
-  private readonly headers = new Headers();
+  private readonly headers = new SentHeaders();
+  private readonly mainTrack = new MainTrack();
   private sink: Sink | null = null;
   /** Whether some upstream has had something. */
   private hasSent = false;
@@ -41,7 +42,7 @@ export class Reprise implements Sink {
 
   private mayPass(message: Message): boolean {
     if (this.waitsUntilMs === 0 || message.type !== messageType.video || isHeader(message)) return true;
-    if (!isKeyFrame(message.payload) && Date.now() < this.waitsUntilMs) return false;
+    if (!this.mainTrack.starts(message.payload) && Date.now() < this.waitsUntilMs) return false;
     this.waitsUntilMs = 0;
     return true;
   }

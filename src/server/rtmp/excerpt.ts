@@ -1,8 +1,9 @@
 // What a viewer gets who wants less of a stream than all others, or wants it elsewhere: without a track, for a time only, on a second
 // message stream of its connection. It is cut out of the batches that all others get as they are; only who asks for it pays.
-import { isAudioHeader, isKeyFrame, isVideoHeader } from "../../codec/av.js";
+import { audioRole, role, videoRole } from "../../codec/av.js";
 import { readdress, writtenAt, type Written } from "../../codec/rtmp/chunk-writer.js";
 import { mediaStreamId, messageType } from "../../codec/rtmp/message.js";
+import { MainTrack } from "../../stream/main-track.js";
 
 /** How a viewer wants a stream, as JSON. */
 export interface Manner {
@@ -23,6 +24,7 @@ export const plainManner: Manner = { isPaused: false, hasAudio: true, video: "al
 export class Excerpt {
   private readonly streamId: number;
   private readonly chunkSize: number;
+  private readonly mainTrack = new MainTrack();
   manner: Manner;
   /** The viewer has had as much as it wanted: nothing more passes. */
   isOver = false;
@@ -75,12 +77,13 @@ export class Excerpt {
 
   /** Headers pass always: who is given a track again needs them. */
   private wantsAudio(payload: Buffer): boolean {
-    return this.manner.hasAudio || isAudioHeader(payload);
+    return this.manner.hasAudio || audioRole(payload) === role.header;
   }
 
   private wantsVideo(payload: Buffer): boolean {
-    if (this.manner.video === "all" || isVideoHeader(payload)) return true;
-    if (this.manner.video === "none" || !isKeyFrame(payload)) return false;
+    const isStart = this.mainTrack.starts(payload);
+    if (this.manner.video === "all" || videoRole(payload) === role.header) return true;
+    if (this.manner.video === "none" || !isStart) return false;
     this.manner = { ...this.manner, video: "all" };
     return true;
   }

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { audioCodec, isKeyFrame, videoCodec } from "../../../src/codec/av.js";
+import { audioCodec, role, videoCodec, videoRole } from "../../../src/codec/av.js";
 import { encodeAmf } from "../../../src/codec/rtmp/amf0.js";
 import type { Message } from "../../../src/codec/rtmp/message.js";
 import { withSetDataFrame } from "../../../src/codec/rtmp/metadata.js";
@@ -192,7 +192,7 @@ test("tape: the clip that comes along is small, plays anywhere, and goes on with
     );
     assert.ok(last(type) > 47_900 && last(type) < 48_000, `three rounds end at ${last(type)} ms`);
   }
-  const keys = rest.filter(([type, , payload]) => type === 9 && isKeyFrame(payload)).map(([, time]) => time);
+  const keys = rest.filter(([type, , payload]) => type === 9 && videoRole(payload) === role.keyFrame).map(([, time]) => time);
   assert.deepEqual(
     keys,
     Array.from({ length: 24 }, (_, at) => at * 2000),

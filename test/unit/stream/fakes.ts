@@ -51,14 +51,17 @@ export class FakeConsumer implements Consumer {
 /** Kinds of packets as tests call them. */
 export type Kind = "meta" | "text" | "aac" | "audio" | "avc" | "key" | "inter";
 
+/** The smallest record with a sequence and a picture parameter set. */
+const avcConfig = Buffer.of(1, 0x42, 0xc0, 0x0c, 0xff, 0xe1, 0, 4, 0x67, 0x42, 0xc0, 0x0c, 1, 0, 2, 0x68, 0xce);
+
 const heads: Readonly<Record<Kind, readonly [PacketType, Buffer]>> = {
-  meta: [18, encodeAmf("onMetaData")],
+  meta: [18, encodeAmf("onMetaData", {})],
   text: [18, encodeAmf("onTextData")],
-  aac: [8, Buffer.of(0xaf, 0)],
+  aac: [8, Buffer.of(0xaf, 0, 0x12, 0x10)],
   audio: [8, Buffer.of(0xaf, 1)],
-  avc: [9, Buffer.of(0x17, 0)],
-  key: [9, Buffer.of(0x17, 1)],
-  inter: [9, Buffer.of(0x27, 1)],
+  avc: [9, Buffer.concat([Buffer.of(0x17, 0, 0, 0, 0), avcConfig])],
+  key: [9, Buffer.of(0x17, 1, 0, 0, 0)],
+  inter: [9, Buffer.of(0x27, 1, 0, 0, 0)],
 };
 
 /** The payload of a packet of this kind, with a name by which it is known again, for example `key 7`. */

@@ -7,6 +7,7 @@ import { messageOverhead, type Sink } from "../../../../src/server/relay/outlet.
 import { maxReplayBytes, Replay, replayMs } from "../../../../src/server/relay/replay.js";
 import type { PacketType } from "../../../../src/stream/packet.js";
 import { Source, type SourceSettings } from "../../../../src/stream/source.js";
+import { hex } from "../../codec/hex.js";
 import { chunkSize, nameOf, payloadOf, typeOf, type Kind } from "../../stream/fakes.js";
 
 beforeEach(() => {
@@ -93,6 +94,23 @@ test("replay: another origin with the same clock gets the headers and what was s
   assert.deepEqual(sent.words, [...headers, ...media]);
   replay.write([messageOf("inter", 2040)]);
   assert.equal(sent.words.at(-1), "inter 2040 at 2040");
+});
+
+test("replay: of every track the headers come again, and a broken one does not take the place of a good one", () => {
+  const replay = new Replay("full");
+  replay.begin(new Sent(), clock(null));
+  const track1 = { ...messageOf("avc", 0), payload: hex('96 00 "avc1" 01 01 42 c0 0c ff e1 00 04 67 42 c0 0c 01 00 02 68 ce') };
+  const broken = { ...messageOf("avc", 0), payload: hex("17 00 00 00 00 01 42 c0 0c ff e0 00") };
+  replay.write([messageOf("avc", 0), track1, broken, messageOf("key", 0)]);
+  mock.timers.tick(replayMs + 1);
+  replay.write([messageOf("inter", 40)]);
+  const sent = new Sent();
+  replay.begin(sent, clock(null));
+  assert.deepEqual(
+    sent.messages.slice(0, 2).map(({ payload }) => payload),
+    [payloadOf("avc", 0), track1.payload],
+  );
+  assert.equal(sent.messages.length, 3);
 });
 
 test("replay: an origin that has had some of it is not sent that again", () => {
