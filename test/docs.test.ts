@@ -32,7 +32,7 @@ import { maxBacklogBytes } from "../src/stream/fanout.js";
 import { maxMessageStreams } from "../src/codec/rtmp/stream-ids.js";
 import { maxMetadataBytes } from "../src/stream/source.js";
 import { maxKeptHeaderBytes, maxKeptHeaders } from "../src/stream/headers.js";
-import { historyMs, keepAllMs, maxGopBytes } from "../src/stream/start-cache.js";
+import { announcedWaitMs, historyMs, keepAllMs, maxGopBytes } from "../src/stream/start-cache.js";
 
 /** The rows of the tables of a page, whose first cell is code. */
 function tableOf(path: string): string[][] {
@@ -51,6 +51,7 @@ const limits: Readonly<Record<string, unknown>> = {
   ...url,
   ...httpServer,
   ...session,
+  announcedWaitMs,
   askUpstreamMs,
   ...playout,
   busyRetryMs,

@@ -25,6 +25,12 @@ export function makePacket(type: PacketType, timestamp: number, payload: Buffer)
   return { type, timestamp, payload, isKeyFrame: is === role.keyFrame, isHeader: is === role.header };
 }
 
+/** Whether a packet is something to be seen or heard. */
+export function isFrame({ type, payload }: Packet): boolean {
+  const is = roleOf(type, payload);
+  return is === role.frame || is === role.keyFrame;
+}
+
 /** The same packet at another time. */
 export function at(packet: Packet, timestamp: number): Packet {
   return packet.timestamp === timestamp ? packet : { ...packet, timestamp };

@@ -16,7 +16,7 @@ import type { Position } from "../base/position.js";
 import { flvContainer, rtmpContainer } from "./container.js";
 import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
 import { MainTrack } from "./main-track.js";
-import { makePacket, type Packet, type PacketType } from "./packet.js";
+import { isFrame, makePacket, type Packet, type PacketType } from "./packet.js";
 import { StartCache, type StartCacheOptions } from "./start-cache.js";
 import { advance, beginBehind, furthest, makeTimeline, present, replace, resume, splice, type Timeline } from "./timeline.js";
 
@@ -88,6 +88,9 @@ export class Source {
   /** The last packet of each type, but for headers. */
   private readonly latest: Partial<Record<PacketType, Packet>> = {};
   private mainTrack = new MainTrack();
+  /** Whether the codec of each type is known: a new configuration may be another's, and its frames tell. */
+  private isVideoNamed = false;
+  private isAudioNamed = false;
   /** Types of which the publisher may still send what was here already. */
   private readonly repeating = new Set<PacketType>();
   private isClosed = false;
@@ -141,6 +144,11 @@ export class Source {
     return this.cache.hasVideo;
   }
 
+  /** Whether it is known which of both the stream has. */
+  get isSettled(): boolean {
+    return this.cache.isSettled;
+  }
+
   /** How many consumers a fan-out has. */
   count(tap: Tap): number {
     return this.fanouts[tap].size;
@@ -162,6 +170,8 @@ export class Source {
     this.repeating.clear();
     this.video = "";
     this.audio = "";
+    this.isVideoNamed = false;
+    this.isAudioNamed = false;
     this.mainTrack = new MainTrack();
     const { timeline } = this.settings;
     splice(this.timeline, clockId === null || timeline === "off" ? timeline : "follow");
@@ -345,12 +355,17 @@ export class Source {
     this.goLive(true);
   }
 
-  /** Learns the codecs from the first packet of each kind, and again from every header. */
+  /** Learns the codecs from the first frame of each kind, and again from the first behind every header. */
   private name(packet: Packet): void {
-    if (packet.type === messageType.video) {
-      if (this.video === "" || packet.isHeader) this.video = videoCodec(packet.payload);
-    } else if (packet.type === messageType.audio) {
-      if (this.audio === "" || packet.isHeader) this.audio = audioCodec(packet.payload);
+    const { type, payload, isHeader } = packet;
+    const isNamed = type === messageType.video ? this.isVideoNamed : this.isAudioNamed;
+    if (isNamed ? !isHeader : !isFrame(packet)) return;
+    if (type === messageType.video) {
+      this.isVideoNamed = !isHeader;
+      if (!isHeader) this.video = videoCodec(payload);
+    } else if (type === messageType.audio) {
+      this.isAudioNamed = !isHeader;
+      if (!isHeader) this.audio = audioCodec(payload);
     }
   }
 }

@@ -3,7 +3,7 @@
 import { messageType } from "../codec/rtmp/message.js";
 import type { Held } from "../codec/rtmp/slabs.js";
 import { Headers } from "./headers.js";
-import { at, hold, type Packet } from "./packet.js";
+import { at, hold, isFrame, type Packet } from "./packet.js";
 
 /** The GOP cache is given up above this: a stream without key frames must not fill the memory. */
 export const maxGopBytes = 16 << 20;
@@ -16,6 +16,9 @@ const pureAudioPackets = 115;
 export const historyMs = 2000;
 
 const maxHistoryPackets = 1000;
+
+/** How long the first frame of a track may be behind that of another, once both are announced. */
+export const announcedWaitMs = 500;
 
 /** How long a stream that another process has begun is kept whole: its viewers' processes find the way here one by one. */
 export const keepAllMs = 5000;
@@ -41,9 +44,11 @@ export class StartCache {
   last: Packet | null = null;
   /** Whether somebody may come who was served by another process. */
   keepsHistory = true;
-  /** Whether the stream has shown audio, and video, so far. */
+  /** Whether the stream has shown audio, and video, so far: a frame of it, for what is announced may never come. */
   hasAudio = false;
   hasVideo = false;
+  /** When the first of both came. */
+  private shownSinceMs = 0;
 
   constructor(options: StartCacheOptions) {
     this.options = options;
@@ -59,10 +64,19 @@ export class StartCache {
   push(packet: Packet): void {
     if (packet.type !== messageType.data) this.last = packet;
     if (this.all !== null) this.pushToAll(packet, this.all);
-    this.hasAudio ||= packet.type === messageType.audio;
-    this.hasVideo ||= packet.type === messageType.video;
     if (packet.isHeader) this.known.put(packet);
-    else if (packet.type !== messageType.data && this.options.gopCache) this.pushMedia(packet);
+    else if (packet.type !== messageType.data) {
+      if (!(packet.type === messageType.video ? this.hasVideo : this.hasAudio)) this.show(packet);
+      if (this.options.gopCache) this.pushMedia(packet);
+    }
+  }
+
+  /** Whether it is known what the stream has: a frame of every track that is announced, or of one while the other is late. */
+  get isSettled(): boolean {
+    if (!this.hasAudio && !this.hasVideo) return false;
+    const isAwaited =
+      (!this.hasAudio && this.known.announces(messageType.audio)) || (!this.hasVideo && this.known.announces(messageType.video));
+    return !isAwaited || Date.now() - this.shownSinceMs >= announcedWaitMs;
   }
 
   /** From here on all packets are kept as history, key frame or not, for {@link keepAllMs}. */
@@ -121,6 +135,13 @@ export class StartCache {
     this.hasAudio = false;
     this.hasVideo = false;
     this.dropGop();
+  }
+
+  private show(packet: Packet): void {
+    if (!isFrame(packet)) return;
+    if (!this.hasAudio && !this.hasVideo) this.shownSinceMs = Date.now();
+    if (packet.type === messageType.video) this.hasVideo = true;
+    else this.hasAudio = true;
   }
 
   private pushToAll(packet: Packet, all: NonNullable<typeof this.all>): void {

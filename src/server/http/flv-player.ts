@@ -1,8 +1,9 @@
 // A viewer over HTTP-FLV, from when its request was read: all that it is answered is written straight to its socket. The head goes
-// out as soon as the stream is live; the fan-out's buffers are framed as HTTP chunks already. A stream that ends is waited for, then
-// the response ends. Another process can go on with it at any time, also while it waits.
+// out as soon as frames show what the stream has, for players wait for what the file's header announces; until then what came before
+// them is held. The fan-out's buffers are framed as HTTP chunks already. A stream that ends is waited for, then the response ends.
+// Another process can go on with it at any time, also while it waits.
 //
-//   waiting ─(live)─▶ streaming ─(publisher left)─▶ streaming, clock running ─(too long)─▶ ended
+//   waiting ─(frames)─▶ streaming ─(publisher left)─▶ streaming, clock running ─(too long)─▶ ended
 //      └──(too long)─▶ 404
 import type { Socket } from "node:net";
 import { Deadline } from "../../base/deadline.js";
@@ -12,6 +13,7 @@ import { beforeFirst, type Position } from "../../base/position.js";
 import type { Consumer, Seat } from "../../stream/fanout.js";
 import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
+import { announcedWaitMs } from "../../stream/start-cache.js";
 import type { Carriage } from "../../ipc/carried.js";
 import { writeMarked, writeOpening } from "../peers/carriage.js";
 import { endSoon } from "../peers/farewell.js";
@@ -32,10 +34,10 @@ export interface FlvPlayerOptions {
   readonly source: Source;
   /** Headers beside those that FLV itself needs. */
   readonly headers: Headers;
-  /** How long it waits for a stream that is not live yet, and for one that has ended. */
+  /** How long it waits for a stream that is not live yet; and for one that has ended, or has not shown anything yet. */
   readonly firstWaitMs: number;
   readonly waitMs: number;
-  /** What the file header announces; null: what the stream has shown by then. */
+  /** What the file header announces; null: what the stream has shown frames of by then. */
   readonly announces: { readonly audio: boolean; readonly video: boolean } | null;
   readonly traffic: Traffic;
   /** Called once, when the response is over: without a code for ordinary ends. */
@@ -49,6 +51,12 @@ export class FlvPlayer implements Consumer {
   private seat: Seat | null = null;
   private carriage: Carriage | null = null;
   private readonly patience = new Deadline();
+  /** What came before the head could go out; `shows` is what the stream had shown by then. */
+  private held: { readonly bytes: Buffer; readonly last: Packet | null }[] = [];
+  private heldBytes = 0;
+  private shows = { audio: false, video: false };
+  /** For the frames of a track that is announced. */
+  private readonly settling = new Deadline();
   private isClosed = false;
   private hasHead = false;
 
@@ -66,11 +74,15 @@ export class FlvPlayer implements Consumer {
   }
 
   get backlogBytes(): number {
-    return this.socket.writableLength;
+    return this.socket.writableLength + this.heldBytes;
   }
 
   send(bytes: Buffer, last: Packet | null): void {
-    if (!this.hasHead) this.sendHead();
+    if (!this.hasHead && !this.mayBegin()) {
+      this.hold(bytes, last);
+      return;
+    }
+    if (!this.hasHead) this.begin();
     this.options.traffic.bytesOut += bytes.length;
     const body = this.options.isChunked ? bytes : withoutFraming(bytes);
     if (this.carriage === null) this.socket.write(body);
@@ -83,12 +95,16 @@ export class FlvPlayer implements Consumer {
   }
 
   onLive(isLive: boolean): void {
-    if (!isLive) {
-      this.awaitStream();
+    if (isLive) {
+      this.patience.clear();
+      if (this.hasHead) return;
+      if (this.options.announces !== null) this.begin();
+      else this.awaitStream(); // it is there, and may show itself later
       return;
     }
-    this.patience.clear();
-    if (!this.hasHead && this.options.announces !== null) this.sendHead();
+    if (this.shows.audio || this.shows.video) this.begin();
+    this.release();
+    this.awaitStream();
   }
 
   /** Ends the response, properly where the viewer is still there. Again does nothing. */
@@ -118,24 +134,57 @@ export class FlvPlayer implements Consumer {
 
   private leave(): void {
     this.patience.clear();
+    this.release();
     const { seat } = this;
     this.seat = null;
     if (seat !== null) this.options.source.remove("flv", seat);
   }
 
   private awaitStream(): void {
-    const waitMs = this.hasHead ? this.options.waitMs : this.options.firstWaitMs;
+    const { source } = this.options;
+    const waitMs = this.hasHead || source.isLive ? this.options.waitMs : this.options.firstWaitMs;
     this.patience.ensure(waitMs, () => {
       if (this.hasHead) this.close(`the stream ended ${waitMs} ms ago`);
+      else if (source.isLive) this.close(`neither picture nor sound came within ${waitMs} ms`, "FLV_NOT_FOUND");
       else this.close(`nobody published the stream within ${waitMs} ms`, "FLV_NOT_FOUND");
     });
+  }
+
+  /** Whether it is known what the file header should announce. */
+  private mayBegin(): boolean {
+    return this.options.announces !== null || this.options.source.isSettled;
+  }
+
+  private hold(bytes: Buffer, last: Packet | null): void {
+    const { hasAudio, hasVideo } = this.options.source;
+    this.held.push({ bytes, last });
+    this.heldBytes += bytes.length;
+    this.shows = { audio: hasAudio, video: hasVideo };
+    if (hasAudio || hasVideo) this.settling.ensure(announcedWaitMs, () => this.begin());
+  }
+
+  /** Forgets what was held. */
+  private release(): void {
+    this.settling.clear();
+    this.held = [];
+    this.heldBytes = 0;
+    this.shows = { audio: false, video: false };
+  }
+
+  private begin(): void {
+    const { held } = this;
+    if (this.hasHead) return;
+    this.patience.clear();
+    this.sendHead();
+    this.release();
+    for (const { bytes, last } of held) this.send(bytes, last);
   }
 
   private sendHead(): void {
     this.hasHead = true;
     const { headers, source, announces, isChunked } = this.options;
-    const hasAudio = announces?.audio ?? source.hasAudio;
-    const hasVideo = announces?.video ?? source.hasVideo;
+    const hasAudio = announces?.audio ?? (source.hasAudio || this.shows.audio);
+    const hasVideo = announces?.video ?? (source.hasVideo || this.shows.video);
     const head = Buffer.from(headText("200 OK", flvHeaders(headers, isChunked)), "latin1");
     const start = flvStart(hasAudio, hasVideo);
     const opening = Buffer.concat([head, isChunked ? start : withoutFraming(start)]);

@@ -290,6 +290,19 @@ test("fanout: a drained consumer comes back at the next key frame, with headers 
   assert.deepEqual(slow.names().slice(5), ["inter 12"], "and is in step again");
 });
 
+test("fanout: a drained consumer of audio comes back at once, though video was announced", () => {
+  const bench = new Bench();
+  bench.push("aac", "avc");
+  const slow = bench.settled();
+  slow.backlogBytes = farBehind;
+  bench.push("audio");
+  mock.timers.tick(350);
+  slow.backlogBytes = 0;
+  bench.push("audio", "audio");
+  mock.timers.tick(350);
+  assert.deepEqual(slow.names(), ["aac 0", "avc 1", "audio 4", "audio 5"]);
+});
+
 test("fanout: those who come back share their bytes", () => {
   const bench = new Bench();
   const slow = [bench.settled(), bench.settled()];

@@ -1,21 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { at, makePacket, sentTime } from "../../../src/stream/packet.js";
+import { at, isFrame, makePacket, sentTime } from "../../../src/stream/packet.js";
 import { packetOf, payloadOf, type Kind } from "./fakes.js";
 
-const rows: [kind: Kind, type: number, isKeyFrame: boolean, isHeader: boolean][] = [
-  ["meta", 18, false, true],
-  ["text", 18, false, false],
-  ["aac", 8, false, true],
-  ["audio", 8, false, false],
-  ["avc", 9, false, true],
-  ["key", 9, true, false],
-  ["inter", 9, false, false],
+const rows: [kind: Kind, type: number, is: string][] = [
+  ["meta", 18, "a header"],
+  ["text", 18, "neither"],
+  ["aac", 8, "a header"],
+  ["audio", 8, "a frame"],
+  ["avc", 9, "a header"],
+  ["key", 9, "a key frame"],
+  ["inter", 9, "a frame"],
 ];
 
-for (const [kind, type, isKeyFrame, isHeader] of rows) {
-  test(`packet: ${kind} is ${isHeader ? "a header" : isKeyFrame ? "a key frame" : "neither header nor key frame"}`, () => {
-    assert.deepEqual(packetOf(kind, 40, "x"), { type, timestamp: 40, payload: payloadOf(kind, "x"), isKeyFrame, isHeader });
+for (const [kind, type, is] of rows) {
+  test(`packet: ${kind} is ${is}`, () => {
+    const isKeyFrame = is === "a key frame";
+    const packet = packetOf(kind, 40, "x");
+    assert.deepEqual(packet, { type, timestamp: 40, payload: payloadOf(kind, "x"), isKeyFrame, isHeader: is === "a header" });
+    assert.equal(isFrame(packet), isKeyFrame || is === "a frame");
   });
 }
 

@@ -143,7 +143,7 @@ test("source: nothing of one publisher is given to who joins under the next", ()
   const owned = new Owned();
   owned.join();
   owned.source.publish(owned.publisher);
-  for (const kind of ["meta", "aac", "avc", "key"] as const) owned.push(kind, 5000);
+  for (const kind of ["meta", "aac", "avc", "key", "audio"] as const) owned.push(kind, 5000);
   assert.deepEqual([owned.source.video, owned.source.audio, owned.source.hasVideo, owned.source.hasAudio], ["H.264", "AAC", true, true]);
   owned.source.unpublish(owned.publisher);
   assert.deepEqual([owned.source.hasVideo, owned.source.hasAudio], [false, false]);
@@ -213,7 +213,7 @@ test("source: a repeated sequence header is left out where that is wanted", () =
   }
 });
 
-test("source: the codecs are those of the latest header, or of the first frame", () => {
+test("source: the codecs are those of the first frames, and of the first behind every header; what is announced is not there", () => {
   const owned = new Owned();
   owned.source.publish(owned.publisher);
   owned.source.push(9, 0, Buffer.of(0x12, 0));
@@ -223,6 +223,9 @@ test("source: the codecs are those of the latest header, or of the first frame",
   assert.equal(owned.source.video, "H.263");
   owned.push("avc");
   owned.push("aac");
+  assert.deepEqual([owned.source.video, owned.source.audio], ["H.263", "MP3"]);
+  owned.push("inter");
+  owned.push("audio");
   assert.deepEqual([owned.source.video, owned.source.audio], ["H.264", "AAC"]);
 });
 

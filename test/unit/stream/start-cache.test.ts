@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { keepAllMs, maxGopBytes, StartCache } from "../../../src/stream/start-cache.js";
+import { announcedWaitMs, keepAllMs, maxGopBytes, StartCache } from "../../../src/stream/start-cache.js";
 import { makePacket } from "../../../src/stream/packet.js";
 import { nameOf, packetOf, type Kind } from "./fakes.js";
 
@@ -135,10 +135,25 @@ test("start cache: it knows what the stream has shown, until it is cleared", () 
   };
   assert.deepEqual(shows(["meta"]), [false, false]);
   assert.deepEqual(shows(["meta", "audio"]), [true, false]);
-  assert.deepEqual(shows(["avc"]), [false, true]);
+  assert.deepEqual(shows(["inter"]), [false, true]);
+  assert.deepEqual(shows(["avc", "aac"]), [false, false], "what is announced may never come");
   const cache = filled(["meta", "aac", "avc", "key"]);
   cache.clear();
   assert.deepEqual([cache.hasAudio, cache.hasVideo, cache.start()], [false, false, []]);
+});
+
+test("start cache: what a stream has is settled when every announced track has shown a frame, or one has while the other is late", (t) => {
+  mock.timers.enable({ apis: ["Date"] });
+  t.after(() => mock.timers.reset());
+  const settles = (...kinds: Kind[]): boolean => filled(kinds).isSettled;
+  assert.deepEqual([settles(), settles("meta", "avc", "aac")], [false, false]);
+  assert.deepEqual([settles("inter"), settles("avc", "inter"), settles("aac", "avc", "key", "audio")], [true, true, true]);
+  const cache = filled(["avc", "aac", "key"]);
+  assert.equal(cache.isSettled, false, "audio is on its way");
+  mock.timers.tick(announcedWaitMs - 1);
+  assert.equal(cache.isSettled, false);
+  mock.timers.tick(1);
+  assert.equal(cache.isSettled, true, "or is not");
 });
 
 test("start cache: it knows a decoder configuration again, and never metadata", () => {
