@@ -8,6 +8,11 @@ export interface Position {
   readonly packet: number;
 }
 
+/** The type of the packet before a position. */
+export function typeBefore({ packet }: Position): number {
+  return packet >>> 24;
+}
+
 /** Type and payload length in 32 bits. */
 export function packetKey(type: number, payloadBytes: number): number {
   return (type << 24) | (payloadBytes & 0xffffff);

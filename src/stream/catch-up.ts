@@ -1,6 +1,6 @@
 // Where a viewer goes on whom another process has served until now. Both processes had the same packets in the same order, so
 // the last one that the viewer got tells exactly what comes next. When that packet is out of sight, the next key frame does.
-import { packetKey, type Position } from "../base/position.js";
+import { packetKey, typeBefore, type Position } from "../base/position.js";
 import type { Packet } from "./packet.js";
 import { historyMs } from "./start-cache.js";
 
@@ -22,16 +22,17 @@ export function positionAfter({ timestamp, type, payload }: Packet): Position {
 export function catchUp(position: Position, packets: readonly Packet[]): CatchUp {
   const found = packets.findLastIndex((packet) => isAt(packet, position));
   if (found >= 0) return { from: found + 1 };
-  const last = packets.at(-1);
+  const type = typeBefore(position); // the times of another may be ahead, or behind
+  const last = packets.findLast((packet) => packet.type === type) ?? packets.at(-1);
   if (last === undefined) return "later";
   // Far ahead of the stream is not ahead: the clock is another one.
   const aheadMs = (position.timestamp - last.timestamp) | 0;
   return aheadMs >= 0 && aheadMs <= historyMs ? "later" : "key frame";
 }
 
-/** Whether a packet comes later than a position, by the stream's time, which wraps. */
-export function isAfter({ timestamp }: Packet, position: Position): boolean {
-  return ((timestamp - position.timestamp) | 0) > 0;
+/** Whether a packet, of the type of the one before a position, comes later, by the stream's time, which wraps. */
+export function isAfter({ type, timestamp }: Packet, position: Position): boolean {
+  return type === typeBefore(position) && ((timestamp - position.timestamp) | 0) > 0;
 }
 
 function isAt({ timestamp, type, payload }: Packet, position: Position): boolean {

@@ -221,10 +221,11 @@ export class Fanout {
   /** Bounded in time, number and bytes, whatever a publisher does with its clock. */
   private remember(packets: readonly Packet[]): void {
     const all = [...this.recent, ...packets];
-    const last = all.at(-1)!.timestamp;
+    const lasts = new Map<number, number>(); // each type by its own times: they may be far from each other
     let bytes = 0;
-    const far = all.findLastIndex(({ timestamp, payload }, at) => {
-      const ageMs = (last - timestamp) | 0;
+    const far = all.findLastIndex(({ type, timestamp, payload }, at) => {
+      if (!lasts.has(type)) lasts.set(type, timestamp);
+      const ageMs = (lasts.get(type)! - timestamp) | 0;
       bytes += payload.length;
       return ageMs < 0 || ageMs > historyMs || bytes > maxGopBytes || all.length - at > maxRecentPackets;
     });
@@ -250,7 +251,8 @@ export class Fanout {
   /** From the last key frame of a batch on, with the headers before it; empty when the batch has none and the stream has video. */
   private resumePackets(packets: readonly Packet[]): Packet[] {
     const from = this.cache.hasVideo ? packets.findLastIndex((packet) => packet.isKeyFrame) : 0;
-    return from < 0 ? [] : [...this.cache.headers(packets[from]!.timestamp), ...packets.slice(from)];
+    const rest = from < 0 ? [] : packets.slice(from);
+    return rest.length === 0 ? [] : [...this.cache.headers(rest), ...rest];
   }
 
   private joined(packets: readonly Packet[]): Buffer | null {

@@ -8,6 +8,8 @@ import type { Held } from "../codec/rtmp/slabs.js";
 /** Audio, video or data, by RTMP's and FLV's common numbers. */
 export type PacketType = 8 | 9 | 18;
 
+export const packetTypes: readonly PacketType[] = [messageType.audio, messageType.video, messageType.data];
+
 export interface Packet {
   readonly type: PacketType;
   /** Milliseconds on the source's own timeline, modulo 2³². */
@@ -19,9 +21,8 @@ export interface Packet {
   readonly isHeader: boolean;
 }
 
-/** Makes a packet and classifies it by its first bytes. The payload belongs to the packet from now on. */
-export function makePacket(type: PacketType, timestamp: number, payload: Buffer): Packet {
-  const is = roleOf(type, payload);
+/** Makes a packet and classifies it by its first bytes, unless that was done. The payload belongs to the packet from now on. */
+export function makePacket(type: PacketType, timestamp: number, payload: Buffer, is: Role = roleOf(type, payload)): Packet {
   return { type, timestamp, payload, isKeyFrame: is === role.keyFrame, isHeader: is === role.header };
 }
 

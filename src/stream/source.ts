@@ -8,7 +8,7 @@
 //
 // A batch becomes bytes in container.ts; where a viewer of another process goes on is found by catch-up.ts.
 import { DolphinError } from "../base/errors.js";
-import { audioCodec, videoCodec } from "../codec/av.js";
+import { audioCodec, role, videoCodec } from "../codec/av.js";
 import type { Clock } from "../codec/rtmp/clock.js";
 import { messageType } from "../codec/rtmp/message.js";
 import type { Held } from "../codec/rtmp/slabs.js";
@@ -16,9 +16,22 @@ import type { Position } from "../base/position.js";
 import { flvContainer, rtmpContainer } from "./container.js";
 import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
 import { MainTrack } from "./main-track.js";
-import { isFrame, makePacket, type Packet, type PacketType } from "./packet.js";
+import { isFrame, makePacket, packetTypes, roleOf, type Packet, type PacketType } from "./packet.js";
 import { StartCache, type StartCacheOptions } from "./start-cache.js";
-import { advance, beginBehind, furthest, makeTimeline, present, replace, resume, splice, type Timeline } from "./timeline.js";
+import {
+  advance,
+  copyOf,
+  furthest,
+  goBehind,
+  keepTo,
+  makeTimeline,
+  present,
+  replace,
+  resume,
+  splice,
+  timeAt,
+  type Timeline,
+} from "./timeline.js";
 
 /** Longest metadata that is kept and passed on. */
 export const maxMetadataBytes = 64 << 10;
@@ -56,8 +69,6 @@ export interface SavedSource {
   readonly headers: readonly { readonly type: PacketType; readonly payload: string }[];
 }
 
-const packetTypes: readonly PacketType[] = [messageType.audio, messageType.video, messageType.data];
-
 const taps = ["rtmp", "prompt", "flv"] as const;
 /** Which fan-out a consumer drinks from. */
 export type Tap = (typeof taps)[number];
@@ -85,8 +96,6 @@ export class Source {
   private publisher: object | null = null;
   /** The number by which the box's own edges know the clock: one that another origin began, or of our own. */
   private clockId = 1 + Math.floor(Math.random() * 0xffffffff);
-  /** The last packet of each type, but for headers. */
-  private readonly latest: Partial<Record<PacketType, Packet>> = {};
   private mainTrack = new MainTrack();
   /** Whether the codec of each type is known: a new configuration may be another's, and its frames tell. */
   private isVideoNamed = false;
@@ -175,16 +184,19 @@ export class Source {
     this.mainTrack = new MainTrack();
     const { timeline } = this.settings;
     splice(this.timeline, clockId === null || timeline === "off" ? timeline : "follow");
-    if (clockId !== null) this.expectViewers();
-    if (clockId === null || clockId === 0 || furthest(this.timeline) !== null) return;
-    this.clockId = clockId;
-    this.cache.keepAll();
+    if (clockId !== null && clockId !== 0 && furthest(this.timeline) === null) {
+      this.clockId = clockId;
+      this.cache.keepAll();
+    }
+    if (clockId === null) return;
+    this.expectViewers();
+    keepTo(this.timeline);
   }
 
   /** Writes down what another source needs to go on with the present publisher. */
   save(): SavedSource {
-    const headers = this.cache.headers(0).map(({ type, payload }) => ({ type, payload: payload.toString("base64") }));
-    return { timeline: { ...this.timeline, lastOfType: [...this.timeline.lastOfType] }, headers };
+    const headers = this.cache.headers().map(({ type, payload }) => ({ type, payload: payload.toString("base64") }));
+    return { timeline: copyOf(this.timeline), headers };
   }
 
   /** Goes on, behind `publish`, with a publisher whom another source has had. */
@@ -230,7 +242,9 @@ export class Source {
     if (type === messageType.data && payload.length > maxMetadataBytes) return;
     if (this.repeating.size > 0 && this.isRepeat(makePacket(type, timestamp, payload))) return;
     this.bytesIn += payload.length;
-    this.emit(this.onMainTrack(makePacket(type, advance(this.timeline, type, timestamp), payload)));
+    const is = roleOf(type, payload);
+    const time = advance(this.timeline, type, timestamp, is === role.header);
+    this.emit(this.onMainTrack(makePacket(type, time, payload, is)));
   }
 
   /** What one of the box's own edges is told beside the start of the stream: packets of the last moments before; null: none. */
@@ -243,7 +257,9 @@ export class Source {
 
   /** Takes a message that was sent before what a newcomer starts with. Nobody is sent it, but it tells where others stand. */
   remember(type: PacketType, timestamp: number, payload: Buffer): void {
-    this.cache.remember(this.onMainTrack(makePacket(type, advance(this.timeline, type, timestamp), payload)));
+    const is = roleOf(type, payload);
+    const time = advance(this.timeline, type, timestamp, is === role.header);
+    this.cache.remember(this.onMainTrack(makePacket(type, time, payload, is)));
   }
 
   /** Seats a consumer. It is given what the stream has to start with before this returns. */
@@ -261,7 +277,7 @@ export class Source {
     if (this.consumers === 1) this.owner.onWanted(this);
     const { timeline } = this.settings;
     // A clock that begins here goes on behind what viewers have seen elsewhere.
-    if (this.bytesIn === 0 && (timeline === "full" || timeline === "zero")) beginBehind(this.timeline, from.timestamp);
+    if (this.bytesIn === 0 && (timeline === "full" || timeline === "zero")) goBehind(this.timeline, from.timestamp);
     return seat;
   }
 
@@ -300,7 +316,6 @@ export class Source {
     if (this.taps.size > 0) return false;
     this.cache.hold(held);
     for (const fanout of Object.values(this.fanouts)) fanout.hold(held);
-    for (const packet of Object.values(this.latest)) held.add(packet.payload);
     return true;
   }
 
@@ -315,12 +330,13 @@ export class Source {
    * is known by its bytes where several have its time, or with a newer one.
    */
   private isRepeat(packet: Packet): boolean {
-    if (!this.repeating.has(packet.type)) return false;
+    const { type } = packet;
+    if (!this.repeating.has(type)) return false;
     if (packet.isHeader) return this.cache.isInForce(packet);
-    const latest = this.latest[packet.type];
-    const backMs = latest === undefined ? -1 : (latest.timestamp - packet.timestamp) | 0;
+    const latest = this.cache.latest[type];
+    const backMs = latest === null ? -1 : (latest.timestamp - timeAt(this.timeline, type, packet.timestamp)) | 0;
     const isRepeat = backMs >= 0 && backMs <= longestRepeatMs;
-    if (!isRepeat || (backMs === 0 && packet.payload.equals(latest!.payload))) this.repeating.delete(packet.type);
+    if (!isRepeat || (backMs === 0 && packet.payload.equals(latest!.payload))) this.repeating.delete(type);
     return isRepeat;
   }
 
@@ -342,7 +358,6 @@ export class Source {
 
   private emit(packet: Packet): void {
     this.name(packet);
-    if (!packet.isHeader) this.latest[packet.type] = packet;
     if (this.settings.reduceSequenceHeader && this.cache.repeatsHeader(packet)) return;
     if (packet.isKeyFrame) this.cache.keepsHistory = this.consumers > 0 || Date.now() - this.unwatchedAtMs < longestMoveMs;
     this.cache.push(packet);

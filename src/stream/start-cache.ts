@@ -3,7 +3,8 @@
 import { messageType } from "../codec/rtmp/message.js";
 import type { Held } from "../codec/rtmp/slabs.js";
 import { Headers } from "./headers.js";
-import { at, hold, isFrame, type Packet } from "./packet.js";
+import { at, hold, isFrame, packetTypes, type Packet, type PacketType } from "./packet.js";
+import { largestOffsetMs } from "./timeline.js";
 
 /** The GOP cache is given up above this: a stream without key frames must not fill the memory. */
 export const maxGopBytes = 16 << 20;
@@ -42,6 +43,8 @@ export class StartCache {
   private audioSinceVideo = 0;
   /** The packet of audio or video that was pushed last; null before the first. */
   last: Packet | null = null;
+  /** The last packet of each type, but for headers. */
+  readonly latest: Record<PacketType, Packet | null> = { 8: null, 9: null, 18: null };
   /** Whether somebody may come who was served by another process. */
   keepsHistory = true;
   /** Whether the stream has shown audio, and video, so far: a frame of it, for what is announced may never come. */
@@ -64,11 +67,14 @@ export class StartCache {
   push(packet: Packet): void {
     if (packet.type !== messageType.data) this.last = packet;
     if (this.all !== null) this.pushToAll(packet, this.all);
-    if (packet.isHeader) this.known.put(packet);
-    else if (packet.type !== messageType.data) {
-      if (!(packet.type === messageType.video ? this.hasVideo : this.hasAudio)) this.show(packet);
-      if (this.options.gopCache) this.pushMedia(packet);
+    if (packet.isHeader) {
+      this.known.put(packet);
+      return;
     }
+    this.latest[packet.type] = packet;
+    if (packet.type === messageType.data) return;
+    if (!(packet.type === messageType.video ? this.hasVideo : this.hasAudio)) this.show(packet);
+    if (this.options.gopCache) this.pushMedia(packet);
   }
 
   /** Whether it is known what the stream has: a frame of every track that is announced, or of one while the other is late. */
@@ -94,9 +100,18 @@ export class StartCache {
     return this.known.isInForce(header);
   }
 
-  /** Metadata and decoder configurations, stamped with the time of the packet that will follow them. */
-  headers(timestamp: number): Packet[] {
-    return this.known.list().map((packet) => at(packet, timestamp));
+  /**
+   * Metadata and decoder configurations, each at the time of its type's packet that will follow it: the first of these, or a later one.
+   * A track that has been silent for long has none.
+   */
+  headers(packets: readonly Packet[] = []): Packet[] {
+    const first = packets[0] ?? this.last;
+    const timeOf = (type: PacketType): number => {
+      const own = packets.find((packet) => packet.type === type) ?? this.latest[type] ?? first;
+      const isNear = Math.abs(((first?.timestamp ?? 0) - (own?.timestamp ?? 0)) | 0) <= largestOffsetMs;
+      return (isNear ? own : first)?.timestamp ?? 0;
+    };
+    return this.known.list().map((packet) => at(packet, timeOf(packet.type)));
   }
 
   /** Those since the last key frame; empty without a GOP cache. Whoever changes the cache makes a new list or adds to this one. */
@@ -106,7 +121,7 @@ export class StartCache {
 
   /** All that a new viewer is given at once. Empty when nothing has been published. */
   start(): Packet[] {
-    return [...this.headers(this.gop[0]?.timestamp ?? this.last?.timestamp ?? 0), ...this.gop];
+    return [...this.headers(this.gop), ...this.gop];
   }
 
   /** Takes a packet that was sent before what a newcomer is given, elsewhere. */
@@ -125,6 +140,7 @@ export class StartCache {
   hold(held: Held): void {
     hold(this.gop, held);
     hold(this.before, held);
+    for (const type of packetTypes) if (this.latest[type] !== null) held.add(this.latest[type].payload);
     if (this.all !== null) hold(this.all.packets, held);
   }
 
@@ -132,6 +148,7 @@ export class StartCache {
     this.before = [];
     this.all = null;
     this.known.clear();
+    for (const type of packetTypes) this.latest[type] = null;
     this.hasAudio = false;
     this.hasVideo = false;
     this.dropGop();
@@ -153,8 +170,8 @@ export class StartCache {
   private pushMedia(packet: Packet): void {
     if (packet.isKeyFrame) {
       // What was told of the time before the first one stays.
-      const isRecent = ({ timestamp }: Packet): boolean => ((packet.timestamp - timestamp) | 0) <= historyMs;
-      if (this.gop.length > 0) this.before = this.keepsHistory ? this.gop.filter(isRecent) : [];
+      const ageMs = ({ type, timestamp }: Packet): number => ((this.latest[type]?.timestamp ?? timestamp) - timestamp) | 0;
+      if (this.gop.length > 0) this.before = this.keepsHistory ? this.gop.filter((one) => ageMs(one) <= historyMs) : [];
       this.dropGop();
     } else if (this.gop.length === 0) return; // nothing can be decoded before the first key frame
     this.audioSinceVideo = packet.type === messageType.audio ? this.audioSinceVideo + 1 : 0;

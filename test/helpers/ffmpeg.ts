@@ -110,14 +110,25 @@ export async function probe(file: string): Promise<Probe> {
       type: s["codec_type"] ?? "",
       frames: Number(s["nb_read_frames"] ?? 0),
     })),
-    packets: (found.packets ?? []).map((p) => ({
-      streamIndex: Number(p["stream_index"]),
-      codecType: p["codec_type"] ?? "",
-      ptsMs: Math.round(Number(p["pts_time"] ?? p["dts_time"]) * 1000),
-      dtsMs: Math.round(Number(p["dts_time"]) * 1000),
-      sizeBytes: Number(p["size"]),
-      isKey: (p["flags"] ?? "").includes("K"),
-    })),
+    packets: (found.packets ?? []).map(packetOf),
+  };
+}
+
+/** The packets of so many seconds of a stream as ffprobe plays it, with its own times. Throws when it is no media. */
+export async function packetsOf(url: string, seconds: number): Promise<readonly ProbedPacket[]> {
+  const args = ["-v", "error", "-rw_timeout", "15000000", "-show_packets", "-read_intervals", `%+${seconds}`, "-of", "json", url];
+  const { packets = [] } = JSON.parse(await run(findFfprobe(), args, 30_000)) as { packets?: Record<string, string>[] };
+  return packets.map(packetOf);
+}
+
+function packetOf(p: Readonly<Record<string, string>>): ProbedPacket {
+  return {
+    streamIndex: Number(p["stream_index"]),
+    codecType: p["codec_type"] ?? "",
+    ptsMs: Math.round(Number(p["pts_time"] ?? p["dts_time"]) * 1000),
+    dtsMs: Math.round(Number(p["dts_time"]) * 1000),
+    sizeBytes: Number(p["size"]),
+    isKey: (p["flags"] ?? "").includes("K"),
   };
 }
 

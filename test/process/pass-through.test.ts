@@ -43,6 +43,8 @@ interface Case {
   readonly habits?: PublisherOptions;
   readonly vhost?: string;
   readonly fromMs?: number;
+  /** How far pictures are stamped ahead of the sound that they come with. */
+  readonly aheadMs?: number;
 }
 
 const cases: readonly Case[] = [
@@ -74,18 +76,22 @@ const cases: readonly Case[] = [
     fromMs: extendedFrom - 1000,
     habits: { extended: "once" },
   },
+  { name: "pictures that are stamped 450 ms ahead of their sound", video: "avc", audio: "aac", aheadMs: 450 },
+  { name: "pictures that are stamped 450 ms behind their sound", video: "avc", audio: "aac", aheadMs: -450 },
   { name: "timestamps past 2^31", video: "avc", audio: "aac", vhost: "raw.test", fromMs: 0x80000000 - 1000 },
 ];
 
 for (const [index, one] of cases.entries()) {
   void test(`players at every edge get exactly what was published: ${one.name}`, async (t) => {
-    const { video, audio, habits = {}, vhost, fromMs = 0 } = one;
+    const { video, audio, habits = {}, vhost, fromMs = 0, aheadMs = 0 } = one;
     const stream = `case-${index}${vhost === undefined ? "" : `?vhost=${vhost}`}`;
     const viewers = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl(stream));
     const watching = watchFlv(`${dolphin.flvUrl(`case-${index}`)}${vhost === undefined ? "" : `?vhost=${vhost}`}`);
     const source = await publisher(dolphin.rtmpUrl(stream), habits);
     t.after(() => source.close());
-    const sent = [...headers(video, audio, fromMs), ...range(steps).flatMap((i) => step(video, audio, i, fromMs))];
+    const later = { 8: Math.max(0, -aheadMs), 9: Math.max(0, aheadMs) };
+    const frames = range(steps).flatMap((i) => step(video, audio, i, fromMs));
+    const sent = headers(video, audio, fromMs).concat(frames.map((media) => delayed(media, later[media.type as 8 | 9])));
     for (const media of sent) source.send(media);
     const flv = await watching;
     t.after(() => flv.close());
@@ -264,6 +270,10 @@ void test("HTTP answers 404 for what is no stream, and lets pages of other sites
   assert.equal(asked.headers["access-control-allow-origin"], "*");
   assert.equal((await watchFlv(`${base}/live/a.flv`, { method: "POST" })).status, 405);
 });
+
+function delayed({ type, timestamp, payload }: Media, ms: number): Media {
+  return { type, timestamp: timestamp + ms, payload };
+}
 
 /** The same pictures as another track's, in Enhanced RTMP's form. */
 function ofTrack(track: number, media: readonly Media[]): Media[] {

@@ -5,13 +5,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { Cleanups } from "../helpers/cleanups.js";
 import { assertSteady } from "../helpers/compare.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { playerAtEachEdge } from "../helpers/edges.js";
-import { probe, publish, record, type Probe, type PublishOptions, type Publisher } from "../helpers/ffmpeg.js";
+import { packetsOf, probe, publish, record, type Probe, type PublishOptions, type Publisher } from "../helpers/ffmpeg.js";
+import { headers, step } from "../helpers/media.js";
+import { publisher, type Media } from "../helpers/rtmp-client.js";
 
 const seconds = 4;
+const everyMs = 40;
+const aheadMs = 450;
 const framesPerSecond = 25;
 /** One step of AAC at 44.1 kHz is 23 ms, of MP3 26 ms; of pictures 40 ms. */
 const maxStepMs = 60;
@@ -69,6 +74,36 @@ for (const { name, options, streams } of [
   });
 }
 
+void test("ffmpeg plays pictures that are stamped 450 ms ahead of their sound at that distance, and seconds stay seconds", async (t) => {
+  const source = await publisher(dolphin.rtmpUrl("ahead"));
+  t.after(() => source.close());
+  // A picture and one piece of sound.
+  const stepAt = (i: number): Media[] => {
+    const [picture, sound] = step("avc", "aac", i) as [Media, Media];
+    return [{ ...picture, timestamp: picture.timestamp + aheadMs }, sound];
+  };
+  t.after(source.sendEvery((i) => (i === 0 ? headers("avc", "aac") : stepAt(i - 1)), everyMs));
+  await dolphin.waitFor("publish.started", { where: ({ stream }) => stream === "ahead" });
+  await pause(2000); // they come late, and so do their edges
+  const urls = [dolphin.rtmpUrl("ahead"), dolphin.flvUrl("ahead")];
+  for (const packets of await Promise.all(urls.map((url) => packetsOf(url, seconds)))) {
+    for (const [type, offsetMs] of [
+      ["video", aheadMs],
+      ["audio", 0],
+    ] as const) {
+      const times = packets.filter(({ codecType }) => codecType === type).map(({ dtsMs }) => dtsMs);
+      const [first = 0] = times;
+      assert.ok(times.length > 50, `${times.length} packets of ${type}`);
+      assert.deepEqual(
+        times,
+        times.map((_, at) => first + at * everyMs),
+      );
+      assert.equal(first % everyMs, offsetMs % everyMs, `${type} is where it was`);
+    }
+  }
+  source.close();
+});
+
 /** Publishes with ffmpeg until the test ends. */
 async function publishing(t: TestContext, stream: string, options: PublishOptions): Promise<Publisher> {
   const encoder = publish(dolphin.rtmpUrl(stream), options);
@@ -88,6 +123,7 @@ function assertStream({ streams, packets }: Probe, type: string, codec: string):
   assert.equal(found?.codec, codec);
   const perSecond = type === "video" ? framesPerSecond : 44_100 / (codec === "aac" ? 1024 : 1152);
   const expected = seconds * perSecond;
-  assert.ok(found.frames >= expected * 0.8, `${found.frames} frames of ${codec} decode, of about ${expected}`);
+  const isRight = found.frames >= expected * 0.8 && found.frames <= expected * 1.2;
+  assert.ok(isRight, `${found.frames} frames of ${codec} decode, of about ${expected}`);
   assertSteady(packets, type, maxStepMs);
 }

@@ -15,10 +15,10 @@ export class SentHeaders {
     if (isHeader(message)) this.known.put(makePacket(message.type as PacketType, message.timestamp, bodyOf(message)));
   }
 
-  /** All that are known, as a publisher sends them, with the time of the message that will follow them; metadata has none. */
-  at(timestamp: number): Message[] {
+  /** All that are known, as a publisher sends them, with the time of the next message of their type; metadata has none. */
+  at(timeOf: (type: PacketType) => number): Message[] {
     return this.known.list().map((header) => {
-      const packet = at(header, timestamp);
+      const packet = at(header, timeOf(header.type));
       return { type: packet.type, streamId: mediaStreamId, timestamp: sentTime(packet), payload: withSetDataFrame(packet.payload) };
     });
   }

@@ -8,7 +8,7 @@
 import type { Clock } from "../../codec/rtmp/clock.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import { advance, makeTimelineBehind, present, type Timeline } from "../../stream/timeline.js";
-import { SentHeaders } from "./headers.js";
+import { isHeader, SentHeaders } from "./headers.js";
 import { messageOverhead, type Sink } from "./outlet.js";
 
 /** How far back an origin that dies may not have passed on what it was sent. */
@@ -48,8 +48,7 @@ export class Replay implements Sink {
     this.sink = sink;
     if (told === null || told.id !== this.clockId) this.restart(told);
     const rest = this.sent.map(({ message }) => message).filter(({ timestamp }) => isAfter(timestamp, told?.timeMs ?? null));
-    const time = rest[0]?.timestamp ?? told?.timeMs ?? 0;
-    const headers = this.headers.at(time);
+    const headers = this.headers.at((type) => this.timeBefore(rest, type));
     if (headers.length + rest.length > 0) sink.write([...headers, ...rest]);
   }
 
@@ -66,10 +65,18 @@ export class Replay implements Sink {
     while (this.sent.length > 0) this.forgetFirst();
   }
 
-  private timeOf({ type, timestamp, payload }: Message): number {
+  private timeOf(message: Message): number {
+    const { type, timestamp, payload } = message;
     if (this.timeline === null) return timestamp;
     // An empty message only keeps the line open: no source looks at its time.
-    return (payload.length === 0 ? present(this.timeline, type) : advance(this.timeline, type, timestamp)) >>> 0;
+    if (payload.length === 0) return present(this.timeline, type) >>> 0;
+    return advance(this.timeline, type, timestamp, isHeader(message)) >>> 0;
+  }
+
+  /** A time for something of this type that is sent before these messages, and before what comes behind them. */
+  private timeBefore(messages: readonly Message[], type: number): number {
+    const first = messages.find((message) => message.type === type)?.timestamp;
+    return first ?? (this.timeline === null ? 0 : present(this.timeline, type) >>> 0);
   }
 
   /** By this machine's time: an encoder may send faster than its own, or jump. */

@@ -32,7 +32,8 @@ export class Reprise implements Sink {
   }
 
   write(messages: readonly Message[]): void {
-    const before = this.lacksHeaders ? this.headers.at(messages[0]?.timestamp ?? 0) : [];
+    const timeOf = (type: number): number => (messages.find((message) => message.type === type) ?? messages[0])?.timestamp ?? 0;
+    const before = this.lacksHeaders ? this.headers.at(timeOf) : [];
     for (const message of messages) this.headers.note(message);
     this.hasSent = true;
     this.lacksHeaders = false;

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import type { Position } from "../../../src/base/position.js";
 import { rtmpContainer } from "../../../src/stream/container.js";
 import { catchUp, isAfter, positionAfter } from "../../../src/stream/catch-up.js";
 import { Fanout } from "../../../src/stream/fanout.js";
-import type { Packet } from "../../../src/stream/packet.js";
+import { at as retimed, type Packet } from "../../../src/stream/packet.js";
 import { StartCache } from "../../../src/stream/start-cache.js";
-import { chunkSize, FakeConsumer, packetOf, type Kind } from "./fakes.js";
+import { chunkSize, FakeConsumer, nameOf, packetOf, type Kind } from "./fakes.js";
 
 const stream = (...kinds: readonly Kind[]): Packet[] => kinds.map((kind, at) => packetOf(kind, at * 40, at));
 
@@ -64,12 +65,31 @@ class Process {
   }
 }
 
+test("catch-up: each type goes by its own times", () => {
+  // Pictures are stamped three seconds ahead of their sound.
+  const packets = [packetOf("key", 3000), packetOf("audio", 0), packetOf("inter", 3040), packetOf("audio", 40)];
+  const at = (kind: Kind, timestamp: number): Position => ({ ...positionAfter(packetOf(kind, timestamp)), timestamp });
+  assert.equal(catchUp(at("inter", 3080), packets), "later");
+  assert.equal(catchUp(at("audio", 80), packets), "later");
+  assert.equal(catchUp(at("audio", 20), packets), "key frame");
+  assert.deepEqual(
+    packets.map((packet) => isAfter(packet, at("audio", 20))),
+    [false, false, false, true],
+    "what is behind the next of its type was sent behind it",
+  );
+});
+
 const kinds = fc.array(fc.constantFrom<Kind>("key", "inter", "audio", "inter", "audio"), { minLength: 1, maxLength: 40 });
 
 /** Moves one viewer to and fro between two processes that get the same packets and send them when they like. */
-function travel(names: readonly Kind[], flushes: readonly number[], moves: readonly number[], gopCache: boolean): [Packet[], FakeConsumer] {
+function travel(
+  names: readonly Kind[],
+  flushes: readonly number[],
+  moves: readonly number[],
+  { gopCache, leadMs = 0 }: { readonly gopCache: boolean; readonly leadMs?: number },
+): [Packet[], FakeConsumer] {
   const processes = [new Process(gopCache), new Process(gopCache)] as const;
-  const packets = stream("key", ...names);
+  const packets = stream("key", ...names).map((packet) => (packet.type === 9 ? retimed(packet, packet.timestamp + leadMs) : packet));
   const consumer = new FakeConsumer();
   let here = 0;
   for (const process of processes) process.push(packets[0]!);
@@ -96,7 +116,7 @@ const moving = fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 8 });
 test("catch-up: a viewer that is moved between processes with a GOP cache gets every packet once and in order", () => {
   fc.assert(
     fc.property(kinds, flushing, moving, (names, flushes, moves) => {
-      const [packets, consumer] = travel(names, flushes, moves, true);
+      const [packets, consumer] = travel(names, flushes, moves, { gopCache: true });
       const first = packets.findIndex(({ timestamp }) => timestamp === consumer.messages()[0]?.timestamp);
       assert.deepEqual(
         consumer.messages().map(({ timestamp }) => timestamp),
@@ -106,10 +126,21 @@ test("catch-up: a viewer that is moved between processes with a GOP cache gets e
   );
 });
 
+test("catch-up: so does one whose pictures are stamped far ahead of their sound", () => {
+  fc.assert(
+    fc.property(kinds, flushing, moving, fc.constantFrom(450, 3000), (names, flushes, moves, leadMs) => {
+      const [packets, consumer] = travel(names, flushes, moves, { gopCache: true, leadMs });
+      const seen = consumer.messages().map(({ payload }) => nameOf(payload));
+      const sent = packets.map(({ payload }) => nameOf(payload));
+      assert.deepEqual(seen, sent.slice(sent.indexOf(seen[0] ?? "")));
+    }),
+  );
+});
+
 test("catch-up: without a GOP cache it may miss some, but gets none twice and none out of order", () => {
   fc.assert(
     fc.property(kinds, flushing, moving, (names, flushes, moves) => {
-      const [, consumer] = travel(names, flushes, moves, false);
+      const [, consumer] = travel(names, flushes, moves, { gopCache: false });
       const times = consumer.messages().map(({ timestamp }) => timestamp);
       assert.deepEqual(
         times,

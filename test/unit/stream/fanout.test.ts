@@ -267,7 +267,7 @@ test("fanout: a slow consumer that has drained only partly stays out", () => {
   assert.equal(slow.sent.length, 0);
 });
 
-test("fanout: a drained consumer comes back at the next key frame, with headers of that time", () => {
+test("fanout: a drained consumer comes back at the next key frame, with headers of no later time than what follows", () => {
   const bench = new Bench();
   bench.push("meta", "aac", "avc");
   const slow = bench.settled();
@@ -283,7 +283,7 @@ test("fanout: a drained consumer comes back at the next key frame, with headers 
   assert.deepEqual(slow.names(), ["meta 0", "aac 1", "avc 2", "key 10", "inter 11"]);
   assert.deepEqual(
     slow.messages().map(({ timestamp }) => timestamp),
-    [0, 400, 400, 400, 440],
+    [0, 360, 400, 400, 440],
   );
   bench.push("inter");
   mock.timers.tick(350);

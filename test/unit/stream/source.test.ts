@@ -343,15 +343,16 @@ test("source: a publisher takes the place of what has brought its packets until 
   owned.push("key", 5000);
   owned.push("inter", 5040);
   owned.source.adopt({ ...defaults, timeline: "full" });
-  const timeline = { ...owned.source.save().timeline, lastIn: 40 };
+  const { timeline } = owned.source.save();
+  Object.assign(timeline.video, { lastIn: 40 });
   owned.source.takeOver(mirror, owned.publisher, { timeline, headers: [] });
   owned.source.unpublish(mirror); // is not the publisher's any more
   owned.push("inter", 80);
-  owned.push("inter", 9000);
+  owned.push("inter", 19_000);
   mock.timers.tick(350);
   assert.deepEqual(
     timed(player).slice(-4),
-    ["key 5000 at 5000", "inter 5040 at 5040", "inter 80 at 5080", "inter 9000 at 5090"],
+    ["key 5000 at 5000", "inter 5040 at 5040", "inter 80 at 5080", "inter 19000 at 5090"],
     "its own clock, corrected",
   );
   assert.throws(() => owned.source.takeOver(mirror, {}, { timeline, headers: [] }), { code: "RTMP_BUSY" });
@@ -370,7 +371,7 @@ test("source: a publisher goes on at another source, with its clock and with hea
   after.push("inter", 5080, "j");
   mock.timers.tick(350);
   const late = after.join().consumer;
-  assert.deepEqual(timed(early), ["meta meta at 0", "aac aac at 40", "avc avc at 40", "inter j at 80"]);
+  assert.deepEqual(timed(early), ["meta meta at 0", "aac aac at 0", "avc avc at 40", "inter j at 80"]);
   assert.deepEqual(timed(late), ["meta meta at 0", "aac aac at 80", "avc avc at 80"]);
   assert.equal(after.source.video, before.source.video);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { announcedWaitMs, keepAllMs, maxGopBytes, StartCache } from "../../../src/stream/start-cache.js";
+import { announcedWaitMs, historyMs, keepAllMs, maxGopBytes, StartCache } from "../../../src/stream/start-cache.js";
 import { makePacket } from "../../../src/stream/packet.js";
 import { nameOf, packetOf, type Kind } from "./fakes.js";
 
@@ -71,6 +71,48 @@ test("start cache: headers have the time of the first packet after them", () => 
   assert.deepEqual(times, [120, 120, 120, 120, 160]);
 });
 
+test("start cache: each header has the time of its own track's next packet, and none lies ahead of it", () => {
+  const cache = filled(["meta", "aac", "avc"]);
+  const push = (kind: Kind, timestamp: number): void => cache.push(packetOf(kind, timestamp));
+  const times = (): [string, number][] =>
+    cache
+      .start()
+      .filter(({ isHeader, type }) => isHeader && type !== 18)
+      .map(({ timestamp, payload }) => [nameOf(payload), timestamp]);
+  // Pictures are stamped ahead of their sound.
+  push("key", 450);
+  push("audio", 0);
+  push("audio", 20);
+  assert.deepEqual(times(), [
+    ["aac 1", 0],
+    ["avc 2", 450],
+  ]);
+  push("key", 490);
+  assert.deepEqual(times(), [
+    ["aac 1", 20],
+    ["avc 2", 490],
+  ]);
+});
+
+test("start cache: the header of a track that has been silent for long has the time of what a newcomer gets", () => {
+  const cache = filled(["aac", "audio", "avc"]);
+  cache.push(packetOf("key", 3_600_000));
+  assert.deepEqual(
+    cache.start().map(({ timestamp }) => timestamp),
+    [3_600_000, 3_600_000, 3_600_000],
+  );
+});
+
+test("start cache: the last moments before a key frame are kept of both tracks, however far they are from each other", () => {
+  const cache = filled([]);
+  for (let at = 0; at <= 4000; at += 40) {
+    cache.push(packetOf(at % 4000 === 0 ? "key" : "inter", at + 3000));
+    cache.push(packetOf("audio", at));
+  }
+  const [video, audio] = [9, 8].map((type) => cache.history().filter((packet) => packet.type === type));
+  assert.deepEqual([video?.[0]?.timestamp, audio?.[0]?.timestamp], [7000 - historyMs, 4000 - 40 - historyMs]);
+});
+
 test("start cache: headers without a GOP have the latest time", () => {
   const times = filled(["avc", "aac", "audio"])
     .start()
@@ -81,7 +123,7 @@ test("start cache: headers without a GOP have the latest time", () => {
 test("start cache: headers can be had at any time, in memory of their own", () => {
   const cache = filled(["meta", "avc"]);
   assert.deepEqual(
-    cache.headers(7).map(({ timestamp, payload }) => [timestamp, nameOf(payload)]),
+    cache.headers([packetOf("key", 7)]).map(({ timestamp, payload }) => [timestamp, nameOf(payload)]),
     [
       [7, "meta 0"],
       [7, "avc 1"],
@@ -89,7 +131,7 @@ test("start cache: headers can be had at any time, in memory of their own", () =
   );
   const packet = packetOf("aac", 0);
   cache.push(packet);
-  const kept = cache.headers(9)[1]?.payload;
+  const kept = cache.headers()[1]?.payload;
   assert.deepEqual(kept, packet.payload);
   assert.notEqual(kept, packet.payload, "the packet's memory holds others too, and must not stay for a header");
 });
