@@ -11,7 +11,9 @@ export type CatchUp =
   /** The stream has not come so far yet. */
   | "later"
   /** What comes next is lost: from a key frame on. */
-  | "key frame";
+  | "key frame"
+  /** The same, and the stream's clock is not the one of before, which had come further. */
+  | "ahead";
 
 /** The position behind a packet. */
 export function positionAfter({ timestamp, type, payload }: Packet): Position {
@@ -25,9 +27,9 @@ export function catchUp(position: Position, packets: readonly Packet[]): CatchUp
   const type = typeBefore(position); // the times of another may be ahead, or behind
   const last = packets.findLast((packet) => packet.type === type) ?? packets.at(-1);
   if (last === undefined) return "later";
-  // Far ahead of the stream is not ahead: the clock is another one.
   const aheadMs = (position.timestamp - last.timestamp) | 0;
-  return aheadMs >= 0 && aheadMs <= historyMs ? "later" : "key frame";
+  if (aheadMs < 0) return "key frame";
+  return aheadMs <= historyMs ? "later" : "ahead";
 }
 
 /** Whether a packet, of the type of the one before a position, comes later, by the stream's time, which wraps. */

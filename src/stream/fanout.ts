@@ -61,6 +61,7 @@ export class Fanout {
   private readonly container: Container;
   private readonly cache: StartCache;
   private options: FanoutOptions;
+  private readonly onAhead: (timeMs: number) => void;
   private readonly seats = new Set<Seat>();
   private pending: Packet[] = [];
   /** What was sent in the last moments, for those who come from another process. */
@@ -71,10 +72,12 @@ export class Fanout {
   /** What newcomers are given until the next flush, made for the first of them. */
   private start: { readonly bytes: Buffer | null; readonly skip: number; readonly last: Packet | null } | null = null;
 
-  constructor(container: Container, cache: StartCache, options: FanoutOptions) {
+  /** `onAhead` is told of somebody from another process who has seen the stream further than it has come. */
+  constructor(container: Container, cache: StartCache, options: FanoutOptions, onAhead: (timeMs: number) => void = () => undefined) {
     this.container = container;
     this.cache = cache;
     this.options = options;
+    this.onAhead = onAhead;
   }
 
   /** Takes over changed options: a batch that has begun is sent when it was due. */
@@ -197,7 +200,8 @@ export class Fanout {
     const next = catchUp(from, packets);
     if (next === "later") return;
     seat.from = null;
-    if (next === "key frame") {
+    if (next === "ahead") this.onAhead(from.timestamp);
+    if (next === "key frame" || next === "ahead") {
       seat.behindSinceMs = Date.now();
       const later = packets.findIndex((packet) => isAfter(packet, from));
       if (later >= 0) this.wait(seat, () => this.resumeFrom(packets, later), lastMedia(packets));

@@ -97,6 +97,8 @@ export class Source {
   /** The number by which the box's own edges know the clock: one that another origin began, or of our own. */
   private clockId = 1 + Math.floor(Math.random() * 0xffffffff);
   private mainTrack = new MainTrack();
+  /** How far those have seen the stream who come from another process; null: nobody has. */
+  private seenElsewhereMs: number | null = null;
   /** Whether the codec of each type is known: a new configuration may be another's, and its frames tell. */
   private isVideoNamed = false;
   private isAudioNamed = false;
@@ -122,10 +124,11 @@ export class Source {
     this.timeline = makeTimeline(options.timeline);
     this.cache = new StartCache(options);
     const rtmp = rtmpContainer(options.chunkSize);
+    const onAhead = (timeMs: number): void => this.goBehind(timeMs);
     this.fanouts = {
-      rtmp: new Fanout(rtmp, this.cache, fanoutOptions("rtmp", options)),
-      prompt: new Fanout(rtmp, this.cache, fanoutOptions("prompt", options)),
-      flv: new Fanout(flvContainer, this.cache, fanoutOptions("flv", options)),
+      rtmp: new Fanout(rtmp, this.cache, fanoutOptions("rtmp", options), onAhead),
+      prompt: new Fanout(rtmp, this.cache, fanoutOptions("prompt", options), onAhead),
+      flv: new Fanout(flvContainer, this.cache, fanoutOptions("flv", options), onAhead),
     };
   }
 
@@ -168,6 +171,17 @@ export class Source {
     return { id: this.clockId, timeMs: furthest(this.timeline) };
   }
 
+  /** How far its viewers have seen it, here or in another process (ms); null: nothing. */
+  get seenMs(): number | null {
+    return furthest(this.timeline) ?? this.seenElsewhereMs;
+  }
+
+  /** Says how far viewers have seen the stream elsewhere: a clock that begins here goes on behind that. */
+  noteSeen(timeMs: number): void {
+    this.seenElsewhereMs = Math.max(timeMs, this.seenElsewhereMs ?? 0);
+    if (this.publisher !== null) this.beginBehindSeen(this.timeline.mode);
+  }
+
   /**
    * Makes `publisher` the one that may push; it is compared by identity. `clockId` says that it gives the times itself, by this clock
    * (0: by ours); what was given by another goes on unless this source has had one to follow, whose viewers come first. Throws
@@ -184,7 +198,8 @@ export class Source {
     this.mainTrack = new MainTrack();
     const { timeline } = this.settings;
     splice(this.timeline, clockId === null || timeline === "off" ? timeline : "follow");
-    if (clockId !== null && clockId !== 0 && furthest(this.timeline) === null) {
+    if (clockId === null || clockId === 0 || furthest(this.timeline) !== null) this.beginBehindSeen(timeline);
+    else {
       this.clockId = clockId;
       this.cache.keepAll();
     }
@@ -272,12 +287,10 @@ export class Source {
 
   /** Seats a consumer whom another process has served up to a position. */
   readmit(tap: Tap, consumer: Consumer, from: Position): Seat {
+    this.noteSeen(from.timestamp);
     const seat = this.fanouts[tap].readmit(consumer, from);
     this.consumers += 1;
     if (this.consumers === 1) this.owner.onWanted(this);
-    const { timeline } = this.settings;
-    // A clock that begins here goes on behind what viewers have seen elsewhere.
-    if (this.bytesIn === 0 && (timeline === "full" || timeline === "zero")) goBehind(this.timeline, from.timestamp);
     return seat;
   }
 
@@ -343,6 +356,18 @@ export class Source {
   /** Only with a key frame of the first video track can somebody start. */
   private onMainTrack(packet: Packet): Packet {
     return packet.isKeyFrame && !this.mainTrack.starts(packet.payload) ? { ...packet, isKeyFrame: false } : packet;
+  }
+
+  /** A clock of this mode that begins here goes on behind what viewers have seen elsewhere. */
+  private beginBehindSeen(mode: Timeline["mode"]): void {
+    const isOurs = mode === "full" || mode === "zero";
+    if (isOurs && this.bytesIn === 0 && this.seenElsewhereMs !== null) goBehind(this.timeline, this.seenElsewhereMs);
+  }
+
+  /** Somebody has seen more than there is: the clock is not the one that it was, and goes on behind it. */
+  private goBehind(timeMs: number): void {
+    const last = furthest(this.timeline) ?? timeMs;
+    if (this.timeline.mode !== "off") goBehind(this.timeline, last + ((timeMs - last) | 0));
   }
 
   private release(): void {

@@ -1,8 +1,9 @@
 // What the box's own origin and its edges say to each other about a stream's clock, so that times go on as they were after the
 // origin has been replaced. Plain members of AMF objects, which nobody else is told.
 //
-//   edge, connect            dolphin_clock: 0, or the clock that it has kept so far
-//   origin, Publish.Start    dolphin_clock, dolphin_time: the clock to keep, and how far it has gone
+//   edge that publishes, connect    dolphin_clock: 0, or the clock that it has kept so far
+//   origin, Publish.Start           dolphin_clock, dolphin_time: the clock to keep, and how far it has gone
+//   edge that plays, connect        dolphin_time: how far its viewers have seen the stream, where they have
 import type { AmfObject, AmfValue } from "./amf0.js";
 
 /** The clock of a stream. Two processes that know it by the same number mean the same moment by the same time. */
@@ -33,6 +34,17 @@ export function toldClock(members: AmfObject | null): Clock | null {
   const id = clockId(members?.["dolphin_clock"]);
   const timeMs = members?.["dolphin_time"];
   return id === null ? null : { id, timeMs: typeof timeMs === "number" ? timeMs : null };
+}
+
+/** What an edge that plays tells of how far its viewers have seen a stream (ms); null: they have not. */
+export function tellSeen(timeMs: number | null): AmfObject {
+  return timeMs === null ? {} : { dolphin_time: timeMs };
+}
+
+/** The time in {@link tellSeen}; null: nobody has seen anything. */
+export function toldSeen(members: AmfObject | null): number | null {
+  const timeMs = members?.["dolphin_time"];
+  return typeof timeMs === "number" && Number.isSafeInteger(timeMs) && timeMs >= 0 ? timeMs : null;
 }
 
 function clockId(value: AmfValue): number | null {

@@ -1,7 +1,7 @@
 // What a client has told of itself and been told before it has a stream: `connect` and the calls behind it. Plain data, which
 // goes along when the connection moves to another process.
 import { asObject, type AmfObject, type AmfValue } from "../../codec/rtmp/amf0.js";
-import { askedClock } from "../../codec/rtmp/clock.js";
+import { askedClock, toldSeen } from "../../codec/rtmp/clock.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import type { ServerSetup } from "../../ipc/messages.js";
@@ -20,6 +20,8 @@ export interface Caller {
   isServer: boolean;
   /** What that edge tells of the clock of a stream that it publishes (clock.ts); null: it leaves the time to us. */
   clockId: number | null;
+  /** How far that edge's viewers have seen a stream that it plays (ms); null: nobody has. */
+  seenMs: number | null;
   /** What it was told as our chunk size, in bytes; 0: nothing yet. */
   chunkSize: number;
   /** The message streams that it has been given and has not given back. */
@@ -39,7 +41,18 @@ export interface Asked {
 
 /** One who has said nothing. */
 export function newCaller(): Caller {
-  return { tcUrl: "", app: "", via: [], edgeName: null, isServer: false, clockId: null, chunkSize: 0, streams: [], isFmle: false };
+  return {
+    tcUrl: "",
+    app: "",
+    via: [],
+    edgeName: null,
+    isServer: false,
+    clockId: null,
+    seenMs: null,
+    chunkSize: 0,
+    streams: [],
+    isFmle: false,
+  };
 }
 
 /** Takes what `connect` tells. An edge of this box is who knows the secret that the master gave to all. */
@@ -53,6 +66,7 @@ export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, 
   if (isEdge || edgeKey === "" || members?.["dolphin_edge"] !== edgeKey) return;
   caller.edgeName = text(members["dolphin_name"]);
   caller.clockId = askedClock(members);
+  caller.seenMs = toldSeen(members);
 }
 
 /** The stream that a caller means by a name. Throws as `resolveStream` does. */

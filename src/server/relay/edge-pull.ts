@@ -10,6 +10,7 @@ import { Deadline } from "../../base/deadline.js";
 import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { AmfObject } from "../../codec/rtmp/amf0.js";
+import { tellSeen } from "../../codec/rtmp/clock.js";
 import { controlEvent, messageType, type Message } from "../../codec/rtmp/message.js";
 import { isSampleAccess } from "../../codec/rtmp/metadata.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
@@ -176,7 +177,7 @@ export class EdgePull {
   }
 
   private connect(): void {
-    const { request, args, log } = this.options;
+    const { source, request, args, isOwnOrigin, log } = this.options;
     this.hasHeard = false;
     this.historyLeft = 0;
     this.isResuming = false;
@@ -184,10 +185,11 @@ export class EdgePull {
     this.triedAtMs = Date.now();
     this.liveAtMs = 0;
     const client: RtmpClient = new RtmpClient(
-      { endpoint: candidate(this.pass), request, purpose: "play", args },
+      // Another origin goes on behind what viewers have had from the one before.
+      { endpoint: candidate(this.pass), request, purpose: "play", args: isOwnOrigin ? { ...args, ...tellSeen(source.seenMs) } : args },
       {
         onStarted: () => {
-          client.lendTo((held) => this.options.source.hold(held));
+          client.lendTo((held) => source.hold(held));
           this.watch();
         },
         onMessage: (message) => this.receive(message),

@@ -343,7 +343,7 @@ export class MessageStream implements PlayingOwner {
   private seat(asked: Asked, manner: Manner, resumed: Resumed | null): void {
     const { hub, connection, caller } = this.owner;
     this.checkCut(asked.vhost.chunkSize);
-    const source = hub.source(asked.vhost, asked.request);
+    const source = hub.source(asked.vhost, asked.request, caller.seenMs);
     this.checkCut(source.chunkSize); // one that was there before the configuration changed
     if (source.chunkSize !== caller.chunkSize) {
       caller.chunkSize = source.chunkSize;

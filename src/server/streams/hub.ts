@@ -115,9 +115,13 @@ export class Hub {
     }
   }
 
-  /** The source of a stream for somebody who is about to take a seat in it, and takes it before doing anything else. */
-  source(vhost: Vhost, request: StreamRequest): Source {
+  /**
+   * The source of a stream for somebody who is about to take a seat in it, and takes it before doing anything else. `seenMs`: how far an
+   * own edge's viewers have seen the stream.
+   */
+  source(vhost: Vhost, request: StreamRequest, seenMs: number | null = null): Source {
     const { source, pull } = this.open(vhost, request);
+    if (seenMs !== null) source.noteSeen(seenMs);
     pull?.hurry();
     return source;
   }

@@ -3,10 +3,10 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import type { Position } from "../../../src/base/position.js";
 import { rtmpContainer } from "../../../src/stream/container.js";
-import { catchUp, isAfter, positionAfter } from "../../../src/stream/catch-up.js";
+import { catchUp, isAfter, positionAfter, type CatchUp } from "../../../src/stream/catch-up.js";
 import { Fanout } from "../../../src/stream/fanout.js";
 import { at as retimed, type Packet } from "../../../src/stream/packet.js";
-import { StartCache } from "../../../src/stream/start-cache.js";
+import { historyMs, StartCache } from "../../../src/stream/start-cache.js";
 import { chunkSize, FakeConsumer, nameOf, packetOf, type Kind } from "./fakes.js";
 
 const stream = (...kinds: readonly Kind[]): Packet[] => kinds.map((kind, at) => packetOf(kind, at * 40, at));
@@ -30,6 +30,12 @@ test("catch-up: a stream that has not come so far is waited for, one that is pas
   assert.equal(catchUp(position, []), "later");
   assert.equal(catchUp(position, packets.slice(0, 2)), "later");
   assert.equal(catchUp(position, packets.slice(3)), "key frame");
+});
+
+test("catch-up: who is further than a stream can be behind has seen another clock", () => {
+  const [packet] = stream("key");
+  const at = (timestamp: number): CatchUp => catchUp({ timestamp, packet: 0 }, [packet!]);
+  assert.deepEqual([at(historyMs), at(historyMs + 1), at(0x7fffffff), at(0x80000000)], ["later", "ahead", "ahead", "key frame"]);
 });
 
 test("catch-up: time wraps after 2³² ms", () => {
