@@ -8,15 +8,16 @@
 //
 // A batch becomes bytes in container.ts; where a viewer of another process goes on is found by catch-up.ts.
 import { DolphinError } from "../base/errors.js";
-import { audioCodec, role, videoCodec } from "../codec/av.js";
+import { role } from "../codec/av.js";
 import type { Clock } from "../codec/rtmp/clock.js";
 import { messageType } from "../codec/rtmp/message.js";
 import type { Held } from "../codec/rtmp/slabs.js";
 import type { Position } from "../base/position.js";
+import { CodecNames } from "./codec-names.js";
 import { flvContainer, rtmpContainer } from "./container.js";
 import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
 import { MainTrack } from "./main-track.js";
-import { isFrame, makePacket, packetTypes, roleOf, type Packet, type PacketType } from "./packet.js";
+import { makePacket, packetTypes, roleOf, type Packet, type PacketType } from "./packet.js";
 import { StartCache, type StartCacheOptions } from "./start-cache.js";
 import {
   advance,
@@ -99,9 +100,6 @@ export class Source {
   private mainTrack = new MainTrack();
   /** How far those have seen the stream who come from another process; null: nobody has. */
   private seenElsewhereMs: number | null = null;
-  /** Whether the codec of each type is known: a new configuration may be another's, and its frames tell. */
-  private isVideoNamed = false;
-  private isAudioNamed = false;
   /** Types of which the publisher may still send what was here already. */
   private readonly repeating = new Set<PacketType>();
   private isClosed = false;
@@ -109,8 +107,8 @@ export class Source {
   isLive = false;
   /** Bytes of media since the source was made. */
   bytesIn = 0;
-  video = "";
-  audio = "";
+  /** Of the present publisher, or of the last one. */
+  codecs = new CodecNames();
   /** All consumers of all kinds. */
   consumers = 0;
   /** Since when nobody watches who did, here or in the process that had the stream before. */
@@ -148,17 +146,9 @@ export class Source {
     return this.publisher !== null;
   }
 
-  get hasAudio(): boolean {
-    return this.cache.hasAudio;
-  }
-
-  get hasVideo(): boolean {
-    return this.cache.hasVideo;
-  }
-
-  /** Whether it is known which of both the stream has. */
-  get isSettled(): boolean {
-    return this.cache.isSettled;
+  /** What the stream has shown, and whether that is all it has. */
+  get shown(): Pick<StartCache, "hasAudio" | "hasVideo" | "isSettled"> {
+    return this.cache;
   }
 
   /** How many consumers a fan-out has. */
@@ -191,10 +181,7 @@ export class Source {
     if (this.publisher !== null) throw new DolphinError("RTMP_BUSY", `${this.key} is being published already`);
     this.publisher = publisher;
     this.repeating.clear();
-    this.video = "";
-    this.audio = "";
-    this.isVideoNamed = false;
-    this.isAudioNamed = false;
+    this.codecs = new CodecNames();
     this.mainTrack = new MainTrack();
     const { timeline } = this.settings;
     splice(this.timeline, clockId === null || timeline === "off" ? timeline : "follow");
@@ -382,7 +369,7 @@ export class Source {
   }
 
   private emit(packet: Packet): void {
-    this.name(packet);
+    this.codecs.learn(packet);
     if (this.settings.reduceSequenceHeader && this.cache.repeatsHeader(packet)) return;
     if (packet.isKeyFrame) this.cache.keepsHistory = this.consumers > 0 || Date.now() - this.unwatchedAtMs < longestMoveMs;
     this.cache.push(packet);
@@ -393,20 +380,6 @@ export class Source {
     }
     for (const tap of this.taps) tap(packet);
     this.goLive(true);
-  }
-
-  /** Learns the codecs from the first frame of each kind, and again from the first behind every header. */
-  private name(packet: Packet): void {
-    const { type, payload, isHeader } = packet;
-    const isNamed = type === messageType.video ? this.isVideoNamed : this.isAudioNamed;
-    if (isNamed ? !isHeader : !isFrame(packet)) return;
-    if (type === messageType.video) {
-      this.isVideoNamed = !isHeader;
-      if (!isHeader) this.video = videoCodec(payload);
-    } else if (type === messageType.audio) {
-      this.isAudioNamed = !isHeader;
-      if (!isHeader) this.audio = audioCodec(payload);
-    }
   }
 }
 

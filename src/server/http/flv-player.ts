@@ -152,11 +152,11 @@ export class FlvPlayer implements Consumer {
 
   /** Whether it is known what the file header should announce. */
   private mayBegin(): boolean {
-    return this.options.announces !== null || this.options.source.isSettled;
+    return this.options.announces !== null || this.options.source.shown.isSettled;
   }
 
   private hold(bytes: Buffer, last: Packet | null): void {
-    const { hasAudio, hasVideo } = this.options.source;
+    const { hasAudio, hasVideo } = this.options.source.shown;
     this.held.push({ bytes, last });
     this.heldBytes += bytes.length;
     this.shows = { audio: hasAudio, video: hasVideo };
@@ -183,8 +183,8 @@ export class FlvPlayer implements Consumer {
   private sendHead(): void {
     this.hasHead = true;
     const { headers, source, announces, isChunked } = this.options;
-    const hasAudio = announces?.audio ?? (source.hasAudio || this.shows.audio);
-    const hasVideo = announces?.video ?? (source.hasVideo || this.shows.video);
+    const hasAudio = announces?.audio ?? (source.shown.hasAudio || this.shows.audio);
+    const hasVideo = announces?.video ?? (source.shown.hasVideo || this.shows.video);
     const head = Buffer.from(headText("200 OK", flvHeaders(headers, isChunked)), "latin1");
     const start = flvStart(hasAudio, hasVideo);
     const opening = Buffer.concat([head, isChunked ? start : withoutFraming(start)]);

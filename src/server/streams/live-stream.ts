@@ -110,8 +110,8 @@ export function reportOf({ source, vhost, request, pull, publisher }: LiveStream
     from: publisher?.peer ?? pull?.from ?? "",
     players: source.consumers - edges,
     edges,
-    video: source.video,
-    audio: source.audio,
+    video: source.codecs.video,
+    audio: source.codecs.audio,
     bytesIn: source.bytesIn,
   };
 }

@@ -144,11 +144,14 @@ test("source: nothing of one publisher is given to who joins under the next", ()
   owned.join();
   owned.source.publish(owned.publisher);
   for (const kind of ["meta", "aac", "avc", "key", "audio"] as const) owned.push(kind, 5000);
-  assert.deepEqual([owned.source.video, owned.source.audio, owned.source.hasVideo, owned.source.hasAudio], ["H.264", "AAC", true, true]);
+  assert.deepEqual(
+    [owned.source.codecs.video, owned.source.codecs.audio, owned.source.shown.hasVideo, owned.source.shown.hasAudio],
+    ["H.264", "AAC", true, true],
+  );
   owned.source.unpublish(owned.publisher);
-  assert.deepEqual([owned.source.hasVideo, owned.source.hasAudio], [false, false]);
+  assert.deepEqual([owned.source.shown.hasVideo, owned.source.shown.hasAudio], [false, false]);
   owned.source.publish({});
-  assert.deepEqual([owned.source.video, owned.source.audio], ["", ""]);
+  assert.deepEqual([owned.source.codecs.video, owned.source.codecs.audio], ["", ""]);
   const { consumer } = owned.join();
   assert.deepEqual(consumer.names(), []);
 });
@@ -218,15 +221,15 @@ test("source: the codecs are those of the first frames, and of the first behind 
   owned.source.publish(owned.publisher);
   owned.source.push(9, 0, Buffer.of(0x12, 0));
   owned.source.push(8, 0, Buffer.of(0x2f, 0xff));
-  assert.deepEqual([owned.source.video, owned.source.audio], ["H.263", "MP3"]);
+  assert.deepEqual([owned.source.codecs.video, owned.source.codecs.audio], ["H.263", "MP3"]);
   owned.push("inter");
-  assert.equal(owned.source.video, "H.263");
+  assert.equal(owned.source.codecs.video, "H.263");
   owned.push("avc");
   owned.push("aac");
-  assert.deepEqual([owned.source.video, owned.source.audio], ["H.263", "MP3"]);
+  assert.deepEqual([owned.source.codecs.video, owned.source.codecs.audio], ["H.263", "MP3"]);
   owned.push("inter");
   owned.push("audio");
-  assert.deepEqual([owned.source.video, owned.source.audio], ["H.264", "AAC"]);
+  assert.deepEqual([owned.source.codecs.video, owned.source.codecs.audio], ["H.264", "AAC"]);
 });
 
 test("source: the owner is told of the first consumer and of the last, whatever they drink", () => {
@@ -373,7 +376,7 @@ test("source: a publisher goes on at another source, with its clock and with hea
   const late = after.join().consumer;
   assert.deepEqual(timed(early), ["meta meta at 0", "aac aac at 0", "avc avc at 40", "inter j at 80"]);
   assert.deepEqual(timed(late), ["meta meta at 0", "aac aac at 80", "avc avc at 80"]);
-  assert.equal(after.source.video, before.source.video);
+  assert.equal(after.source.codecs.video, before.source.codecs.video);
 });
 
 test("source: a publisher who keeps the clock is taken at its word, and the clock is ours or goes on", () => {
