@@ -1,23 +1,25 @@
 // Viewers of both protocols who notice when a picture is missing or comes twice, for everything that moves connections from one
 // process to another.
 import assert from "node:assert/strict";
-import { setTimeout as pause } from "node:timers/promises";
 import type { Cleanup, Dolphin } from "./dolphin.js";
 import { playerAt, steadyPublisherAt } from "./edges.js";
 import { watchFlv, type FlvPlayer } from "./flv-reader.js";
 import { pictures } from "./media.js";
-import type { RtmpPlayer } from "./rtmp-client.js";
+import type { RtmpPlayer, RtmpPublisher } from "./rtmp-client.js";
 
 export type Viewer = RtmpPlayer | FlvPlayer;
 
+/** Viewers, and who publishes what they watch. */
+export type Audience = readonly Viewer[] & { readonly source: RtmpPublisher };
+
 /** Somebody publishes a stream at one edge; RTMP and HTTP-FLV viewers are at the other. */
-export async function audience(t: Cleanup, dolphin: Dolphin, edge: string, publishedAt: string, stream = "show"): Promise<Viewer[]> {
-  await steadyPublisherAt(t, dolphin, publishedAt, stream);
+export async function audience(t: Cleanup, dolphin: Dolphin, edge: string, publishedAt: string, stream = "show"): Promise<Audience> {
+  const source = await steadyPublisherAt(t, dolphin, publishedAt, stream);
   const viewers: Viewer[] = [];
   for (let count = 0; count < 5; count++) viewers.push(await playerAt(t, dolphin, stream, dolphin.pids[edge] ?? 0));
   while (viewers.length < 8) viewers.push(await flvAt(t, dolphin, edge, stream));
-  for (const viewer of viewers) await viewer.waitForMedia(40);
-  return viewers;
+  await Promise.all(viewers.map((viewer) => viewer.waitForMedia(40)));
+  return Object.assign(viewers, { source });
 }
 
 /** An HTTP-FLV viewer at this edge. */
@@ -71,9 +73,14 @@ export function assertForward(viewer: Viewer): void {
   }
 }
 
+/** Waits until each of them has so many more messages than now. */
+export async function waitForMore(viewers: readonly Viewer[], count: number): Promise<void> {
+  await Promise.all(viewers.map((viewer) => viewer.waitForMedia(viewer.media.length + count, 15_000)));
+}
+
 /** All of them get so many more messages, and nothing is missing. */
 export async function assertGoOn(viewers: readonly Viewer[], count = 100): Promise<void> {
-  for (const viewer of viewers) await viewer.waitForMedia(viewer.media.length + count, 15_000);
+  await waitForMore(viewers, count);
   for (const viewer of viewers) assertUnbroken(viewer);
 }
 
@@ -81,8 +88,18 @@ export function closeAll(viewers: readonly Viewer[]): void {
   for (const viewer of viewers) viewer.close();
 }
 
-/** Waits for the pause behind a batch: no write is under way then, and whoever is killed has no viewer in the middle of one. */
-export async function lull(viewers: readonly Viewer[]): Promise<void> {
-  await Promise.all(viewers.map((viewer) => viewer.waitForMedia(viewer.media.length + 1)));
-  await pause(20);
+/**
+ * Does something at a moment when everybody has all that was sent, and every process has said so much since: no write is under way
+ * then, and whoever is killed has no viewer in the middle of one. The publisher is held until it is done.
+ */
+export async function inLull(dolphin: Dolphin, source: RtmpPublisher, viewers: readonly Viewer[], strike: () => unknown): Promise<void> {
+  const hasAll = (viewer: Viewer) => (): boolean => viewer.media.at(-1)?.payload.equals(source.last?.payload ?? Buffer.alloc(0)) === true;
+  source.isHeld = true;
+  try {
+    await Promise.all(viewers.map((viewer) => viewer.waitUntil("the last that was sent", hasAll(viewer))));
+    await dolphin.status();
+    await strike();
+  } finally {
+    source.isHeld = false;
+  }
 }

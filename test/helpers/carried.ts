@@ -1,19 +1,12 @@
 // What tests of carried connections share: what the master says of its copies, and the end of a process whose connections go on.
 import assert from "node:assert/strict";
 import { readdirSync, readlinkSync } from "node:fs";
-import type { Dolphin } from "./dolphin.js";
+import type { Dolphin, Status } from "./dolphin.js";
 import { eventually } from "./wait.js";
 
-/** What has become of connections, as the status tells. */
-export interface CarriedCounts {
-  readonly kept: number;
-  readonly carried: number;
-  readonly cut: number;
-}
-
-/** Null where connections are not carried. */
-export async function countsOf(dolphin: Dolphin): Promise<CarriedCounts | null> {
-  return (JSON.parse(await dolphin.ask("status", "--json")) as { carried: CarriedCounts | null }).carried;
+/** What has become of connections, as the status tells; null where they are not carried. */
+export async function countsOf(dolphin: Dolphin): Promise<Status["carried"]> {
+  return (await dolphin.status()).carried;
 }
 
 /** Waits until the master has copies of so many connections. */
@@ -28,12 +21,15 @@ export async function pidOf(dolphin: Dolphin, name: string): Promise<number> {
   return processes.find((one) => one.name === name)?.pid ?? assert.fail(`${name} does not run`);
 }
 
-/** Kills a process after `before`, and waits until another has its place. */
-export async function killChild(dolphin: Dolphin, name: string, before: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+/** Kills a process, when `at` says, and waits until another has its place. */
+export async function killChild(
+  dolphin: Dolphin,
+  name: string,
+  at: (kill: () => void) => void | Promise<void> = (kill) => kill(),
+): Promise<void> {
   const pid = await pidOf(dolphin, name);
   const from = dolphin.logLength;
-  await before();
-  process.kill(pid, "SIGKILL");
+  await at(() => void process.kill(pid, "SIGKILL"));
   await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === name, timeoutMs: 20_000 });
 }
 

@@ -25,6 +25,8 @@ export class FlvPlayer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly tags: Media[] = [];
+  /** Of these, audio and video. */
+  readonly media: Media[] = [];
   /** From the FLV header, once it came. */
   flags: { readonly hasAudio: boolean; readonly hasVideo: boolean } | null = null;
   /** Resolves once: `complete`, `aborted`, or what was wrong with the bytes. */
@@ -56,10 +58,6 @@ export class FlvPlayer {
     response.on("end", () => this.end(response.complete ? "complete" : "aborted"));
     response.on("error", () => this.end("aborted"));
     response.on("close", () => this.end("aborted"));
-  }
-
-  get media(): readonly Media[] {
-    return this.tags.filter(({ type }) => type === 8 || type === 9);
   }
 
   async waitUntil(what: string, isEnough: (tags: readonly Media[]) => boolean, timeoutMs = 10_000): Promise<void> {
@@ -123,7 +121,9 @@ export class FlvPlayer {
     const last = this.lastTimestamp.get(type) ?? 0;
     if (type !== 18 && timestamp < last) throw new Error(`type ${type} runs backwards: ${timestamp} after ${last}`);
     this.lastTimestamp.set(type, timestamp);
-    this.tags.push({ type, timestamp, payload: Buffer.from(b.subarray(11, 11 + size)) });
+    const tag: Media = { type, timestamp, payload: Buffer.from(b.subarray(11, 11 + size)) };
+    this.tags.push(tag);
+    if (type !== 18) this.media.push(tag);
     this.rest = b.subarray(15 + size);
     const now = Date.now();
     if (this.lastAt > 0) this.longestGapMs = Math.max(this.longestGapMs, now - this.lastAt);

@@ -6,7 +6,8 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { projectRoot, run, start, type Child } from "./child.js";
+import { fetchStatus } from "../../src/master/control/client.js";
+import { projectRoot, start, type Child } from "./child.js";
 import type { Cleanup, Status } from "./dolphin.js";
 import { freePort } from "./ports.js";
 import { waitUntilGone } from "./processes.js";
@@ -52,7 +53,7 @@ export class LoggingBox {
       box.pids = Object.fromEntries(processes.map(({ name, pid }) => [name, pid ?? 0]));
       return processes.every(({ state }) => state === "up");
     };
-    await eventually(serves, { timeoutMs: 15_000, everyMs: 200, what: "a box that serves" });
+    await eventually(serves, { timeoutMs: 15_000, what: "a box that serves" });
     return box;
   }
 
@@ -95,7 +96,6 @@ export class LoggingBox {
   }
 
   private async status(): Promise<Status> {
-    const socket = join(this.folder, "dolphin", `127.0.0.1-${this.port}.sock`);
-    return JSON.parse(await run(process.execPath, [entry, "status", "--json", "--socket", socket], 5000)) as Status;
+    return (await fetchStatus(join(this.folder, "dolphin", `127.0.0.1-${this.port}.sock`))) as Status;
   }
 }

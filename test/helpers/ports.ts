@@ -4,9 +4,11 @@ import { connect, createServer } from "node:net";
 import { eventually } from "./wait.js";
 
 const lowest = 12_000;
-/** Test files run beside each other, and what they start takes ports next to those that it was given: each file has a thousand of its own. */
-const sliceSize = 1_000;
-const slices = 20;
+/** Test files run beside each other, and what they start takes ports above those that it was given: each file has so many of its own. */
+const sliceSize = 500;
+/** The last ones of a slice are only for what is started. */
+const spare = 50;
+const slices = 40;
 const given = new Set<number>();
 let claimed: Promise<number> | null = null;
 
@@ -15,7 +17,7 @@ export async function freePort(): Promise<number> {
   claimed ??= claimSlice();
   const first = await claimed;
   for (let tries = 0; tries < 200; tries++) {
-    const port = first + 1 + Math.floor(Math.random() * (sliceSize - 1));
+    const port = first + 1 + Math.floor(Math.random() * (sliceSize - 1 - spare));
     if (given.has(port) || !(await isFree(port))) continue;
     given.add(port);
     return port;

@@ -39,7 +39,10 @@ export async function player(url: string, options: ConnectOptions = {}): Promise
 
 export class RtmpPlayer {
   readonly connection: RtmpConnection;
+  /** Everything that it was sent, data too. */
   readonly messages: Media[] = [];
+  /** Of that, audio and video. */
+  readonly media: Media[] = [];
   streamId = 1;
   /** The longest silence in ms between two media messages since the first, or since `resetGap`. */
   longestGapMs = 0;
@@ -55,10 +58,6 @@ export class RtmpPlayer {
   /** Resolves once with what ended its connection. */
   get ended(): Promise<string> {
     return this.connection.ended;
-  }
-
-  get media(): readonly Media[] {
-    return this.messages.filter(({ type }) => type === 8 || type === 9);
   }
 
   /** Waits until the messages so far fulfil the condition. */
@@ -90,6 +89,7 @@ export class RtmpPlayer {
     const { type, timestamp, payload } = message;
     if (![8, 9, 15, 18, 22].includes(type)) return;
     this.messages.push({ type, timestamp, payload });
+    if (type === 8 || type === 9) this.media.push({ type, timestamp, payload });
     const now = Date.now();
     if (this.lastAt > 0) this.longestGapMs = Math.max(this.longestGapMs, now - this.lastAt);
     this.lastAt = now;
@@ -120,6 +120,12 @@ export async function publisher(url: string, options: PublisherOptions = {}): Pr
 export class RtmpPublisher {
   readonly connection: RtmpConnection;
   streamId = 1;
+  /** The longest time in ms between two steps of `sendEvery`: more than was asked for where the machine was busy. */
+  longestPauseMs = 0;
+  /** While it is set, `sendEvery` sends nothing, and then goes on with the next step. */
+  isHeld = false;
+  /** What was sent last. */
+  last: Media | null = null;
   private readonly stream: string;
 
   constructor(connection: RtmpConnection, stream: string) {
@@ -147,6 +153,7 @@ export class RtmpPublisher {
   }
 
   send(media: Media): void {
+    this.last = media;
     const { type, timestamp, payload } = media;
     this.connection.send({ type, timestamp, payload, streamId: this.streamId, csid: csidOf[type] ?? 5 });
   }
@@ -163,9 +170,13 @@ export class RtmpPublisher {
   /** Sends in real time: `frame(i)` every `everyMs`, until the returned function is called or the connection ends. */
   sendEvery(frame: (index: number) => readonly Media[], everyMs: number): () => void {
     let index = 0;
+    let lastAt = Date.now();
     const timer = setInterval(() => {
+      const now = Date.now();
+      this.longestPauseMs = Math.max(this.longestPauseMs, now - lastAt);
+      lastAt = now;
       if (this.connection.endedBy !== null) clearInterval(timer);
-      else for (const media of frame(index++)) this.send(media);
+      else if (!this.isHeld) for (const media of frame(index++)) this.send(media);
     }, everyMs);
     return () => clearInterval(timer);
   }

@@ -2,7 +2,7 @@
 // who watch wait for their publisher to come back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertForward, assertGoOn, audience, closeAll, lull } from "../helpers/audience.js";
+import { assertForward, assertGoOn, audience, closeAll, inLull } from "../helpers/audience.js";
 import { promptConf } from "../helpers/bystanders.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { steadyPublisherAt } from "../helpers/edges.js";
@@ -44,13 +44,12 @@ void test("viewers of a server that is killed stay, and go on when their publish
   const dolphin = await Dolphin.start(t, { conf: promptConf, args });
   const viewers = await audience(t, dolphin, "server", "server");
   const from = dolphin.logLength;
-  await lull(viewers);
-  process.kill(dolphin.pids["server"] ?? 0, "SIGKILL");
+  await inLull(dolphin, viewers.source, viewers, () => process.kill(dolphin.pids["server"] ?? 0, "SIGKILL"));
   const { childPid } = await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === "server" });
   dolphin.pids = { ...dolphin.pids, server: Number(childPid) };
   const had = viewers.map(({ media }) => media.length);
   await steadyPublisherAt(t, dolphin, "server", "show");
-  for (const [at, viewer] of viewers.entries()) await viewer.waitForMedia((had[at] ?? 0) + 50, 15_000);
+  await Promise.all(viewers.map((viewer, at) => viewer.waitForMedia((had[at] ?? 0) + 50, 15_000)));
   for (const viewer of viewers) assertForward(viewer);
   closeAll(viewers);
   await dolphin.stop({ allow: ({ event }) => event === "child.exited" });

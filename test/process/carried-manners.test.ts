@@ -2,13 +2,12 @@
 // the same manner where they are carried to when their edge is killed.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
-import { lull } from "../helpers/audience.js";
+import { inLull } from "../helpers/audience.js";
 import { promptConf } from "../helpers/bystanders.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { playerAt, steadyPublisherAt } from "../helpers/edges.js";
 import { pictures } from "../helpers/media.js";
-import type { Media, RtmpPlayer } from "../helpers/rtmp-client.js";
+import type { Media, RtmpPlayer, RtmpPublisher } from "../helpers/rtmp-client.js";
 import type { Amf } from "../helpers/amf0.js";
 import { parseRtmpUrl, RtmpConnection } from "../helpers/rtmp-connection.js";
 import { eventually, within } from "../helpers/wait.js";
@@ -16,10 +15,9 @@ import { eventually, within } from "../helpers/wait.js";
 const provoked = new Set(["child.exited"]);
 
 /** A stream whose publisher came in at edge-2. */
-async function boxWithStream(t: TestContext): Promise<Dolphin> {
+async function boxWithStream(t: TestContext): Promise<{ readonly dolphin: Dolphin; readonly source: RtmpPublisher }> {
   const dolphin = await Dolphin.start(t, { conf: promptConf });
-  await steadyPublisherAt(t, dolphin, "edge-2", "show");
-  return dolphin;
+  return { dolphin, source: await steadyPublisherAt(t, dolphin, "edge-2", "show") };
 }
 
 async function viewerAtFirst(t: TestContext, dolphin: Dolphin): Promise<RtmpPlayer> {
@@ -39,9 +37,9 @@ async function settled(connection: RtmpConnection): Promise<void> {
   await pause(20);
 }
 
-/** Kills edge-1, and waits until its viewers go on. */
-async function killFirst(dolphin: Dolphin): Promise<void> {
-  process.kill(dolphin.pids["edge-1"] ?? 0, "SIGKILL");
+/** Kills edge-1 when these of its viewers have everything and the master has heard all of it, and waits until they go on. */
+async function killFirst(dolphin: Dolphin, source: RtmpPublisher, viewers: readonly RtmpPlayer[]): Promise<void> {
+  await inLull(dolphin, source, viewers, () => process.kill(dolphin.pids["edge-1"] ?? 0, "SIGKILL"));
   await dolphin.waitFor("connections.resumed");
 }
 
@@ -50,11 +48,11 @@ async function stop(dolphin: Dolphin): Promise<void> {
 }
 
 void test("a paused player is paused where it is carried to, and goes on with a key frame when it asks", async (t) => {
-  const dolphin = await boxWithStream(t);
+  const { dolphin, source } = await boxWithStream(t);
   const viewer = await viewerAtFirst(t, dolphin);
   await tell(viewer, "pause", true, 0);
   const before = viewer.media.length;
-  await killFirst(dolphin);
+  await killFirst(dolphin, source, []); // a paused player has nothing to wait for
   const other = await playerAt(t, dolphin, "show", dolphin.pids["edge-2"] ?? 0);
   await other.waitForMedia(60);
   await tell(viewer, "anything");
@@ -68,25 +66,23 @@ void test("a paused player is paused where it is carried to, and goes on with a 
 });
 
 void test("a player that was paused and goes on again is carried as one that goes on", async (t) => {
-  const dolphin = await boxWithStream(t);
+  const { dolphin, source } = await boxWithStream(t);
   const viewer = await viewerAtFirst(t, dolphin);
   await tell(viewer, "pause", true, 0);
   await tell(viewer, "pause", false, 0);
   await viewer.waitForMedia(viewer.media.length + 60);
-  await lull([viewer]);
-  await killFirst(dolphin);
+  await killFirst(dolphin, source, [viewer]);
   await viewer.waitForMedia(viewer.media.length + 60);
   viewer.close();
   await stop(dolphin);
 });
 
 void test("a player that wants no pictures gets none where it is carried to", async (t) => {
-  const dolphin = await boxWithStream(t);
+  const { dolphin, source } = await boxWithStream(t);
   const viewer = await viewerAtFirst(t, dolphin);
   await tell(viewer, "receiveVideo", false);
   const before = viewer.messages.length;
-  await lull([viewer]);
-  await killFirst(dolphin);
+  await killFirst(dolphin, source, [viewer]);
   const isSound = ({ type }: Media): boolean => type === 8;
   await viewer.waitUntil("more sound", (messages) => messages.slice(before).filter(isSound).length > 60);
   assert.deepEqual(pictures(viewer.messages.slice(before)), []);
@@ -95,13 +91,12 @@ void test("a player that wants no pictures gets none where it is carried to", as
 });
 
 void test("a play for a time ends when that is over, wherever it is by then", async (t) => {
-  const dolphin = await boxWithStream(t);
+  const { dolphin, source } = await boxWithStream(t);
   const viewer = await playerAt(t, dolphin, "show", dolphin.pids["edge-1"] ?? 0);
   await tell(viewer, "play", "show", -2000, 4000);
   const before = viewer.media.length;
   await viewer.waitForMedia(before + 20);
-  await lull([viewer]);
-  await killFirst(dolphin);
+  await killFirst(dolphin, source, [viewer]);
   await viewer.connection.waitForStatus("NetStream.Play.Stop", 8000);
   await tell(viewer, "anything");
   const media = viewer.media.slice(before);
@@ -135,16 +130,13 @@ async function playOn(t: TestContext, dolphin: Dolphin, ids: readonly number[]):
 }
 
 void test("a play on a second message stream goes on there, and a connection with two plays ends with its process", async (t) => {
-  const dolphin = await boxWithStream(t);
+  const { dolphin, source } = await boxWithStream(t);
   const second = await playOn(t, dolphin, [2]);
   const both = await playOn(t, dolphin, [1, 2]);
   const left = await playOn(t, dolphin, [1, 2]);
   left.connection.command("closeStream", [], { streamId: 1 });
   await settled(left.connection);
-  const batches = [second, left].map(({ got }) => got.length);
-  await eventually(() => [second, left].every(({ got }, at) => got.length > batches[at]!), { what: "the next batch", everyMs: 1 });
-  await pause(20); // as `lull` does: no write is under way
-  await killFirst(dolphin);
+  await killFirst(dolphin, source, [await viewerAtFirst(t, dolphin)]); // whom the edge gives the same batches
   await within(both.connection.ended, 5000, "the end of the connection with two plays");
   for (const { connection, got } of [second, left]) {
     const before = got.length;

@@ -1,17 +1,14 @@
 // Who the client is, as the log and the status of our own servers tell it: behind the proxies of plan b, behind a balancer in
 // front of any plan, and where somebody who is not trusted says so.
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { projectRoot } from "../helpers/child.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
 import { publish } from "../helpers/ffmpeg.js";
 import { headers, step } from "../helpers/media.js";
+import { fakeSrs } from "../helpers/planb.js";
 import { loginAndPublish, RawPeer } from "../helpers/raw-peer.js";
 import { publisher } from "../helpers/rtmp-client.js";
 import { eventually } from "../helpers/wait.js";
-
-const fakeSrs = join(projectRoot, "test/fixtures/fake-srs.js");
 
 const conf = (block: string): string => `listen 1935; daemon off; http_server { enabled on; listen 8080; }
 vhost __defaultVhost__ { min_latency on; http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } }
@@ -34,7 +31,7 @@ const get = (stream: string, more = ""): Buffer => Buffer.from(`GET /live/${stre
 
 for (const routing of ["stream", "connection"]) {
   void test(`plan b, routing ${routing}: our own servers tell a client by its own address`, async (t) => {
-    const dolphin = await Dolphin.start(t, { args: ["--plan", "b"], conf: conf(`routing ${routing}; servers 1;`) });
+    const dolphin = await Dolphin.start(t, { cores: 1, args: ["--plan", "b"], conf: conf(`routing ${routing}; servers 1;`) });
     const encoder = await open(t, dolphin.rtmpPort);
     encoder.send(loginAndPublish("s"));
     await told(dolphin, "publish.started", encoder.name);
@@ -61,7 +58,7 @@ for (const routing of ["stream", "connection"]) {
 }
 
 void test("plan b: an ffmpeg is to the server whom it is to the proxy", async (t) => {
-  const dolphin = await Dolphin.start(t, { args: ["--plan", "b"], conf: conf("") });
+  const dolphin = await Dolphin.start(t, { cores: 1, args: ["--plan", "b"], conf: conf("") });
   const encoder = publish(dolphin.rtmpUrl("s"), { seconds: 30 });
   t.after(() => encoder.stop());
   const { peer } = await dolphin.waitFor("publish.started");
@@ -76,7 +73,7 @@ for (const form of ["v1", "v2", "srs"] as const) {
   for (const routing of ["stream", "connection"]) {
     void test(`plan b, send_proxy ${form}, routing ${routing}: whom a balancer in front names is the client to the server too`, async (t) => {
       const block = `send_proxy ${form}; routing ${routing}; servers 1; trusted_proxies 127.0.0.0/8;`;
-      const dolphin = await Dolphin.start(t, { args: ["--plan", "b"], conf: conf(block) });
+      const dolphin = await Dolphin.start(t, { cores: 1, args: ["--plan", "b"], conf: conf(block) });
       const encoder = await open(t, dolphin.rtmpPort);
       encoder.send(prefaces.v2, loginAndPublish("s"));
       const name = form === "srs" ? "192.0.2.7:0" : "192.0.2.7:50000"; // SRS's form has no port
@@ -92,7 +89,7 @@ for (const form of ["v1", "v2", "srs"] as const) {
 }
 
 void test("plan b, send_proxy off: our own servers believe no client that speaks for itself", async (t) => {
-  const dolphin = await Dolphin.start(t, { args: ["--plan", "b"], conf: conf("send_proxy off; routing connection; servers 1;") });
+  const dolphin = await Dolphin.start(t, { cores: 1, args: ["--plan", "b"], conf: conf("send_proxy off; routing connection; servers 1;") });
   const liar = await open(t, dolphin.rtmpPort);
   liar.send(prefaces.v1, loginAndPublish("s"));
   const { code } = await dolphin.waitFor("rtmp.closed");
@@ -108,6 +105,7 @@ void test("an srs that asks for its own prefix gets it under either routing", as
   for (const routing of ["stream", "connection"]) {
     const block = `send_proxy srs; routing ${routing}; servers 1; trusted_proxies 127.0.0.0/8;`;
     const dolphin = await Dolphin.start(t, {
+      cores: 1,
       args: ["--server", fakeSrs],
       conf: conf(block),
       env: { FAKE_SRS_LOG: "info" },
@@ -125,7 +123,7 @@ void test("an srs that asks for its own prefix gets it under either routing", as
 });
 
 void test("plan a: whom a trusted balancer names is the client, in the log and in the status", async (t) => {
-  const dolphin = await Dolphin.start(t, { conf: conf("trusted_proxies 127.0.0.0/8;") });
+  const dolphin = await Dolphin.start(t, { cores: 1, conf: conf("trusted_proxies 127.0.0.0/8;") });
   for (const [form, name] of [
     ["v1", "192.0.2.7:50000"],
     ["v2", "192.0.2.7:50000"],
@@ -188,7 +186,7 @@ for (const plan of ["a", "b"]) {
 }
 
 void test("plan a: a header that comes byte by byte is a header", async (t) => {
-  const dolphin = await Dolphin.start(t, { conf: conf("trusted_proxies 127.0.0.0/8;") });
+  const dolphin = await Dolphin.start(t, { cores: 1, conf: conf("trusted_proxies 127.0.0.0/8;") });
   for (const [port, preface, then, event] of [
     [dolphin.rtmpPort, prefaces.v1, loginAndPublish("s"), "publish.started"],
     [dolphin.rtmpPort, prefaces.v2, loginAndPublish("t"), "publish.started"],
@@ -207,7 +205,7 @@ void test("plan a: a header that comes byte by byte is a header", async (t) => {
 });
 
 void test("plan a: a trusted peer may send no header, and a broken one is refused in one line", async (t) => {
-  const dolphin = await Dolphin.start(t, { conf: conf("trusted_proxies 127.0.0.0/8;") });
+  const dolphin = await Dolphin.start(t, { cores: 1, conf: conf("trusted_proxies 127.0.0.0/8;") });
   const encoder = await publisher(dolphin.rtmpUrl("s"));
   t.after(() => encoder.close());
   for (const media of [...headers("avc", "aac"), ...step("avc", "aac", 0)]) encoder.send(media);
@@ -232,7 +230,7 @@ void test("plan a: a trusted peer may send no header, and a broken one is refuse
 });
 
 void test("plan a: a header of somebody who is not trusted is refused as such, and X-Forwarded-For says nothing", async (t) => {
-  const dolphin = await Dolphin.start(t, { conf: conf("trusted_proxies 10.0.0.0/8;") });
+  const dolphin = await Dolphin.start(t, { cores: 1, conf: conf("trusted_proxies 10.0.0.0/8;") });
   for (const preface of Object.values(prefaces)) {
     const liar = await open(t, dolphin.rtmpPort);
     liar.send(preface, loginAndPublish("s"));

@@ -1,7 +1,7 @@
 // Hostile bytes below the dialogue: handshake, chunks, AMF. Each vector costs its own connection and one log line with a code,
 // while a publisher and players at every edge go on undisturbed and memory stays bounded.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { Bystanders, promptConf } from "../helpers/bystanders.js";
 import { untilKept } from "../helpers/carried.js";
 import { Cleanups } from "../helpers/cleanups.js";
@@ -76,16 +76,6 @@ const refused: readonly (readonly [sentence: string, code: string, bytes: () => 
   ["an HTTP request on the RTMP port", "RTMP_HANDSHAKE", () => Buffer.from("GET / HTTP/1.1\r\n\r\n"), nothing],
 ];
 
-for (const [sentence, code, bytes, prelude = login] of refused) {
-  void test(`${sentence} costs its own connection only: ${code}`, async (t) => {
-    const peer = await RawPeer.open(dolphin.rtmpPort);
-    t.after(() => peer.close());
-    peer.send(prelude(), bytes());
-    await peer.assertClosedWith(dolphin, [code]);
-    await bystanders.assertUndisturbed();
-  });
-}
-
 /** What looks hostile and must work all the same: `connect` is answered after it. */
 const tolerated: readonly (readonly [sentence: string, bytes: () => readonly Buffer[]])[] = [
   ["handshake and connect in one piece", () => [login()]],
@@ -111,52 +101,67 @@ const tolerated: readonly (readonly [sentence: string, bytes: () => readonly Buf
   ["chunk stream ids of two and three bytes", () => [handshake(), ...[64, 319, 320, 65_599].map(pingOn), connectIn(128)]],
 ];
 
-for (const [sentence, bytes] of tolerated) {
-  void test(`${sentence} is coped with`, async (t) => {
-    const peer = await RawPeer.open(dolphin.rtmpPort);
-    t.after(() => peer.close());
-    peer.send(...bytes());
-    await peer.waitForText("NetConnection.Connect.Success");
-  });
-}
+// The one whose time is the server's deadline runs beside the others, which come one after the other.
+void describe("hostile bytes", { concurrency: true }, () => {
+  void test(
+    "who says nothing, drips, never finishes, or sends noise is closed after the login's time at the latest",
+    { timeout: 30_000 },
+    async (t) => {
+      const [silent, dripping, noC2, unfinished] = await Promise.all([1, 2, 3, 4].map(() => RawPeer.open(dolphin.rtmpPort)));
+      assert.ok(silent && dripping && noC2 && unfinished);
+      const peers = [silent, dripping, noC2, unfinished];
+      for (const peer of peers) t.after(() => peer.close());
+      noC2.send(handshake().subarray(0, 1537));
+      unfinished.send(handshake(), header(0, 6, { type: 9, length: 8 * mebibyte - 1, streamId: 1 }));
+      const drip = setInterval(() => dripping.send(Buffer.of(3)), 200);
+      t.after(() => clearInterval(drip));
+      const noisy = await Promise.all(
+        Array.from({ length: 30 }, async (_, seed) => {
+          const peer = await RawPeer.open(dolphin.rtmpPort);
+          t.after(() => peer.close());
+          peer.send(handshake(), noise(seed, 8192));
+          return peer;
+        }),
+      );
+      const late = peers.map((peer) => peer.assertClosedWith(dolphin, ["RTMP_TIMEOUT"], loginTimeoutMs + 3000));
+      // What noise means is chance: most of it ends at once, some of it announces a message that never comes.
+      const wrong = noisy.map((peer) => peer.assertClosedWith(dolphin, ["RTMP_TIMEOUT", ...lowLevelCodes], loginTimeoutMs + 3000));
+      await Promise.all([...late, ...wrong]);
+      await bystanders.assertUndisturbed();
+    },
+  );
 
-void test("a session that comes byte by byte works", async (t) => {
-  const peer = await RawPeer.open(dolphin.rtmpPort);
-  t.after(() => peer.close());
-  for (const byte of login()) {
-    peer.send(Buffer.of(byte));
-    if (byte % 64 === 0) await new Promise(setImmediate); // lets the system send what is there
-  }
-  await peer.waitForText("NetConnection.Connect.Success");
-});
-
-void test(
-  "who says nothing, drips, never finishes, or sends noise is closed after the login's time at the latest",
-  { timeout: 30_000 },
-  async (t) => {
-    const [silent, dripping, noC2, unfinished] = await Promise.all([1, 2, 3, 4].map(() => RawPeer.open(dolphin.rtmpPort)));
-    assert.ok(silent && dripping && noC2 && unfinished);
-    const peers = [silent, dripping, noC2, unfinished];
-    for (const peer of peers) t.after(() => peer.close());
-    noC2.send(handshake().subarray(0, 1537));
-    unfinished.send(handshake(), header(0, 6, { type: 9, length: 8 * mebibyte - 1, streamId: 1 }));
-    const drip = setInterval(() => dripping.send(Buffer.of(3)), 200);
-    t.after(() => clearInterval(drip));
-    const noisy = await Promise.all(
-      Array.from({ length: 30 }, async (_, seed) => {
+  void describe("one after the other", { concurrency: false }, () => {
+    for (const [sentence, code, bytes, prelude = login] of refused) {
+      void test(`${sentence} costs its own connection only: ${code}`, async (t) => {
         const peer = await RawPeer.open(dolphin.rtmpPort);
         t.after(() => peer.close());
-        peer.send(handshake(), noise(seed, 8192));
-        return peer;
-      }),
-    );
-    const late = peers.map((peer) => peer.assertClosedWith(dolphin, ["RTMP_TIMEOUT"], loginTimeoutMs + 3000));
-    // What noise means is chance: most of it ends at once, some of it announces a message that never comes.
-    const wrong = noisy.map((peer) => peer.assertClosedWith(dolphin, ["RTMP_TIMEOUT", ...lowLevelCodes], loginTimeoutMs + 3000));
-    await Promise.all([...late, ...wrong]);
-    await bystanders.assertUndisturbed();
-  },
-);
+        peer.send(prelude(), bytes());
+        await peer.assertClosedWith(dolphin, [code]);
+        await bystanders.assertUndisturbed();
+      });
+    }
+
+    for (const [sentence, bytes] of tolerated) {
+      void test(`${sentence} is coped with`, async (t) => {
+        const peer = await RawPeer.open(dolphin.rtmpPort);
+        t.after(() => peer.close());
+        peer.send(...bytes());
+        await peer.waitForText("NetConnection.Connect.Success");
+      });
+    }
+
+    void test("a session that comes byte by byte works", async (t) => {
+      const peer = await RawPeer.open(dolphin.rtmpPort);
+      t.after(() => peer.close());
+      for (const byte of login()) {
+        peer.send(Buffer.of(byte));
+        if (byte % 64 === 0) await new Promise(setImmediate); // lets the system send what is there
+      }
+      await peer.waitForText("NetConnection.Connect.Success");
+    });
+  });
+});
 
 void test("connections that are reset at any byte leave nothing behind", { timeout: 30_000 }, async () => {
   const session = loginAndPublish("reset");

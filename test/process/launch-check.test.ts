@@ -4,13 +4,12 @@ import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { projectRoot } from "../helpers/child.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { runToItsEnd, temporaryFolder } from "../helpers/launch.js";
+import { fakeSrs } from "../helpers/planb.js";
 import { freePort } from "../helpers/ports.js";
 
 const vhost = "vhost __defaultVhost__ { }";
-const fakeSrs = join(projectRoot, "test/fixtures/fake-srs.js");
 
 void test("a start that would succeed is told so with 0, and leaves no file", async (t) => {
   const folder = temporaryFolder(t);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { Dolphin } from "../helpers/dolphin.js";
+import { Dolphin, type Status } from "../helpers/dolphin.js";
 import { projectRoot, start } from "../helpers/child.js";
 import { runToItsEnd, temporaryFolder } from "../helpers/launch.js";
 import { freePort } from "../helpers/ports.js";
@@ -197,8 +197,13 @@ void test("a box that has no servers to choose among has none to drain, and stil
   await dolphin.stop();
 });
 
-void test("status --pid tells the pid of the master, or of the process that is named", async (t) => {
+void test("status --json prints what a box tells on its control socket, and --pid the pid of the master or of the process that is named", async (t) => {
   const dolphin = await Dolphin.start(t, { cores: 2 });
+  const printed = JSON.parse(await dolphin.ask("status", "--json")) as Status;
+  const told = await dolphin.status();
+  assert.deepEqual(Object.keys(printed), Object.keys(told));
+  const lives = ({ serverId, processes }: Status): unknown => [serverId, processes.map(({ name, pid, state }) => [name, pid, state])];
+  assert.deepEqual(lives(printed), lives(told));
   assert.equal(await dolphin.ask("status", "--pid"), String(dolphin.pid));
   assert.equal(await dolphin.ask("status", "--pid", "edge-2"), String(dolphin.pids["edge-2"]));
   await assert.rejects(

@@ -1,17 +1,14 @@
 // Plan b under traffic when one of its processes fails: a server that is killed, that refuses, that accepts and says nothing; a
 // proxy that is killed or hangs. Whoever comes meanwhile is served, and the streams of the others do not notice.
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { projectRoot } from "../helpers/child.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { playerAt, steadyPublisherAt } from "../helpers/edges.js";
-import { ownerOf, provoked, publishAndPlay } from "../helpers/planb.js";
+import { oddServer, ownerOf, provoked, publishAndPlay } from "../helpers/planb.js";
 import type { RtmpPlayer, RtmpPublisher } from "../helpers/rtmp-client.js";
 import { steadyPublisher } from "../helpers/show.js";
 import { eventually } from "../helpers/wait.js";
 
-const oddServer = join(projectRoot, "test/fixtures/odd-server.js");
 const everyMs = 150;
 
 /** By `balance fill` whoever comes is for server-1, as long as it is thought to be up. */

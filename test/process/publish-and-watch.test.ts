@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test, type TestContext } from "node:test";
+import { after, before, describe, test, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Cleanups } from "../helpers/cleanups.js";
 import { assertSteady } from "../helpers/compare.js";
@@ -39,40 +39,43 @@ after(async () => {
   }
 });
 
-void test("H.264 and AAC of ffmpeg play at every edge over RTMP and HTTP-FLV", async (t) => {
-  await publishing(t, "h264-aac", { seconds: 30 });
-  const watching = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("h264-aac"));
-  for (const viewer of watching) await viewer.waitForMedia(10);
-  const urls = [0, 1].flatMap(() => [dolphin.rtmpUrl("h264-aac"), dolphin.flvUrl("h264-aac")]);
-  const recorded = await Promise.all(urls.map((url, at) => recordAndProbe(url, `h264-aac-${at}.flv`)));
-  for (const found of recorded) {
-    assertStream(found, "video", "h264");
-    assertStream(found, "audio", "aac");
-    assert.ok(found.packets.find(({ codecType }) => codecType === "video")?.isKey, "a recording begins with a key frame");
-  }
-  const { streams } = await dolphin.status();
-  const told = streams.find(({ stream }) => stream === "h264-aac");
-  assert.equal(told?.state, "publish");
-  assert.equal(told.players, watching.length);
-  assert.deepEqual(Object.keys(told.playersOf).sort(), ["edge-1", "edge-2"]);
-});
-
-for (const { name, options, streams } of [
-  { name: "H.264 and MP3", options: { audio: "mp3" }, streams: { video: "h264", audio: "mp3" } },
-  { name: "AAC alone", options: { video: "none" }, streams: { audio: "aac" } },
-  { name: "MP3 alone", options: { video: "none", audio: "mp3" }, streams: { audio: "mp3" } },
-  { name: "H.264 alone", options: { audio: "none" }, streams: { video: "h264" } },
-] as const) {
-  void test(`${name} of ffmpeg plays over RTMP and HTTP-FLV`, async (t) => {
-    const stream = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
-    await publishing(t, stream, { seconds: 30, ...options });
-    const urls = [dolphin.rtmpUrl(stream), dolphin.flvUrl(stream)];
-    for (const found of await Promise.all(urls.map((url, at) => recordAndProbe(url, `${stream}-${at}.flv`)))) {
-      assert.deepEqual(found.streams.map(({ type }) => type).sort(), Object.keys(streams).sort());
-      for (const [type, codec] of Object.entries(streams)) assertStream(found, type, codec);
+// All at once: each of them watches as long as a recording lasts.
+void describe("what ffmpeg publishes", { concurrency: true }, () => {
+  void test("H.264 and AAC of ffmpeg play at every edge over RTMP and HTTP-FLV", async (t) => {
+    await publishing(t, "h264-aac", { seconds: 30 });
+    const watching = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("h264-aac"));
+    for (const viewer of watching) await viewer.waitForMedia(10);
+    const urls = [0, 1].flatMap(() => [dolphin.rtmpUrl("h264-aac"), dolphin.flvUrl("h264-aac")]);
+    const recorded = await Promise.all(urls.map((url, at) => recordAndProbe(url, `h264-aac-${at}.flv`)));
+    for (const found of recorded) {
+      assertStream(found, "video", "h264");
+      assertStream(found, "audio", "aac");
+      assert.ok(found.packets.find(({ codecType }) => codecType === "video")?.isKey, "a recording begins with a key frame");
     }
+    const { streams } = await dolphin.status();
+    const told = streams.find(({ stream }) => stream === "h264-aac");
+    assert.equal(told?.state, "publish");
+    assert.equal(told.players, watching.length);
+    assert.deepEqual(Object.keys(told.playersOf).sort(), ["edge-1", "edge-2"]);
   });
-}
+
+  for (const { name, options, streams } of [
+    { name: "H.264 and MP3", options: { audio: "mp3" }, streams: { video: "h264", audio: "mp3" } },
+    { name: "AAC alone", options: { video: "none" }, streams: { audio: "aac" } },
+    { name: "MP3 alone", options: { video: "none", audio: "mp3" }, streams: { audio: "mp3" } },
+    { name: "H.264 alone", options: { audio: "none" }, streams: { video: "h264" } },
+  ] as const) {
+    void test(`${name} of ffmpeg plays over RTMP and HTTP-FLV`, async (t) => {
+      const stream = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+      await publishing(t, stream, { seconds: 30, ...options });
+      const urls = [dolphin.rtmpUrl(stream), dolphin.flvUrl(stream)];
+      for (const found of await Promise.all(urls.map((url, at) => recordAndProbe(url, `${stream}-${at}.flv`)))) {
+        assert.deepEqual(found.streams.map(({ type }) => type).sort(), Object.keys(streams).sort());
+        for (const [type, codec] of Object.entries(streams)) assertStream(found, type, codec);
+      }
+    });
+  }
+});
 
 void test("ffmpeg plays pictures that are stamped 450 ms ahead of their sound at that distance, and seconds stay seconds", async (t) => {
   const source = await publisher(dolphin.rtmpUrl("ahead"));

@@ -5,6 +5,7 @@ import { lstatSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { waitForMore } from "../helpers/audience.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
 import { playerAtEachEdge } from "../helpers/edges.js";
 import { publish } from "../helpers/ffmpeg.js";
@@ -180,7 +181,7 @@ void test("reload: an origin becomes an edge and an origin again, and its viewer
   const first = await steadyPublisher(t, dolphin, "s?vhost=one");
   const sourceIs = (state: string) => async (): Promise<boolean> => (await dolphin.status()).streams.some((one) => one.state === state);
   const moreForAll = async (): Promise<void> => {
-    for (const viewer of viewers) await viewer.waitForMedia(viewer.media.length + 10);
+    await waitForMore(viewers, 10);
   };
   await moreForAll();
 
@@ -254,7 +255,7 @@ void test("reload: more and fewer cores, and an encoder and its viewers stay", a
     const late = await player(dolphin.rtmpUrl("s"));
     t.after(() => late.close());
     viewers.push(late);
-    for (const viewer of viewers) await viewer.waitForMedia(viewer.media.length + 25);
+    await waitForMore(viewers, 25);
   }
   for (const viewer of viewers) viewer.close();
   await encoder.stop();

@@ -68,7 +68,7 @@ for (const { how, conf, recordSeconds, strike, cause, provoked } of [
     await knocker.close();
     assert.equal(knocker.refused, 0, `of ${knocker.answered + knocker.refused} newcomers`);
 
-    for (const one of others) await one.waitForMedia(one.media.length + 1, maxGapMs);
+    await Promise.all(others.map((one) => one.waitForMedia(one.media.length + 1, maxGapMs)));
     for (const [at, one] of others.entries()) {
       assert.ok(one.longestGapMs <= maxGapMs, `viewer ${at} of another edge waited ${one.longestGapMs} ms`);
       assertForward(one.media);

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { waitForMore } from "../helpers/audience.js";
 import { promptConf } from "../helpers/bystanders.js";
 import { projectRoot, type Child } from "../helpers/child.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
@@ -40,7 +41,7 @@ void test("a box at its limit closes newcomers at once and tells so in one line 
     const newcomer = await RawPeer.open(port);
     await newcomer.assertClosedWith(dolphin, ["RTMP_FULL"], 1000);
   }
-  for (const one of players) await one.waitForMedia(one.media.length + 10);
+  await waitForMore(players, 10);
   assert.equal(source.connection.endedBy, null);
   players[0]?.close();
   const flv = await eventually(() => watchFlv(dolphin.flvUrl("full")), { what: "a place for the next one" });

@@ -9,8 +9,8 @@ import { Encoder, startServer, watch, type Rig } from "./rig.js";
 const edgeKey = "0123456789abcdef0123456789abcdef";
 const prompt = "vhost __defaultVhost__ { min_latency on; }";
 
-/** A server whose stream `s` is published, and another that takes its place. */
-async function oldAndHeir(t: TestContext): Promise<{ old: Rig; heir: Rig; encoder: Encoder }> {
+/** A server whose stream `s` is published, and another that takes its place and mirrors these streams. */
+async function oldAndHeir(t: TestContext, ...mirrored: readonly string[]): Promise<{ old: Rig; heir: Rig; encoder: Encoder }> {
   const old = await startServer(t, prompt, { edgeKey });
   const heir = await startServer(t, prompt);
   const encoder = await Encoder.open(t, old.rtmpUrl("s"));
@@ -19,7 +19,7 @@ async function oldAndHeir(t: TestContext): Promise<{ old: Rig; heir: Rig; encode
   await heir.server.mirror({
     endpoint: parseListen(old.address),
     edgeKey,
-    streams: ["s", "gone"].map((stream) => ({ vhost: "__defaultVhost__", app: "live", stream })),
+    streams: mirrored.map((stream) => ({ vhost: "__defaultVhost__", app: "live", stream })),
   });
   return { old, heir, encoder };
 }
@@ -33,7 +33,7 @@ function assertEachOnce(found: readonly number[]): void {
 }
 
 test("mirror: a stream goes on with its publisher, and who watches the mirror sees every picture once, in its time", async (t) => {
-  const { old, heir, encoder } = await oldAndHeir(t);
+  const { old, heir, encoder } = await oldAndHeir(t, "s");
   assert.equal(heir.stream("s")?.state, "pull");
   const viewer = await watch(t, heir.rtmpUrl("s"));
   encoder.sendSteadily(t);
@@ -53,7 +53,7 @@ test("mirror: a stream goes on with its publisher, and who watches the mirror se
 });
 
 test("mirror: a stream whose publisher does not come ends when the mirror does", async (t) => {
-  const { old, heir, encoder } = await oldAndHeir(t);
+  const { old, heir, encoder } = await oldAndHeir(t, "s", "gone");
   const viewer = await watch(t, heir.rtmpUrl("s"));
   encoder.send(10);
   await viewer.waitForMedia(10);
@@ -70,7 +70,7 @@ test("mirror: a stream whose publisher does not come ends when the mirror does",
 });
 
 test("mirror: while a stream is mirrored nobody else publishes it", async (t) => {
-  const { heir } = await oldAndHeir(t);
+  const { heir } = await oldAndHeir(t, "s", "gone");
   await assert.rejects(Encoder.open(t, heir.rtmpUrl("s")), /NetStream\.Publish\.BadName/);
   const other = await Encoder.open(t, heir.rtmpUrl("gone"));
   other.send(5);
@@ -78,7 +78,7 @@ test("mirror: while a stream is mirrored nobody else publishes it", async (t) =>
 });
 
 test("mirror: a publisher who is sent away before he is read from leaves nothing behind, and a reload costs others nothing", async (t) => {
-  const { old, heir } = await oldAndHeir(t);
+  const { old, heir } = await oldAndHeir(t, "s");
   // The old server keeps him as well, so the mirror does not hear the end of the stream.
   old.server.movePublishers((saved, fd) => {
     heir.server.adoptPublisher(saved, dup(fd));

@@ -145,8 +145,9 @@ test("url: what was resolved once is resolved to the same again", () => {
 for (const piece of [".flv", "/", "?", "...vhost...", "a=&", "[", " ", "rtmp://"]) {
   test(`url: a megabyte of "${piece}" is answered at once`, () => {
     const text = piece.repeat((1 << 20) / piece.length);
-    const startedAtMs = performance.now();
+    const before = process.cpuUsage();
     throwsOnly(["RTMP_NAME"], () => void resolveStream(`rtmp://h/${text}`, text, text));
-    assert.ok(performance.now() - startedAtMs < 2000);
+    // Of the process and not of the clock, which goes on while a busy machine does something else.
+    assert.ok(process.cpuUsage(before).user < 2_000_000);
   });
 }

@@ -131,15 +131,15 @@ for (const kind of ["auto", "plain"] as const) {
     });
 
     test("a pair in which nothing moves ends at the idle limit, one that moves does not", async (t) => {
-      const still = await rig.join(pump, { idleMs: 1000 });
-      const moving = await rig.join(pump, { idleMs: 1500 });
+      const still = await rig.join(pump, { idleMs: 500 });
+      const moving = await rig.join(pump, { idleMs: 800 });
       moving.server.resume();
-      const timer = setInterval(() => moving.client.write("x"), 200);
+      const timer = setInterval(() => moving.client.write("x"), 100);
       t.after(() => clearInterval(timer));
       const { endedBy, reason } = await still.ended;
       assert.deepEqual([endedBy, reason], ["proxy", "idle"]);
-      // That many take longer than its limit.
-      await eventually(() => moving.joined.bytesIn >= 9, { what: "9 bytes to pass" });
+      // That many take longer than its limit and the second after which it is looked at.
+      await eventually(() => moving.joined.bytesIn >= 19, { what: "19 bytes to pass" });
       clearInterval(timer);
       assert.equal((await moving.ended).reason, "idle");
     });

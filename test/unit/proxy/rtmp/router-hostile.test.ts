@@ -121,6 +121,8 @@ test("router: a player that leaves while it waits for a publisher is forgotten a
   const peer = await RawPeer.open(rig.port);
   peer.send(login(), command("createStream", 2, null), message(20, encodeAmf("play", 3, null, "s"), { streamId: 1 }));
   await eventually(() => asked !== null, { everyMs: 5, what: "the question" });
+  // Who leaves with something unread resets.
+  await eventually(() => peer.received.toString("latin1").split("_result").length > 2, { everyMs: 5, what: "both answers" });
   peer.close();
   const [line] = await rig.closedLines(1);
   assert.deepEqual([line!.reason, line!["doing"], line!["stream"]], ["the client left", "choosing a server", "s"]);
