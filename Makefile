@@ -3,7 +3,7 @@ NODE ?= node
 ARGS ?= --cores auto --listen 1935
 PREFIX ?= /usr/local
 
-.PHONY: help run install build unit test check fmt bench conf clean
+.PHONY: help run install build unit test soak check fmt bench conf clean
 
 help: ## print this help
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -17,8 +17,14 @@ install: build ## put the command below PREFIX (PREFIX=/usr/local; see docs/inst
 build: node_modules/.ok ## compile src, test and bench into dist
 	npx tsc -p tsconfig.json
 
-test: build ## every test: unit, process, docs, imports
-	sh test/run.sh
+unit: build ## the tests that start no box: units, docs, imports
+	$(NODE) dist/test/run.js unit
+
+test: build ## every test: units, then whole processes
+	$(NODE) dist/test/run.js unit process
+
+soak: build ## for long what tests do in short: chaos, a pace, storms (DOLPHIN_SOAK_S=60 each, DOLPHIN_SOAK_SEED)
+	$(NODE) dist/test/run.js soak
 
 unit: build ## the tests that start no box
 	$(NODE) --test --test-reporter=dot $$(find dist/test -name '*.test.js' -not -path 'dist/test/process/*')
