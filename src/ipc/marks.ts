@@ -30,9 +30,9 @@ export const stateClean = 2;
 interface Calls {
   memfd_create(name: string, flags: number): number;
   ftruncate(fd: number, bytes: number): number;
-  mmap(address: null, bytes: number, protection: number, flags: number, fd: number, offset: number): unknown;
-  munmap(address: unknown, bytes: number): number;
-  view(address: unknown, bytes: number): ArrayBuffer;
+  mmap(address: null, bytes: number, protection: number, flags: number, fd: number, offset: number): bigint;
+  munmap(address: bigint, bytes: number): number;
+  view(address: bigint, bytes: number): ArrayBuffer;
 }
 
 const MFD_CLOEXEC = 1;

@@ -8,7 +8,7 @@ const SIGKILL = 9;
 /** From now on this process dies with the thread that started it. Does nothing where the system cannot do it. */
 export async function dieWithParent(): Promise<void> {
   const parent = process.ppid;
-  const prctl = await withLibc((libc) => libc.func("int prctl(int, ulong, ulong, ulong, ulong)") as (...args: number[]) => number);
+  const prctl = await withLibc((libc) => libc.func<(...args: number[]) => number>("int prctl(int, ulong, ulong, ulong, ulong)"));
   prctl?.(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); // without it the closing channel has to do
   if (process.ppid !== parent) process.exit(0); // it died in between
 }

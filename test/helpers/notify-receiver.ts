@@ -3,22 +3,30 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { closeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import koffi from "koffi";
+import { withLibc } from "../../src/base/libc.js";
 import { eventually } from "./wait.js";
 
 const AF_UNIX = 1;
 const SOCK_DGRAM_CLOEXEC = 2 | 0x80000;
 const MSG_DONTWAIT = 0x40;
 
-const libc = koffi.load(null);
-const socket = libc.func("int socket(int, int, int)");
-const bind = libc.func("int bind(int, const void *, uint32_t)");
-const recv = libc.func("intptr_t recv(int, _Out_ void *, size_t, int)");
+interface Calls {
+  socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array, bytes: number): number;
+  recv(fd: number, into: Uint8Array, bytes: number, flags: number): number;
+}
+
+const calls = await withLibc<Calls>((libc) => ({
+  socket: libc.func("int socket(int, int, int)"),
+  bind: libc.func("int bind(int, const void *, uint32_t)"),
+  recv: libc.func("intptr_t recv(int, _Out_ void *, size_t, int)"),
+}));
 
 /** Everything that was sent to it, in order, once it has been looked at. */
 export class NotifyReceiver {
   /** For NOTIFY_SOCKET. */
   readonly name: string;
+  private readonly calls: Calls;
   private readonly fd: number;
   private readonly folder: string;
   private readonly seen: string[] = [];
@@ -30,14 +38,16 @@ export class NotifyReceiver {
     this.name = kind === "path" ? path : `@${path}`;
     const address = Buffer.from(kind === "path" ? `__${path}\0` : `__\0${path}`);
     address.writeUInt16LE(AF_UNIX, 0);
-    this.fd = Number(socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0));
-    if (Number(bind(this.fd, address, address.length)) !== 0) throw new Error(`cannot bind ${this.name}`);
+    if (calls === null) throw new Error("a notify socket takes koffi and Linux");
+    this.calls = calls;
+    this.fd = calls.socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0);
+    if (calls.bind(this.fd, address, address.length) !== 0) throw new Error(`cannot bind ${this.name}`);
   }
 
   /** The datagrams so far, each as its lines. */
   messages(): string[][] {
     for (;;) {
-      const size = Number(recv(this.fd, this.buffer, this.buffer.length, MSG_DONTWAIT));
+      const size = this.calls.recv(this.fd, this.buffer, this.buffer.length, MSG_DONTWAIT);
       if (size < 0) return this.seen.map((text) => text.split("\n"));
       this.seen.push(this.buffer.toString("utf8", 0, size));
     }

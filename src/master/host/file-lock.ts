@@ -30,7 +30,7 @@ type Fcntl = (fd: number, command: number, type: "void *", argument: Buffer) => 
 /** Loads the system call, or tells that it is not to be had here. */
 export function loadFileLocks(): Promise<FileLocks | null> {
   return withLibc((libc, native) => {
-    const fcntl = libc.func("int fcntl(int, int, ...)") as Fcntl;
+    const fcntl = libc.func<Fcntl>("int fcntl(int, int, ...)");
     const look = (fd: number): LockHolder | null => {
       const lock = wholeFile();
       if (fcntl(fd, F_GETLK, "void *", lock) < 0) throw new DolphinError("CHILD_START", `cannot ask for a lock: errno ${native.errno()}`);
