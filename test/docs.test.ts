@@ -129,6 +129,19 @@ test("docs: every code is used by the program", () => {
   );
 });
 
+test("docs: the lock file is of both manifests, for make adds what the tests need without comparing", () => {
+  const manifest = (path: string): Record<string, unknown> => JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+  const packages = manifest("package-lock.json")["packages"] as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  for (const [place, path] of [
+    ["", "package.json"],
+    ["test", "test/package.json"],
+  ] as const) {
+    for (const kind of ["version", "dependencies", "devDependencies", "optionalDependencies"]) {
+      assert.deepEqual(packages[place]?.[kind], manifest(path)[kind], `${kind} of ${path}: run npm install`);
+    }
+  }
+});
+
 const ownFiles = ["src", "test", "bench"].flatMap((folder) => filesIn(folder, ".ts"));
 
 const documents = ["README.md", "CHANGELOG.md", ...filesIn("docs", ".md")];

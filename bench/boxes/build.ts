@@ -57,7 +57,7 @@ async function build(commit: string, cache: string, folder: string): Promise<voi
     rmSync(archive);
     const lockOf = (root: string): string => readFileSync(join(root, "package-lock.json"), "utf8");
     if (lockOf(draft) === lockOf(projectRoot)) linkModules(draft);
-    else await run("npm", ["ci", "--no-audit", "--no-fund"], 600_000, draft);
+    else await run("npm", ["ci", "--workspaces=false", "--no-audit", "--no-fund"], 600_000, draft);
     await run("npm", ["run", "--silent", "build"], 300_000, draft);
     if (!existsSync(folder)) renameSync(draft, folder);
   } finally {

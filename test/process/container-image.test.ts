@@ -1,5 +1,5 @@
-// conf/Dockerfile without docker: its stages are made in folders, with the packages that are installed here in place of what npm
-// would fetch, and what comes of them is started by its own words.
+// conf/Dockerfile without docker: its stages are made in folders, with those of the packages here that npm would fetch for them, and
+// what comes of them is started by its own words. Which packages that are is what `make run` installs, too.
 import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -76,6 +76,27 @@ test("conf/Dockerfile makes an image that holds what the package does, serves by
   assert.deepEqual(filesIn(image), files, "it writes nothing into the image, which is root's");
 });
 
+test("what make run installs compiles the program, with or without koffi, and holds no tool of the tests", async (t) => {
+  const folder = temporaryFolder(t);
+  for (const part of ["package.json", "package-lock.json", "tsconfig.json", "src"])
+    cpSync(join(projectRoot, part), join(folder, part), { recursive: true });
+  const places = packagesOf(folder);
+  const { devDependencies } = JSON.parse(readFileSync(join(projectRoot, "test/package.json"), "utf8")) as LockedPackage;
+  const tools = Object.keys(devDependencies ?? {}).map((name) => `node_modules/${name}`);
+  assert.ok(tools.length > 0);
+  assert.deepEqual(
+    places.filter((place) => tools.includes(place)),
+    [],
+  );
+  assert.ok(places.includes("node_modules/koffi"));
+  install(
+    folder,
+    places.filter((place) => !/koffi|koromix/.test(place)),
+  );
+  await run("npm", ["run", "build"], 60_000, folder);
+  assert.ok(existsSync(join(folder, "dist/src/main.js")));
+});
+
 /** Makes a stage in a folder, `from` being the stage before. Returns its WORKDIR. */
 async function make(stage: readonly Instruction[], root: string, from: string | null): Promise<string> {
   const workFolder = theOnly(stage, "WORKDIR");
@@ -102,24 +123,51 @@ function copy(text: string, here: string, whereIs: (path: string) => string): vo
 }
 
 async function carryOut(command: string, here: string): Promise<void> {
-  const modules = join(here, "node_modules");
-  const installed = join(projectRoot, "node_modules");
-  if (command === "npm ci") {
-    assert.ok(existsSync(join(here, "package-lock.json")));
-    symlinkSync(installed, modules);
-  } else if (command === "npm prune --omit=dev") {
-    rmSync(modules);
-    const { packages } = JSON.parse(readFileSync(join(here, "package-lock.json"), "utf8")) as {
-      readonly packages: Readonly<Record<string, { readonly dev?: true }>>;
-    };
-    const kept = Object.entries(packages).filter(([path, { dev }]) => path !== "" && dev !== true && existsSync(join(projectRoot, path)));
-    for (const [path] of kept) {
-      mkdirSync(dirname(join(here, path)), { recursive: true });
-      symlinkSync(join(projectRoot, path), join(here, path));
-    }
+  if (command === "npm ci --workspaces=false") {
+    install(here, packagesOf(here));
+  } else if (command === "npm prune --omit=dev --workspaces=false") {
+    rmSync(join(here, "node_modules"), { recursive: true });
+    install(here, packagesOf(here, { isForRunning: true }));
   } else {
     const [program = "", ...words] = command.split(" ");
     await run(program, words, 60_000, here);
+  }
+}
+
+interface LockedPackage {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+/** The places of the packages that the manifest beside a lock file asks for, and of those that they ask for; no workspace's. */
+function packagesOf(folder: string, { isForRunning = false } = {}): string[] {
+  const lock = JSON.parse(readFileSync(join(folder, "package-lock.json"), "utf8")) as { packages: Record<string, LockedPackage> };
+  const found = new Set<string>();
+  const add = (path: string, { dependencies, optionalDependencies, devDependencies }: LockedPackage): void => {
+    const isTop = path === "" && !isForRunning;
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...(isTop ? devDependencies : {}) })) {
+      const place = [`${path}/node_modules/${name}`, `node_modules/${name}`].find((one) => one in lock.packages) ?? "";
+      const locked = lock.packages[place];
+      // Optional ones are for other systems, mostly.
+      if (locked === undefined || found.has(place) || !existsSync(join(projectRoot, place))) continue;
+      found.add(place);
+      add(place, locked);
+    }
+  };
+  add("", lock.packages[""] ?? {});
+  return [...found];
+}
+
+/** Puts packages where npm would, and their commands where scripts find them. */
+function install(folder: string, places: readonly string[]): void {
+  const commands = join(folder, "node_modules/.bin");
+  mkdirSync(commands, { recursive: true });
+  for (const place of places) {
+    mkdirSync(dirname(join(folder, place)), { recursive: true });
+    symlinkSync(join(projectRoot, place), join(folder, place));
+    const { bin = {} } = JSON.parse(readFileSync(join(folder, place, "package.json"), "utf8")) as { bin?: Record<string, string> };
+    for (const [name, file] of Object.entries(bin)) symlinkSync(join(folder, place, file), join(commands, name));
   }
 }
 
