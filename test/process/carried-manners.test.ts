@@ -26,7 +26,7 @@ async function viewerAtFirst(t: TestContext, dolphin: Dolphin): Promise<RtmpPlay
   return viewer;
 }
 
-/** Says something, and waits until the edge has taken it to heart and told the master, a moment later. */
+/** Says something, and waits until the edge has taken it to heart; what it tells the master of it is there before an answer to the status. */
 async function tell({ connection, streamId }: RtmpPlayer, name: string, ...values: readonly Amf[]): Promise<void> {
   connection.command(name, values, { streamId });
   await settled(connection);
@@ -34,7 +34,6 @@ async function tell({ connection, streamId }: RtmpPlayer, name: string, ...value
 
 async function settled(connection: RtmpConnection): Promise<void> {
   await connection.call("anything", []);
-  await pause(20);
 }
 
 /** Kills edge-1 when these of its viewers have everything and the master has heard all of it, and waits until they go on. */

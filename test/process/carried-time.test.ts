@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { assertForward, flvAt, lull, type Viewer } from "../helpers/audience.js";
+import { assertForward, flvAt, inLull, type Viewer } from "../helpers/audience.js";
 import { promptConf } from "../helpers/bystanders.js";
 import { pidOf, untilKept } from "../helpers/carried.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
@@ -25,14 +25,15 @@ void test("time goes on for viewers when the origin and all edges have died and 
   for (const viewer of viewers) await viewer.waitUntil("five seconds", (media) => (media.at(-1)?.timestamp ?? 0) > 5000);
   await untilKept(dolphin, viewers.length);
 
-  const victims = [];
+  const victims: { name: string; pid: number }[] = [];
   for (const name of ["origin", "edge-1", "edge-2"]) victims.push({ name, pid: await pidOf(dolphin, name) });
   const from = dolphin.logLength;
-  await lull(viewers);
-  for (const [at, { pid }] of victims.entries()) {
-    if (at === 2) await pause(betweenMs);
-    process.kill(pid, "SIGKILL");
-  }
+  await inLull(dolphin, source, viewers, async () => {
+    for (const [at, { pid }] of victims.entries()) {
+      if (at === 2) await pause(betweenMs);
+      process.kill(pid, "SIGKILL");
+    }
+  });
   for (const { name } of victims) await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === name, timeoutMs: 20_000 });
   await source.connection.ended;
   await untilKept(dolphin, viewers.length);
