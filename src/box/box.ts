@@ -81,17 +81,17 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
   const native = await loadNativeSockets();
   predecessor?.check();
   const service = opened.add(await Service.open(process.env, native, { timers, plan, handed: predecessor?.given ?? [] }));
-  const config = service.fit(wanted);
-  checkPlan(config);
+  const fitted = service.fit(wanted);
+  checkPlan(fitted);
   const facts = { cores: countCores(), maxOpenFiles: readMaxOpenFiles() };
-  checkOpenFiles(config, facts);
-  const warning = fewFilesWarning(config, facts.maxOpenFiles);
-  const { asProcess: isBound, file: configFile, log: logging, dolphin } = config;
+  checkOpenFiles(fitted, facts);
+  const warning = fewFilesWarning(fitted, facts.maxOpenFiles);
+  const { asProcess: isBound, file: configFile, log: logging, dolphin } = fitted;
 
   const claims = opened.add(new Claims(predecessor?.serverId));
-  if (predecessor === null) await claims.takePidFile(config);
+  if (predecessor === null) await claims.takePidFile(fitted);
   const listeners = opened.add(new Listeners(native, service.listeners, predecessor?.listeners));
-  const { addresses, origin } = await takeAddresses(listeners, config, facts.cores);
+  const { addresses, origin, config } = await takeAddresses(listeners, fitted, facts.cores, log);
   const socket = dolphin.controlSocket ?? controlPath(addresses[0] ?? origin, process.env);
 
   const taken = addresses.map(({ port }) => port);
@@ -99,7 +99,9 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
     plan === "b" ? opened.add(await PlanB.prepare(config, { ...facts, taken, cwd, source, folder: `${socket}.servers`, log })) : null;
   const carrying = dolphin.carriesSessions ? await loadCarrying(log) : null;
   const hasOwnSockets = native !== null;
-  const crew = opened.add(new Crew(config, { ...facts, timers, log, listeners, hasOwnSockets, origin, planB, carrying }));
+  const crew = opened.add(
+    new Crew(config, { ...facts, timers, log, listeners, hasOwnSockets, origin, planB, carrying, controlSocket: socket }),
+  );
 
   const ending = new Ending(config, { log, timers, service, listeners, crew, release: () => void opened.close() });
   if (isBound) {

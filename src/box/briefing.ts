@@ -6,8 +6,8 @@
 import type { Config } from "../conf/meaning/config.js";
 import type { ProxySetup } from "../ipc/balance.js";
 import type { Listener } from "../ipc/listener.js";
-import type { Reconfiguration, ServerSetup } from "../ipc/messages.js";
-import type { ProcessSpec } from "../master/processes/plan.js";
+import type { AdminSetup, Reconfiguration, ServerSetup } from "../ipc/messages.js";
+import { isAide, type ProcessSpec } from "../master/processes/plan.js";
 import type { Questions } from "../master/processes/questions.js";
 import type { Supervisor } from "../master/processes/supervisor.js";
 import type { Listeners } from "../master/sockets/listeners.js";
@@ -23,6 +23,8 @@ export interface BriefingParts {
   readonly vhosts: readonly string[] | null;
   /** Whether publishers go on at the origin: one in the master, where connections are carried. */
   readonly publishersMove: boolean;
+  /** The path of the box's control socket. */
+  readonly controlSocket: string;
   readonly questions: Questions<string | null>;
 }
 
@@ -37,10 +39,11 @@ export class Briefing {
   }
 
   /** What a child is told when it starts; null for a program that is not ours. */
-  setupOf(spec: ProcessSpec): ServerSetup | ProxySetup | null {
-    const { listeners, vhosts } = this.parts;
+  setupOf(spec: ProcessSpec): ServerSetup | ProxySetup | AdminSetup | null {
+    const { listeners, vhosts, controlSocket } = this.parts;
     const { name, duty, backend, config, maxConnections } = spec;
     this.told.set(name, config);
+    if (duty === "admin") return { name, config, listeners: listeners.give(name), controlSocket };
     if (duty === "proxy") return { name, config, listeners: listeners.give(name), maxConnections, vhosts };
     if (backend === undefined) return this.setupFor(spec, [...listeners.give(name), ...(isStandAlone(spec) ? [ownAddress] : [])]);
     if (backend.program !== null) return null;
@@ -59,7 +62,7 @@ export class Briefing {
 
   /**
    * Tells the children that serve and are ours what to be from now on; those that come later are told when they start. Resolves to
-   * null, or to why one of them cannot.
+   * null, or to why one of them cannot; an aide has no say in it.
    */
   async tellAll(specs: readonly ProcessSpec[], supervisor: Supervisor): Promise<string | null> {
     const changes = new Map<string, Reconfiguration>();
@@ -68,10 +71,20 @@ export class Briefing {
       const wanted = specs.find(({ name }) => name === baseOf(spec.name));
       if (wanted !== undefined && isOwn(spec) && child.state === "up") changes.set(spec.name, whereItListens(spec, wanted));
     }
-    const { answers, silent } = await this.parts.questions.ask([...changes.keys()], (name, id) => {
+    const tell = (name: string, id: number): boolean => {
       const change = changes.get(name);
       return change !== undefined && supervisor.send(name, { type: "reconfigure", id, change });
-    });
+    };
+    const aides = new Set(supervisor.children().flatMap(({ spec }) => (isAide(spec) ? [spec.name] : [])));
+    const names = [...changes.keys()];
+    void this.parts.questions.ask(
+      names.filter((name) => aides.has(name)),
+      tell,
+    );
+    const { answers, silent } = await this.parts.questions.ask(
+      names.filter((name) => !aides.has(name)),
+      tell,
+    );
     const unable = [...answers].find(([, problem]) => problem !== null);
     if (unable !== undefined) return `${unable[0]} cannot take the change: ${unable[1] ?? ""}`;
     return silent[0] === undefined ? null : `${silent[0]} did not answer within ${answerDeadlineMs / 1000} s`;
@@ -98,9 +111,15 @@ export function isOwn({ backend }: Pick<ProcessSpec, "backend">): boolean {
 }
 
 /** What a running process is told: it cannot change the addresses that it listens on, and one that is leaving may have others. */
-function whereItListens({ config: { listen, http } }: ProcessSpec, { config, maxConnections }: ProcessSpec): Reconfiguration {
+function whereItListens({ config: now }: ProcessSpec, { config, maxConnections }: ProcessSpec): Reconfiguration {
+  const { listen, http } = now;
   const crossdomain = config.http?.crossdomain ?? http?.crossdomain ?? true;
-  return { config: { ...config, listen, http: http === null ? null : { listen: http.listen, crossdomain } }, maxConnections };
+  const api = { ...config.api, listen: now.api.listen };
+  const exporter = { ...config.exporter, listen: now.exporter.listen };
+  return {
+    config: { ...config, listen, http: http === null ? null : { listen: http.listen, crossdomain }, api, exporter },
+    maxConnections,
+  };
 }
 
 /** `edge-1` for `edge-1.3`: see rollout.ts. */

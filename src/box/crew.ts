@@ -18,7 +18,7 @@ import { memberOf } from "../master/control/directory.js";
 import { Overview } from "../master/control/overview.js";
 import { isGone, limitsOf } from "../master/processes/child.js";
 import { clusterSpawner } from "../master/processes/cluster-spawner.js";
-import { planProcesses, type ProcessSpec } from "../master/processes/plan.js";
+import { isAide, planAdmin, planProcesses, type ProcessSpec } from "../master/processes/plan.js";
 import { Questions } from "../master/processes/questions.js";
 import { Rollout } from "../master/processes/rollout.js";
 import { Supervisor, type Change, type ChildView } from "../master/processes/supervisor.js";
@@ -28,13 +28,17 @@ import type { SavedPublisher } from "../server/peers/saved-publisher.js";
 import { Server } from "../server/server.js";
 import { linkVariable } from "../worker/carrier.js";
 import { Heart } from "../worker/heart.js";
+import { addressesIn } from "./addresses.js";
 import { Balance } from "./plan-b/balance.js";
 import { answerDeadlineMs, Briefing, isOwn } from "./briefing.js";
 import { originHere, type Estate } from "./estate.js";
 import type { PlanB } from "./plan-b/plan-b.js";
 import { StandAlone } from "./stand-alone.js";
 
-const entryOf = (role: "server" | "proxy"): string => fileURLToPath(new URL(`../roles/${role}.js`, import.meta.url));
+const entryOf = (role: "server" | "proxy" | "admin"): string => fileURLToPath(new URL(`../roles/${role}.js`, import.meta.url));
+const none = Promise.resolve(null);
+/** How long the answers may take that an admin is giving when it is replaced. */
+const adminLingersMs = 10_000;
 /** Where it is not known how many files may be open. */
 const maxKeptByDefault = 100_000;
 
@@ -51,6 +55,8 @@ export interface CrewParts {
   readonly planB: PlanB | null;
   /** What copies of connections are kept with; null: they end with the process that serves them. */
   readonly carrying: VaultParts | null;
+  /** The path of the control socket. */
+  readonly controlSocket: string;
 }
 
 export interface CrewEvents {
@@ -69,6 +75,7 @@ export class Crew {
   private readonly edgeKey = randomBytes(16).toString("hex");
   private readonly supervisor: Supervisor;
   private readonly rollout: Rollout;
+  private readonly adminRollout: Rollout;
   private readonly questions: Questions<string | null>;
   private readonly briefing: Briefing;
   private readonly vault: Vault | null;
@@ -94,6 +101,7 @@ export class Crew {
       listeners,
       vhosts: planB?.vhosts ?? null,
       publishersMove,
+      controlSocket: parts.controlSocket,
       questions: this.questions,
     });
     this.supervisor = this.openSupervisor(specs);
@@ -106,7 +114,8 @@ export class Crew {
     this.vault = this.openVault();
     this.balance = planB === null ? null : new Balance(config, { planB, specs, supervisor: this.supervisor, timers, log });
     this.standAlone = this.openStandAlone();
-    this.rollout = this.openRollout(specs);
+    this.rollout = this.openRollout(specs, "public");
+    this.adminRollout = this.openRollout(specs, "admin");
   }
 
   /** The origin serves when this resolves; the children come when they are ready. Throws CHILD_LISTEN. */
@@ -134,9 +143,9 @@ export class Crew {
     return this.supervisor.children();
   }
 
-  /** The public addresses. */
+  /** The public addresses, and those of the admin. */
   addresses(): Pick<Listener, "protocol" | "endpoint">[] {
-    return this.parts.listeners.addressesOf(this.rollout.specs[0]?.name ?? "");
+    return [this.rollout, this.adminRollout].flatMap(({ specs: [first] }) => this.parts.listeners.addressesOf(first?.name ?? ""));
   }
 
   /** As the supervisor's methods of these names. */
@@ -169,9 +178,9 @@ export class Crew {
     return { origin, vault, retireAll };
   }
 
-  /** The listening sockets of those who serve the public addresses. */
+  /** The listening sockets of those who serve the public addresses, and of the admin. */
   handOn(): ReturnType<Listeners["handOn"]> {
-    return this.parts.listeners.handOn(this.rollout.specs.map(({ name }) => name));
+    return this.parts.listeners.handOn([...this.rollout.specs, ...this.adminRollout.specs].map(({ name }) => name));
   }
 
   /** Ends what the master serves itself, and its hold on what the children served. Called twice it is the same end. */
@@ -189,15 +198,25 @@ export class Crew {
     return problem;
   }
 
-  /** The same for what takes new processes: those who serve the public addresses are replaced. */
-  async replace(config: Config, reason: string): Promise<string | null> {
+  /** The same for what takes new processes: those are replaced who serve these addresses. */
+  async replace(config: Config, reason: string, whose: ReadonlySet<"public" | "admin">): Promise<string | null> {
     const specs = this.plan(config);
-    const isPublic = (spec: ProcessSpec): boolean => spec.isPublic;
-    const others = specs.filter((spec) => !isPublic(spec));
+    const isReplaced = (spec: ProcessSpec): boolean => (spec.isPublic ? whose.has("public") : isAide(spec) && whose.has("admin"));
+    const others = specs.filter((spec) => !isReplaced(spec));
     const { drainTimeoutMs } = config.dolphin;
-    const problem = (await this.tellAll(others)) ?? (await this.rollout.replaceAll(specs.filter(isPublic), reason, drainTimeoutMs));
+    const publics = (): Promise<string | null> =>
+      whose.has("public")
+        ? this.rollout.replaceAll(
+            specs.filter(({ isPublic }) => isPublic),
+            reason,
+            drainTimeoutMs,
+          )
+        : none;
+    const admins = (): Promise<string | null> =>
+      whose.has("admin") ? this.adminRollout.replaceAll(specs.filter(isAide), reason, drainTimeoutMs) : none;
+    const problem = (await this.tellAll(others)) ?? (await publics()) ?? (await admins());
     if (problem !== null) {
-      await this.tellAll(this.plan(this.config).filter((spec) => !isPublic(spec)));
+      await this.tellAll(this.plan(this.config).filter((spec) => !isReplaced(spec)));
       return problem;
     }
     const moved = others.filter((spec) => isOwn(spec) && this.listensElsewhere(spec));
@@ -206,9 +225,14 @@ export class Crew {
     return null;
   }
 
-  /** Replaces those who serve the public addresses one by one, or one of them, under the same configuration. Resolves as `reconfigure`. */
-  restart(reason: string, only: string | null = null): Promise<string | null> {
-    return this.rollout.replaceEach(reason, this.config.dolphin.drainTimeoutMs, only);
+  /**
+   * Replaces those who serve the public addresses one by one, and the admin, or one of them, under the same configuration. Resolves as
+   * `reconfigure`.
+   */
+  async restart(reason: string, only: string | null = null): Promise<string | null> {
+    const { drainTimeoutMs } = this.config.dolphin;
+    const problem = await this.rollout.replaceEach(reason, drainTimeoutMs, only);
+    return problem ?? this.adminRollout.replaceEach(reason, drainTimeoutMs, only);
   }
 
   /** Resolves when every child has opened its log file anew, or has taken too long; to the names of those that have not. */
@@ -227,13 +251,14 @@ export class Crew {
   }
 
   private plan(config: Config): ProcessSpec[] {
-    return this.parts.planB?.plan(config) ?? planProcesses(config, this.parts);
+    return [...(this.parts.planB?.plan(config) ?? planProcesses(config, this.parts)), ...planAdmin(config)];
   }
 
   private adopt(config: Config, specs: readonly ProcessSpec[]): void {
     this.config = config;
     this.supervisor.setLimits(limitsOf(config));
-    for (const spec of [...this.rollout.update(specs), ...specs]) this.supervisor.update(spec);
+    const replaced = [this.rollout, this.adminRollout].flatMap((rollout) => rollout.update(specs));
+    for (const spec of [...replaced, ...specs]) this.supervisor.update(spec);
     this.balance?.adopt(config, specs);
   }
 
@@ -255,7 +280,7 @@ export class Crew {
   private openSupervisor(specs: readonly ProcessSpec[]): Supervisor {
     const { timers, log, planB, hasOwnSockets } = this.parts;
     const own = clusterSpawner({
-      entryOf: ({ duty }) => entryOf(duty === "proxy" ? "proxy" : "server"),
+      entryOf: ({ duty }) => entryOf(duty === "proxy" || duty === "admin" ? duty : "server"),
       hasOwnSockets,
       give: (spec) => this.descriptorsOf(spec),
       invalid: (spec, error) => log.warn({ event: "message.dropped", child: spec.name, err: messageOf(error) }),
@@ -275,29 +300,22 @@ export class Crew {
     });
   }
 
-  private openRollout(specs: readonly ProcessSpec[]): Rollout {
+  private openRollout(specs: readonly ProcessSpec[], whose: "public" | "admin"): Rollout {
     const { supervisor, standAlone } = this;
     const { listeners } = this.parts;
-    return new Rollout(
-      specs.filter(({ isPublic }) => isPublic),
-      {
-        add: (spec) => supervisor.add(spec),
-        retire: (name, reason, timeoutMs) => supervisor.retire(name, reason, timeoutMs),
-        inherit: (heir, from) => this.inherit(heir, from),
-        prepare: (heir, from) => standAlone.prepare(heir, from),
-        lingers: (spec, drainTimeoutMs) => standAlone.lingers(spec, drainTimeoutMs),
-        forget: (name) => listeners.forget(name),
-      },
-    );
+    const isPublic = whose === "public";
+    return new Rollout(specs.filter(isPublic ? (spec) => spec.isPublic : isAide), {
+      add: (spec) => supervisor.add(spec),
+      retire: (name, reason, timeoutMs) => supervisor.retire(name, reason, timeoutMs),
+      inherit: (heir, from) => this.inherit(heir, whose, from),
+      prepare: (heir, from) => (isPublic ? standAlone.prepare(heir, from) : Promise.resolve()),
+      lingers: (spec, drainTimeoutMs) => (isPublic ? standAlone.lingers(spec, drainTimeoutMs) : adminLingersMs),
+      forget: (name) => listeners.forget(name),
+    });
   }
 
-  private async inherit({ name, config }: ProcessSpec, from: string | null): Promise<void> {
-    for (const [protocol, list] of [
-      ["rtmp", config.listen],
-      ["http", config.http?.listen ?? []],
-    ] as const) {
-      for (const wanted of list) await this.parts.listeners.inherit(protocol, wanted, name, from);
-    }
+  private async inherit({ name, config }: ProcessSpec, whose: "public" | "admin", from: string | null): Promise<void> {
+    for (const [protocol, wanted] of addressesIn(config, whose)) await this.parts.listeners.inherit(protocol, wanted, name, from);
   }
 
   private openStandAlone(): StandAlone {
@@ -328,7 +346,8 @@ export class Crew {
         if (this.origin !== null) this.origin.adoptPublisher(saved as SavedPublisher, fd, ended);
         else if (!vault.pass(saved, fd)) closeSync(fd);
       },
-      heirs: () => this.children().flatMap(({ spec, child, isLeaving }) => (child.state === "up" && !isLeaving ? [spec.name] : [])),
+      heirs: () =>
+        this.children().flatMap(({ spec, child, isLeaving }) => (child.state === "up" && !isLeaving && !isAide(spec) ? [spec.name] : [])),
       left: (name, session) => this.balance?.left(name, session),
       settled: (session, name) => this.balance?.settled(session, name),
     });

@@ -167,7 +167,7 @@ export class Reloads {
       checkOpenFiles(config, { cores: countCores(), maxOpenFiles: readMaxOpenFiles() });
       const takesNew = changes.some((change) => change.reload === "replace");
       const takesAny = takesNew || changes.some((change) => change.reload === "live");
-      const problem = takesNew ? await crew.replace(config, reason) : takesAny ? await crew.reconfigure(config) : null;
+      const problem = takesNew ? await crew.replace(config, reason, whoseAre(changes)) : takesAny ? await crew.reconfigure(config) : null;
       if (problem === null) this.adopt(config);
       return problem;
     } catch (thrown) {
@@ -199,6 +199,12 @@ function refused(problems: readonly string[], changes: readonly ConfChange[] = [
 /** For whoever asks for a reload just after another did, as an operator does who has a file watched. */
 function sinceWhen({ reason, atMs }: { readonly reason: string; readonly atMs: number }): string {
   return `the last change came into force ${duration(Math.round((performance.now() - atMs) / 1000))} ago (${reason})`;
+}
+
+/** Who listens on what changed. */
+function whoseAre(changes: readonly ConfChange[]): ReadonlySet<"public" | "admin"> {
+  const replacing = changes.filter(({ reload }) => reload === "replace");
+  return new Set(replacing.map(({ path }) => (/^(http_api|exporter)\b/.test(path) ? "admin" : "public")));
 }
 
 /** What a change of `cores` does not reach on plan b. */

@@ -10,6 +10,7 @@ import { openNotifySocket } from "../master/host/notify-socket.js";
 import { withGivenSockets, type GivenSocket } from "../master/sockets/socket-activation.js";
 import { takeSystemdEnvironment, type InheritedSocket } from "../master/host/systemd-environment.js";
 import { Systemd } from "../master/host/systemd.js";
+import { isAide } from "../master/processes/plan.js";
 import type { ChildView } from "../master/processes/supervisor.js";
 import type { Timers } from "../base/timers.js";
 
@@ -162,7 +163,7 @@ export class Service {
 /** Whether something serves of each kind, of those who face the public and of those behind them; a silent child is not up for long. */
 export function isAnythingUp(children: readonly ChildView[]): boolean {
   return [true, false].every((isPublic) => {
-    const group = children.filter(({ spec }) => spec.isPublic === isPublic);
+    const group = children.filter(({ spec }) => spec.isPublic === isPublic && !isAide(spec));
     return group.length === 0 || group.some(({ child }) => child.state === "up");
   });
 }

@@ -10,6 +10,8 @@ export interface Flags {
   readonly listen?: readonly Endpoint[] | undefined;
   /** Serves HTTP here and nowhere else; vhosts that say nothing of http_remux get it with its defaults. */
   readonly http?: Endpoint | readonly Endpoint[] | "off" | undefined;
+  /** Serves the API here and nowhere else. */
+  readonly api?: Endpoint | "off" | undefined;
   readonly plan?: Config["dolphin"]["plan"] | undefined;
   readonly cores?: Config["dolphin"]["cores"] | undefined;
   readonly originProcess?: Config["dolphin"]["originProcess"] | undefined;
@@ -39,6 +41,7 @@ export function applyFlags(config: Config, flags: Flags): Config {
     pidFile: flags.pidFile ?? config.pidFile,
     log: { ...log, file: flags.logFile === undefined ? log.file : flags.logFile, level: flags.logLevel ?? log.level },
     http: httpOf(config, flags.http),
+    api: apiOf(config.api, flags.api),
     vhosts: typeof flags.http === "object" ? config.vhosts.map(withHttpRemux) : config.vhosts,
     dolphin: {
       ...dolphin,
@@ -62,6 +65,7 @@ export function flaggedPaths(flags: Flags): Set<string> {
     [flags.http !== undefined, "http_server.enabled", "http_server.listen"],
     [flags.http === "off", "http_server.crossdomain"],
     [typeof flags.http === "object", "implied http_remux"],
+    [flags.api !== undefined, "http_api.enabled", "http_api.listen"],
     [flags.plan !== undefined || isForeign, "dolphin.plan"],
     [flags.cores !== undefined, "dolphin.cores"],
     [flags.originProcess !== undefined, "dolphin.origin_process"],
@@ -102,6 +106,10 @@ function httpOf(config: Config, http: Flags["http"]): Config["http"] {
   if (http === undefined) return config.http;
   if (http === "off") return null;
   return { listen: besideEachOther([http].flat()), crossdomain: config.http?.crossdomain ?? true };
+}
+
+function apiOf(api: Config["api"], flag: Flags["api"]): Config["api"] {
+  return flag === undefined ? api : { ...api, listen: flag === "off" ? [] : [flag], mayLack: false };
 }
 
 /** A vhost whose file has an http_remux, be it off, keeps it. */

@@ -78,7 +78,7 @@ export function loadConfig(source: ConfSource): Loaded {
   const found = [...blank.map(toldEmpty), ...rewritten.problems, ...ofVariables, ...check(directives, name, isForSrs(directives, flags))];
   const problems = sortProblems(found);
   const isRefused = problems.some((problem) => problem.severity === "error");
-  const config = isRefused ? null : deepFreeze(build(rootBlock(directives), { file, isContainer }));
+  const config = isRefused ? null : deepFreeze(build(rootBlock(directives), { file, isContainer, isBuiltIn: file === null && !isEnvOnly }));
   return { config, directives, problems, blank, isContainer };
 }
 
@@ -99,7 +99,9 @@ export function loadInForce(running: Loaded, wanted: Loaded): Loaded {
   return {
     ...wanted,
     directives,
-    config: deepFreeze(build(rootBlock(directives), { file: wanted.config.file, isContainer: wanted.isContainer })),
+    config: deepFreeze(
+      build(rootBlock(directives), { file: wanted.config.file, isContainer: wanted.isContainer, isBuiltIn: wanted.config.api.mayLack }),
+    ),
   };
 }
 

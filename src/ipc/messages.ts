@@ -39,7 +39,7 @@ import { DolphinError } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { BackendState, Carried, Lease, ProxySetup } from "./balance.js";
 import type { AdoptedNote } from "./carried.js";
-import type { Listener } from "./listener.js";
+import type { Listener, Protocol } from "./listener.js";
 import type { MirroredOrigin } from "./succession.js";
 
 /** Everything that a server process needs to know: it reads no file and no flag of its own. */
@@ -56,6 +56,16 @@ export interface ServerSetup {
   readonly maxConnections: number | null;
   /** Who wants to publish goes on at the box's own origin, which lives in the master. */
   readonly publishersMove: boolean;
+}
+
+/** Everything that the process which answers operators needs to know; the rest it asks over the control socket. */
+export interface AdminSetup {
+  /** `admin`. */
+  readonly name: string;
+  readonly config: Config;
+  readonly listeners: readonly Listener[];
+  /** The path of the box's control socket. */
+  readonly controlSocket: string;
 }
 
 /** What a running child can be told to go by from now on. */
@@ -94,7 +104,7 @@ export interface StreamReport {
 
 export type FromChild =
   | { readonly type: "hello" }
-  | { readonly type: "ready"; readonly endpoints: readonly { readonly protocol: "rtmp" | "http"; readonly endpoint: Endpoint }[] }
+  | { readonly type: "ready"; readonly endpoints: readonly { readonly protocol: Protocol; readonly endpoint: Endpoint }[] }
   | { readonly type: "refused"; readonly code: string; readonly message: string }
   | { readonly type: "heartbeat"; readonly stats: ServerStats; readonly carried?: readonly Carried[] }
   | { readonly type: "reported"; readonly id: number; readonly streams: readonly StreamReport[] }
@@ -114,6 +124,7 @@ export type FromChild =
 export type ToChild =
   | { readonly type: "configure"; readonly setup: ServerSetup }
   | { readonly type: "configure-proxy"; readonly setup: ProxySetup }
+  | { readonly type: "configure-admin"; readonly setup: AdminSetup }
   | { readonly type: "backends"; readonly backends: readonly BackendState[] }
   /** What changed; leases that are not named are as they were. */
   | { readonly type: "leases"; readonly begun: readonly Lease[]; readonly ended: readonly Lease[] }
@@ -152,6 +163,7 @@ const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
 const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "configure",
   "configure-proxy",
+  "configure-admin",
   "backends",
   "leases",
   "taken",

@@ -117,10 +117,11 @@ async function findUncarried({ dolphin }: Config): Promise<Finding[]> {
   return [{ severity: "warning", sentence: `${sentence}; install it, or write carry_sessions off` }];
 }
 
-async function findPorts({ listen, http, dolphin }: Config): Promise<Finding[]> {
+async function findPorts({ listen, http, api, exporter, dolphin }: Config): Promise<Finding[]> {
   const { plan, balance } = dolphin;
   const behind = plan === "b" ? [...(balance.serverPorts?.rtmp ?? []), ...(balance.serverPorts?.http ?? [])] : [];
-  const wanted = [...listen, ...(http?.listen ?? []), ...behind.map((port) => ({ host: loopback, port }))];
+  const admins = api.mayLack ? [] : [...api.listen, ...exporter.listen];
+  const wanted = [...listen, ...(http?.listen ?? []), ...admins, ...behind.map((port) => ({ host: loopback, port }))];
   // Without slots nothing is kept open.
   const listeners = new Listeners(null);
   const found: Finding[] = [];

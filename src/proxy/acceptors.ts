@@ -5,7 +5,7 @@ import { canonicalHost } from "../base/host-name.js";
 import type { Log } from "../base/log.js";
 import { isForeign, prefaceFor, routingOf, type Config, type Endpoint } from "../conf/meaning/config.js";
 import { trustedNetworks } from "../conf/meaning/networks.js";
-import type { Listener } from "../ipc/listener.js";
+import type { MediaProtocol } from "../ipc/listener.js";
 import type { Backends } from "./balance/backends.js";
 import { httpDefaults, HttpProxy } from "./http/proxy.js";
 import type { Pump } from "./pump/pump.js";
@@ -23,7 +23,7 @@ export interface Acceptor {
   close(): void;
 }
 
-export type Acceptors = Readonly<Record<Listener["protocol"], Acceptor>>;
+export type Acceptors = Readonly<Record<MediaProtocol, Acceptor>>;
 
 export interface AcceptorParts {
   readonly backends: Backends;
@@ -43,7 +43,7 @@ export interface Routes {
   readonly playWaitMs: number;
   readonly flvWaitMs: number;
   readonly trustedProxies: readonly string[];
-  readonly prefaces: Readonly<Record<Listener["protocol"], ReturnType<typeof prefaceFor>>>;
+  readonly prefaces: Readonly<Record<MediaProtocol, ReturnType<typeof prefaceFor>>>;
   readonly isForeign: boolean;
 }
 
@@ -66,7 +66,7 @@ export function makeAcceptors(routes: Routes, { backends, places, pump, log }: A
   const { routing, playWaitMs, trustedProxies, prefaces } = routes;
   const trusted = trustedProxies.length === 0 ? null : trustedNetworks(trustedProxies);
   if (routing === "connection") {
-    const tcpProxy = (service: Listener["protocol"]): Acceptor =>
+    const tcpProxy = (service: MediaProtocol): Acceptor =>
       new TcpProxy({ service, preface: prefaces[service], trusted, idleMs, totalMs: null }, backends, pump, log);
     return { rtmp: tcpProxy("rtmp"), http: tcpProxy("http") };
   }

@@ -176,7 +176,7 @@ export class Balancer {
     const { maxConnections } = this.setup;
     const peer = peerAddress(socket);
     if (peer !== null && (maxConnections === null || this.connections < maxConnections)) {
-      this.acceptors[protocol].accept(socket, peer);
+      this.acceptors[protocol === "rtmp" ? protocol : "http"].accept(socket, peer);
       return;
     }
     socket.destroy();

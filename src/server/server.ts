@@ -16,7 +16,7 @@ import type { Config, Endpoint } from "../conf/meaning/config.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { AdoptNote, Carrier } from "../ipc/carried.js";
 import type { Reconfiguration, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
-import type { Listener } from "../ipc/listener.js";
+import type { Listener, Protocol } from "../ipc/listener.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
 import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/server.js";
 import type { Mover, SavedConnection, SavedPublisher } from "./peers/saved-publisher.js";
@@ -30,7 +30,7 @@ import { adoptedSocket, withSharedRead, type Take } from "./peers/shared-read.js
 
 /** An address that is being served, with the port that the system chose where 0 was asked for. */
 export interface BoundEndpoint {
-  readonly protocol: "rtmp" | "http";
+  readonly protocol: Protocol;
   readonly endpoint: Endpoint;
 }
 

@@ -31,6 +31,7 @@ export interface RunFlags {
   readonly cores?: number | "auto";
   readonly listen?: readonly Endpoint[];
   readonly http?: Endpoint | "off";
+  readonly api?: Endpoint | "off";
   readonly plan?: "a" | "b" | "single";
   readonly originProcess?: "master" | "child";
   readonly server?: string;
@@ -54,6 +55,7 @@ export function addRunFlags(command: Command): Command {
     .option("--cores <n>", "worker processes: a number, or auto for what the CPU set and the cgroup allow", parseCores)
     .option("--listen <[ip:]port...>", "RTMP addresses", collectListen)
     .option("--http <[ip:]port>", "HTTP-FLV address, or off", parseHttp)
+    .option("--api <[ip:]port>", "the HTTP API of SRS, or off", parseHttp)
     .addOption(new Option("--plan <plan>", "a: an origin and edges; b: proxies before servers; single: one server process").choices(plans))
     .addOption(new Option("--origin-process <where>", "where the origin of plan a runs").choices(["master", "child"]))
     .option(

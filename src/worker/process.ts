@@ -13,7 +13,7 @@ import { messageOf } from "../base/errors.js";
 import { createLog, reopenLog, setLogLevel, type Log } from "../base/log.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
 import { channelToMaster, type Channel } from "../ipc/channel.js";
-import type { FromChild, Reconfiguration, ServerSetup, ServerStats, StreamReport, ToChild } from "../ipc/messages.js";
+import type { AdminSetup, FromChild, Reconfiguration, ServerSetup, ServerStats, StreamReport, ToChild } from "../ipc/messages.js";
 import type { Listener } from "../ipc/listener.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
 import type { News } from "../proxy/balancer.js";
@@ -56,8 +56,8 @@ interface Service {
 const lastHandOverMs = 200;
 
 /** One kind of child. */
-export interface Role<Setup extends ServerSetup | ProxySetup> {
-  readonly role: "server" | "proxy";
+export interface Role<Setup extends ServerSetup | ProxySetup | AdminSetup> {
+  readonly role: "server" | "proxy" | "admin";
   /** Of signals.ts, which has to be loaded before this is. */
   readonly onTerminate: (run: () => void) => void;
   /** The setup in a message that says what to be; null in one that is for the other kind. */
@@ -71,13 +71,13 @@ export interface Role<Setup extends ServerSetup | ProxySetup> {
 }
 
 /** Makes this process a child of the master for the rest of its life. Resolves when the master has been told of it. */
-export async function runChild<Setup extends ServerSetup | ProxySetup>(role: Role<Setup>): Promise<void> {
+export async function runChild<Setup extends ServerSetup | ProxySetup | AdminSetup>(role: Role<Setup>): Promise<void> {
   const child = new ChildProcess(role);
   await dieWithParent();
   child.greet();
 }
 
-class ChildProcess<Setup extends ServerSetup | ProxySetup> {
+class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup> {
   private readonly role: Role<Setup>;
   private readonly name: string;
   private readonly master: Channel<ToChild, FromChild>;
@@ -107,7 +107,8 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup> {
   private hear(message: ToChild): void {
     switch (message.type) {
       case "configure":
-      case "configure-proxy": {
+      case "configure-proxy":
+      case "configure-admin": {
         const setup = this.role.setupIn(message);
         if (setup !== null) void this.serve(setup);
         return;

@@ -28,7 +28,7 @@ export interface Status {
   readonly serverId: string;
   readonly processes: readonly {
     readonly name: string;
-    readonly duty: "origin" | "edge" | "server" | null;
+    readonly duty: "origin" | "edge" | "server" | "admin" | null;
     readonly pid: number | null;
     readonly state: string;
     readonly restarts: number;
@@ -84,8 +84,10 @@ export interface Status {
 export interface DolphinOptions {
   readonly cores?: number;
   /** A configuration file's text; listen addresses and processes are still given by flags, and it stays in the foreground. */
-  readonly conf?: string | ((rtmpPort: number, httpPort: number) => string);
+  readonly conf?: string | ((rtmpPort: number, httpPort: number, apiPort: number) => string);
   readonly args?: readonly string[];
+  /** Serves the API on a port of its own, and says nothing of it where the file shall; off where it is left out. */
+  readonly api?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly readyTimeoutMs?: number;
   /** What to wait for, where not everything will ever serve. */
@@ -125,6 +127,8 @@ export class Dolphin {
   pid: number;
   readonly rtmpPort: number;
   readonly httpPort: number;
+  /** 0 where `api` was left out. */
+  readonly apiPort: number;
   /** By process name, as of the start or the last upgrade; a restarted child has another pid. */
   pids: Readonly<Record<string, number>> = {};
   private readonly child: Child;
@@ -135,11 +139,12 @@ export class Dolphin {
   private readonly seenPids = new Set<number>();
   private waiters: (() => void)[] = [];
 
-  private constructor(child: Child, rtmpPort: number, httpPort: number, writeConf: WriteConf) {
+  private constructor(child: Child, ports: Pick<Dolphin, "rtmpPort" | "httpPort" | "apiPort">, writeConf: WriteConf) {
     this.child = child;
     this.writeConf = writeConf;
-    this.rtmpPort = rtmpPort;
-    this.httpPort = httpPort;
+    this.rtmpPort = ports.rtmpPort;
+    this.httpPort = ports.httpPort;
+    this.apiPort = ports.apiPort;
     this.pid = child.pid;
     this.seenPids.add(child.pid);
   }
@@ -148,14 +153,16 @@ export class Dolphin {
   static async start(t: Cleanup, options: DolphinOptions = {}): Promise<Dolphin> {
     const { cores = 2, conf, args = [], env = {}, readyTimeoutMs = 15_000, readyWhen, program = thisProgram } = options;
     const [rtmpPort, httpPort] = [await freePort(), await freePort()];
+    const apiPort = options.api === undefined ? 0 : await freePort();
     const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
-    const usual = ["--cores", String(cores), "--listen", `127.0.0.1:${rtmpPort}`, "--http", `127.0.0.1:${httpPort}`, ...args];
+    const apiWords = options.api === false ? [] : ["--api", options.api === true ? `127.0.0.1:${apiPort}` : "off"];
+    const usual = ["--cores", String(cores), "--listen", `127.0.0.1:${rtmpPort}`, "--http", `127.0.0.1:${httpPort}`, ...apiWords, ...args];
     const words = [...(options.words?.(rtmpPort, httpPort) ?? usual)];
     let writeConf: WriteConf = () => assert.fail("the box was started without a file");
     if (conf !== undefined) {
       const path = join(folder, "dolphin.conf");
       writeConf = (text, write = writeFileSync) => write(path, inForeground(text));
-      writeConf(typeof conf === "string" ? conf : conf(rtmpPort, httpPort));
+      writeConf(typeof conf === "string" ? conf : conf(rtmpPort, httpPort, apiPort));
       words.push("-c", path);
     }
     let read = (_line: string): void => undefined;
@@ -171,7 +178,7 @@ export class Dolphin {
       fds: sockets.map(({ fd }) => fd),
       onLine: (line) => read(line),
     });
-    const dolphin = new Dolphin(child, rtmpPort, httpPort, writeConf);
+    const dolphin = new Dolphin(child, { rtmpPort, httpPort, apiPort }, writeConf);
     read = (line) => dolphin.read(line);
     t.after(async () => {
       await dolphin.kill();
@@ -192,6 +199,10 @@ export class Dolphin {
 
   flvUrl(stream: string): string {
     return `http://127.0.0.1:${this.httpPort}/live/${stream}.flv`;
+  }
+
+  apiUrl(path: string): string {
+    return `http://127.0.0.1:${this.apiPort}${path}`;
   }
 
   /** The log lines so far that fulfil the condition. */

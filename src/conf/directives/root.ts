@@ -31,6 +31,7 @@ const level = word(["trace", "debug", "info", "warn", "error", "silent"], "silen
 const aboutPlan = "`a`: one origin and edges; `b`: proxies before servers, the default before a foreign server; `single`: one process.";
 const aboutTrusted = "Networks (CIDR) that may say who the client is: by the PROXY protocol, SRS's `F3`, X-Forwarded-For.";
 const aboutSendProxy = "How plan b's servers are told who the client is; `auto`: ours by v2, others not.";
+const aboutToken = "What lets a client of the API act (kick, reload, restart …) from another machine; without one only this machine may.";
 const aboutTank = "Where the log goes; left out: `console` in a container, in the built-in configuration and with -e, else `file`.";
 const aboutRouting = "`stream`: all of a stream to one server; `auto`: so, unless every vhost is an edge.";
 
@@ -62,7 +63,7 @@ export const rootPlaces = {
     http_server: [block, null, served, replace, "HTTP streaming."],
     vhost: [namedBlock, null, served, live, "A virtual host; `__defaultVhost__` takes every name that no other has.", "repeatable"],
     dolphin: [block, null, served, restart, "How the cores are used. SRS itself refuses a file with this block."],
-    http_api: [block, null, notYet, replace, "The HTTP API."],
+    http_api: [block, null, served, replace, "The HTTP API, of a process of its own."],
     rtc_server: [openBlock, null, notYet, replace, "WebRTC transport."],
     srt_server: [openBlock, null, notYet, replace, "SRT transport."],
     stream_caster: [
@@ -74,7 +75,7 @@ export const rootPlaces = {
       "repeatable",
       "noVariable",
     ],
-    exporter: [block, null, notYet, replace, "Prometheus metrics."],
+    exporter: [block, null, served, replace, "Prometheus metrics."],
     heartbeat: [block, null, notYet, live, "Reports to an HTTP callback from time to time."],
     tencentcloud_cls: [openBlock, null, notYet, live, "Sends the log to a cloud service.", "secret"],
     tencentcloud_apm: [openBlock, null, notYet, live, "Sends traces to a cloud service.", "secret"],
@@ -204,26 +205,36 @@ export const rootPlaces = {
     routing: [word(["auto", "stream", "connection"], "auto"), "auto", served, live, aboutRouting, "strict"],
     play_wait: [decimal("s", 0, 86_400), "15", served, live, "How long a player of plan b waits for its stream's publisher.", "strict"],
     trusted_proxies: [texts, null, served, live, aboutTrusted, "strict"],
+    api_token: [text, null, served, live, aboutToken, "secret"],
+    api_jsonp: [onOff, "off", served, live, "Answer `?callback=NAME` of the API as a script, as SRS does; then every page may read it."],
     send_proxy: [word(proxyHeaders, "auto"), "auto", served, replace, aboutSendProxy, "strict"],
   },
   http_api: {
-    enabled: [onOff, "off", notYet, replace, "Serve the API."],
-    listen: [listen, "1985", notYet, replace, "Addresses, `[ip:]port` each."],
+    enabled: [onOff, "off", served, replace, "Serve the API."],
+    listen: [listen, "1985", served, replace, "Addresses, `[ip:]port` each."],
     crossdomain: [onOff, "on", harmless, live, "SRS reads this and uses http_server's."],
-    raw_api: [block, null, notYet, live, "Changes by the API."],
-    auth: [block, null, notYet, live, "HTTP basic authentication."],
+    raw_api: [block, null, served, live, "Changes by the API."],
+    auth: [block, null, served, live, "Who may use the API."],
     https: [block, null, notYet, replace, "The same over TLS."],
   },
   "http_api.raw_api": {
-    enabled: [onOff, "off", notYet, live, "Serve /api/v1/raw."],
-    allow_reload: [onOff, "off", notYet, live, "Allow rpc=reload."],
+    enabled: [onOff, "off", served, live, "Serve /api/v1/raw."],
+    allow_reload: [onOff, "off", served, live, "Allow rpc=reload."],
     allow_query: [onOff, "off", harmless, live, "Known and without effect."],
     allow_update: [onOff, "off", harmless, live, "Known and without effect."],
   },
   "http_api.auth": {
-    enabled: [onOff, "off", notYet, live, "Ask for a password."],
-    username: [text, null, notYet, live, "The user's name."],
-    password: [text, null, notYet, live, "The user's password.", "secret"],
+    enabled: [onOff, "off", served, live, "Ask for a password, or a token."],
+    type: [
+      word(["basic", "bearer"], "basic"),
+      "basic",
+      served,
+      live,
+      "`basic`: username and password; `bearer`: a token, as SRS 8 has it.",
+    ],
+    username: [text, null, served, live, "The user's name."],
+    password: [text, null, served, live, "The user's password.", "secret"],
+    token: [text, null, served, live, "The token of `type bearer`.", "secret"],
   },
   "http_api.https": {
     enabled: [onOff, "off", notYet, replace, "Serve HTTPS."],
@@ -232,10 +243,10 @@ export const rootPlaces = {
     cert: [text, "./conf/server.crt", notYet, replace, "The certificate, PEM."],
   },
   exporter: {
-    enabled: [onOff, "off", notYet, replace, "Serve /metrics."],
-    listen: [listen, "9972", notYet, replace, "Addresses, `[ip:]port` each."],
-    label: [text, null, notYet, live, "The label `label` of every metric."],
-    tag: [text, null, notYet, live, "The label `tag` of every metric."],
+    enabled: [onOff, "off", served, replace, "Serve /metrics."],
+    listen: [listen, "9972", served, replace, "Addresses, `[ip:]port` each."],
+    label: [text, null, served, live, "The label `label` of srs_build_info."],
+    tag: [text, null, served, live, "The label `tag` of srs_build_info."],
   },
   heartbeat: {
     enabled: [onOff, "off", notYet, live, "Report."],

@@ -2,8 +2,19 @@
 // (and reported by check.ts) as values.ts says. What takes more than a row of the table is decided here.
 import { canonicalHost } from "../../base/host-name.js";
 import { parseNetwork, parseWeight } from "./balance-values.js";
-import { type BalanceBlock, builtin, type Config, type DolphinBlock, type LogSettings, type Vhost } from "./config.js";
-import { besideEachOther } from "./endpoint.js";
+import {
+  type ApiAuth,
+  type ApiSettings,
+  type BalanceBlock,
+  builtin,
+  type Config,
+  type DolphinBlock,
+  type Endpoint,
+  type ExporterSettings,
+  type LogSettings,
+  type Vhost,
+} from "./config.js";
+import { besideEachOther, overlaps } from "./endpoint.js";
 import { isEdgeWithoutOrigin } from "./rules.js";
 import { type Block, blockIn, find, isGiven, valueOf, vhostsIn } from "./tree.js";
 
@@ -11,10 +22,12 @@ import { type Block, blockIn, find, isGiven, valueOf, vhostsIn } from "./tree.js
 interface Circumstances {
   readonly file: string | null;
   readonly isContainer: boolean;
+  /** Nobody wrote it: it is what a bare start serves. */
+  readonly isBuiltIn: boolean;
 }
 
 /** Makes the configuration of a tree in which check.ts found no error. */
-export function build(root: Block<"root">, { file, isContainer }: Circumstances): Config {
+export function build(root: Block<"root">, { file, isContainer, isBuiltIn }: Circumstances): Config {
   const http = blockIn(root, "http_server");
   const pidFile = valueOf(root, "pid");
   return {
@@ -39,9 +52,45 @@ export function build(root: Block<"root">, { file, isContainer }: Circumstances)
       isWatched: valueOf(root, "auto_reload_for_docker"),
     },
     http: valueOf(http, "enabled") ? { listen: besideEachOther(valueOf(http, "listen")), crossdomain: valueOf(http, "crossdomain") } : null,
+    api: buildApi(root, isBuiltIn),
+    exporter: buildExporter(blockIn(root, "exporter")),
     vhosts: buildVhosts(root),
     dolphin: buildDolphin(blockIn(root, "dolphin")),
   };
+}
+
+function buildApi(root: Block<"root">, mayLack: boolean): ApiSettings {
+  const block = blockIn(root, "http_api");
+  const raw = blockIn(block, "raw_api");
+  const dolphin = blockIn(root, "dolphin");
+  return {
+    listen: apiAddresses(root),
+    mayLack,
+    crossdomain: valueOf(blockIn(root, "http_server"), "crossdomain"),
+    raw: { isEnabled: valueOf(raw, "enabled"), allowsReload: valueOf(raw, "allow_reload") },
+    auth: buildAuth(blockIn(block, "auth")),
+    token: valueOf(dolphin, "api_token"),
+    servesJsonp: valueOf(dolphin, "api_jsonp"),
+  };
+}
+
+/** Without those that HTTP streaming has: see rules.ts. */
+function apiAddresses(root: Block<"root">): readonly Endpoint[] {
+  const [api, http] = [blockIn(root, "http_api"), blockIn(root, "http_server")];
+  if (!valueOf(api, "enabled")) return [];
+  const others = valueOf(http, "enabled") ? valueOf(http, "listen") : [];
+  return besideEachOther(valueOf(api, "listen")).filter((one) => !others.some((other) => overlaps(one, other)));
+}
+
+function buildAuth(block: Block<"http_api.auth">): ApiAuth | null {
+  if (!valueOf(block, "enabled")) return null;
+  if (valueOf(block, "type") === "bearer") return { type: "bearer", token: valueOf(block, "token") ?? "" };
+  return { type: "basic", username: valueOf(block, "username") ?? "", password: valueOf(block, "password") ?? "" };
+}
+
+function buildExporter(block: Block<"exporter">): ExporterSettings {
+  const listen = valueOf(block, "enabled") ? besideEachOther(valueOf(block, "listen")) : [];
+  return { listen, label: valueOf(block, "label"), tag: valueOf(block, "tag") };
 }
 
 function buildLog(root: Block<"root">, isContainer: boolean): LogSettings {

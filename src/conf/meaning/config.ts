@@ -43,8 +43,40 @@ export interface Config {
   readonly container: ContainerSettings;
   /** HTTP streaming, or null when it is off. */
   readonly http: { readonly listen: readonly Endpoint[]; readonly crossdomain: boolean } | null;
+  readonly api: ApiSettings;
+  readonly exporter: ExporterSettings;
   readonly vhosts: readonly Vhost[];
   readonly dolphin: DolphinBlock;
+}
+
+/** The HTTP API. */
+export interface ApiSettings {
+  /** None: it is off. */
+  readonly listen: readonly Endpoint[];
+  /** Nobody asked for these addresses: the box serves without the API where one cannot be had. */
+  readonly mayLack: boolean;
+  /** Pages of other sites may read what it answers. */
+  readonly crossdomain: boolean;
+  readonly raw: { readonly isEnabled: boolean; readonly allowsReload: boolean };
+  /** Who may ask at all; null: everybody. */
+  readonly auth: ApiAuth | null;
+  /** What lets somebody from another machine act; null: nothing does. */
+  readonly token: string | null;
+  /** `?callback=NAME` makes a script of an answer. */
+  readonly servesJsonp: boolean;
+}
+
+/** What a client of the API has to show. Empty words let nobody in. */
+export type ApiAuth =
+  | { readonly type: "basic"; readonly username: string; readonly password: string }
+  | { readonly type: "bearer"; readonly token: string };
+
+/** Prometheus' port. */
+export interface ExporterSettings {
+  /** None: it is off. */
+  readonly listen: readonly Endpoint[];
+  readonly label: string | null;
+  readonly tag: string | null;
 }
 
 /** Where the log goes and how its lines look. */

@@ -3,6 +3,7 @@
 import { canonicalHost } from "../../base/host-name.js";
 import { parseNetwork, parseWeight } from "./balance-values.js";
 import { shorten } from "../grammar/lexer.js";
+import { overlaps } from "./endpoint.js";
 import type { Directive } from "../grammar/parser.js";
 import { errorAt, type Place, type Problem, warningAt } from "../grammar/problem.js";
 import { type Block, blockIn, find, findAll, isGiven, valueOf, vhostsIn } from "./tree.js";
@@ -16,6 +17,8 @@ const rootRules: readonly RootRule[] = [
   isNotTheFullExample,
   daemonHasNoParent,
   sharedPortSharesTls,
+  apiHasItsPort,
+  authLetsSomebodyIn,
   vhostsDiffer,
   balanceIsReadable,
 ];
@@ -63,6 +66,28 @@ function sharedPortSharesTls(root: Block<"root">): Problem[] {
   const at = find(root, "http_api");
   if (at === undefined || (isEqual && isSamePort)) return [];
   return [errorAt(at, "CONF_VALUE", "http_api and http_server share a port, so their https must be off in both or have one port too")];
+}
+
+function apiHasItsPort(root: Block<"root">): Problem[] {
+  const [api, server] = [blockIn(root, "http_api"), blockIn(root, "http_server")];
+  const at = find(root, "http_api");
+  if (at === undefined || !valueOf(api, "enabled") || !valueOf(server, "enabled")) return [];
+  const isShared = valueOf(api, "listen").some((one) => valueOf(server, "listen").some((other) => overlaps(one, other)));
+  const why = "http_api is not served yet on a port of http_server: give it one of its own, such as listen 1985";
+  return isShared ? [warningAt(at, "CONF_NOT_SERVED", why)] : [];
+}
+
+/** An API that asks for words which nobody has told lets nobody in; words that stand in manuals let everybody in. */
+function authLetsSomebodyIn(root: Block<"root">): Problem[] {
+  const auth = blockIn(blockIn(root, "http_api"), "auth");
+  const at = find(blockIn(root, "http_api"), "auth");
+  if (at === undefined || !valueOf(auth, "enabled")) return [];
+  const isBasic = valueOf(auth, "type") === "basic";
+  const [username, password, token] = [valueOf(auth, "username"), valueOf(auth, "password"), valueOf(auth, "token")];
+  const missing = isBasic ? (username === null ? "username" : password === null ? "password" : null) : token === null ? "token" : null;
+  if (missing !== null) return [warningAt(at, "CONF_VALUE", `auth has no ${missing}: nobody may use the API; write one`)];
+  if (!isBasic || username !== "admin" || password !== "admin") return [];
+  return [warningAt(at, "CONF_VALUE", "auth has the username and password of SRS's manual, which everybody knows: choose others")];
 }
 
 function haveSameListen(one: Block<ListeningPlace>, other: Block<ListeningPlace>): boolean {

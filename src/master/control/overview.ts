@@ -72,7 +72,8 @@ export class Overview {
   }
 
   private async askChildren(): Promise<void> {
-    const names = this.options.children().flatMap(({ name, state }) => (state === "up" || state === "draining" ? [name] : []));
+    const asked = this.options.children().filter(({ duty, state }) => duty !== "admin" && (state === "up" || state === "draining"));
+    const names = asked.map(({ name }) => name);
     const { answers, silent } = await this.questions.ask(names, (name, id) => this.options.ask(name, id));
     for (const [name, streams] of answers) this.directory.reported(name, streams);
     for (const name of silent) this.directory.silent(name);

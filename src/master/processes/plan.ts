@@ -23,7 +23,7 @@ export interface PlanFacts {
 export interface ProcessSpec {
   /** `edge-2`, `origin`, `server`, `proxy-1`, `server-1`. */
   readonly name: string;
-  readonly duty: "origin" | "edge" | "server" | "proxy";
+  readonly duty: "origin" | "edge" | "server" | "proxy" | "admin";
   /** Whether it is a child process or lives in the master. */
   readonly place: "child" | "master";
   /** Whether it serves the public addresses; an origin serves the loopback one alone. */
@@ -65,6 +65,17 @@ export interface BackendPlace {
 /** The processes of plan a and plan single, in the order of their start. */
 export function planProcesses(config: Config, facts: PlanFacts): ProcessSpec[] {
   return config.dolphin.plan === "single" ? planSingle(config, facts) : planA(config, facts);
+}
+
+/** The process that answers operators, where there is an address for it. */
+export function planAdmin(config: Config): ProcessSpec[] {
+  if (config.api.listen.length + config.exporter.listen.length === 0) return [];
+  return [{ name: "admin", duty: "admin", place: "child", isPublic: false, startsAfter: null, config, maxConnections: null }];
+}
+
+/** Whether no stream, viewer or publisher depends on a process: a box serves with it or without. */
+export function isAide({ duty }: Pick<ProcessSpec, "duty">): boolean {
+  return duty === "admin";
 }
 
 /** How many public workers a configuration asks for. */
@@ -131,15 +142,16 @@ export function connectionLimit(config: Config, processes: number, { maxOpenFile
 
 /** A process as its supervisor knows it, as far as it matters here; `state` is that of child.ts. */
 interface StartedChild {
-  readonly spec: Pick<ProcessSpec, "isPublic">;
+  readonly spec: Pick<ProcessSpec, "isPublic" | "duty">;
   readonly child: { readonly state: ChildState };
 }
 
 /**
  * Whether a box has come up: every child serves or was given up, and somebody serves, one of those on the public addresses and one of
- * those behind them where there are any.
+ * those behind them where there are any. Nobody waits for aides.
  */
-export function isComeUp(children: readonly StartedChild[]): boolean {
+export function isComeUp(all: readonly StartedChild[]): boolean {
+  const children = all.filter(({ spec }) => !isAide(spec));
   const hasSettled = children.every(({ child }) => child.state === "up" || child.state === "failed");
   const serves = (isPublic: boolean): boolean => {
     const group = children.filter(({ spec }) => spec.isPublic === isPublic);

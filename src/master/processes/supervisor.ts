@@ -7,9 +7,9 @@
 import { messageOf } from "../../base/errors.js";
 import type { Timers } from "../../base/timers.js";
 import type { ProxySetup } from "../../ipc/balance.js";
-import type { FromChild, ServerSetup, ToChild } from "../../ipc/messages.js";
+import type { AdminSetup, FromChild, ServerSetup, ToChild } from "../../ipc/messages.js";
 import { lastCause, newborn, step, type Child, type ChildEvent, type ChildLimits, type ChildState, type Effect } from "./child.js";
-import type { ProcessSpec } from "./plan.js";
+import { isAide, type ProcessSpec } from "./plan.js";
 
 /** A running process, as the supervisor needs it. */
 export interface Running {
@@ -67,7 +67,7 @@ export interface SupervisorOptions {
   readonly events: SupervisorEvents;
 }
 
-type Setup = ServerSetup | ProxySetup;
+type Setup = ServerSetup | ProxySetup | AdminSetup;
 
 interface Slot {
   spec: ProcessSpec;
@@ -383,13 +383,14 @@ export class Supervisor {
 /** Edges are worth nothing without their origin, and an origin nothing without an edge. */
 function isAnythingServed(slots: readonly Slot[]): boolean {
   const alive = (isPublic: boolean): boolean => {
-    const group = slots.filter(({ spec, isLeaving }) => spec.isPublic === isPublic && !isLeaving);
+    const group = slots.filter(({ spec, isLeaving }) => spec.isPublic === isPublic && !isAide(spec) && !isLeaving);
     return group.length === 0 || group.some(({ child }) => child.state !== "failed");
   };
   return alive(true) && alive(false);
 }
 
 function configure(setup: Setup): ToChild {
+  if ("controlSocket" in setup) return { type: "configure-admin", setup };
   return "isEdge" in setup ? { type: "configure", setup } : { type: "configure-proxy", setup };
 }
 

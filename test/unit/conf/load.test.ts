@@ -45,6 +45,8 @@ const quiet = {
   container: { isGiven: false, staysInForeground: true, isWatched: true },
 } as const;
 
+const plainApi = { crossdomain: true, raw: { isEnabled: false, allowsReload: false }, auth: null, token: null, servesJsonp: false };
+
 test("load: the built-in configuration serves RTMP and HTTP-FLV with the defaults of SRS", () => {
   assert.deepEqual(defaultConfig(), {
     file: null,
@@ -54,6 +56,8 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
     pidFile: null,
     ...quiet,
     http: { listen: [{ host: "0.0.0.0", port: 8080 }], crossdomain: true },
+    api: { ...plainApi, listen: [{ host: "0.0.0.0", port: 1985 }], mayLack: true },
+    exporter: { listen: [], label: null, tag: null },
     vhosts: [
       {
         name: "__defaultVhost__",
@@ -123,7 +127,13 @@ test("load: every directive that is served reaches its field", () => {
   const read = config(`
     listen 1935 127.0.0.1:1936 [::1]:1937; max_connections 500; daemon off; pid ./a.pid; chunk_size 4096; srs_log_tank console;
     http_server { enabled on; listen 80 [::]:81; crossdomain off; }
+    http_api {
+      enabled on; listen 1986; raw_api { enabled on; allow_reload on; }
+      auth { enabled on; type bearer; token s3; }
+    }
+    exporter { enabled on; listen 127.0.0.1:9973; label cn; tag edge; }
     dolphin {
+      api_token s2; api_jsonp on;
       plan single; cores 4; origin_process child; control_socket /run/d.sock;
       heartbeat_timeout 0.5; stop_timeout 1; worker_max_memory 512; worker_max_age 3600; http_flv_wait 0; pull_linger 2.5;
       server "my server" -p "{rtmp_port}"; server_conf t.conf; servers 3; server_weight 2 0.5; server_max_connections 100;
@@ -156,6 +166,16 @@ test("load: every directive that is served reaches its field", () => {
       ],
       crossdomain: false,
     },
+    api: {
+      listen: [{ host: "0.0.0.0", port: 1986 }],
+      mayLack: false,
+      crossdomain: false,
+      raw: { isEnabled: true, allowsReload: true },
+      auth: { type: "bearer", token: "s3" },
+      token: "s2",
+      servesJsonp: true,
+    },
+    exporter: { listen: [{ host: "127.0.0.1", port: 9973 }], label: "cn", tag: "edge" },
     vhosts: [
       { ...vhost(""), name: "b", chunkSize: 4096 },
       {

@@ -79,7 +79,7 @@ const known: [place: string, names: string][] = [
   ],
   ["http_api", "enabled listen crossdomain raw_api auth https"],
   ["http_api.raw_api", "enabled allow_reload allow_query allow_update"],
-  ["http_api.auth", "enabled username password"],
+  ["http_api.auth", "enabled username password type token"], // the last two of SRS 8
   ["http_api.https", "enabled listen key cert"],
   ["http_server", "enabled listen dir crossdomain https"],
   ["http_server.https", "enabled listen key cert"],

@@ -30,7 +30,8 @@ export function anotherValue({ name, type, default: byDefault }: DirectiveRow): 
 /** A file with a vhost and this directive in its place, in blocks that are on; without a value the same blocks alone. */
 export function fileWith({ place, name }: DirectiveRow, value: string | null): string {
   const blocks = place === "root" ? [] : place.split(".");
-  const own = value === null ? "" : `${name} ${value};`;
+  const beside = place === "http_api.auth" && name === "token" ? "type bearer;" : ""; // the other type has none
+  const own = value === null ? beside : `${beside} ${name} ${value};`;
   const inside = blocks.reduceRight((text, block, depth) => {
     const at = blocks.slice(0, depth + 1).join(".");
     const isOwnSwitch = at === place && name === "enabled";

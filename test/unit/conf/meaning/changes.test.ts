@@ -109,7 +109,7 @@ const rows: [before: string, after: string, changes: string[]][] = [
   [
     "http_api { enabled on; auth { enabled on; password a; } }",
     "http_api { enabled on; auth { enabled on; password b; } }",
-    ["http_api.auth.password: … → …, live, not yet"],
+    ["http_api.auth.password: … → …, live, served"],
   ],
 ];
 
@@ -156,6 +156,7 @@ test("changes: every path that a flag decides is one of the table", () => {
   const everyFlag: Required<Flags> = {
     listen: [{ host: "h", port: 1 }],
     http: "off",
+    api: "off",
     plan: "a",
     cores: 1,
     originProcess: "master",

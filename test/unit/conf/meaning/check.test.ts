@@ -158,16 +158,12 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
   [
     "a shared port without TLS",
     "listen 1935; http_api { listen 8080; enabled on; } http_server { enabled on; } vhost a { }",
-    ["CONF_NOT_SERVED http_api is known but not served yet: it has no effect"],
+    ["CONF_NOT_SERVED http_api is not served yet on a port of http_server: give it one of its own, such as listen 1985"],
   ],
   ["a daemon that is asked for", "listen 1935; daemon on; vhost a { }", []],
   ["a daemon that is not asked for", "listen 1935; daemon off; vhost a { }", []],
   ["an API that is off", "listen 1935; http_api { enabled off; listen 1985; } vhost a { }", []],
-  [
-    "an API that is on",
-    "listen 1935; http_api { enabled on; raw_api { enabled on; } } vhost a { }",
-    ["CONF_NOT_SERVED http_api is known but not served yet: it has no effect"],
-  ],
+  ["an API that is on", "listen 1935; http_api { enabled on; raw_api { enabled on; } } vhost a { }", []],
   [
     "hooks of many vhosts, warned of once",
     "listen 1935; vhost a { http_hooks { enabled on; } } vhost b { http_hooks { enabled on; } }",

@@ -111,7 +111,9 @@ describe("the limit of connections", () => {
 describe("a box has come up", () => {
   const children = (front: string, behind: string): Parameters<typeof isComeUp>[0] =>
     [front.split(" "), behind.split(" ")].flatMap((states, at) =>
-      states.flatMap((state) => (state === "" ? [] : [{ spec: { isPublic: at === 0 }, child: { state: state as "up" } }])),
+      states.flatMap((state) =>
+        state === "" ? [] : [{ spec: { isPublic: at === 0, duty: "edge" as const }, child: { state: state as "up" } }],
+      ),
     );
 
   for (const [front, behind, expected] of [
