@@ -26,6 +26,7 @@ export const errorCodes = [
   "RTMP_FULL",
   "RTMP_HANDSHAKE",
   "RTMP_IDLE",
+  "RTMP_KICKED",
   "RTMP_MEMORY",
   "RTMP_MESSAGE_SIZE",
   "RTMP_NAME",

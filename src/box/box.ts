@@ -14,10 +14,10 @@ import { reopenLog, setLogLevel, type Log } from "../base/log.js";
 import { systemTimers as timers } from "../base/timers.js";
 import type { Config } from "../conf/meaning/config.js";
 import { checkPlan } from "../master/backends/plan.js";
-import { onlyPlanB, type ControlAnswers, type UpgradeProgram } from "../master/control/control.js";
+import { changeEvent } from "../master/control/change-event.js";
 import { measureMemory } from "../master/control/directory.js";
+import { EventBook } from "../master/control/event-book.js";
 import { controlPath } from "../master/control/socket-path.js";
-import type { Reloaded } from "../master/control/status.js";
 import { countCores } from "../master/host/cores.js";
 import type { ReadyBox } from "../master/host/daemon.js";
 import { ParentWatch } from "../master/host/parent-watch.js";
@@ -33,6 +33,7 @@ import { Listeners } from "../master/sockets/listeners.js";
 import { loadNativeSockets } from "../master/sockets/native-socket.js";
 import { loadVaultParts, type VaultParts } from "../master/vault/vault.js";
 import { takeAddresses } from "./addresses.js";
+import { answersOf } from "./answers.js";
 import { Claims } from "./claims.js";
 import { Crew, type CrewEvents } from "./crew.js";
 import { Ending } from "./ending.js";
@@ -99,8 +100,9 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
     plan === "b" ? opened.add(await PlanB.prepare(config, { ...facts, taken, cwd, source, folder: `${socket}.servers`, log })) : null;
   const carrying = dolphin.carriesSessions ? await loadCarrying(log) : null;
   const hasOwnSockets = native !== null;
+  const events = new EventBook();
   const crew = opened.add(
-    new Crew(config, { ...facts, timers, log, listeners, hasOwnSockets, origin, planB, carrying, controlSocket: socket }),
+    new Crew(config, { ...facts, timers, log, listeners, hasOwnSockets, origin, planB, carrying, controlSocket: socket, events }),
   );
 
   const ending = new Ending(config, { log, timers, service, listeners, crew, release: () => void opened.close() });
@@ -108,7 +110,7 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
     opened.add(new ParentWatch({ timers, parent: () => process.ppid, gone: (pid) => ending.orphaned(pid) }));
   }
   const rotation = opened.add(new LogRotation({ settings: logging, timers, log, reopenAll: () => reopenLogs(crew) }));
-  const reloads = opened.add(new Reloads(source, config, { log, ending, service, crew }));
+  const reloads = opened.add(new Reloads(source, config, { log, ending, service, crew, events }));
   const workerLimits = new WorkerLimits(dolphin.workers, {
     timers,
     log,
@@ -126,7 +128,7 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
 
   const portrait = new Portrait({ version, plan, configFile, carries: dolphin.carriesSessions, timers, claims, crew, ending });
   const successor = { log, cwd, plan, isBound, claims, listeners, crew, service, ending };
-  const answers = answersOf({ portrait, crew, reloads, upgrade: (program) => upgrade(program, successor) });
+  const answers = answersOf({ log, events, portrait, crew, reloads, upgrade: (program) => upgrade(program, successor) });
   /** Of a box that takes another's place not before everything has come over. */
   const takeClaims = async (): Promise<void> => {
     await claims.takePidFile(config);
@@ -137,7 +139,21 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
   const started = { serverId: claims.serverId, plan, cores: facts.cores, ownSockets: hasOwnSockets };
   log.info({ event: "dolphin.started", ...started }, "starting");
   if (warning !== null) log.warn({ event: "limit.low" }, warning);
-  const box = new Box({ log, service, listeners, claims, crew, ending, rotation, reloads, portrait, predecessor, takeClaims, options });
+  const box = new Box({
+    log,
+    events,
+    service,
+    listeners,
+    claims,
+    crew,
+    ending,
+    rotation,
+    reloads,
+    portrait,
+    predecessor,
+    takeClaims,
+    options,
+  });
   await crew.start(box);
   signals.listen((signal) => box.signal(signal));
   return box;
@@ -161,26 +177,9 @@ async function reopenLogs(crew: Crew): Promise<void> {
   if (missing.length > 0) throw new Error(`these did not open their log anew: ${missing.join(", ")}`);
 }
 
-interface Answerers {
-  readonly portrait: Portrait;
-  readonly crew: Crew;
-  readonly reloads: Reloads;
-  readonly upgrade: (program: UpgradeProgram) => Promise<Reloaded>;
-}
-
-function answersOf({ portrait, crew, reloads, upgrade: replaceBy }: Answerers): ControlAnswers {
-  return {
-    status: () => portrait.status(),
-    explain: (key) => crew.balance?.explain(key) ?? null,
-    drain: (server, isDraining) => (crew.balance === null ? onlyPlanB : crew.balance.drain(server, isDraining)),
-    reload: () => reloads.reload("dolphin reload"),
-    restart: () => reloads.restart("dolphin restart"),
-    upgrade: (program) => reloads.whileWhole(() => replaceBy(program)),
-  };
-}
-
 interface BoxParts {
   readonly log: Log;
+  readonly events: EventBook;
   readonly service: Service;
   readonly listeners: Listeners;
   readonly claims: Claims;
@@ -229,9 +228,11 @@ export class Box implements CrewEvents {
 
   /** A child has begun, serves, or is gone. */
   changed(change: Change): void {
-    const { log, listeners } = this.parts;
+    const { log, listeners, events } = this.parts;
     const { spec, child, delayMs } = change;
     logChange(log, change);
+    const event = changeEvent(change);
+    if (event !== null) events.take(event);
     if (child.state === "up") listeners.restoreBacklog(spec.name);
     if (isGone(child)) listeners.reclaim(spec.name);
     if (child.state === "failed" || (delayMs ?? 0) > withdrawAfterMs) listeners.withdraw(spec.name);

@@ -14,13 +14,15 @@ import type { Timers } from "../base/timers.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { Listener } from "../ipc/listener.js";
 import { noStats, type FromChild } from "../ipc/messages.js";
+import type { BoxEvent } from "../ipc/events.js";
+import type { EventBook } from "../master/control/event-book.js";
 import { memberOf } from "../master/control/directory.js";
 import { Overview } from "../master/control/overview.js";
 import { isGone, limitsOf } from "../master/processes/child.js";
 import { clusterSpawner } from "../master/processes/cluster-spawner.js";
 import { isAide, planAdmin, planProcesses, type ProcessSpec } from "../master/processes/plan.js";
 import { Questions } from "../master/processes/questions.js";
-import { Rollout } from "../master/processes/rollout.js";
+import type { Rollout } from "../master/processes/rollout.js";
 import { Supervisor, type Change, type ChildView } from "../master/processes/supervisor.js";
 import type { Listeners } from "../master/sockets/listeners.js";
 import { Vault, type CarriedCounts, type VaultParts } from "../master/vault/vault.js";
@@ -28,17 +30,15 @@ import type { SavedPublisher } from "../server/peers/saved-publisher.js";
 import { Server } from "../server/server.js";
 import { linkVariable } from "../worker/carrier.js";
 import { Heart } from "../worker/heart.js";
-import { addressesIn } from "./addresses.js";
 import { Balance } from "./plan-b/balance.js";
 import { answerDeadlineMs, Briefing, isOwn } from "./briefing.js";
 import { originHere, type Estate } from "./estate.js";
 import type { PlanB } from "./plan-b/plan-b.js";
+import { belongsTo, openRollouts, replaceThose, type Whose } from "./rollouts.js";
+import { Roster } from "./roster.js";
 import { StandAlone } from "./stand-alone.js";
 
 const entryOf = (role: "server" | "proxy" | "admin"): string => fileURLToPath(new URL(`../roles/${role}.js`, import.meta.url));
-const none = Promise.resolve(null);
-/** How long the answers may take that an admin is giving when it is replaced. */
-const adminLingersMs = 10_000;
 /** Where it is not known how many files may be open. */
 const maxKeptByDefault = 100_000;
 
@@ -57,6 +57,8 @@ export interface CrewParts {
   readonly carrying: VaultParts | null;
   /** The path of the control socket. */
   readonly controlSocket: string;
+  /** What operators follow. */
+  readonly events: EventBook;
 }
 
 export interface CrewEvents {
@@ -74,10 +76,11 @@ export class Crew {
   private readonly parts: CrewParts;
   private readonly edgeKey = randomBytes(16).toString("hex");
   private readonly supervisor: Supervisor;
-  private readonly rollout: Rollout;
-  private readonly adminRollout: Rollout;
+  private readonly rollouts: Readonly<Record<Whose, Rollout>>;
   private readonly questions: Questions<string | null>;
   private readonly briefing: Briefing;
+  /** Clients and streams of all processes. */
+  readonly roster: Roster;
   private readonly vault: Vault | null;
   private readonly standAlone: StandAlone;
   /** The origin that the master itself is to be; null: none. */
@@ -105,6 +108,12 @@ export class Crew {
       questions: this.questions,
     });
     this.supervisor = this.openSupervisor(specs);
+    this.roster = new Roster({
+      timers,
+      children: () => this.children(),
+      send: (name, message) => this.supervisor.send(name, message),
+      origin: () => this.origin,
+    });
     this.overview = new Overview({
       timers,
       children: () => this.children().map(memberOf),
@@ -114,8 +123,8 @@ export class Crew {
     this.vault = this.openVault();
     this.balance = planB === null ? null : new Balance(config, { planB, specs, supervisor: this.supervisor, timers, log });
     this.standAlone = this.openStandAlone();
-    this.rollout = this.openRollout(specs, "public");
-    this.adminRollout = this.openRollout(specs, "admin");
+    const { supervisor, standAlone } = this;
+    this.rollouts = openRollouts(specs, { supervisor, standAlone, listeners });
   }
 
   /** The origin serves when this resolves; the children come when they are ready. Throws CHILD_LISTEN. */
@@ -125,7 +134,8 @@ export class Crew {
     if (spec !== null) {
       const log = this.parts.log.child({ child: spec.name });
       const listener: Listener = { protocol: "rtmp", endpoint: this.parts.origin, fd: null };
-      this.origin = await Server.start(this.briefing.setupFor(spec, [listener]), log);
+      const tell = (event: BoxEvent): void => this.parts.events.take({ ...event, process: "master" });
+      this.origin = await Server.start(this.briefing.setupFor(spec, [listener]), log, { tell });
     }
     this.supervisor.start();
     this.heart = new Heart(
@@ -145,7 +155,7 @@ export class Crew {
 
   /** The public addresses, and those of the admin. */
   addresses(): Pick<Listener, "protocol" | "endpoint">[] {
-    return [this.rollout, this.adminRollout].flatMap(({ specs: [first] }) => this.parts.listeners.addressesOf(first?.name ?? ""));
+    return Object.values(this.rollouts).flatMap(({ specs: [first] }) => this.parts.listeners.addressesOf(first?.name ?? ""));
   }
 
   /** As the supervisor's methods of these names. */
@@ -180,7 +190,7 @@ export class Crew {
 
   /** The listening sockets of those who serve the public addresses, and of the admin. */
   handOn(): ReturnType<Listeners["handOn"]> {
-    return this.parts.listeners.handOn([...this.rollout.specs, ...this.adminRollout.specs].map(({ name }) => name));
+    return this.parts.listeners.handOn(Object.values(this.rollouts).flatMap(({ specs }) => specs.map(({ name }) => name)));
   }
 
   /** Ends what the master serves itself, and its hold on what the children served. Called twice it is the same end. */
@@ -199,24 +209,13 @@ export class Crew {
   }
 
   /** The same for what takes new processes: those are replaced who serve these addresses. */
-  async replace(config: Config, reason: string, whose: ReadonlySet<"public" | "admin">): Promise<string | null> {
+  async replace(config: Config, reason: string, whose: ReadonlySet<Whose>): Promise<string | null> {
     const specs = this.plan(config);
-    const isReplaced = (spec: ProcessSpec): boolean => (spec.isPublic ? whose.has("public") : isAide(spec) && whose.has("admin"));
-    const others = specs.filter((spec) => !isReplaced(spec));
-    const { drainTimeoutMs } = config.dolphin;
-    const publics = (): Promise<string | null> =>
-      whose.has("public")
-        ? this.rollout.replaceAll(
-            specs.filter(({ isPublic }) => isPublic),
-            reason,
-            drainTimeoutMs,
-          )
-        : none;
-    const admins = (): Promise<string | null> =>
-      whose.has("admin") ? this.adminRollout.replaceAll(specs.filter(isAide), reason, drainTimeoutMs) : none;
-    const problem = (await this.tellAll(others)) ?? (await publics()) ?? (await admins());
+    const isOther = (spec: ProcessSpec): boolean => ![...whose].some((which) => belongsTo(spec, which));
+    const others = specs.filter(isOther);
+    const problem = (await this.tellAll(others)) ?? (await replaceThose(this.rollouts, whose, { specs, config, reason }));
     if (problem !== null) {
-      await this.tellAll(this.plan(this.config).filter((spec) => !isReplaced(spec)));
+      await this.tellAll(this.plan(this.config).filter(isOther));
       return problem;
     }
     const moved = others.filter((spec) => isOwn(spec) && this.listensElsewhere(spec));
@@ -231,8 +230,16 @@ export class Crew {
    */
   async restart(reason: string, only: string | null = null): Promise<string | null> {
     const { drainTimeoutMs } = this.config.dolphin;
-    const problem = await this.rollout.replaceEach(reason, drainTimeoutMs, only);
-    return problem ?? this.adminRollout.replaceEach(reason, drainTimeoutMs, only);
+    const problem = await this.rollouts.public.replaceEach(reason, drainTimeoutMs, only);
+    return problem ?? this.rollouts.admin.replaceEach(reason, drainTimeoutMs, only);
+  }
+
+  /** Has another number of those who serve the public addresses: the rest go on as they are. Resolves as `reconfigure`. */
+  async scale(config: Config, reason: string): Promise<string | null> {
+    const specs = this.plan(config);
+    const publics = specs.filter(({ isPublic }) => isPublic);
+    const problem = await this.rollouts.public.resize(publics, reason, config.dolphin.drainTimeoutMs);
+    return problem ?? this.reconfigure(config);
   }
 
   /** Resolves when every child has opened its log file anew, or has taken too long; to the names of those that have not. */
@@ -257,7 +264,7 @@ export class Crew {
   private adopt(config: Config, specs: readonly ProcessSpec[]): void {
     this.config = config;
     this.supervisor.setLimits(limitsOf(config));
-    const replaced = [this.rollout, this.adminRollout].flatMap((rollout) => rollout.update(specs));
+    const replaced = Object.values(this.rollouts).flatMap((rollout) => rollout.update(specs));
     for (const spec of [...replaced, ...specs]) this.supervisor.update(spec);
     this.balance?.adopt(config, specs);
   }
@@ -300,30 +307,12 @@ export class Crew {
     });
   }
 
-  private openRollout(specs: readonly ProcessSpec[], whose: "public" | "admin"): Rollout {
-    const { supervisor, standAlone } = this;
-    const { listeners } = this.parts;
-    const isPublic = whose === "public";
-    return new Rollout(specs.filter(isPublic ? (spec) => spec.isPublic : isAide), {
-      add: (spec) => supervisor.add(spec),
-      retire: (name, reason, timeoutMs) => supervisor.retire(name, reason, timeoutMs),
-      inherit: (heir, from) => this.inherit(heir, whose, from),
-      prepare: (heir, from) => (isPublic ? standAlone.prepare(heir, from) : Promise.resolve()),
-      lingers: (spec, drainTimeoutMs) => (isPublic ? standAlone.lingers(spec, drainTimeoutMs) : adminLingersMs),
-      forget: (name) => listeners.forget(name),
-    });
-  }
-
-  private async inherit({ name, config }: ProcessSpec, whose: "public" | "admin", from: string | null): Promise<void> {
-    for (const [protocol, wanted] of addressesIn(config, whose)) await this.parts.listeners.inherit(protocol, wanted, name, from);
-  }
-
   private openStandAlone(): StandAlone {
     const { supervisor, questions, overview, vault, edgeKey } = this;
     return new StandAlone({
       edgeKey,
       isCarried: vault !== null,
-      name: () => this.rollout.specs[0]?.name,
+      name: () => this.rollouts.public.specs[0]?.name,
       streamsOf: (name) => overview.streamsOf(name),
       askToMirror: (heir, origin) => questions.ask([heir], (name, id) => supervisor.send(name, { type: "mirror", id, origin })),
       endMirror: () => {
@@ -341,6 +330,7 @@ export class Crew {
       log,
       // Half of what this process may open: the origin has connections of its own.
       maxFiles: Math.floor((maxOpenFiles ?? 2 * maxKeptByDefault) / 2),
+      tell: (event) => this.parts.events.take(event),
       send: (name, message) => this.supervisor.send(name, message),
       adoptPublisher: (saved, fd, ended) => {
         if (this.origin !== null) this.origin.adoptPublisher(saved as SavedPublisher, fd, ended);
@@ -364,6 +354,7 @@ export class Crew {
     const { name } = change.spec;
     if (change.ending !== null) {
       this.questions.gone(name);
+      this.roster.gone(name);
       this.vault?.gone(name);
     }
     this.balance?.changed(change);
@@ -381,6 +372,8 @@ export class Crew {
     this.vault?.heard(spec.name, message);
     this.standAlone.heard(spec, message);
     if (message.type === "done") this.questions.answer(spec.name, message.id, message.problem);
+    if (message.type === "event") this.parts.events.take({ ...message.event, process: spec.name });
+    this.roster.heard(spec.name, message);
     this.balance?.heard(spec, message);
     this.overview.heard(spec.name, message);
   }

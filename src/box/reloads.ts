@@ -22,8 +22,10 @@ import { countCores } from "../master/host/cores.js";
 import { checkOpenFiles, readMaxOpenFiles } from "../master/processes/open-files.js";
 import { checkPlan } from "../master/backends/plan.js";
 import type { Crew } from "./crew.js";
+import type { Whose } from "./rollouts.js";
 import type { Ending } from "./ending.js";
 import type { Service } from "./service.js";
+import type { EventBook } from "../master/control/event-book.js";
 import type { Reloaded } from "../master/control/status.js";
 import { duration } from "../master/control/text.js";
 
@@ -37,18 +39,23 @@ export interface ConfOrigin {
   read(): Promise<Loaded> | Loaded;
 }
 
+const maxWorkers = 1024;
+
 export interface ReloadParts {
   readonly log: Log;
   readonly ending: Pick<Ending, "hasBegun">;
   /** Knows the sockets that were given, and is told of what changes the box. */
   readonly service: Pick<Service, "fit" | "reloading">;
-  readonly crew: Pick<Crew, "reconfigure" | "replace" | "restart">;
+  readonly crew: Pick<Crew, "reconfigure" | "replace" | "restart" | "scale" | "children">;
+  readonly events: Pick<EventBook, "take">;
 }
 
 /** The reloads and restarts of one box. Close it once. */
 export class Reloads {
   private readonly origin: ConfOrigin;
   private readonly parts: ReloadParts;
+  /** What wins over the file: of the command line, or said since. */
+  private flags: Flags;
   /** It takes a restart of dolphin to change it. */
   private readonly plan: Config["dolphin"]["plan"];
   private running: Loaded;
@@ -63,6 +70,7 @@ export class Reloads {
     this.parts = parts;
     this.plan = config.dolphin.plan;
     this.running = origin.loaded;
+    this.flags = origin.flags;
     this.watchFile(config);
   }
 
@@ -77,7 +85,7 @@ export class Reloads {
 
   /** Does what the file says now. Resolves when that is done, or to the reasons why nothing was. */
   reload(reason: string): Promise<Reloaded> {
-    return this.exclusively(() => this.carryOut(reason));
+    return this.exclusively("reload", reason, () => this.carryOut(reason));
   }
 
   /**
@@ -85,8 +93,10 @@ export class Reloads {
    * that is done.
    */
   restart(reason: string, only: string | null = null): Promise<Reloaded> {
-    return this.exclusively(async () => {
+    return this.exclusively("restart", reason, async () => {
       const { log } = this.parts;
+      const isThere = only === null || this.parts.crew.children().some(({ spec, isLeaving }) => spec.name === only && !isLeaving);
+      if (!isThere) return refused([`there is no process ${only} that could be replaced`]);
       const which = only ?? "the processes that serve the public addresses, one by one";
       log.info({ event: "dolphin.restarting", reason }, `replacing ${which}`);
       const problem = await this.parts.crew.restart(reason, only);
@@ -101,16 +111,54 @@ export class Reloads {
     });
   }
 
-  /** Runs something that no reload may cross. */
-  exclusively(work: () => Promise<Reloaded>): Promise<Reloaded> {
-    const done = this.turn.then(() => (this.parts.ending.hasBegun ? refused(["dolphin is stopping"]) : this.parts.service.reloading(work)));
+  /** Has so many processes serve the public addresses, whatever the file says, until the next start. Resolves when that is done. */
+  scale(workers: number): Promise<Reloaded> {
+    const reason = `scale to ${workers}`;
+    return this.exclusively("scale", reason, async () => {
+      const { crew, log, service } = this.parts;
+      if (!Number.isInteger(workers) || workers < 1 || workers > maxWorkers) return refused([`write a number from 1 to ${maxWorkers}`]);
+      if (this.plan === "single") return refused(["plan single is one process: start the box with plan a to have several"]);
+      const flags = { ...this.flags, cores: workers };
+      const { config: inForce } = this.running;
+      if (inForce === null) return refused(["there is no configuration"]);
+      const config = service.fit(applyFlags(inForce, flags));
+      checkOpenFiles(config, { cores: countCores(), maxOpenFiles: readMaxOpenFiles() });
+      const problem = await crew.scale(config, reason);
+      if (problem !== null) return refused([problem]);
+      this.flags = flags;
+      this.adopt(config);
+      log.info({ event: "dolphin.scaled", workers }, `${workers} processes serve the public addresses`);
+      return {
+        outcome: "applied",
+        changes: [],
+        problems: [],
+        notes: ["until the next start or upgrade: what the file says of cores stands there still"],
+      };
+    });
+  }
+
+  /** Runs something that no reload may cross, and tells operators what came of it. */
+  private exclusively(what: string, reason: string, work: () => Promise<Reloaded>): Promise<Reloaded> {
+    const { ending, service } = this.parts;
+    const carryOut = async (): Promise<Reloaded> => {
+      const reloaded = await service.reloading(work).catch((thrown: unknown) => refused([messageOf(thrown)]));
+      this.announce(what, reason, reloaded);
+      return reloaded;
+    };
+    const done = this.turn.then(() => (ending.hasBegun ? refused(["dolphin is stopping"]) : carryOut()));
     this.turn = done.catch(() => undefined); // whoever asked hears of it
     return done;
   }
 
+  private announce(what: string, reason: string, { outcome, changes, problems }: Reloaded): void {
+    const told = [...changes.map(({ path }) => path), ...(outcome === "refused" ? problems : [])].join(", ");
+    const level = outcome === "refused" ? "error" : "info";
+    this.parts.events.take({ event: `${what}.${outcome}`, level, reason, msg: `${what} ${outcome}${told === "" ? "" : `: ${told}`}` });
+  }
+
   /** The same for an upgrade, whose new process reads the file anew: not where that would empty the box. */
   whileWhole(work: () => Promise<Reloaded>): Promise<Reloaded> {
-    return this.exclusively(async () => {
+    return this.exclusively("upgrade", "dolphin upgrade", async () => {
       const emptied = this.emptiedBy(await this.origin.read());
       return emptied.length > 0 ? refused(emptied) : work();
     });
@@ -133,13 +181,13 @@ export class Reloads {
     if (wanted.config === null) return fail(problems);
     const emptied = this.emptiedBy(wanted);
     if (emptied.length > 0) return fail([...problems, ...emptied]);
-    const changes = changesBetween(this.running.directives, wanted.directives, flaggedPaths(this.origin.flags));
+    const changes = changesBetween(this.running.directives, wanted.directives, flaggedPaths(this.flags));
     if (changes.length === 0) {
       log.info({ event: "reload.unchanged", reason }, "the configuration says what is in force already");
       return { outcome: "unchanged", changes, problems, notes: this.last === null ? [] : [sinceWhen(this.last)] };
     }
     const inForce = loadInForce(this.running, wanted);
-    const config = applyFlags(inForce.config ?? wanted.config, this.origin.flags);
+    const config = applyFlags(inForce.config ?? wanted.config, this.flags);
     const problem = await this.apply(config, changes, reason);
     if (problem !== null) return fail([...problems, problem], changes);
     this.running = inForce;
@@ -202,7 +250,7 @@ function sinceWhen({ reason, atMs }: { readonly reason: string; readonly atMs: n
 }
 
 /** Who listens on what changed. */
-function whoseAre(changes: readonly ConfChange[]): ReadonlySet<"public" | "admin"> {
+function whoseAre(changes: readonly ConfChange[]): ReadonlySet<Whose> {
   const replacing = changes.filter(({ reload }) => reload === "replace");
   return new Set(replacing.map(({ path }) => (/^(http_api|exporter)\b/.test(path) ? "admin" : "public")));
 }

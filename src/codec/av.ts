@@ -127,6 +127,17 @@ export function audioHeader(audio: Buffer): Header {
   return exHeader(kind, audio, extended, (body, fourCc) => isCompleteConfig(fourCc, body));
 }
 
+/** The configuration of a header's first track, by its codec's fourCC; null: it describes something else. */
+export function configOf(media: Buffer, of: "video" | "audio"): { readonly fourCc: string; readonly config: Buffer } | null {
+  const isVideo = of === "video";
+  const isOld = isVideo ? !isEnhanced(media) : media[0]! >> 4 !== exAudioFormat;
+  if (isOld && isVideo) return { fourCc: oldFourCcs[media[0]! & 0x0f] ?? "", config: media.subarray(avcHeadBytes) };
+  if (isOld) return { fourCc: "mp4a", config: media.subarray(aacHeadBytes) };
+  const extended = readExtended(media, isVideo ? exVideo.multitrack : exAudio.multitrack);
+  const [first] = extended.packetType === ex.sequenceStart ? readTracks(media, extended) : [];
+  return first === undefined ? null : { fourCc: first.fourCc, config: first.body };
+}
+
 /** The codec of a video message for people, for example `H.264`; `video` when the number is not known. */
 export function videoCodec(video: Buffer): string {
   if (video.length === 0) return "";

@@ -8,6 +8,9 @@
 //     │ heartbeat, every second ────────────▶│
 //     │◀───────────────────────────── report │  somebody asked for `dolphin status`
 //     │ reported ───────────────────────────▶│
+//     │◀───────────────────────── list, kick │  somebody asks over the control socket who is here, or has one sent away
+//     │ listed, kicked ─────────────────────▶│
+//     │ event ──────────────────────────────▶│  what operators follow: somebody publishes, or was refused
 //     │◀───────────────────────── reopen-log │  its log file was moved away
 //     │ done ───────────────────────────────▶│
 //     │◀──────────────────────── reconfigure │  the configuration has changed while it serves
@@ -38,7 +41,9 @@
 import { DolphinError } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { BackendState, Carried, Lease, ProxySetup } from "./balance.js";
+import type { BoxEvent } from "./events.js";
 import type { AdoptedNote } from "./carried.js";
+import type { Listed, ListPage } from "./lists.js";
 import type { Listener, Protocol } from "./listener.js";
 import type { MirroredOrigin } from "./succession.js";
 
@@ -100,7 +105,39 @@ export interface StreamReport {
   readonly video: string;
   readonly audio: string;
   readonly bytesIn: number;
+  /** To players, since the process has the stream. */
+  readonly bytesOut: number;
+  /** Of the publisher, as a client; empty where there is none here. */
+  readonly publisherId: string;
+  readonly tcUrl: string;
+  /** Since when this process has it from where it has it now (ms since 1970); null: it has it from nowhere. */
+  readonly sinceMs: number | null;
+  readonly videoFrames: number;
+  readonly audioFrames: number;
+  /** Between the last two key frames (ms); null: there were none. */
+  readonly keyFrameMs: number | null;
+  /** Null where no configuration has told. */
+  readonly videoDetails: VideoDetails | null;
+  readonly audioDetails: AudioDetails | null;
 }
+
+/** Of a video track; 0 and empty where it is not told. */
+export interface VideoDetails {
+  readonly profile: string;
+  readonly level: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Of an audio track. */
+export interface AudioDetails {
+  readonly profile: string;
+  readonly sampleRate: number;
+  readonly channels: number;
+}
+
+/** Whom to send away: one client by his id, or all of a stream (`vhost/app/stream`). */
+export type Whom = { readonly client: string } | { readonly stream: string };
 
 export type FromChild =
   | { readonly type: "hello" }
@@ -108,6 +145,10 @@ export type FromChild =
   | { readonly type: "refused"; readonly code: string; readonly message: string }
   | { readonly type: "heartbeat"; readonly stats: ServerStats; readonly carried?: readonly Carried[] }
   | { readonly type: "reported"; readonly id: number; readonly streams: readonly StreamReport[] }
+  | ({ readonly type: "listed"; readonly id: number } & ListPage)
+  /** So many were sent away. */
+  | { readonly type: "kicked"; readonly id: number; readonly count: number }
+  | { readonly type: "event"; readonly event: BoxEvent }
   /** What was asked for under this number is done, or could not be done because of `problem`, a sentence. */
   | { readonly type: "done"; readonly id: number; readonly problem: string | null }
   /** Descriptors and their notes have been sent on the link: connections that are carried. */
@@ -130,6 +171,9 @@ export type ToChild =
   | { readonly type: "leases"; readonly begun: readonly Lease[]; readonly ended: readonly Lease[] }
   | { readonly type: "taken"; readonly id: number; readonly backend: string }
   | { readonly type: "report"; readonly id: number }
+  /** The rows of a list behind the one with the number `after`; 0: from the first on. */
+  | { readonly type: "list"; readonly id: number; readonly what: Listed; readonly after: number }
+  | { readonly type: "kick"; readonly id: number; readonly whom: Whom }
   | { readonly type: "reopen-log"; readonly id: number }
   | { readonly type: "reconfigure"; readonly id: number; readonly change: Reconfiguration }
   /** It takes the place of a server, and follows that one's streams until `end-mirror`. */
@@ -152,6 +196,9 @@ const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
   "refused",
   "heartbeat",
   "reported",
+  "listed",
+  "kicked",
+  "event",
   "done",
   "parcels",
   "adopted",
@@ -168,6 +215,8 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "leases",
   "taken",
   "report",
+  "list",
+  "kick",
   "reopen-log",
   "reconfigure",
   "mirror",

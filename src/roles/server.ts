@@ -10,7 +10,7 @@ await runChild<ServerSetup>({
   role: "server",
   onTerminate,
   setupIn: (message) => (message.type === "configure" ? message.setup : null),
-  start: (setup, log, _send, carrier) => Server.start(setup, log, carrier),
+  start: (setup, log, send, carrier) => Server.start(setup, log, { carrier, tell: (event) => send({ type: "event", event }) }),
   load: ({ players, publishers }) => [
     [players, "player"],
     [publishers, "publisher"],

@@ -15,7 +15,9 @@ import { goneBefore } from "../codec/ip-address.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { AdoptNote, Carrier } from "../ipc/carried.js";
-import type { Reconfiguration, ServerSetup, ServerStats, StreamReport } from "../ipc/messages.js";
+import type { BoxEvent } from "../ipc/events.js";
+import type { Listed, ListPage } from "../ipc/lists.js";
+import type { Reconfiguration, ServerSetup, ServerStats, StreamReport, Whom } from "../ipc/messages.js";
 import type { Listener, Protocol } from "../ipc/listener.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
 import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/server.js";
@@ -24,6 +26,8 @@ import type { SavedPlayer } from "./rtmp/playing.js";
 import { endSoon } from "./peers/farewell.js";
 import { loadDirectRead, MergedReads, type DirectRead } from "./peers/merged-read.js";
 import { Hub } from "./streams/hub.js";
+import { kick, listPage } from "./streams/listing.js";
+import { Refusals } from "./streams/refusals.js";
 import { clientOf, meetPeer, nameClient, peerOf } from "./peers/peer.js";
 import { RtmpSession } from "./rtmp/session.js";
 import { adoptedSocket, withSharedRead, type Take } from "./peers/shared-read.js";
@@ -42,6 +46,14 @@ const viewersFirstMs = 3000;
 /** Paused until its reads are shared; a player that vanished without a word is found by keep-alive probes. */
 const rtmpSocketOptions = { noDelay: true, pauseOnConnect: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs };
 
+/** What a server has from its process. */
+export interface ServerParts {
+  /** What keeps copies of connections; null: they end with the process. */
+  readonly carrier?: Carrier | null;
+  /** Takes what operators follow. */
+  readonly tell?: (event: BoxEvent) => void;
+}
+
 /** A running server. Close it once; nothing is emitted or logged by it afterwards. */
 export class Server {
   readonly endpoints: BoundEndpoint[] = [];
@@ -50,18 +62,21 @@ export class Server {
   private readonly listeners: NetServer[] = [];
   private readonly sessions = new Set<RtmpSession>();
   private readonly sockets = new Crowd<Socket>();
+  private readonly refusals: Refusals;
 
   private constructor(setup: ServerSetup, log: Log, carrier: Carrier | null, direct: DirectRead | null) {
     this.log = log;
     this.hub = new Hub(setup, log, carrier, new MergedReads(direct));
+    this.refusals = new Refusals(this.hub);
   }
 
   /**
    * Listens on every address of the setup. Viewers outlive the process where there is a carrier. Throws CHILD_LISTEN with the
    * address when one cannot be had.
    */
-  static async start(setup: ServerSetup, log: Log, carrier: Carrier | null = null): Promise<Server> {
+  static async start(setup: ServerSetup, log: Log, { carrier = null, tell }: ServerParts = {}): Promise<Server> {
     const server = new Server(setup, log, carrier, await loadDirectRead());
+    if (tell !== undefined) server.hub.tell = tell;
     try {
       for (const listener of setup.listeners) server.endpoints.push(await server.listen(listener));
     } catch (error) {
@@ -79,6 +94,16 @@ export class Server {
   /** The streams that this process knows. */
   streams(): StreamReport[] {
     return this.hub.report();
+  }
+
+  /** Its clients or its streams behind the one of this number; the first ones behind 0. */
+  list(what: Listed, after: number): ListPage {
+    return listPage(this.hub, what, after);
+  }
+
+  /** Sends clients away. Gives how many. */
+  kick(whom: Whom): number {
+    return kick(this.hub.clients, whom);
   }
 
   /**
@@ -215,6 +240,7 @@ export class Server {
         { event: `${protocol}.closed`, code: "RTMP_FULL", peer: peerOf(socket) },
         `all ${setup.maxConnections} connections are in use`,
       );
+      this.refusals.count(protocol, setup.maxConnections);
       socket.destroy();
       return;
     }

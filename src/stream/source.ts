@@ -107,6 +107,10 @@ export class Source {
   isLive = false;
   /** Bytes of media since the source was made. */
   bytesIn = 0;
+  /** Bytes that players were sent. */
+  bytesOut = 0;
+  /** Since when the present publisher sends (ms since 1970); null: it has not begun, or there is none. */
+  liveSinceMs: number | null = null;
   /** Of the present publisher, or of the last one. */
   codecs = new CodecNames();
   /** All consumers of all kinds. */
@@ -364,6 +368,7 @@ export class Source {
   private goLive(isLive: boolean): void {
     if (this.isLive === isLive) return;
     this.isLive = isLive;
+    this.liveSinceMs = isLive ? Date.now() : null;
     if (this.isClosed) return;
     for (const fanout of Object.values(this.fanouts)) fanout.onLive(isLive);
   }

@@ -1,7 +1,6 @@
 // dolphin explain: where a stream is: the processes that have it, and of plan b the server that has it or would get it, and why.
-import { fetchExplanation, fetchStatus } from "../master/control/client.js";
+import { fetchExplanation } from "../master/control/client.js";
 import { explanationText, whereaboutsText } from "../master/control/text.js";
-import { findStream } from "../master/control/whereabouts.js";
 import { exitCodes } from "../base/exit-codes.js";
 import { canonicalHost, defaultVhost } from "../base/host-name.js";
 import { addSocket, ask, onlyRunning, type SocketFlag } from "./asking.js";
@@ -25,8 +24,7 @@ async function explain(stream: string, { socket, json }: ExplainFlags): Promise<
     return exitCodes.usage;
   }
   return ask(async () => {
-    const { path, status } = socket === undefined ? await onlyRunning() : { path: socket, status: await fetchStatus(socket) };
-    const told = status.balance === undefined ? findStream(status, key) : await fetchExplanation(path, key);
+    const told = await fetchExplanation(socket ?? (await onlyRunning()).path, key);
     if (json === true) return `${JSON.stringify(told, null, 2)}\n`;
     return "processes" in told ? whereaboutsText(told) : explanationText(told);
   });

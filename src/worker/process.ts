@@ -13,7 +13,8 @@ import { messageOf } from "../base/errors.js";
 import { createLog, reopenLog, setLogLevel, type Log } from "../base/log.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
 import { channelToMaster, type Channel } from "../ipc/channel.js";
-import type { AdminSetup, FromChild, Reconfiguration, ServerSetup, ServerStats, StreamReport, ToChild } from "../ipc/messages.js";
+import type { AdminSetup, FromChild, Reconfiguration, ServerSetup, ServerStats, StreamReport, ToChild, Whom } from "../ipc/messages.js";
+import type { Listed, ListPage } from "../ipc/lists.js";
 import type { Listener } from "../ipc/listener.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
 import type { News } from "../proxy/balancer.js";
@@ -32,6 +33,10 @@ interface Service {
   readonly carried?: readonly Carried[];
   stats(): Omit<ServerStats, "lagMs">;
   streams?(): readonly StreamReport[];
+  /** Its clients or its streams behind the one of this number. */
+  list?(what: Listed, after: number): ListPage;
+  /** Sends clients away; gives how many. */
+  kick?(whom: Whom): number;
   /** Goes by another configuration while it serves. Throws, and changes nothing, where it cannot. */
   reconfigure?(change: Reconfiguration): void;
   /** Goes on with a connection that another process has served; the descriptors are its own from now on. */
@@ -52,6 +57,7 @@ interface Service {
   close(reason: string): Promise<void>;
 }
 
+const emptyPage: ListPage = { rows: "", next: null };
 /** How long a child that is asked to leave tries to leave its viewers to others. */
 const lastHandOverMs = 200;
 
@@ -120,6 +126,12 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup> {
         return;
       case "report":
         this.master.send({ type: "reported", id: message.id, streams: this.service?.streams?.() ?? [] });
+        return;
+      case "list":
+        this.master.send({ type: "listed", id: message.id, ...(this.service?.list?.(message.what, message.after) ?? emptyPage) });
+        return;
+      case "kick":
+        this.master.send({ type: "kicked", id: message.id, count: this.service?.kick?.(message.whom) ?? 0 });
         return;
       case "reopen-log":
         void this.carryOut(message.id, reopenLog);

@@ -1,8 +1,13 @@
 // Asks a running instance over its control socket, and finds out which instances run.
-import { request } from "node:http";
+import { request, type IncomingMessage } from "node:http";
+import { createInterface } from "node:readline";
 import { DolphinError, errnoOf, messageOf } from "../../base/errors.js";
+import type { TakenEvent } from "../../ipc/events.js";
+import type { Listed, ProcessList } from "../../ipc/lists.js";
+import type { Whom } from "../../ipc/messages.js";
 import type { UpgradeProgram } from "./control.js";
 import type { BoxStatus, Explanation, Reloaded } from "./status.js";
+import type { Whereabouts } from "./whereabouts.js";
 
 /** An instance asked takes a second at most to hear its children, and a little to look at their CPU. */
 const answerTimeoutMs = 5000;
@@ -14,9 +19,38 @@ export async function fetchStatus(path: string): Promise<BoxStatus> {
   return (await ask(path, "GET", "/status")) as BoxStatus;
 }
 
-/** Where a stream lives and why. Throws CHILD_START, also where the box has no plan b. */
-export async function fetchExplanation(path: string, key: string): Promise<Explanation> {
-  return (await ask(path, "GET", `/explain/${encodeURIComponent(key)}`)) as Explanation;
+/** Where a stream lives and why. Throws CHILD_START. */
+export async function fetchExplanation(path: string, key: string): Promise<Explanation | Whereabouts> {
+  return (await ask(path, "GET", `/explain/${encodeURIComponent(key)}`)) as Explanation | Whereabouts;
+}
+
+/** What each process lists of its clients, or of its streams. Throws CHILD_START. */
+export async function fetchLists<Row>(path: string, what: Listed): Promise<readonly ProcessList<Row>[]> {
+  return ((await ask(path, "GET", `/list/${what}`)) as { readonly lists: readonly ProcessList<Row>[] }).lists;
+}
+
+/** Sends a client away, or all of a stream. Gives how many. Throws CHILD_START, also where there is nobody. */
+export async function kick(path: string, whom: Whom): Promise<number> {
+  const question = "client" in whom ? `/kick/${encodeURIComponent(whom.client)}` : `/kick-stream/${encodeURIComponent(whom.stream)}`;
+  return ((await ask(path, "POST", question)) as { readonly count: number }).count;
+}
+
+/** Has so many workers serve from now on. Resolves when they do. Throws CHILD_START when there is no answer. */
+export async function scale(path: string, workers: number): Promise<Reloaded> {
+  return (await ask(path, "POST", `/scale/${workers}`, changeTimeoutMs)) as Reloaded;
+}
+
+/**
+ * Calls `read` with what happened, at most the last `count`, and where `isFollowing` with what happens. Resolves when the box has no
+ * more to tell. Throws CHILD_START.
+ */
+export async function readEvents(
+  path: string,
+  { count, after, isFollowing }: { readonly count: number; readonly after: number; readonly isFollowing: boolean },
+  read: (event: TakenEvent) => void,
+): Promise<void> {
+  const response = await open(path, `/events?count=${count}&after=${after}${isFollowing ? "&follow=1" : ""}`);
+  for await (const line of createInterface({ input: response })) read(JSON.parse(line) as TakenEvent);
 }
 
 /** Gives a server no more connections, or again. Throws CHILD_START, also where there is no such server. */
@@ -39,6 +73,14 @@ export async function upgrade(path: string, program: UpgradeProgram): Promise<Re
   return (await ask(path, "POST", `/upgrade/${encodeURIComponent(JSON.stringify(program))}`, changeTimeoutMs)) as Reloaded;
 }
 
+function open(socketPath: string, path: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path, agent: false }, resolve);
+    asked.once("error", (cause) => reject(new DolphinError("CHILD_START", `${socketPath}: ${explain(cause)}`, { cause })));
+    asked.end();
+  });
+}
+
 function ask(socketPath: string, method: "GET" | "POST", path: string, timeout = answerTimeoutMs): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const fail = (why: string, cause?: unknown): void => reject(new DolphinError("CHILD_START", `${socketPath}: ${why}`, { cause }));
@@ -53,7 +95,9 @@ function ask(socketPath: string, method: "GET" | "POST", path: string, timeout =
           if (response.statusCode === 200) return resolve(body);
           const { error = `answered ${response.statusCode ?? "nothing"}` } = body as { readonly error?: string };
           // A refusal is about what was asked, and not about the socket.
-          return response.statusCode === 409 ? reject(new DolphinError("CHILD_START", error)) : fail(error);
+          return response.statusCode === 409 || (response.statusCode === 404 && method === "POST")
+            ? reject(new DolphinError("CHILD_START", error))
+            : fail(error);
         } catch (thrown) {
           return fail("answered something else than JSON", thrown);
         }

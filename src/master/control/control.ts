@@ -1,14 +1,19 @@
-// The control socket: HTTP over a Unix socket that only this user can open. It answers `GET /status`, `POST /reload`, `POST /restart`
-// and `POST /upgrade/PROGRAM`, and on plan b `GET /explain/KEY`, `POST /drain/SERVER` and `POST /undrain/SERVER`.
+// The control socket: HTTP over a Unix socket that only this user can open. The verbs of the command line ask it, and the admin does for
+// those who ask that one over the network.
 //
-//   verbs ─▶ client.ts ─ HTTP, to the path of socket-path.ts ─▶ control.ts ─ ControlAnswers ─▶ the box
+//   verbs ─▶ client.ts ─ HTTP, to the path of socket-path.ts ─▶ control.ts ─ a row of the table below ─▶ ControlAnswers ─▶ the box
 //   heartbeats, reports ─▶ overview.ts ─▶ directory.ts ─▶ status.ts, one shape for both ends ─▶ client.ts ─▶ verbs ─▶ text.ts
+//   lists.ts: pages of the processes' own lists      event-book.ts: the last of what happened      text.ts: for people
 import { chmodSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { DolphinError, errnoOf, messageOf } from "../../base/errors.js";
+import type { Whom } from "../../ipc/messages.js";
+import { keptEvents, type EventBook } from "./event-book.js";
+import { writeLists, type Lister } from "./lists.js";
 import { prepareControlFolder } from "./socket-path.js";
 import type { BoxStatus, Explanation, Reloaded } from "./status.js";
+import type { Whereabouts } from "./whereabouts.js";
 
 /** A program that is to take the place of the running one: Node, and the script of `dolphin`. */
 export interface UpgradeProgram {
@@ -18,20 +23,65 @@ export interface UpgradeProgram {
 
 /** What can be asked of a running box. */
 export interface ControlAnswers {
+  readonly events: EventBook;
   status(): Promise<BoxStatus>;
-  /** Null: no plan b, where every server has every stream. */
-  explain(key: string): Explanation | null;
+  /** Those who know clients and streams. */
+  listers(): readonly Lister[];
+  /** Where a stream is, or of plan b would be, and why. */
+  explain(key: string): Promise<Explanation | Whereabouts>;
+  /** Sends clients away. Resolves to how many. */
+  kick(whom: Whom): Promise<number>;
   /** Null, or the sentence why that cannot be. */
   drain(server: string, isDraining: boolean): string | null;
   /** Resolves when it is done. */
   reload(): Promise<Reloaded>;
-  restart(): Promise<Reloaded>;
+  /** `only`: a process; null: all, one by one. */
+  restart(only: string | null): Promise<Reloaded>;
+  /** As many workers as that from now on. */
+  scale(workers: number): Promise<Reloaded>;
   /** The same; this process ends soon afterwards when another has taken its place. */
   upgrade(program: UpgradeProgram): Promise<Reloaded>;
 }
 
-/** Why other plans neither explain nor drain. */
+/** Why other plans do not drain. */
 export const onlyPlanB = "only plan b chooses among servers; in this box every worker serves every stream";
+
+/** An answer: a status of HTTP and what goes with it as JSON. */
+type Reply = readonly [code: number, body: unknown];
+
+interface Question {
+  readonly method: "GET" | "POST";
+  /** What stands behind the verb: nothing, a name, either. */
+  readonly takes: "nothing" | "name" | "both";
+  /** A name is the text behind the verb, decoded; empty where there is none. */
+  answer(answers: ControlAnswers, name: string): Promise<Reply> | Reply;
+}
+
+const done = async (reloaded: Promise<Reloaded>): Promise<Reply> => [200, await reloaded];
+
+function drained({ drain }: ControlAnswers, server: string, isDraining: boolean): Reply {
+  const problem = drain(server, isDraining);
+  return problem === null ? [200, { server, isDraining }] : [409, { error: problem }];
+}
+
+const kicked = async (answers: ControlAnswers, whom: Whom): Promise<Reply> => {
+  const count = await answers.kick(whom);
+  return count > 0 ? [200, { count }] : [404, { error: "nobody of that name is here" }];
+};
+
+/** By verb; `/restart/edge-1` is the verb and a name. Two more have answers of their own kind: `list` and `events`. */
+const questions: Readonly<Record<string, Question>> = {
+  status: { method: "GET", takes: "nothing", answer: async (answers) => [200, await answers.status()] },
+  explain: { method: "GET", takes: "name", answer: async (answers, key) => [200, await answers.explain(key)] },
+  reload: { method: "POST", takes: "nothing", answer: (answers) => done(answers.reload()) },
+  restart: { method: "POST", takes: "both", answer: (answers, name) => done(answers.restart(name === "" ? null : name)) },
+  scale: { method: "POST", takes: "name", answer: (answers, text) => done(answers.scale(Number(text))) },
+  upgrade: { method: "POST", takes: "name", answer: (answers, text) => done(answers.upgrade(JSON.parse(text) as UpgradeProgram)) },
+  drain: { method: "POST", takes: "name", answer: (answers, name) => drained(answers, name, true) },
+  undrain: { method: "POST", takes: "name", answer: (answers, name) => drained(answers, name, false) },
+  kick: { method: "POST", takes: "name", answer: (answers, client) => kicked(answers, { client }) },
+  "kick-stream": { method: "POST", takes: "name", answer: (answers, stream) => kicked(answers, { stream }) },
+};
 
 /** A listening control socket. Close it once; its file is removed. */
 export class Control {
@@ -50,22 +100,7 @@ export class Control {
     const holder = await holderOf(path);
     if (holder !== null) throw new DolphinError("CHILD_START", `${holder}, or give this one another control_socket`);
     rmSync(path, { force: true }); // left behind by an instance that was killed
-    const http = createServer((request, response) => {
-      const reply = (code: number, body: unknown): void => {
-        response.writeHead(code, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
-      };
-      const question = readQuestion(request.url ?? "");
-      if (question === null)
-        reply(404, {
-          error: "there is only /status, /reload, /restart, /upgrade/PROGRAM, /explain/KEY, /drain/SERVER and /undrain/SERVER",
-        });
-      else if (request.method !== question.method) reply(405, { error: `only ${question.method} is served` });
-      else
-        answerTo(answers, question).then(
-          ([code, body]) => reply(code, body),
-          (thrown: unknown) => reply(500, { error: messageOf(thrown) }),
-        );
-    });
+    const http = createServer((request, response) => void answer(answers, request.method ?? "", request.url ?? "", response));
     const control = new Control(path, http);
     await control.listen();
     return control;
@@ -99,22 +134,52 @@ export class Control {
   }
 }
 
-interface Question {
-  readonly verb: "status" | "reload" | "restart" | "upgrade" | "explain" | "drain" | "undrain";
-  readonly method: "GET" | "POST";
-  /** Of a stream or a server, an UpgradeProgram as JSON; empty for what is about the whole box. */
-  readonly name: string;
+async function answer(answers: ControlAnswers, method: string, url: string, response: ServerResponse): Promise<void> {
+  const reply = ([code, body]: Reply): void => {
+    response.writeHead(code, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
+  };
+  response.on("error", () => undefined); // whoever asked has left
+  const [, verb = "", text = "", query = ""] = /^\/([a-z-]+)(?:\/([^?]+))?(?:\?(.*))?$/.exec(url) ?? [];
+  const name = decoded(text);
+  const isAsking = method === "GET";
+  try {
+    if (verb === "list" && isAsking && (name === "clients" || name === "streams"))
+      return await writeLists(response, name, answers.listers());
+    if (verb === "events" && isAsking && name === "") return writeEvents(response, answers.events, new URLSearchParams(query));
+    const question = Object.hasOwn(questions, verb) ? questions[verb] : undefined;
+    const isComplete =
+      question !== undefined && name !== null && (question.takes === "both" || (question.takes === "name") === (name !== ""));
+    if (!isComplete) return reply([404, { error: `there is only ${verbs}` }]);
+    if (method !== question.method) return reply([405, { error: `only ${question.method} is served` }]);
+    return reply(await question.answer(answers, name));
+  } catch (thrown) {
+    if (response.headersSent) response.destroy();
+    else reply([500, { error: messageOf(thrown) }]);
+  }
 }
 
-function readQuestion(url: string): Question | null {
-  const [, verb = "", text = ""] = /^\/([a-z]+)(?:\/(.+))?$/.exec(url) ?? [];
-  const name = decoded(text);
-  if (verb === "status" && text === "") return { verb, method: "GET", name: "" };
-  if ((verb === "reload" || verb === "restart") && text === "") return { verb, method: "POST", name: "" };
-  if (name === null || name === "") return null;
-  if (verb === "explain") return { verb, method: "GET", name };
-  if (verb === "upgrade") return { verb, method: "POST", name };
-  return verb === "drain" || verb === "undrain" ? { verb, method: "POST", name } : null;
+const verbs = [...Object.keys(questions), "list/clients", "list/streams", "events"].map((verb) => `/${verb}`).join(", ");
+
+/** A follower who does not read is let go: he comes back and goes on where he was. */
+const maxUnreadBytes = 1 << 20;
+
+/** A line of JSON for each event behind the one of number `after`, then for each that happens, where `follow` is asked for. */
+function writeEvents(response: ServerResponse, events: EventBook, query: URLSearchParams): void {
+  response.writeHead(200, { "content-type": "application/x-ndjson" });
+  response.flushHeaders();
+  const after = Number(query.get("after") ?? 0);
+  const most = Number(query.get("count") ?? keptEvents);
+  const kept = events.after(Number.isFinite(after) ? after : 0);
+  for (const event of most > 0 ? kept.slice(-most) : []) response.write(`${JSON.stringify(event)}\n`);
+  if (!query.has("follow")) {
+    response.end();
+    return;
+  }
+  const leave = events.follow((event) => {
+    if (response.writableLength > maxUnreadBytes) response.destroy();
+    else response.write(`${JSON.stringify(event)}\n`);
+  });
+  response.once("close", leave);
 }
 
 function decoded(text: string): string | null {
@@ -125,33 +190,21 @@ function decoded(text: string): string | null {
   }
 }
 
-async function answerTo(answers: ControlAnswers, { verb, name }: Question): Promise<[code: number, body: unknown]> {
-  if (verb === "status" || verb === "reload" || verb === "restart") return [200, await answers[verb]()];
-  if (verb === "upgrade") return [200, await answers.upgrade(JSON.parse(name) as UpgradeProgram)];
-  if (verb === "explain") {
-    const explanation = answers.explain(name);
-    return explanation === null ? [409, { error: onlyPlanB }] : [200, explanation];
-  }
-  const isDraining = verb === "drain";
-  const problem = answers.drain(name, isDraining);
-  return problem === null ? [200, { server: name, isDraining }] : [409, { error: problem }];
-}
-
 /** Who has a socket, and what to do about it; null: nobody. */
 function holderOf(path: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect(path);
-    const done = (answer: string | null): void => {
+    const settle = (found: string | null): void => {
       socket.destroy();
-      resolve(answer);
+      resolve(found);
     };
     const isAnswered = `another process answers on the control socket ${path}: stop it first`;
-    socket.setTimeout(1000, () => done(isAnswered)); // a stopped instance accepts, if late, and is alive
-    socket.once("connect", () => done(isAnswered));
+    socket.setTimeout(1000, () => settle(isAnswered)); // a stopped instance accepts, if late, and is alive
+    socket.once("connect", () => settle(isAnswered));
     socket.once("error", (error) => {
       const errno = errnoOf(error) ?? "";
-      if (["ENOENT", "ECONNREFUSED", "ENOTSOCK"].includes(errno)) done(null);
-      else done(`the control socket ${path} is there and cannot be asked (${errno}): remove it`);
+      if (["ENOENT", "ECONNREFUSED", "ENOTSOCK"].includes(errno)) settle(null);
+      else settle(`the control socket ${path} is there and cannot be asked (${errno}): remove it`);
     });
   });
 }

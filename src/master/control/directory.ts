@@ -3,7 +3,8 @@
 import pidusage from "pidusage";
 import { noStats, type ServerStats, type StreamReport } from "../../ipc/messages.js";
 import { lastCause } from "../processes/child.js";
-import { mergeStreams, type ProcessStatus, type ProcessStreams, type StreamStatus } from "./status.js";
+import { type ProcessStatus } from "./status.js";
+import { mergeStreams, type ProcessStreams, type StreamStatus } from "../../ipc/streams.js";
 import type { ChildView } from "../processes/supervisor.js";
 
 /** A process of the box: a child, or the master with the origin in it. */

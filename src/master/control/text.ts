@@ -5,7 +5,8 @@ import { printable } from "../../base/printable.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { BackendState, Lease } from "../../ipc/balance.js";
-import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, Reloaded, StreamStatus } from "./status.js";
+import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, Reloaded } from "./status.js";
+import type { StreamStatus } from "../../ipc/streams.js";
 import type { ReadyBox } from "../host/daemon.js";
 import type { Whereabouts } from "./whereabouts.js";
 

@@ -1,6 +1,7 @@
 // The answer of `dolphin explain` where no plan b chooses: where a stream comes in, who pulls it, and who serves its viewers, all of
 // it from what the box's status tells. Pure.
-import type { BoxStatus, ProcessStatus, StreamStatus } from "./status.js";
+import type { BoxStatus, ProcessStatus } from "./status.js";
+import type { StreamStatus } from "../../ipc/streams.js";
 
 /** Where one stream is in a box of plan a or single. */
 export interface Whereabouts {

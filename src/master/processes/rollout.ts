@@ -98,6 +98,26 @@ export class Rollout {
     return null;
   }
 
+  /**
+   * Has as many processes as are wanted: those whose places stay go on as they are, more are started, and those whose places go are let
+   * go. Resolves to null, or to the reason why all is as it was.
+   */
+  async resize(wanted: readonly ProcessSpec[], reason: string, drainTimeoutMs: number | null): Promise<string | null> {
+    this.generation += 1;
+    const old = this.places;
+    const isWanted = ({ base }: Place): boolean => wanted.some(({ name }) => name === base);
+    const more = wanted.filter(({ name }) => !old.some(({ base }) => base === name)).map((spec) => this.heirOf(spec, null));
+    for (const [at, heir] of more.entries()) {
+      const problem = (await this.settle(heir)) ?? (await this.start(heir));
+      if (problem === null) continue;
+      for (const started of more.slice(0, at)) this.letGo(started, `not wanted: ${problem}`, drainTimeoutMs);
+      return problem;
+    }
+    this.places = [...old.filter(isWanted), ...more];
+    for (const place of old) if (!isWanted(place)) this.letGo(place, reason, drainTimeoutMs);
+    return null;
+  }
+
   /** An heir waits for nobody: what its kind waits for at the start of the box serves already. */
   private heirOf(spec: ProcessSpec, from: string | null): Heir {
     return { base: spec.name, from, spec: { ...spec, name: `${spec.name}.${this.generation}`, startsAfter: null } };

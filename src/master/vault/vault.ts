@@ -18,6 +18,7 @@ import {
   type CarryNote,
   type PublisherNote,
 } from "../../ipc/carried.js";
+import type { BoxEvent } from "../../ipc/events.js";
 import { loadDescriptorLinks, type DescriptorLink, type DescriptorLinks } from "../../ipc/descriptor-link.js";
 import { loadMarks, type Marks, type MarksMaker } from "../../ipc/marks.js";
 import type { Position } from "../../base/position.js";
@@ -45,6 +46,8 @@ const maxUnanswered = 2;
 export interface VaultOptions extends VaultParts {
   readonly timers: Timers;
   readonly log: Log;
+  /** Takes what operators follow. */
+  tell(event: BoxEvent): void;
   /** Files of this process that copies may be at most: a viewer takes one, a pair two. */
   readonly maxFiles: number;
   send(name: string, message: ToChild): boolean;
@@ -139,6 +142,16 @@ export class Vault {
     holder.link.close();
     holder.marks.close();
     const fields = { event: "connections.carried", child: name, count: holder.kept.size - cut, cut };
+    const lost = cut === 0 ? "" : `, ${cut} were lost with it`;
+    const { event } = fields;
+    if (cut > 0 || holder.kept.size > 0)
+      this.options.tell({
+        event,
+        process: name,
+        count: holder.kept.size,
+        msg: `${holder.kept.size} connections of ${name} go on${lost}`,
+        level: cut > 0 ? "warn" : "info",
+      });
     if (cut > 0) this.options.log.warn({ ...fields, code: "CHILD_EXITED" }, `${cut} connections of ${name} were lost with it`);
     else if (holder.kept.size > 0) this.options.log.info(fields, `the connections of ${name} go on`);
     this.place();

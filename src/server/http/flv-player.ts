@@ -84,6 +84,7 @@ export class FlvPlayer implements Consumer {
     }
     if (!this.hasHead) this.begin();
     this.options.traffic.bytesOut += bytes.length;
+    this.options.source.bytesOut += bytes.length;
     const body = this.options.isChunked ? bytes : withoutFraming(bytes);
     if (this.carriage === null) this.socket.write(body);
     else writeMarked(this.socket, body, last, this.carriage);

@@ -17,6 +17,7 @@ import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint, Vhost } from "../../conf/meaning/config.js";
 import type { Position } from "../../base/position.js";
+import type { ClientReport } from "../../ipc/lists.js";
 import type { Client } from "../peers/clients.js";
 import type { Hub } from "../streams/hub.js";
 import { clientOf, nameClient, peerOf } from "../peers/peer.js";
@@ -33,6 +34,9 @@ export const headersTimeoutMs = 5_000;
 export const keepAliveMs = 60_000;
 /** Longest request line and headers together. */
 export const maxHeaderBytes = 16 << 10;
+
+/** Of what a request says of itself, which is kept only to be shown. */
+const maxShownChars = 512;
 
 /** Of peers who name a client and may not, until they say more. */
 const strays = new WeakMap<Socket, Preface>();
@@ -141,7 +145,17 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   if (socket === null) throw new DolphinError("FLV_REQUEST", "a request behind an unfinished one: a stream has no end to wait for");
   const firstWaitMs = Math.max(atLeastMs, Math.min(flvWaitMs, preferredWaitMs(request.headers["prefer"]) ?? Infinity));
   const peer = forwardedClient(request.headers, clientOf(request.socket), hub.trusted);
-  const saved: SavedFlv = { stream, isChunked, headers, firstWaitMs, peer, startedAtMs: Date.now() };
+  const conn = randomBytes(6).toString("base64url");
+  const { host: asked = "" } = request.headers;
+  const { pathname } = new URL(request.url ?? "/", "http://host");
+  const page = String(request.headers.referer ?? "").slice(0, maxShownChars);
+  const shown = {
+    conn,
+    name: pathname.slice(pathname.lastIndexOf("/") + 1),
+    tcUrl: `http://${asked}/${stream.app}`.slice(0, maxShownChars),
+    page,
+  };
+  const saved: SavedFlv = { stream, isChunked, headers, firstWaitMs, peer, startedAtMs: Date.now(), shown };
   const token = `${process.pid}.${randomBytes(6).toString("base64url")}`;
   watch(hub, log, { saved, vhost, socket, token, from: null, firstWaitMs }, "play.started");
 }
@@ -157,6 +171,8 @@ export interface SavedFlv {
   readonly peer: Endpoint;
   /** Since 1970. */
   readonly startedAtMs: number;
+  /** How logs and lists know it; absent: a process of an older version has accepted it. */
+  readonly shown?: { readonly conn: string; readonly name: string; readonly tcUrl: string; readonly page: string };
 }
 
 /**
@@ -180,8 +196,10 @@ interface Viewer extends Pick<FlvPlayerOptions, "socket" | "from" | "firstWaitMs
 function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play.resumed"): void {
   const { saved, vhost, socket, token, from, firstWaitMs } = viewer;
   const { stream, peer, startedAtMs, isChunked, headers } = saved;
+  const shown = saved.shown ?? { conn: randomBytes(6).toString("base64url"), name: `${stream.stream}.flv`, tcUrl: "", page: "" };
+  const { conn: id } = shown;
   const source = hub.source(vhost, stream);
-  const streamLog = log.child({ peer: formatEndpoint(peer), vhost: vhost.name, app: stream.app, stream: stream.stream });
+  const streamLog = log.child({ conn: id, peer: formatEndpoint(peer), vhost: vhost.name, app: stream.app, stream: stream.stream });
   const { hasAudio, hasVideo, guessHasAv } = vhost.httpRemux;
   hub.traffic.players += 1;
   // Of those who come from another process one line tells for all.
@@ -214,7 +232,14 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
     left();
     return true;
   };
-  const client: Client = { does: "play", protocol: "flv", asked: stream.vhost, vhost, dismiss, letGo };
+  const report = (): ClientReport => {
+    const { app, stream: name } = stream;
+    const { tcUrl, page: pageUrl } = shown;
+    const counted = { sinceMs: startedAtMs, bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten };
+    const said = { ip: peer.host, tcUrl, pageUrl, swfUrl: "", name: shown.name };
+    return { id, vhost: vhost.name, app, stream: name, type: "flv-play", ...said, ...counted };
+  };
+  const client: Client = { does: "play", protocol: "flv", asked: stream.vhost, vhost, id, order: hub.nextOrder(), report, dismiss, letGo };
   hub.clients.add(client);
 }
 

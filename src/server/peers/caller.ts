@@ -8,10 +8,16 @@ import type { ServerSetup } from "../../ipc/messages.js";
 import type { Client } from "./clients.js";
 import { viaOf } from "./via.js";
 
+/** Of a page's or a player's address, which is kept only to be shown. */
+const maxUrlChars = 512;
+
 /** One connection's client, as its session knows it. */
 export interface Caller {
   tcUrl: string;
   app: string;
+  /** The page and the player that it says it is in. */
+  pageUrl: string;
+  swfUrl: string;
   /** The places that what it gives or asks for has come through: see via.ts. */
   via: readonly string[];
   /** The name of the own edge that this is; null for everybody else. */
@@ -44,6 +50,8 @@ export function newCaller(): Caller {
   return {
     tcUrl: "",
     app: "",
+    pageUrl: "",
+    swfUrl: "",
     via: [],
     edgeName: null,
     isServer: false,
@@ -60,6 +68,8 @@ export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, 
   const properties = asObject(args[0]);
   caller.tcUrl = text(properties?.["tcUrl"]);
   caller.app = text(properties?.["app"]);
+  caller.pageUrl = text(properties?.["pageUrl"]).slice(0, maxUrlChars);
+  caller.swfUrl = text(properties?.["swfUrl"]).slice(0, maxUrlChars);
   const members = asObject(args[1]);
   caller.via = viaOf(members);
   caller.isServer = isServer(properties?.["flashVer"], members);

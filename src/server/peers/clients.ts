@@ -2,7 +2,9 @@
 // a vhost; when it leads to another one now, or to none, the client must come back to find its place.
 import type { DolphinError } from "../../base/errors.js";
 import { defaultVhost } from "../../base/host-name.js";
+import { mediaStreamId } from "../../codec/rtmp/message.js";
 import type { Vhost } from "../../conf/meaning/config.js";
+import type { ClientReport } from "../../ipc/lists.js";
 
 /** Somebody who plays or publishes. */
 export interface Client {
@@ -12,10 +14,24 @@ export interface Client {
   readonly asked: string;
   /** The vhost that served this name, as it was then. */
   readonly vhost: Vhost;
+  /** Names the client in lists, hooks and acts: see {@link sessionIdOf}. */
+  readonly id: string;
+  /** Its place among those who have come to this process; it only grows. */
+  readonly order: number;
+  /** What lists tell of it; null for the box's own pulls and pushes, which are nobody's clients. */
+  report(): ClientReport | null;
   /** Tells the client why it must leave, and closes the connection. */
   dismiss(reason: DolphinError): void;
   /** Leaves the client to another process; false where that cannot be, now or ever. */
   letGo(): boolean;
+}
+
+/**
+ * The id of what a connection plays or publishes: the connection's own id in logs, and of what it has on another message stream than
+ * its first, the stream's number besides. It stays the same wherever the connection is carried to.
+ */
+export function sessionIdOf(conn: string, streamId: number): string {
+  return streamId === mediaStreamId ? conn : `${conn}.${streamId}`;
 }
 
 /** The vhost that serves this name, in capitals or not: its own, or the default one; null when there is none or it is disabled. */

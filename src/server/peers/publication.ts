@@ -15,6 +15,9 @@ export const busyRetries = 3;
 export interface Publisher {
   /** The publisher's address, for `dolphin status`. */
   readonly peer: string;
+  /** Its id among the clients; empty for an own edge. */
+  readonly clientId: string;
+  readonly tcUrl: string;
   /** As `Source.publish` takes it. */
   readonly clockId: number | null;
   /** It may send media. Called once. `clock` is that of the stream; null: the stream is elsewhere. */

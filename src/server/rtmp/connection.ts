@@ -193,8 +193,18 @@ export class Connection {
     this.options.onEnd();
   }
 
+  /** The connection's id in logs. */
+  get conn(): string {
+    return this.options.conn;
+  }
+
+  /** Since 1970, in whatever process. */
+  get sinceMs(): number {
+    return this.startedAtMs;
+  }
+
   /** What it was at and what it has cost, for its last line. */
-  private account(): { doing: string; durMs: number; bytesIn: number; bytesOut: number } {
+  account(): { doing: string; durMs: number; bytesIn: number; bytesOut: number } {
     const { doing, startedAtMs, engine, socket, bytesOutBefore } = this;
     return { doing, durMs: Date.now() - startedAtMs, bytesIn: engine.bytesIn, bytesOut: bytesOutBefore + socket.bytesWritten };
   }

@@ -19,15 +19,17 @@ import {
   publishStopped,
 } from "../../codec/rtmp/dialogue.js";
 import { controlMessage, messageType, type Message } from "../../codec/rtmp/message.js";
+import type { ClientReport } from "../../ipc/lists.js";
 import type { SavedSource } from "../../stream/source.js";
 import { requestOf, type Asked, type Caller } from "../peers/caller.js";
-import type { Client } from "../peers/clients.js";
+import { sessionIdOf, type Client } from "../peers/clients.js";
 import { peerOf } from "../peers/peer.js";
 import type { Hub } from "../streams/hub.js";
 import type { Connection, StreamNames } from "./connection.js";
 import { plainManner, type Manner } from "./excerpt.js";
 import { Playing, type PlayingOwner, type Resumed, type SavedPlayer } from "./playing.js";
 import { Publishing } from "./publishing.js";
+import { announce, reportOf } from "./showing.js";
 
 /** What a stream has from its session, and asks it. */
 export interface StreamOwner {
@@ -243,7 +245,10 @@ export class MessageStream implements PlayingOwner {
       this.owner.connection.isForgiving = false;
     } else if (state.at === "publishing") {
       state.publishing.close();
-      if (state.publishing.hasBegun) this.tell({ event: "publish.ended" });
+      if (state.publishing.hasBegun) {
+        this.tell({ event: "publish.ended" });
+        announce(this.owner, state.asked, "publish.ended");
+      }
     }
     this.state = { at: "idle" };
   }
@@ -307,7 +312,20 @@ export class MessageStream implements PlayingOwner {
     connection.concern(namesOf({ request, vhost }));
     const dismiss = (reason: DolphinError): void => this.refuse(what, reason);
     const letGo = (): boolean => this.owner.letGo();
-    return { name, request, vhost, client: { does: what, protocol: "rtmp", asked: request.vhost, vhost, dismiss, letGo } };
+    const id = sessionIdOf(connection.conn, this.id);
+    const report = (): ClientReport | null => reportOf(this.owner, { does: what, id, request, vhost });
+    const client = {
+      does: what,
+      protocol: "rtmp",
+      asked: request.vhost,
+      vhost,
+      id,
+      order: hub.nextOrder(),
+      report,
+      dismiss,
+      letGo,
+    } as const;
+    return { name, request, vhost, client };
   }
 
   /** Publishes; what another process has saved of it was answered there. */
@@ -322,6 +340,7 @@ export class MessageStream implements PlayingOwner {
       isAlone: () => !this.owner.hasOther(this),
       saved,
       peer: caller.edgeName ?? peerOf(connection.socket),
+      tcUrl: caller.tcUrl,
       isOwnEdge: caller.edgeName !== null,
       clockId: caller.clockId,
       onStarted: (clock) => this.published(saved !== null, clock),
@@ -337,7 +356,9 @@ export class MessageStream implements PlayingOwner {
     this.isStarted = true;
     if (!isResumed) this.say(publishStarted(caller.isFmle, this.id, caller.clockId === null ? null : clock));
     connection.doing = "publishing";
-    this.tell({ event: isResumed ? "publish.resumed" : "publish.started" });
+    const event = isResumed ? "publish.resumed" : "publish.started";
+    this.tell({ event });
+    announce(this.owner, this.asked, event);
   }
 
   private seat(asked: Asked, manner: Manner, resumed: Resumed | null): void {

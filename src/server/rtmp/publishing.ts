@@ -29,6 +29,7 @@ export interface PublishingOptions {
   readonly peer: string;
   readonly isOwnEdge: boolean;
   /** As in `Publisher`. */
+  readonly tcUrl: string;
   readonly clockId: number | null;
   readonly client: Client;
   /** What another process has published of it; null: nothing. */
@@ -126,10 +127,12 @@ export class Publishing implements MergedReader {
   }
 
   private begin(): void {
-    const { hub, request, peer, clockId, saved, onStarted, onRefused } = this.options;
+    const { hub, request, peer, isOwnEdge, client, tcUrl, clockId, saved, onStarted, onRefused } = this.options;
     const { socket } = this.options.connection;
     const publisher: Publisher = {
       peer,
+      clientId: isOwnEdge ? "" : client.id,
+      tcUrl,
       clockId,
       onStarted,
       onEnded: onRefused,

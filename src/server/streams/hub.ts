@@ -15,11 +15,12 @@ import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import { trustedNetworks, type TrustedNetworks } from "../../conf/meaning/networks.js";
 import type { Carrier } from "../../ipc/carried.js";
+import type { BoxEvent } from "../../ipc/events.js";
 import type { Reconfiguration, ServerSetup, StreamReport } from "../../ipc/messages.js";
 import type { MirroredOrigin } from "../../ipc/succession.js";
 import { Source, type SavedSource } from "../../stream/source.js";
 import { vhostFor, whyLeave, type Client } from "../peers/clients.js";
-import { forward, publishInto, reportOf, succeed, upstreamRequest, type LiveStream } from "./live-stream.js";
+import { forward, passageReport, publishInto, reportOf, succeed, upstreamRequest, type LiveStream } from "./live-stream.js";
 import type { MergedReads } from "../peers/merged-read.js";
 import type { Publication, Publisher } from "../peers/publication.js";
 import { EdgePull, type EdgePullOptions } from "../relay/edge-pull.js";
@@ -38,6 +39,7 @@ export const maxStreams = 100_000;
 
 /** A publisher whose media goes on to an origin. */
 interface Passage {
+  readonly order: number;
   readonly push: EdgePush;
   readonly publisher: Publisher;
   readonly vhost: string;
@@ -57,6 +59,8 @@ export class Hub {
   movedAway = 0;
   /** Takes publishers to another process as soon as they can go; null: they stay. */
   mover: Mover | null = null;
+  /** Tells operators what happens. */
+  tell: (event: BoxEvent) => void = () => undefined;
   /** Those who play or publish here; each adds and removes itself. */
   readonly clients = new Set<Client>();
   /** Peers that may say who the client behind them is. */
@@ -69,6 +73,7 @@ export class Hub {
   private readonly pushes = new Map<string, Passage>();
   private upstreams: ReadonlyMap<string, Upstreams> = new Map();
   private readonly destinations = new Destinations();
+  private lastOrder = 0;
 
   /** What keeps copies of connections; null: they end with this process. */
   readonly carrier: Carrier | null;
@@ -184,12 +189,24 @@ export class Hub {
 
   /** Every stream that this process knows, for `dolphin status`. */
   report(): StreamReport[] {
-    const reports = [...this.streams.values()].map(reportOf);
-    for (const { publisher, vhost, request } of this.pushes.values()) {
-      const { app, stream } = request;
-      reports.push({ vhost, app, stream, state: "push", from: publisher.peer, players: 0, edges: 0, video: "", audio: "", bytesIn: 0 });
-    }
-    return reports;
+    return this.reports(0, Infinity).map(({ report }) => report);
+  }
+
+  /** Those that came behind the one of this order, at most so many. */
+  reports(after: number, most: number): { readonly order: number; readonly report: StreamReport }[] {
+    const here = [...this.streams.values()].filter(({ order }) => order > after);
+    const passing = [...this.pushes.values()].filter(({ order }) => order > after);
+    const rows = [
+      ...here.map((stream) => ({ order: stream.order, make: () => reportOf(stream) })),
+      ...passing.map(({ order, vhost, request, publisher }) => ({ order, make: () => passageReport(vhost, request, publisher) })),
+    ];
+    const page = rows.sort((one, other) => one.order - other.order).slice(0, most);
+    return page.map(({ order, make }) => ({ order, report: make() }));
+  }
+
+  /** The next place in the order of coming, for a client or a stream. */
+  nextOrder(): number {
+    return ++this.lastOrder;
   }
 
   close(): void {
@@ -218,7 +235,7 @@ export class Hub {
     );
     const { destinations, traffic } = this;
     const forwards = new Forwards({ source, destinations, traffic, log: this.logOf(vhost, request) });
-    const stream: LiveStream = { source, vhost, request, pull: null, forwards, publisher: null, forwardArgs: {} };
+    const stream: LiveStream = { order: this.nextOrder(), source, vhost, request, pull: null, forwards, publisher: null, forwardArgs: {} };
     this.streams.set(key, stream);
     return stream;
   }
@@ -329,7 +346,7 @@ export class Hub {
       onEnd: () => void this.pushes.delete(key),
       log: this.logOf(vhost, request),
     });
-    this.pushes.set(key, { push, publisher, vhost: vhost.name, request });
+    this.pushes.set(key, { order: this.nextOrder(), push, publisher, vhost: vhost.name, request });
     return push;
   }
 

@@ -14,6 +14,8 @@ import type { Forwards } from "../relay/forwards.js";
 
 /** What the hub keeps beside a source. */
 export interface LiveStream {
+  /** Its place among those that have come to this process; it only grows. */
+  readonly order: number;
   readonly source: Source;
   vhost: Vhost;
   /** As it was asked for first; its parameters go upstream with the pull. */
@@ -102,6 +104,7 @@ export function forward({ vhost, request, publisher, forwards, forwardArgs }: Li
 /** How it stands, for `dolphin status`. */
 export function reportOf({ source, vhost, request, pull, publisher }: LiveStream): StreamReport {
   const edges = source.count("prompt");
+  const { video, audio, videoFrames, audioFrames, videoDetails, audioDetails, keyFrameMs } = source.codecs;
   return {
     vhost: vhost.name,
     app: request.app,
@@ -110,10 +113,26 @@ export function reportOf({ source, vhost, request, pull, publisher }: LiveStream
     from: publisher?.peer ?? pull?.from ?? "",
     players: source.consumers - edges,
     edges,
-    video: source.codecs.video,
-    audio: source.codecs.audio,
+    video,
+    audio,
     bytesIn: source.bytesIn,
+    bytesOut: source.bytesOut,
+    publisherId: publisher?.clientId ?? "",
+    tcUrl: publisher?.tcUrl ?? "",
+    sinceMs: source.liveSinceMs,
+    videoFrames,
+    audioFrames,
+    keyFrameMs,
+    videoDetails,
+    audioDetails,
   };
+}
+
+/** The same for a publisher who is passed on from here: his media is counted where it goes. */
+export function passageReport(vhost: string, { app, stream }: StreamRequest, { peer, clientId, tcUrl }: Publisher): StreamReport {
+  const none = { players: 0, edges: 0, video: "", audio: "", bytesIn: 0, bytesOut: 0, videoFrames: 0, audioFrames: 0 };
+  const unknown = { sinceMs: null, keyFrameMs: null, videoDetails: null, audioDetails: null };
+  return { vhost, app, stream, state: "push", from: peer, publisherId: clientId, tcUrl, ...none, ...unknown };
 }
 
 function unpublish(stream: LiveStream, publisher: Publisher): void {

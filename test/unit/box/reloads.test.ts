@@ -5,6 +5,7 @@ import type { Config } from "../../../src/conf/meaning/config.js";
 import { applyFlags, type Flags } from "../../../src/conf/flags.js";
 import { loadConfig, type Loaded } from "../../../src/conf/load.js";
 import { Reloads } from "../../../src/box/reloads.js";
+import { EventBook } from "../../../src/master/control/event-book.js";
 import type { Reloaded } from "../../../src/master/control/status.js";
 
 const base = "listen 1935; pid off; daemon off; vhost a { }";
@@ -32,7 +33,14 @@ function reloads(flags: Flags = {}): Reloads {
       },
     },
     service: { fit: (config: Config) => config, reloading: <T>(work: () => Promise<T>): Promise<T> => work() },
-    crew: { reconfigure: carry("reconfigure"), replace: carry("replace"), restart: carry("restart") },
+    crew: {
+      reconfigure: carry("reconfigure"),
+      replace: carry("replace"),
+      restart: carry("restart"),
+      scale: carry("scale"),
+      children: () => [],
+    },
+    events: new EventBook(),
   };
   const one = new Reloads({ loaded, flags, read: load }, applyFlags(loaded.config, flags), parts);
   one.follow((config) => void adopted.push(config));

@@ -9,6 +9,8 @@ import { DolphinError } from "../../../../src/base/errors.js";
 import { drain, fetchExplanation, fetchStatus, findRunning, reload, restart } from "../../../../src/master/control/client.js";
 import { controlFolder, controlPath, listControlSockets } from "../../../../src/master/control/socket-path.js";
 import { Control, type ControlAnswers } from "../../../../src/master/control/control.js";
+import { EventBook } from "../../../../src/master/control/event-book.js";
+import { findStream } from "../../../../src/master/control/whereabouts.js";
 import type { BoxStatus, Explanation, Reloaded } from "../../../../src/master/control/status.js";
 
 const folder = mkdtempSync(join(tmpdir(), "dolphin-test-"));
@@ -33,7 +35,11 @@ const unchanged: Reloaded = { outcome: "unchanged", changes: [], problems: [], n
 const failed: Reloaded = { outcome: "refused", changes: [], problems: ["edge-1.2 does not serve: exit 70"], notes: [] };
 const answer: ControlAnswers = {
   status: () => Promise.resolve(box),
-  explain: () => null,
+  events: new EventBook(),
+  listers: () => [],
+  explain: (key) => Promise.resolve(findStream(box, key)),
+  kick: () => Promise.resolve(0),
+  scale: () => Promise.resolve(unchanged),
   drain: (server) => (server === "server-1" ? null : `there is no server ${server}`),
   reload: () => Promise.resolve(unchanged),
   restart: () => Promise.resolve(failed),
@@ -90,7 +96,7 @@ describe("the control socket", () => {
     };
     const control = await Control.open(join(folder, "e.sock"), {
       ...answer,
-      explain: (key) => (key === explanation.key ? explanation : null),
+      explain: (key) => (key === explanation.key ? Promise.resolve(explanation) : answer.explain(key)),
       drain: (server, isDraining) => {
         if (server !== "server-1") return `there is no server ${server}`;
         drained.push(`${server} ${isDraining}`);
@@ -99,7 +105,8 @@ describe("the control socket", () => {
     });
     const { path } = control;
     assert.deepEqual(await fetchExplanation(path, explanation.key), explanation);
-    await assert.rejects(fetchExplanation(path, "other"), /^DolphinError: only plan b/);
+    const other = await fetchExplanation(path, "v/live/other");
+    assert.equal(other.why, "nobody publishes or plays it");
     await drain(path, "server-1", true);
     await drain(path, "server-1", false);
     assert.deepEqual(drained, ["server-1 true", "server-1 false"]);

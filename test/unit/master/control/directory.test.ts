@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ServerStats, StreamReport } from "../../../../src/ipc/messages.js";
 import { Directory, measureUsage, type Member } from "../../../../src/master/control/directory.js";
-import { mergeStreams, type ProcessStreams } from "../../../../src/master/control/status.js";
+import { mergeStreams, type ProcessStreams } from "../../../../src/ipc/streams.js";
 
 const report: StreamReport = {
   vhost: "__defaultVhost__",
@@ -15,6 +15,15 @@ const report: StreamReport = {
   video: "",
   audio: "",
   bytesIn: 0,
+  bytesOut: 0,
+  publisherId: "",
+  tcUrl: "",
+  sinceMs: null,
+  videoFrames: 0,
+  audioFrames: 0,
+  keyFrameMs: null,
+  videoDetails: null,
+  audioDetails: null,
 };
 const origin = (one: Partial<StreamReport>): ProcessStreams => ({ name: "master", duty: "origin", streams: [{ ...report, ...one }] });
 const edge = (name: string, one: Partial<StreamReport>): ProcessStreams => ({ name, duty: "edge", streams: [{ ...report, ...one }] });

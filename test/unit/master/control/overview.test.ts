@@ -17,6 +17,15 @@ const report: StreamReport = {
   video: "",
   audio: "",
   bytesIn: 0,
+  bytesOut: 0,
+  publisherId: "",
+  tcUrl: "",
+  sinceMs: null,
+  videoFrames: 0,
+  audioFrames: 0,
+  keyFrameMs: null,
+  videoDetails: null,
+  audioDetails: null,
 };
 
 describe("the overview", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BoxStatus, ProcessStatus, StreamStatus } from "../../../../src/master/control/status.js";
+import type { BoxStatus, ProcessStatus } from "../../../../src/master/control/status.js";
+import type { StreamStatus } from "../../../../src/ipc/streams.js";
 import { whereaboutsText } from "../../../../src/master/control/text.js";
 import { findStream } from "../../../../src/master/control/whereabouts.js";
 
@@ -18,6 +19,15 @@ const published: StreamStatus = {
   video: "H.264",
   audio: "AAC",
   bytesIn: 1,
+  bytesOut: 0,
+  publisherId: "",
+  tcUrl: "",
+  sinceMs: null,
+  videoFrames: 0,
+  audioFrames: 0,
+  keyFrameMs: null,
+  videoDetails: null,
+  audioDetails: null,
 };
 
 function box(streams: readonly StreamStatus[], duties: Readonly<Record<string, ProcessStatus["duty"]>>): BoxStatus {

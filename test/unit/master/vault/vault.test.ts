@@ -49,6 +49,7 @@ async function makeVault(maxFiles = 100): Promise<void> {
     ...parts,
     timers,
     log: pino({ level: "silent" }),
+    tell: () => undefined,
     maxFiles,
     send: (name) => {
       const child = children.get(name);

@@ -52,6 +52,9 @@ for (const [what, client, before, now, why] of [
       protocol: client === "flv" ? "flv" : "rtmp",
       asked: "a",
       vhost,
+      id: "abc",
+      order: 1,
+      report: () => null,
       dismiss: () => undefined,
       letGo: () => false,
     };

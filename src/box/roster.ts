@@ -1,0 +1,80 @@
+// Who is in the box, asked of all processes that serve: their clients and streams, page by page, and that some of them are sent away.
+import type { Timers } from "../base/timers.js";
+import type { Listed, ListPage } from "../ipc/lists.js";
+import type { FromChild, ToChild, Whom } from "../ipc/messages.js";
+import type { Lister } from "../master/control/lists.js";
+import { Questions } from "../master/processes/questions.js";
+import type { ChildView } from "../master/processes/supervisor.js";
+import type { Server } from "../server/server.js";
+import { isOwn } from "./briefing.js";
+
+/** A process that is silent for so long has its list marked as incomplete. */
+const answerWithinMs = 1000;
+
+export interface RosterParts {
+  readonly timers: Timers;
+  children(): readonly ChildView[];
+  send(name: string, message: ToChild): boolean;
+  /** The origin in the master itself; null: there is none. */
+  origin(): Server | null;
+}
+
+/** The question and answer part of it; it keeps nothing. */
+export class Roster {
+  private readonly parts: RosterParts;
+  private readonly pages: Questions<ListPage>;
+  private readonly kicks: Questions<number>;
+
+  constructor(parts: RosterParts) {
+    this.parts = parts;
+    this.pages = new Questions(parts.timers, answerWithinMs);
+    this.kicks = new Questions(parts.timers, answerWithinMs);
+  }
+
+  /** Those who know clients and streams, the master first. */
+  listers(): Lister[] {
+    const origin = this.parts.origin();
+    const own: Lister[] = origin === null ? [] : [{ name: "master", duty: "origin", page: (what, after) => pageOf(origin, what, after) }];
+    return [
+      ...own,
+      ...this.serving().map(({ name, duty }) => ({ name, duty, page: (what: Listed, after: number) => this.page(name, what, after) })),
+    ];
+  }
+
+  /** Resolves to how many were sent away. */
+  async kick(whom: Whom): Promise<number> {
+    const names = this.serving().map(({ name }) => name);
+    const { answers } = await this.kicks.ask(names, (name, id) => this.parts.send(name, { type: "kick", id, whom }));
+    return [...answers.values()].reduce((sum, count) => sum + count, this.parts.origin()?.kick(whom) ?? 0);
+  }
+
+  heard(name: string, message: FromChild): void {
+    if (message.type === "listed") this.pages.answer(name, message.id, message);
+    if (message.type === "kicked") this.kicks.answer(name, message.id, message.count);
+  }
+
+  gone(name: string): void {
+    this.pages.gone(name);
+    this.kicks.gone(name);
+  }
+
+  private serving(): readonly { readonly name: string; readonly duty: string }[] {
+    const serving = this.parts.children().filter(({ spec, child }) => child.state === "up" && isOwn(spec) && knowsStreams(spec.duty));
+    return serving.map(({ spec }) => spec);
+  }
+
+  private async page(name: string, what: Listed, after: number): Promise<ListPage | null> {
+    const { answers } = await this.pages.ask([name], (_, id) => this.parts.send(name, { type: "list", id, what, after }));
+    return answers.get(name) ?? null;
+  }
+}
+
+/** A page a turn of the event loop, which has viewers to serve. */
+async function pageOf(origin: Server, what: Listed, after: number): Promise<ListPage> {
+  await new Promise((resolve) => setImmediate(resolve));
+  return origin.list(what, after);
+}
+
+function knowsStreams(duty: string): boolean {
+  return duty !== "proxy" && duty !== "admin";
+}

@@ -1,0 +1,58 @@
+// Who is in the box and what flows through it, as each process that serves tells it when it is asked, and how that becomes one list: a
+// stream is seen by several processes, each from where it stands, and a viewer who was carried is one wherever he is now. Whoever asks
+// puts the lists together, and not the master, which only passes pages on: they may be long.
+//
+//   a child ─ pages of rows ─▶ the master ─ as they come ─▶ the control socket ─▶ admin, verbs: oneOfEach, see below
+
+/** What can be listed. */
+export type Listed = "clients" | "streams";
+
+/** How many rows a process tells in one turn of its event loop. */
+export const pageRows = 200;
+
+/** Rows of one process: JSON, a comma between each two and nothing around them; `next` is what to ask for behind them, null: nothing. */
+export interface ListPage {
+  readonly rows: string;
+  readonly next: number | null;
+}
+
+/** What one process knows, as it is put together by the master; `isStale`: it did not answer to the end. */
+export interface ProcessList<Row> {
+  readonly name: string;
+  readonly duty: string;
+  readonly rows: readonly Row[];
+  readonly isStale: boolean;
+}
+
+/** Somebody who plays or publishes, as the process that serves him tells it. The box's own pulls are nobody. */
+export interface ClientReport {
+  /** The connection's `conn` in logs; see `sessionIdOf`. The same wherever he is carried to. */
+  readonly id: string;
+  /** The vhost that serves him. */
+  readonly vhost: string;
+  readonly app: string;
+  readonly stream: string;
+  readonly type: "rtmp-play" | "flv-play" | "fmle-publish" | "flash-publish";
+  readonly ip: string;
+  readonly tcUrl: string;
+  readonly pageUrl: string;
+  readonly swfUrl: string;
+  /** The last part of what he asked for: `livestream.flv`. */
+  readonly name: string;
+  /** Since 1970. */
+  readonly sinceMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** The same with the process that serves him. */
+export interface BoxClient extends ClientReport {
+  readonly process: string;
+}
+
+/** All of the box, by process and in the order in which they came there; each once. */
+export function allClients(lists: readonly ProcessList<ClientReport>[]): BoxClient[] {
+  const found = new Map<string, BoxClient>();
+  for (const { name, rows } of lists) for (const row of rows) found.set(row.id, { ...row, process: name });
+  return [...found.values()];
+}
