@@ -6,13 +6,16 @@ import { readShortFlags, type ShortLine } from "./conf/short-flags.js";
 import { exitCodes } from "./base/exit-codes.js";
 import { addCheck } from "./verbs/check.js";
 import { addConf } from "./verbs/conf.js";
-import { addDrain, addUndrain } from "./verbs/drain.js";
+import { addDrain, addKick, addScale, addUndrain } from "./verbs/acts.js";
+import { addEvents, addLogs } from "./verbs/events.js";
 import { addExplain } from "./verbs/explain.js";
+import { addClients, addStreams } from "./verbs/lists.js";
 import { addPublish } from "./verbs/publish.js";
 import { addVersion } from "./verbs/version.js";
 import { addReload, addRestart, addUpgrade } from "./verbs/reload.js";
 import { addStart, start } from "./verbs/start.js";
 import { addStatus } from "./verbs/status.js";
+import { addTop } from "./verbs/top.js";
 import { addUnit } from "./verbs/unit.js";
 import { refuse, testConf } from "./verbs/test-conf.js";
 import { complain, type AddVerb } from "./verbs/verb.js";
@@ -20,9 +23,16 @@ import { complain, type AddVerb } from "./verbs/verb.js";
 /** In the order of the help. */
 const verbs: readonly AddVerb[] = [
   addStatus,
+  addTop,
+  addStreams,
+  addClients,
+  addKick,
+  addEvents,
+  addLogs,
   addReload,
   addRestart,
   addUpgrade,
+  addScale,
   addExplain,
   addDrain,
   addUndrain,
@@ -42,8 +52,12 @@ Examples:
   dolphin --server objs/srs -c conf/srs.conf proxies before an unmodified srs for each core (plan b)
   dolphin status                             from another terminal: processes and streams
   kill -HUP $(dolphin status --pid)          the pid of the master; --pid edge-1: of that process
+  dolphin top                                the same, live; clients, streams: everybody, one by one
+  dolphin kick live/livestream               send everybody of a stream away; an id of dolphin clients: that one
+  dolphin events                             what happens: publishes, deaths, reloads; logs -f: every line
   dolphin reload                             read the configuration again, and tell what changed or why nothing did
   dolphin restart                            replace the edges, or the proxies of plan b, one by one
+  dolphin scale 6                            have six edges (proxies) from now on
   dolphin upgrade                            have this dolphin take the place of the running one
   dolphin explain live/livestream            where a stream comes in, and who serves it
   dolphin drain server-2                     no new connections for a server (plan b)

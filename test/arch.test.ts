@@ -14,11 +14,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   server: ["base", "codec", "conf", "ipc", "stream"],
   proxy: ["base", "codec", "conf", "ipc"],
   publisher: ["base", "codec", "conf"],
-  admin: ["base", "conf", "ipc"],
+  admin: ["base", "codec", "conf", "ipc"],
   worker: ["base", "ipc", "proxy", "server"],
   box: ["base", "conf", "ipc", "master", "proxy", "server", "worker"],
   roles: ["base", "conf", "ipc", "master", "proxy", "server", "publisher", "admin", "worker", "box"],
-  verbs: ["base", "conf", "master", "box", "roles"],
+  verbs: ["base", "conf", "ipc", "master", "box", "roles"],
   main: ["base", "conf", "verbs"],
 };
 
@@ -50,6 +50,14 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     ".": ["peers", "streams", "rtmp", "http"],
   },
   box: { "plan-b": [], ".": ["plan-b"] },
+  admin: {
+    box: [],
+    http: [],
+    api: ["box", "http"],
+    metrics: ["box", "http"],
+    site: ["box", "http"],
+    ".": ["box", "http", "api", "metrics", "site"],
+  },
   proxy: {
     pump: [],
     balance: ["pump"],

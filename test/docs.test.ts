@@ -2,6 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { maxEventReaders, maxUnreadEventBytes } from "../src/admin/api/events.js";
+import { maxListCount } from "../src/admin/api/lists.js";
+import { maxFailuresPerMinute } from "../src/admin/http/access.js";
+import * as adminServer from "../src/admin/http/server.js";
+import { maxAdminBodyBytes } from "../src/admin/routes.js";
 import { errorCodes } from "../src/base/errors.js";
 import { maxTagBytes } from "../src/codec/flv-reader.js";
 import { maxPrefaceBytes } from "../src/codec/preface.js";
@@ -9,7 +14,9 @@ import * as amf0 from "../src/codec/rtmp/amf0.js";
 import * as chunkReader from "../src/codec/rtmp/chunk-reader.js";
 import * as slabs from "../src/codec/rtmp/slabs.js";
 import * as url from "../src/codec/rtmp/url.js";
+import { pageRows } from "../src/ipc/lists.js";
 import { maxRows } from "../src/ipc/marks.js";
+import { keptEvents } from "../src/master/control/event-book.js";
 import { orphanMs } from "../src/master/vault/vault.js";
 import * as playout from "../src/publisher/playout.js";
 import * as httpServer from "../src/server/http/server.js";
@@ -51,6 +58,14 @@ const limits: Readonly<Record<string, unknown>> = {
   ...url,
   ...httpServer,
   ...session,
+  ...adminServer,
+  maxAdminBodyBytes,
+  maxEventReaders,
+  maxUnreadEventBytes,
+  maxListCount,
+  maxFailuresPerMinute,
+  pageRows,
+  keptEvents,
   announcedWaitMs,
   askUpstreamMs,
   ...playout,

@@ -2,9 +2,8 @@
 // that it knows it asks the master over the box's control socket, a second apart however many ask here, and when it is gone nobody but
 // those who were asking notices.
 //
-//   sockets ─▶ admin.ts ─ http/server.ts: limits, who may what ─▶ routes.ts ─▶ api/: SRS's API ─┐
-//                                                                                              ├─▶ box.ts ─ control socket ─▶ the master
-//                                     metrics/, site/: what others ask and look at ────────────┘
+//   sockets ─▶ admin.ts ─ http/: limits, who may what ─▶ routes.ts ─┬─▶ api/: SRS's API ──────────────┐
+//                                                                  └─▶ metrics/, site/: for others ──┴─▶ box/ ─ control socket ─▶ the master
 import type { Server as HttpServer } from "node:http";
 import { Server as NetServer } from "node:net";
 import { DolphinError, messageOf } from "../base/errors.js";
@@ -13,9 +12,10 @@ import type { Config } from "../conf/meaning/config.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { Listener } from "../ipc/listener.js";
 import { noStats, type AdminSetup, type Reconfiguration, type ServerStats } from "../ipc/messages.js";
-import type { AdminContext } from "./context.js";
-import { ControlClient } from "./control-client.js";
-import { createAdminServer } from "./http-server.js";
+import type { AdminContext } from "./box/context.js";
+import { ControlClient } from "./box/control-client.js";
+import { BoxView } from "./box/view.js";
+import { createAdminServer } from "./http/server.js";
 import { answer } from "./routes.js";
 
 const backlog = 1024;
@@ -31,7 +31,8 @@ export class Admin {
 
   private constructor({ config, controlSocket }: AdminSetup, log: Log) {
     this.config = config;
-    this.context = { log, control: new ControlClient(controlSocket), config: () => this.config };
+    const control = new ControlClient(controlSocket);
+    this.context = { log, control, view: new BoxView(control), config: () => this.config };
   }
 
   /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
@@ -66,7 +67,7 @@ export class Admin {
   }
 
   private listen({ protocol, endpoint, fd }: Listener): Promise<void> {
-    const server = createAdminServer((request, response) => answer(this.context, protocol, request, response));
+    const server = createAdminServer((request, response) => void answer(this.context, protocol, request, response));
     this.servers.push(server);
     return new Promise((resolve, reject) => {
       server.once("error", (cause) => {

@@ -1,14 +1,61 @@
-// Which room answers a request: by the address that it came to, and by its path.
+// Which room answers a request: by the address that it came to, and by its path. What is common to all of them is done here: a body is
+// taken up to its limit and thrown away, for nothing that is asked has one, and what a browser asks beforehand is answered.
+//
+//   exporter   /metrics and nothing else                       open, as SRS's
+//   api        /metrics, /console/, /players/ ─ their rooms    everything else is the API's
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { signature } from "../base/version.js";
+import { messageOf } from "../base/errors.js";
 import type { Protocol } from "../ipc/listener.js";
-import type { AdminContext } from "./context.js";
+import { answerApi, callbackIn, refusalOf, refuse } from "./api/api.js";
+import type { AdminContext } from "./box/context.js";
+import { reply, replyToPreflight, type Exchange } from "./http/reply.js";
+import { answerMetrics } from "./metrics/metrics.js";
+import { answerSite } from "./site/site.js";
 
-/** Answers a request. */
-export function answer(context: AdminContext, protocol: Protocol, request: IncomingMessage, response: ServerResponse): void {
-  void context.control.ask("/status").then(({ body }) => {
-    response
-      .writeHead(200, { Server: signature, "Content-Type": "application/json" })
-      .end(JSON.stringify({ code: 0, protocol, url: request.url, body }));
-  });
+/** Longest body of a request. */
+export const maxAdminBodyBytes = 64 << 10;
+
+/** Answers a request. Never rejects. */
+export async function answer(context: AdminContext, protocol: Protocol, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  response.on("error", () => undefined); // whoever asked has left
+  const { api } = context.config();
+  const plain: Exchange = { request, response, query: new URLSearchParams(), isOpen: api.crossdomain, callback: null };
+  let exchange = plain;
+  let pathname: string;
+  try {
+    const url = parseTarget(request.url ?? "/");
+    ({ pathname } = url);
+    exchange = { ...plain, query: url.searchParams, callback: callbackIn(url.searchParams, api) };
+  } catch (thrown) {
+    return reply(plain, { code: 400, error: messageOf(thrown) }, 400);
+  }
+  if (!(await takeBody(request)))
+    return reply(exchange, { code: 413, error: `a body of more than ${maxAdminBodyBytes} bytes` }, 413, { Connection: "close" });
+  if (request.method === "OPTIONS") return replyToPreflight(response, api.crossdomain);
+  if (protocol === "exporter") return answerMetrics(context, exchange);
+  if (pathname === "/metrics") {
+    const refusal = refusalOf(exchange, api, false);
+    return refusal === null ? answerMetrics(context, exchange) : refuse(exchange, refusal);
+  }
+  if (answerSite(context, exchange, pathname)) return undefined;
+  return answerApi(context, exchange, pathname);
+}
+
+/** Reads a body to its end. False: it is too long, or was cut. */
+async function takeBody(request: IncomingMessage): Promise<boolean> {
+  let bytes = 0;
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      bytes += part.length;
+      if (bytes > maxAdminBodyBytes) return false;
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Throws for what is no URL. */
+function parseTarget(target: string): URL {
+  return new URL(target.startsWith("/") ? `http://host${target}` : target);
 }

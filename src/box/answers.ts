@@ -21,6 +21,7 @@ export function answersOf({ log, events, portrait, crew, reloads, upgrade }: Ans
   return {
     events,
     status: () => portrait.status(),
+    facts: () => portrait.facts(),
     listers: () => crew.roster.listers(),
     async explain(key) {
       return crew.balance?.explain(key) ?? findStream(await portrait.status(), key);

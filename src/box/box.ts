@@ -126,7 +126,17 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
     workerLimits.reconfigure(now.dolphin.workers);
   });
 
-  const portrait = new Portrait({ version, plan, configFile, carries: dolphin.carriesSessions, timers, claims, crew, ending });
+  const portrait = new Portrait({
+    version,
+    plan,
+    configFile,
+    logFile: logging.file,
+    carries: dolphin.carriesSessions,
+    timers,
+    claims,
+    crew,
+    ending,
+  });
   const successor = { log, cwd, plan, isBound, claims, listeners, crew, service, ending };
   const answers = answersOf({ log, events, portrait, crew, reloads, upgrade: (program) => upgrade(program, successor) });
   /** Of a box that takes another's place not before everything has come over. */

@@ -1,6 +1,9 @@
 // The box as it is shown: to whoever waits for its start, and to `dolphin status`.
+import { randomBytes } from "node:crypto";
+import { resolve } from "node:path";
 import type { Timers } from "../base/timers.js";
 import type { Config } from "../conf/meaning/config.js";
+import type { BoxFacts } from "../ipc/box.js";
 import type { Member } from "../master/control/directory.js";
 import type { BoxStatus } from "../master/control/status.js";
 import type { ReadyBox } from "../master/host/daemon.js";
@@ -12,6 +15,7 @@ export interface PortraitParts {
   readonly version: string;
   readonly plan: Config["dolphin"]["plan"];
   readonly configFile: string | null;
+  readonly logFile: string | null;
   /** Whether connections shall be carried; perhaps they cannot be. */
   readonly carries: boolean;
   readonly timers: Timers;
@@ -24,6 +28,8 @@ export interface PortraitParts {
 export class Portrait {
   private readonly parts: PortraitParts;
   private readonly startedAtMs: number;
+  /** Names this run of the server. */
+  private readonly serviceId = randomBytes(8).readBigUInt64BE().toString(36).slice(-8).padStart(8, "0");
 
   constructor(parts: PortraitParts) {
     this.parts = parts;
@@ -36,8 +42,27 @@ export class Portrait {
     return { version, pid: process.pid, plan, workers, endpoints: crew.addresses() };
   }
 
+  /** All that takes no look at the processes. */
+  facts(): BoxFacts {
+    const { version, plan, timers, claims, crew } = this.parts;
+    const { serviceId } = this;
+    return {
+      version,
+      pid: process.pid,
+      ppid: process.ppid,
+      argv: process.argv.slice(1).join(" "),
+      cwd: process.cwd(),
+      plan,
+      serverId: claims.serverId,
+      serviceId,
+      upSeconds: Math.round((timers.nowMs() - this.startedAtMs) / 1000),
+      carried: crew.carried() === null ? null : { ...crew.carried() },
+      ...crew.overview.facts(this.master()),
+    };
+  }
+
   async status(): Promise<BoxStatus> {
-    const { timers, claims, configFile, carries, crew } = this.parts;
+    const { timers, claims, configFile, logFile, carries, crew } = this.parts;
     const carried = crew.carried();
     const balance = crew.balance?.status();
     return {
@@ -46,6 +71,7 @@ export class Portrait {
       upSeconds: Math.round((timers.nowMs() - this.startedAtMs) / 1000),
       controlSocket: claims.controlSocket,
       configFile,
+      logFile: logFile === null ? null : resolve(logFile),
       carried,
       uncarried: carried !== null ? null : carries ? "to carry them takes Linux and the package koffi" : "carry_sessions is off",
       ...(await crew.overview.look(this.master())),

@@ -57,7 +57,7 @@ function avcDetails(config: Buffer): VideoDetails {
   const profileIdc = config[1]!;
   const isConstrained = profileIdc === 66 && (config[2]! & 0x40) !== 0;
   const profile = isConstrained ? "Baseline(Constrained)" : (avcProfiles[profileIdc] ?? "Other");
-  const level = config[3]! === 9 ? "1b" : String(config[3]! / 10);
+  const level = config.readUInt8(3) === 9 ? "1b" : String(config.readUInt8(3) / 10);
   const sps = new Bits(config.subarray(9, 8 + config.readUInt16BE(6)));
   return { profile, level, ...avcSize(sps) };
 }

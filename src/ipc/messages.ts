@@ -83,12 +83,22 @@ export interface ServerStats {
   readonly publishers: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Of these, what passed between the box's own processes; absent: nothing. */
+  readonly innerBytesIn?: number;
+  readonly innerBytesOut?: number;
   /** The longest that the event loop was late since the last heartbeat. */
   readonly lagMs: number;
 }
 
 /** The totals of a process that does nothing, or of which nothing is known. */
-export const noStats: ServerStats = { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0, lagMs: 0 };
+export const noStats: ServerStats = {
+  connections: 0,
+  players: 0,
+  publishers: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  lagMs: 0,
+};
 
 /** One live or awaited stream as one server process sees it. */
 export interface StreamReport {

@@ -1,6 +1,7 @@
 // What the verbs that ask a running box have in common: which box is asked, and what stands there when none answers.
 import type { Command } from "commander";
 import { messageOf } from "../base/errors.js";
+import { canonicalHost, defaultVhost } from "../base/host-name.js";
 import { shellWord } from "../base/printable.js";
 import { findRunning } from "../master/control/client.js";
 import { controlFolder, listControlSockets } from "../master/control/socket-path.js";
@@ -52,4 +53,12 @@ export async function soleRunning(): Promise<RunningBox | null> {
   const typed = [commandName(), ...process.argv.slice(2)].map(shellWord).join(" ");
   const list = running.map(({ path, status }) => `  ${typed} --socket ${shellWord(path)}    pid ${status.pid}, plan ${status.plan}`);
   throw new Error(`several run here; name one:\n${list.join("\n")}`);
+}
+
+/** A key as the box has it, of the default vhost where none is named; null: a stream has at least an app and a name. */
+export function streamKey(text: string): string | null {
+  const names = text.split("/");
+  if (names.length < 2 || names.includes("")) return null;
+  const [vhost = "", ...stream] = names.length === 2 ? [defaultVhost, ...names] : names;
+  return [canonicalHost(vhost), ...stream].join("/");
 }

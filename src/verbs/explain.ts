@@ -2,8 +2,7 @@
 import { fetchExplanation } from "../master/control/client.js";
 import { explanationText, whereaboutsText } from "../master/control/text.js";
 import { exitCodes } from "../base/exit-codes.js";
-import { canonicalHost, defaultVhost } from "../base/host-name.js";
-import { addSocket, ask, onlyRunning, type SocketFlag } from "./asking.js";
+import { addSocket, ask, onlyRunning, streamKey, type SocketFlag } from "./asking.js";
 import { complain, type AddVerb } from "./verb.js";
 
 interface ExplainFlags extends SocketFlag {
@@ -28,12 +27,4 @@ async function explain(stream: string, { socket, json }: ExplainFlags): Promise<
     if (json === true) return `${JSON.stringify(told, null, 2)}\n`;
     return "processes" in told ? whereaboutsText(told) : explanationText(told);
   });
-}
-
-/** A key as the box has it, of the default vhost where none is named; null: a stream has at least an app and a name. */
-function streamKey(text: string): string | null {
-  const names = text.split("/");
-  if (names.length < 2 || names.includes("")) return null;
-  const [vhost = "", ...stream] = names.length === 2 ? [defaultVhost, ...names] : names;
-  return [canonicalHost(vhost), ...stream].join("/");
 }

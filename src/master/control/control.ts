@@ -8,6 +8,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { DolphinError, errnoOf, messageOf } from "../../base/errors.js";
+import type { BoxFacts } from "../../ipc/box.js";
 import type { Whom } from "../../ipc/messages.js";
 import { keptEvents, type EventBook } from "./event-book.js";
 import { writeLists, type Lister } from "./lists.js";
@@ -25,6 +26,8 @@ export interface UpgradeProgram {
 export interface ControlAnswers {
   readonly events: EventBook;
   status(): Promise<BoxStatus>;
+  /** The same as far as it is known already. */
+  facts(): BoxFacts;
   /** Those who know clients and streams. */
   listers(): readonly Lister[];
   /** Where a stream is, or of plan b would be, and why. */
@@ -59,8 +62,8 @@ interface Question {
 
 const done = async (reloaded: Promise<Reloaded>): Promise<Reply> => [200, await reloaded];
 
-function drained({ drain }: ControlAnswers, server: string, isDraining: boolean): Reply {
-  const problem = drain(server, isDraining);
+function drained(answers: ControlAnswers, server: string, isDraining: boolean): Reply {
+  const problem = answers.drain(server, isDraining);
   return problem === null ? [200, { server, isDraining }] : [409, { error: problem }];
 }
 
@@ -72,6 +75,7 @@ const kicked = async (answers: ControlAnswers, whom: Whom): Promise<Reply> => {
 /** By verb; `/restart/edge-1` is the verb and a name. Two more have answers of their own kind: `list` and `events`. */
 const questions: Readonly<Record<string, Question>> = {
   status: { method: "GET", takes: "nothing", answer: async (answers) => [200, await answers.status()] },
+  box: { method: "GET", takes: "nothing", answer: (answers) => [200, answers.facts()] },
   explain: { method: "GET", takes: "name", answer: async (answers, key) => [200, await answers.explain(key)] },
   reload: { method: "POST", takes: "nothing", answer: (answers) => done(answers.reload()) },
   restart: { method: "POST", takes: "both", answer: (answers, name) => done(answers.restart(name === "" ? null : name)) },

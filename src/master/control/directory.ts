@@ -41,6 +41,8 @@ const rateSamples = 4;
 /** The knowledge itself, by process name. */
 export class Directory {
   private readonly entries = new Map<string, Entry>();
+  /** What those carried that are gone. */
+  private buried = { bytesIn: 0, bytesOut: 0 };
 
   heard(name: string, stats: ServerStats, nowMs: number): void {
     const entry = this.entry(name);
@@ -61,7 +63,15 @@ export class Directory {
 
   /** Its process is gone, and all that it served with it. */
   gone(name: string): void {
+    const { bytesIn, bytesOut } = outerBytes(this.entries.get(name)?.stats ?? noStats);
+    this.buried = { bytesIn: this.buried.bytesIn + bytesIn, bytesOut: this.buried.bytesOut + bytesOut };
     this.entries.delete(name);
+  }
+
+  /** What the box has carried since its start, without what passed between its own processes. */
+  carriedBytes(): { readonly bytesIn: number; readonly bytesOut: number } {
+    const all = [this.buried, ...[...this.entries.values()].map(({ stats }) => outerBytes(stats ?? noStats))];
+    return { bytesIn: sumOf(all, "bytesIn"), bytesOut: sumOf(all, "bytesOut") };
   }
 
   /** What these processes carry together. */
@@ -111,6 +121,14 @@ export class Directory {
     if (entry === undefined) this.entries.set(name, (entry = { stats: null, samples: [], streams: [], isStale: false }));
     return entry;
   }
+}
+
+function outerBytes({ bytesIn, bytesOut, innerBytesIn = 0, innerBytesOut = 0 }: ServerStats): { bytesIn: number; bytesOut: number } {
+  return { bytesIn: bytesIn - innerBytesIn, bytesOut: bytesOut - innerBytesOut };
+}
+
+function sumOf<Name extends string>(rows: readonly Readonly<Record<Name, number>>[], name: Name): number {
+  return rows.reduce((total, row) => total + row[name], 0);
 }
 
 /** A child as a member of the box. */

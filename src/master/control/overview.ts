@@ -1,5 +1,6 @@
 // Everything that is known of the box's processes, kept up to date and looked at: heartbeats and reports go in, and when somebody
 // asks, the children are asked for their streams and the system for their CPU and memory.
+import type { BoxFacts } from "../../ipc/box.js";
 import type { FromChild, ServerStats, StreamReport } from "../../ipc/messages.js";
 import { Directory, measureUsage, type Member } from "./directory.js";
 import { Questions } from "../processes/questions.js";
@@ -58,6 +59,13 @@ export class Overview {
   /** What these processes carried together at their last heartbeats. */
   totals(names: readonly string[]): Pick<ServerStats, "connections" | "players" | "publishers"> {
     return this.directory.totals(names);
+  }
+
+  /** What is known without asking anybody; CPU and memory are not looked at. */
+  facts(master: Member): Pick<BoxFacts, "processes" | "bytesIn" | "bytesOut"> {
+    const members = [master, ...this.options.children()];
+    const processes = this.directory.processes(members, new Map(), this.options.timers.nowMs());
+    return { processes, ...this.directory.carriedBytes() };
   }
 
   /** Asks and looks around from the master, which comes first; takes about a second at most. */

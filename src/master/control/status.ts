@@ -40,6 +40,8 @@ export interface BoxStatus extends ReadyBox {
   readonly upSeconds: number;
   readonly controlSocket: string;
   readonly configFile: string | null;
+  /** Null: it goes to the console. */
+  readonly logFile: string | null;
   readonly processes: readonly ProcessStatus[];
   readonly streams: readonly StreamStatus[];
   /** What became of connections whose process was gone; null: they end with it. */

@@ -6,6 +6,8 @@ import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { BackendState, Lease } from "../../ipc/balance.js";
 import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, Reloaded } from "./status.js";
+import type { TakenEvent } from "../../ipc/events.js";
+import type { BoxClient } from "../../ipc/lists.js";
 import type { StreamStatus } from "../../ipc/streams.js";
 import type { ReadyBox } from "../host/daemon.js";
 import type { Whereabouts } from "./whereabouts.js";
@@ -135,6 +137,53 @@ const whereaboutsColumns: readonly Column<Whereabouts["processes"][number]>[] = 
   { title: "PLAYERS", side: "right", text: ({ players }) => String(players) },
 ];
 
+/** What `dolphin clients` prints. */
+export function clientsText(clients: readonly BoxClient[], nowMs: number): string {
+  return clients.length === 0 ? "nobody plays or publishes\n" : `${table(clientColumns(nowMs), clients)}\n`;
+}
+
+/** What `dolphin streams` prints. */
+export function streamsText(streams: readonly StreamStatus[], nowMs: number): string {
+  return streams.length === 0 ? "no streams\n" : `${table([...streamColumns, ...detailColumns(nowMs)], streams)}\n`;
+}
+
+/** A line of `dolphin events`. */
+export function eventText({ time, level = "info", process, event, msg }: TakenEvent): string {
+  const words = [time.replace("T", " ").replace(/\.\d+Z$/, "Z"), level.padEnd(5), (process ?? "-").padEnd(8), event.padEnd(18), msg];
+  return `${words.map(printable).join("  ")}\n`;
+}
+
+function clientColumns(nowMs: number): readonly Column<BoxClient>[] {
+  const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
+  return [
+    { title: "ID", side: "left", text: ({ id }) => id },
+    { title: "TYPE", side: "left", text: ({ type }) => type },
+    { title: "STREAM", side: "left", text: ({ vhost, app, stream }) => `${vhost}/${app}/${stream}` },
+    { title: "IP", side: "left", text: ({ ip }) => ip },
+    { title: "PROCESS", side: "left", text: ({ process }) => process },
+    { title: "SINCE", side: "right", text: ({ sinceMs }) => since(sinceMs, nowMs) },
+    { title: "MIB IN", side: "right", text: ({ bytesIn }) => mib(bytesIn) },
+    { title: "MIB OUT", side: "right", text: ({ bytesOut }) => mib(bytesOut) },
+  ];
+}
+
+function detailColumns(nowMs: number): readonly Column<StreamStatus>[] {
+  return [
+    {
+      title: "SIZE",
+      side: "left",
+      text: ({ videoDetails: size }) => (size === null || size.width === 0 ? "-" : `${size.width}x${size.height}`),
+    },
+    { title: "KEY FRAMES", side: "right", text: ({ keyFrameMs }) => (keyFrameMs === null ? "-" : `${(keyFrameMs / 1000).toFixed(1)}s`) },
+    { title: "SINCE", side: "right", text: ({ sinceMs }) => (sinceMs === null ? "-" : since(sinceMs, nowMs)) },
+    { title: "PUBLISHER", side: "left", text: ({ publisherId }) => (publisherId === "" ? "-" : publisherId) },
+  ];
+}
+
+function since(thenMs: number, nowMs: number): string {
+  return duration(Math.max(0, Math.round((nowMs - thenMs) / 1000)));
+}
+
 interface Column<T> {
   readonly title: string;
   readonly side: "left" | "right";
@@ -208,7 +257,7 @@ function leaseColumns(nowMs: number): readonly Column<Lease>[] {
     { title: "PUBLISHED", side: "left", text: ({ key }) => key },
     { title: "SERVER", side: "left", text: ({ backend }) => backend },
     { title: "PROXY", side: "left", text: ({ proxy }) => proxy },
-    { title: "SINCE", side: "right", text: ({ sinceMs }) => duration(Math.max(0, Math.round((nowMs - sinceMs) / 1000))) },
+    { title: "SINCE", side: "right", text: ({ sinceMs }) => since(sinceMs, nowMs) },
   ];
 }
 

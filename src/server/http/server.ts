@@ -147,13 +147,12 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   const peer = forwardedClient(request.headers, clientOf(request.socket), hub.trusted);
   const conn = randomBytes(6).toString("base64url");
   const { host: asked = "" } = request.headers;
-  const { pathname } = new URL(request.url ?? "/", "http://host");
-  const page = String(request.headers.referer ?? "").slice(0, maxShownChars);
+  const [path = ""] = (request.url ?? "").split("?");
   const shown = {
     conn,
-    name: pathname.slice(pathname.lastIndexOf("/") + 1),
+    name: path.slice(path.lastIndexOf("/") + 1),
     tcUrl: `http://${asked}/${stream.app}`.slice(0, maxShownChars),
-    page,
+    page: (request.headers.referer ?? "").slice(0, maxShownChars),
   };
   const saved: SavedFlv = { stream, isChunked, headers, firstWaitMs, peer, startedAtMs: Date.now(), shown };
   const token = `${process.pid}.${randomBytes(6).toString("base64url")}`;

@@ -9,8 +9,11 @@ export interface Traffic {
   publishers: number;
   bytesIn: number;
   bytesOut: number;
+  /** Of these, what passed between the box's own processes. */
+  innerBytesIn: number;
+  innerBytesOut: number;
 }
 
 export function noTraffic(): Traffic {
-  return { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0 };
+  return { connections: 0, players: 0, publishers: 0, bytesIn: 0, bytesOut: 0, innerBytesIn: 0, innerBytesOut: 0 };
 }

@@ -343,7 +343,7 @@ export class MessageStream implements PlayingOwner {
       tcUrl: caller.tcUrl,
       isOwnEdge: caller.edgeName !== null,
       clockId: caller.clockId,
-      onStarted: (clock) => this.published(saved !== null, clock),
+      onStarted: (clock) => this.published(asked, saved !== null, clock),
       onRefused: (reason) => this.refuse("publish", reason),
       onSilent: (reason, code) => this.owner.close(reason, code),
     });
@@ -351,14 +351,14 @@ export class MessageStream implements PlayingOwner {
   }
 
   /** Media may come; what another process has said already is not said again. */
-  private published(isResumed: boolean, clock: Clock | null): void {
+  private published(asked: Asked, isResumed: boolean, clock: Clock | null): void {
     const { connection, caller } = this.owner;
     this.isStarted = true;
     if (!isResumed) this.say(publishStarted(caller.isFmle, this.id, caller.clockId === null ? null : clock));
     connection.doing = "publishing";
     const event = isResumed ? "publish.resumed" : "publish.started";
     this.tell({ event });
-    announce(this.owner, this.asked, event);
+    announce(this.owner, asked, event);
   }
 
   private seat(asked: Asked, manner: Manner, resumed: Resumed | null): void {

@@ -80,7 +80,8 @@ export class RtmpPlayer implements Consumer {
     if (this.isPaused) return;
     const own = this.excerpt === null ? bytes : this.excerptOf(bytes, this.excerpt);
     this.options.traffic.bytesOut += own.length;
-    if (!this.options.isOwnEdge) this.options.source.bytesOut += own.length;
+    if (this.options.isOwnEdge) this.options.traffic.innerBytesOut += own.length;
+    else this.options.source.bytesOut += own.length;
     this.last = last ?? this.last;
     if (this.carriage === null) this.socket.write(own);
     else writeMarked(this.socket, own, last, this.carriage);

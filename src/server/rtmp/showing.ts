@@ -41,8 +41,8 @@ const words = {
 };
 
 /** Tells operators; what an own edge passes on they hear of from there. */
-export function announce({ hub, connection, caller }: Shown, asked: Asked | null, event: keyof typeof words): void {
-  if (asked === null || caller.edgeName !== null) return;
+export function announce({ hub, connection, caller }: Shown, asked: Asked, event: keyof typeof words): void {
+  if (caller.edgeName !== null) return;
   const { vhost, request, client } = asked;
   const stream = `${vhost.name}/${request.app}/${request.stream}`;
   hub.tell({ event, msg: `${stream} ${words[event]}`, stream, client: client.id, peer: peerOf(connection.socket) });

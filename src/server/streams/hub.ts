@@ -258,7 +258,10 @@ export class Hub {
       // A mirrored process knows the stream as this one does.
       request: from.mirror === null ? upstreamRequest(vhost, request) : request,
       lingerMs: this.setup.config.dolphin.pullLingerMs,
-      onBytes: (bytes) => void (this.traffic.bytesIn += bytes),
+      onBytes: (bytes) => {
+        this.traffic.bytesIn += bytes;
+        if (from.isOwnOrigin) this.traffic.innerBytesIn += bytes;
+      },
       onEnd: () => {
         stream.pull = null;
         this.idle(stream);

@@ -25,6 +25,7 @@ const box: BoxStatus = {
   upSeconds: 0,
   controlSocket: "",
   configFile: null,
+  logFile: null,
   carried: { kept: 0, carried: 0, cut: 0, abandoned: 0, refused: 0 },
   uncarried: null,
   endpoints: [],
@@ -36,6 +37,7 @@ const failed: Reloaded = { outcome: "refused", changes: [], problems: ["edge-1.2
 const answer: ControlAnswers = {
   status: () => Promise.resolve(box),
   events: new EventBook(),
+  facts: () => ({ ...box, plan: "a", ppid: 0, argv: "", cwd: "", serviceId: "", bytesIn: 0, bytesOut: 0, carried: null }),
   listers: () => [],
   explain: (key) => Promise.resolve(findStream(box, key)),
   kick: () => Promise.resolve(0),

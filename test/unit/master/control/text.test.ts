@@ -33,6 +33,7 @@ const box: BoxStatus = {
   upSeconds: 90_000,
   controlSocket: "/run/x.sock",
   configFile: null,
+  logFile: null,
   carried: { kept: 0, carried: 0, cut: 0, abandoned: 0, refused: 0 },
   uncarried: null,
   endpoints: [

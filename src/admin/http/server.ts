@@ -3,25 +3,25 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
 /** Connections at once, of all addresses of one port. */
-export const maxConnections = 200;
+export const maxAdminConnections = 200;
 /** From the connection to the end of a request's headers, and of its body. */
-export const requestTimeoutMs = 10_000;
+export const adminRequestTimeoutMs = 10_000;
 /** Longest request line and headers together. */
-export const maxHeaderBytes = 16 << 10;
+export const maxAdminHeaderBytes = 16 << 10;
 
 /** Makes a server, not listening yet. */
 export function createAdminServer(serve: (request: IncomingMessage, response: ServerResponse) => void): Server {
   const server = createServer(
     {
       noDelay: true,
-      maxHeaderSize: maxHeaderBytes,
-      headersTimeout: requestTimeoutMs,
-      requestTimeout: requestTimeoutMs,
+      maxHeaderSize: maxAdminHeaderBytes,
+      headersTimeout: adminRequestTimeoutMs,
+      requestTimeout: adminRequestTimeoutMs,
       connectionsCheckingInterval: 1000,
       keepAliveTimeout: 5000,
     },
     serve,
   );
-  server.maxConnections = maxConnections;
+  server.maxConnections = maxAdminConnections;
   return server;
 }

@@ -2,7 +2,7 @@
 // may be replaced while somebody waits: for a moment nobody answers on the path then, and it is asked again.
 import { request, type IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DolphinError, errnoOf, messageOf } from "../base/errors.js";
+import { DolphinError, errnoOf, messageOf } from "../../base/errors.js";
 
 /** How long a question may take that the master only has to look up. */
 const answerTimeoutMs = 5000;

@@ -1,0 +1,60 @@
+// What SRS has no words for, below /api/v1/dolphin/: the processes of the box, where a stream is and why, what has happened and happens,
+// and the acts of the command line. The names, the questions and the answers are those of the control socket.
+//
+//   GET  box processes status explain/KEY events (SSE) events?count=N
+//   POST reload restart restart/PROCESS scale/N drain/SERVER undrain/SERVER kick/ID kick-stream/KEY upgrade
+import { reply } from "../http/reply.js";
+import { codes, envelope, replyCode, type Asked } from "./asked.js";
+import { streamEvents } from "./events.js";
+
+/** Acts may take as long as new processes need to serve. */
+const actTimeoutMs = 300_000;
+
+const questions: ReadonlySet<string> = new Set(["status", "explain"]);
+const acts: ReadonlySet<string> = new Set(["reload", "restart", "scale", "drain", "undrain", "kick", "kick-stream", "upgrade"]);
+
+/** Whether a path below /api/v1/dolphin/ is there, and takes this method; else the status of HTTP that says what is wrong. */
+export function methodOf(verb: string): "GET" | "POST" | null {
+  if (acts.has(verb)) return "POST";
+  return questions.has(verb) || verb === "" || verb === "box" || verb === "processes" || verb === "events" ? "GET" : null;
+}
+
+/** Answers one; `verb` is known, and of the right method. */
+export async function dolphin(asked: Asked, verb: string, name: string): Promise<void> {
+  const { exchange, facts } = asked;
+  switch (verb) {
+    case "":
+      reply(exchange, {
+        code: codes.ok,
+        ...envelope(facts),
+        urls: { get: ["box", "processes", "status", "explain/KEY", "events"], post: [...acts] },
+      });
+      return;
+    case "box":
+    case "processes":
+      reply(exchange, { code: codes.ok, ...envelope(facts), data: verb === "box" ? facts : facts.processes });
+      return;
+    case "events":
+      await streamEvents(asked);
+      return;
+    default:
+      await pass(asked, verb, name);
+  }
+}
+
+/** Hands a question to the master, and its answer back. */
+async function pass(asked: Asked, verb: string, name: string): Promise<void> {
+  const { control, exchange, facts, log, view } = asked;
+  const isAct = acts.has(verb);
+  const behind = verb === "upgrade" ? JSON.stringify({ execPath: process.execPath, script: process.argv[1] ?? "" }) : name;
+  const path = behind === "" ? `/${verb}` : `/${verb}/${encodeURIComponent(behind)}`;
+  const { status, body } = await control.ask(path, isAct ? { method: "POST", timeoutMs: actTimeoutMs } : {});
+  if (isAct) {
+    view.forget();
+    const peer = exchange.request.socket.remoteAddress;
+    log.info({ event: "api.act", act: verb, name, peer, status }, "somebody has acted over the API");
+  }
+  const { error } = body as { readonly error?: string };
+  if (status === 200) reply(exchange, { code: codes.ok, ...envelope(facts), data: body });
+  else replyCode(asked, status, error ?? `the box answered ${status}`, status);
+}

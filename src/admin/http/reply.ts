@@ -1,0 +1,62 @@
+// How the admin answers: JSON in SRS's way, to pages of other sites where they may read, as a script where that is switched on.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { signature } from "../../base/version.js";
+
+/** An answer that is on its way to somebody. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly query: URLSearchParams;
+  /** Pages of other sites may read the answer. */
+  readonly isOpen: boolean;
+  /** The function that the answer is given to as a script; null: it is JSON. */
+  readonly callback: string | null;
+}
+
+/** Of every answer: nobody guesses its type, frames it, or is told where one came from. */
+export const safeHeaders = {
+  Server: signature,
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+  "Referrer-Policy": "no-referrer",
+  "Cache-Control": "no-cache",
+} as const;
+
+/** A name that a script may be given to; SRS's characters, and not more of them than a name needs. */
+export function isCallback(name: string): boolean {
+  return /^[\w.-]{1,64}$/.test(name);
+}
+
+/** Answers with a value as JSON. SRS says 200 whatever the answer is. */
+export function reply(
+  { request, response, isOpen, callback }: Exchange,
+  body: unknown,
+  status = 200,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const json = `${JSON.stringify(body)}\n`;
+  // What is JSON and no script: U+2028 and U+2029.
+  const text =
+    callback === null ? json : `/**/${callback}(${json.trim().replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029")})\n`;
+  response.writeHead(status, {
+    ...safeHeaders,
+    ...(isOpen ? { "Access-Control-Allow-Origin": "*" } : {}),
+    "Content-Type": callback === null ? "application/json; charset=utf-8" : "text/javascript; charset=utf-8",
+    "Content-Length": Buffer.byteLength(text),
+    ...more,
+  });
+  response.end(request.method === "HEAD" ? undefined : text);
+}
+
+/** Answers what a browser asks before a page of another site may read. To act it may not. */
+export function replyToPreflight(response: ServerResponse, isOpen: boolean): void {
+  const cors = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "600",
+  };
+  response
+    .writeHead(200, { ...safeHeaders, Allow: "GET, HEAD, POST, DELETE, OPTIONS", ...(isOpen ? cors : {}), "Content-Length": 0 })
+    .end();
+}
