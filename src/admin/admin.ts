@@ -19,6 +19,8 @@ import { createAdminServer } from "./http/server.js";
 import { answer } from "./routes.js";
 
 const backlog = 1024;
+/** How long a connection that was accepted may take to ask when the process leaves. */
+const firstWordMs = 1000;
 /** How long an answer that is under way may take to be read when the process leaves. */
 const farewellMs = 3000;
 
@@ -55,15 +57,16 @@ export class Admin {
     await this.close();
   }
 
-  /** The same: an answer that nobody reads is cut. */
+  /** The same: whoever has connected may still ask, for a moment, and an answer that nobody reads is cut. */
   async close(): Promise<void> {
+    // Not node:http's own `close`, which ends connections whose request is on its way.
     const closed = this.servers.map((server) => new Promise((resolve) => NetServer.prototype.close.call(server, resolve)));
-    for (const server of this.servers) server.closeIdleConnections();
-    const late = setTimeout(() => {
-      for (const server of this.servers) server.closeAllConnections();
-    }, farewellMs);
+    const timers = [
+      setTimeout(() => this.servers.forEach((server) => server.closeIdleConnections()), firstWordMs),
+      setTimeout(() => this.servers.forEach((server) => server.closeAllConnections()), farewellMs),
+    ];
     await Promise.all(closed);
-    clearTimeout(late);
+    for (const timer of timers) clearTimeout(timer);
   }
 
   private listen({ protocol, endpoint, fd }: Listener): Promise<void> {

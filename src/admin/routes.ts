@@ -29,8 +29,7 @@ export async function answer(context: AdminContext, protocol: Protocol, request:
   } catch (thrown) {
     return reply(plain, { code: 400, error: messageOf(thrown) }, 400);
   }
-  if (!(await takeBody(request)))
-    return reply(exchange, { code: 413, error: `a body of more than ${maxAdminBodyBytes} bytes` }, 413, { Connection: "close" });
+  if (!(await takeBody(request))) return reply(exchange, { code: 413, error: `a body of more than ${maxAdminBodyBytes} bytes` }, 413);
   if (request.method === "OPTIONS") return replyToPreflight(response, api.crossdomain);
   if (protocol === "exporter") return answerMetrics(context, exchange);
   if (pathname === "/metrics") {

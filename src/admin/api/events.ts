@@ -42,7 +42,6 @@ export async function streamEvents(asked: Asked): Promise<void> {
     ...(exchange.isOpen ? { "Access-Control-Allow-Origin": "*" } : {}),
     "Content-Type": "text/event-stream; charset=utf-8",
     "X-Accel-Buffering": "no",
-    Connection: "close",
   });
   response.write("retry: 1000\n\n");
   const comment = setInterval(() => response.write(":\n\n"), commentEveryMs);

@@ -13,13 +13,15 @@ export interface Exchange {
   readonly callback: string | null;
 }
 
-/** Of every answer: nobody guesses its type, frames it, or is told where one came from. */
+/** Of every answer: nobody guesses its type, frames it, or is told where one came from; and it is the connection's only one. */
 export const safeHeaders = {
   Server: signature,
   "X-Content-Type-Options": "nosniff",
   "X-Frame-Options": "DENY",
   "Referrer-Policy": "no-referrer",
   "Cache-Control": "no-cache",
+  // As SRS's: a connection that waits for another question is lost with the process that it waits at.
+  Connection: "close",
 } as const;
 
 /** A name that a script may be given to; SRS's characters, and not more of them than a name needs. */

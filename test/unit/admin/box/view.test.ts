@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { ControlAnswer, ControlClient } from "../../../../src/admin/box/control-client.js";
+import { BoxView } from "../../../../src/admin/box/view.js";
+import type { ClientReport, ProcessList } from "../../../../src/ipc/lists.js";
+
+const client = (id: string): ClientReport => ({
+  id,
+  vhost: "v",
+  app: "live",
+  stream: "s",
+  type: "rtmp-play",
+  ip: "192.0.2.1",
+  tcUrl: "",
+  pageUrl: "",
+  swfUrl: "",
+  name: "s",
+  sinceMs: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+});
+const list = (name: string, ...ids: string[]): ProcessList<ClientReport> => ({ name, duty: "edge", rows: ids.map(client), isStale: false });
+
+/** A master that answers with these lists, and counts how often it is asked. */
+function viewOf(lists: () => Promise<readonly ProcessList<ClientReport>[]>): { view: BoxView; asked: string[] } {
+  const asked: string[] = [];
+  const ask = async (path: string): Promise<ControlAnswer> => {
+    asked.push(path);
+    return { status: 200, body: { lists: await lists() } };
+  };
+  return { view: new BoxView({ ask } as unknown as ControlClient), asked };
+}
+
+describe("what is known of the box", () => {
+  it("is asked for once by all who want to know at once, and in the next moment", async () => {
+    const { view, asked } = viewOf(() => Promise.resolve([list("edge-1", "a"), list("edge-2", "b")]));
+    const [one, two] = await Promise.all([view.clients(), view.clients()]);
+    assert.equal(one, two);
+    await view.clients();
+    assert.deepEqual(asked, ["/list/clients"]);
+  });
+
+  it("is asked for again when somebody has acted, or the answer failed", async () => {
+    let isDown = true;
+    const { view, asked } = viewOf(() => (isDown ? Promise.reject(new Error("down")) : Promise.resolve([])));
+    await assert.rejects(view.clients(), /down/);
+    isDown = false;
+    await view.clients();
+    view.forget();
+    await view.clients();
+    assert.equal(asked.length, 3);
+  });
+
+  it("has everybody once, whom two processes tell of while he goes from one to the other", async () => {
+    const { view } = viewOf(() => Promise.resolve([list("edge-1", "a", "b"), list("edge-2", "b", "c")]));
+    const clients = await view.clients();
+    assert.deepEqual(
+      clients.map(({ id, process }) => `${id} ${process}`),
+      ["a edge-1", "b edge-2", "c edge-2"],
+    );
+  });
+});
