@@ -21,6 +21,7 @@ import { orphanMs } from "../src/master/vault/vault.js";
 import * as playout from "../src/publisher/playout.js";
 import * as httpServer from "../src/server/http/server.js";
 import { maxStreams } from "../src/server/streams/hub.js";
+import * as httpFiles from "../src/server/http/files.js";
 import { askUpstreamMs } from "../src/server/http/head.js";
 import { deliveryMs } from "../src/server/peers/farewell.js";
 import { mergeMs } from "../src/server/peers/merged-read.js";
@@ -66,6 +67,7 @@ const limits: Readonly<Record<string, unknown>> = {
   maxFailuresPerMinute,
   pageRows,
   keptEvents,
+  ...httpFiles,
   announcedWaitMs,
   askUpstreamMs,
   ...playout,

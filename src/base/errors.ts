@@ -23,6 +23,7 @@ export const errorCodes = [
   "RTMP_CHUNK_SIZE",
   "RTMP_CHUNK_STREAMS",
   "RTMP_COMMAND",
+  "RTMP_DENIED",
   "RTMP_FLOOD",
   "RTMP_FULL",
   "RTMP_HANDSHAKE",

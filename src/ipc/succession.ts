@@ -14,7 +14,7 @@ import type { Endpoint } from "../conf/meaning/config.js";
 import type { Listener } from "./listener.js";
 
 /** Of everything in this file and of what travels as `saved`: a change that an older version cannot read raises it. */
-export const successionFormat = 3;
+export const successionFormat = 4;
 
 /** The environment variable in which a successor finds its succession. */
 export const successionVariable = "DOLPHIN_SUCCEEDS";

@@ -169,12 +169,16 @@ export class Server {
       return;
     }
     const saved = session.saved as SavedFlv;
-    const socket = adoptedSocket(fd, () => true); // what a viewer of HTTP-FLV says is nothing to us, but for its end
+    let hear = (_bytes: Buffer): void => undefined;
+    const socket = adoptedSocket(fd, (bytes) => {
+      hear(bytes);
+      return true;
+    });
     socket.on("error", () => undefined); // a reset is the end of this viewer alone, and `close` tells of it
     nameClient(socket, saved.peer);
     this.count(socket);
     try {
-      resumeFlv(this.hub, this.log, socket, saved, session.token, from);
+      hear = resumeFlv(this.hub, this.log, socket, saved, session.token, from);
     } catch (thrown) {
       const { code, message } = asDolphinError(thrown);
       this.log.warn({ event: "flv.closed", code, peer: peerOf(socket), reason: message });

@@ -3,6 +3,7 @@
 import { flvHeader, tagOverhead, writeTag } from "../codec/flv.js";
 import { chunkedBytes, writeMessage } from "../codec/rtmp/chunk-writer.js";
 import { mediaStreamId } from "../codec/rtmp/message.js";
+import { frame as webSocketFrame, frameHeadBytes, frameOf, writeFrameHead } from "../codec/websocket.js";
 import { sentTime, type Packet } from "./packet.js";
 
 /** Joins packets, which are at least one, into new memory that nobody writes into afterwards. */
@@ -31,13 +32,23 @@ const chunkTailBytes = 2;
  * framing too is written once for all; {@link withoutFraming} gives the tags alone.
  */
 export function flvContainer(packets: readonly Packet[]): Buffer {
-  let bytes = 0;
-  for (const packet of packets) bytes += tagOverhead + packet.payload.length;
+  const bytes = tagsBytes(packets);
   const out = Buffer.allocUnsafe(chunkHeadBytes + bytes + chunkTailBytes);
-  let to = frame(out, bytes);
-  for (const packet of packets) to = writeTag(out, to, packet.type, sentTime(packet), packet.payload);
-  out.write("\r\n", to, "latin1");
+  out.write("\r\n", writeTags(out, frame(out, bytes), packets), "latin1");
   return out;
+}
+
+/** The same tags as one binary frame of WebSocket. */
+export function webSocketContainer(packets: readonly Packet[]): Buffer {
+  const bytes = tagsBytes(packets);
+  const out = Buffer.allocUnsafe(frameHeadBytes(bytes) + bytes);
+  writeTags(out, writeFrameHead(out, webSocketFrame.binary, bytes), packets);
+  return out;
+}
+
+/** The FLV file header as one binary frame of WebSocket. */
+export function webSocketStart(hasAudio: boolean, hasVideo: boolean): Buffer {
+  return frameOf(webSocketFrame.binary, flvHeader(hasAudio, hasVideo));
 }
 
 /** The FLV file header in the same framing. */
@@ -52,6 +63,18 @@ export function flvStart(hasAudio: boolean, hasVideo: boolean): Buffer {
 /** The bytes inside the framing, as a view: for clients of HTTP/1.0, which know no chunked coding. */
 export function withoutFraming(framed: Buffer): Buffer {
   return framed.subarray(chunkHeadBytes, framed.length - chunkTailBytes);
+}
+
+function tagsBytes(packets: readonly Packet[]): number {
+  let bytes = 0;
+  for (const packet of packets) bytes += tagOverhead + packet.payload.length;
+  return bytes;
+}
+
+function writeTags(out: Buffer, at: number, packets: readonly Packet[]): number {
+  let to = at;
+  for (const packet of packets) to = writeTag(out, to, packet.type, sentTime(packet), packet.payload);
+  return to;
 }
 
 function frame(out: Buffer, bytes: number): number {

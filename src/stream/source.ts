@@ -4,7 +4,7 @@
 //   publisher ─▶ timeline.ts ─▶ packet.ts ─▶ start-cache.ts ─▶ taps (forward)
 //                                                ├▶ fanout.ts, rtmp   : players, a batch each mw_latency
 //                                                ├▶ fanout.ts, prompt : our own edges, a batch each 100 ms, or mw_latency if that is less
-//                                                └▶ fanout.ts, flv    : HTTP players, a batch each mw_latency
+//                                                └▶ fanout.ts, flv, ws: HTTP players, and those over WebSocket, a batch each mw_latency
 //
 // A batch becomes bytes in container.ts; where a viewer of another process goes on is found by catch-up.ts.
 import { DolphinError } from "../base/errors.js";
@@ -14,7 +14,7 @@ import { messageType } from "../codec/rtmp/message.js";
 import type { Held } from "../codec/rtmp/slabs.js";
 import type { Position } from "../base/position.js";
 import { CodecNames } from "./codec-names.js";
-import { flvContainer, rtmpContainer } from "./container.js";
+import { flvContainer, rtmpContainer, webSocketContainer } from "./container.js";
 import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
 import { MainTrack } from "./main-track.js";
 import { makePacket, packetTypes, roleOf, type Packet, type PacketType } from "./packet.js";
@@ -70,7 +70,7 @@ export interface SavedSource {
   readonly headers: readonly { readonly type: PacketType; readonly payload: string }[];
 }
 
-const taps = ["rtmp", "prompt", "flv"] as const;
+const taps = ["rtmp", "prompt", "flv", "ws"] as const;
 /** Which fan-out a consumer drinks from. */
 export type Tap = (typeof taps)[number];
 
@@ -131,6 +131,7 @@ export class Source {
       rtmp: new Fanout(rtmp, this.cache, fanoutOptions("rtmp", options), onAhead),
       prompt: new Fanout(rtmp, this.cache, fanoutOptions("prompt", options), onAhead),
       flv: new Fanout(flvContainer, this.cache, fanoutOptions("flv", options), onAhead),
+      ws: new Fanout(webSocketContainer, this.cache, fanoutOptions("ws", options), onAhead),
     };
   }
 
@@ -382,6 +383,7 @@ export class Source {
       this.fanouts.rtmp.push(packet);
       this.fanouts.prompt.push(packet);
       this.fanouts.flv.push(packet);
+      this.fanouts.ws.push(packet);
     }
     for (const tap of this.taps) tap(packet);
     this.goLive(true);
@@ -393,6 +395,6 @@ function fanoutOptions(tap: Tap, { delayMs, queueLengthMs }: SourceSettings): Fa
     delayMs: tap === "prompt" ? Math.min(innerDelayMs, delayMs) : delayMs,
     queueLengthMs,
     keepsRecent: tap !== "prompt",
-    slowCode: tap === "flv" ? "FLV_SLOW" : "RTMP_SLOW",
+    slowCode: tap === "flv" || tap === "ws" ? "FLV_SLOW" : "RTMP_SLOW",
   };
 }

@@ -49,6 +49,11 @@ export class RawPeer {
     if (this.socket.writable) this.socket.write(Buffer.concat(bytes));
   }
 
+  /** Reads nothing more of what the server sends. */
+  pause(): void {
+    this.socket.pause();
+  }
+
   /** Waits until the server's bytes hold a text. */
   async waitForText(text: string, timeoutMs = 5000): Promise<void> {
     await eventually(() => this.received.includes(text), { timeoutMs, everyMs: 10, what: `"${text}" from the server` });

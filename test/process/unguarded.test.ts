@@ -10,8 +10,9 @@ import { freePort } from "../helpers/ports.js";
 import { publisher } from "../helpers/rtmp-client.js";
 
 const fakeSrs = join(projectRoot, "test/fixtures/fake-srs.js");
-const guarded = "vhost __defaultVhost__ { security { enabled on; deny publish all; } }";
-const sentence = /CONF_UNGUARDED: security is not served yet, and without it whoever it denies is let in; .*unguarded on/;
+const guarded = "vhost __defaultVhost__ { cluster { token_traverse on; } }";
+const sentence =
+  /CONF_UNGUARDED: token_traverse is not served yet, and without it whoever the origin would refuse is let in; .*unguarded on/;
 
 void test("a guard that is not served refuses the start, -t and check, each with what would get in and how to start all the same", async (t) => {
   const folder = temporaryFolder(t);
@@ -33,7 +34,7 @@ void test("a guard that is not served refuses the start, -t and check, each with
     assert.deepEqual([code, stdout.length, stdout.at(-1)], [0, 2, "dolphin would start"]);
     assert.match(
       stdout[0] ?? "",
-      /^warning: x\.conf:1:\d+: CONF_UNGUARDED: security is not served yet, and without it whoever it denies is let in$/,
+      /^warning: x\.conf:1:\d+: CONF_UNGUARDED: token_traverse is not served yet, and without it whoever the origin would refuse is let in$/,
     );
   }
 });
@@ -43,12 +44,7 @@ void test("a reload that brings a guard is refused, and what is in force stays; 
   const { problems } = await dolphin.reload(`listen 1935; ${guarded} vhost b { }`, "refused");
   assert.match(String(problems), sentence);
   const { changes } = await dolphin.reload(`listen 1935; ${guarded} vhost b { } dolphin { unguarded on; }`);
-  assert.deepEqual(changes, [
-    "vhost __defaultVhost__ security.enabled",
-    "vhost __defaultVhost__ security.deny",
-    "vhost b",
-    "dolphin.unguarded",
-  ]);
+  assert.deepEqual(changes, ["vhost __defaultVhost__ cluster.token_traverse", "vhost b", "dolphin.unguarded"]);
   const source = await publisher(dolphin.rtmpUrl("s"));
   source.close();
 });
@@ -56,7 +52,7 @@ void test("a reload that brings a guard is refused, and what is in force stays; 
 void test("an unmodified srs behind the proxies guards by itself: its file starts without a word", async (t) => {
   const folder = temporaryFolder(t);
   const conf = `listen 127.0.0.1:${await freePort()}; max_connections 100; http_server { enabled off; } pid off; daemon off; srs_log_tank console;
-vhost __defaultVhost__ { security { enabled on; allow publish all; } hls { enabled on; } dvr { enabled on; } http_hooks { enabled on; on_play http://127.0.0.1:1/; } }`;
+vhost __defaultVhost__ { cluster { token_traverse on; } hls { enabled on; } dvr { enabled on; } http_hooks { enabled on; on_play http://127.0.0.1:1/; } }`;
   writeFileSync(join(folder, "srs.conf"), conf);
   const checked = await runToItsEnd(t, ["check", "-c", "srs.conf", "--server", fakeSrs], { folder });
   assert.deepEqual([checked.code, checked.stdout], [0, ["dolphin would start"]]);

@@ -106,8 +106,7 @@ export const rootPlaces = {
     enabled: [onOff, "off", served, replace, "Serve HTTP."],
     listen: [listen, "8080", served, replace, "Addresses, `[ip:]port` each.", "strict"],
     crossdomain: [onOff, "on", served, live, "Allow pages of other sites to play, by CORS headers."],
-    // Without a default, so that it is told wherever it stands: even its default of SRS would do something.
-    dir: [text, null, notYet, live, "The folder of the static files, of SRS ./objs/nginx/html."],
+    dir: [text, "./objs/nginx/html", served, live, "The folder of the static files."],
     https: [block, null, notYet, replace, "The same over TLS."],
   },
   "http_server.https": {

@@ -1,8 +1,9 @@
 // A checked tree → Config: names become fields, absent values their defaults. Values that could not be read were replaced
 // (and reported by check.ts) as values.ts says. What takes more than a row of the table is decided here.
 import { canonicalHost } from "../../base/host-name.js";
-import { parseNetwork, parseWeight } from "./balance-values.js";
+import { parseAccessRule, parseNetwork, parseWeight } from "./balance-values.js";
 import {
+  type AccessRule,
   type ApiAuth,
   type ApiSettings,
   type BalanceBlock,
@@ -16,7 +17,7 @@ import {
 } from "./config.js";
 import { besideEachOther, overlaps } from "./endpoint.js";
 import { isEdgeWithoutOrigin } from "./rules.js";
-import { type Block, blockIn, find, isGiven, valueOf, vhostsIn } from "./tree.js";
+import { type Block, blockIn, find, findAll, isGiven, valueOf, vhostsIn } from "./tree.js";
 
 /** What a configuration is made from beside its text. */
 interface Circumstances {
@@ -54,6 +55,7 @@ export function build(root: Block<"root">, { file, isContainer, isBuiltIn }: Cir
     http: valueOf(http, "enabled") ? { listen: besideEachOther(valueOf(http, "listen")), crossdomain: valueOf(http, "crossdomain") } : null,
     api: buildApi(root, isBuiltIn),
     exporter: buildExporter(blockIn(root, "exporter")),
+    httpDir: valueOf(http, "dir"),
     vhosts: buildVhosts(root),
     dolphin: buildDolphin(blockIn(root, "dolphin")),
   };
@@ -210,5 +212,22 @@ function buildVhost(name: string, vhost: Block<"vhost">, chunkSize: number): Vho
       ...(find(vhost, "http_remux") === undefined ? { isAbsent: true as const } : {}),
     },
     forward: { enabled: valueOf(forward, "enabled"), destinations: valueOf(forward, "destination") },
+    httpStatic: buildHttpStatic(blockIn(vhost, "http_static")),
+    security: buildSecurity(blockIn(vhost, "security")),
+    refer: buildRefer(blockIn(vhost, "refer")),
   };
+}
+
+function buildHttpStatic(block: Block<"vhost.http_static">): Vhost["httpStatic"] {
+  return valueOf(block, "enabled") ? { mount: valueOf(block, "mount"), dir: valueOf(block, "dir") } : null;
+}
+
+function buildSecurity(block: Block<"vhost.security">): Vhost["security"] {
+  const rulesOf = (name: "allow" | "deny"): AccessRule[] => findAll(block, name).flatMap(({ args }) => parseAccessRule(args) ?? []);
+  return valueOf(block, "enabled") ? { allow: rulesOf("allow"), deny: rulesOf("deny") } : null;
+}
+
+function buildRefer(block: Block<"vhost.refer">): Vhost["refer"] {
+  if (!valueOf(block, "enabled")) return null;
+  return { all: valueOf(block, "all"), play: valueOf(block, "play"), publish: valueOf(block, "publish") };
 }

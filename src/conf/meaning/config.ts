@@ -45,6 +45,8 @@ export interface Config {
   readonly http: { readonly listen: readonly Endpoint[]; readonly crossdomain: boolean } | null;
   readonly api: ApiSettings;
   readonly exporter: ExporterSettings;
+  /** The folder whose files HTTP serves; it may not be there. */
+  readonly httpDir: string;
   readonly vhosts: readonly Vhost[];
   readonly dolphin: DolphinBlock;
 }
@@ -239,4 +241,22 @@ export interface Vhost {
     readonly isAbsent?: true;
   };
   readonly forward: { readonly enabled: boolean; readonly destinations: readonly Endpoint[] };
+  /** Files of its own; null: none. */
+  readonly httpStatic: {
+    /** For example `[vhost]/` or `[vhost]/hls`. */
+    readonly mount: string;
+    /** The folder; `[vhost]` in it stands for the vhost's name. */
+    readonly dir: string;
+  } | null;
+  /** Who may play and publish, by address; null: everybody. */
+  readonly security: { readonly allow: readonly AccessRule[]; readonly deny: readonly AccessRule[] } | null;
+  /** The domains whose pages may play and publish; null: all, and so does an empty list. */
+  readonly refer: { readonly all: readonly string[]; readonly play: readonly string[]; readonly publish: readonly string[] } | null;
+}
+
+/** One `allow` or `deny`. */
+export interface AccessRule {
+  readonly does: "play" | "publish";
+  /** `all`, or a network: `10.0.0.0/8`. */
+  readonly network: string;
 }

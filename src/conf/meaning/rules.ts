@@ -1,7 +1,7 @@
 // What SRS refuses, or what cannot work, though every directive alone is right: the rules about several directives
 // together. One function a rule, listed first; each gives the problems that it finds.
 import { canonicalHost } from "../../base/host-name.js";
-import { parseNetwork, parseWeight } from "./balance-values.js";
+import { parseAccessRule, parseNetwork, parseWeight } from "./balance-values.js";
 import { shorten } from "../grammar/lexer.js";
 import { overlaps } from "./endpoint.js";
 import type { Directive } from "../grammar/parser.js";
@@ -22,7 +22,7 @@ const rootRules: readonly RootRule[] = [
   vhostsDiffer,
   balanceIsReadable,
 ];
-const vhostRules: readonly VhostRule[] = [edgeHasOrigin, forwardKeepsPublisher, hlsAndTsDoNotMeet, ingestsDiffer];
+const vhostRules: readonly VhostRule[] = [edgeHasOrigin, forwardKeepsPublisher, hlsAndTsDoNotMeet, ingestsDiffer, securityIsReadable];
 
 /** Every rule on a file; `file` names it for what is missing as a whole. */
 export function checkRules(root: Block<"root">, file: string): Problem[] {
@@ -146,6 +146,21 @@ function ingestsDiffer(vhost: Block<"vhost">): Problem[] {
   return sameNames(findAll(vhost, "ingest")).map(([again, first]) =>
     errorAt(again, "CONF_DUPLICATE", `ingest ${again.args[0] ?? ""} has the name of the one in line ${first.line}`),
   );
+}
+
+/** A rule that cannot be read is none in SRS, which lets in whom it denies. */
+function securityIsReadable(vhost: Block<"vhost">): Problem[] {
+  const at = find(vhost, "security");
+  const security = blockIn(vhost, "security");
+  if (at === undefined || !valueOf(security, "enabled")) return [];
+  const rules = [...findAll(security, "allow"), ...findAll(security, "deny")];
+  if (rules.length === 0)
+    return [warningAt(at, "CONF_VALUE", "security is on and has no rule, which lets nobody in: write allow play all;")];
+  const bad = rules.filter(({ args }) => parseAccessRule(args) === null);
+  return bad.map((rule) => {
+    const form = "one of play and publish, then one of all, an address and a network such as 10.0.0.0/8";
+    return errorAt(rule, "CONF_VALUE", `${rule.name}: ${shorten(rule.args.join(" "))} is not ${form}`);
+  });
 }
 
 /** Pairs of a directive and the first one that has its first argument, in the form in which these are compared. */

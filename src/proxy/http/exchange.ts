@@ -1,5 +1,6 @@
 // One HTTP request and its answer through a proxy: picks a server, asks it, asks the next while nothing was answered yet,
-// and streams the answer with back-pressure. Either end that goes takes the other with it.
+// and streams the answer with back-pressure. Either end that goes takes the other with it. An answer that switches to WebSocket
+// (101) makes a pair of the two connections, whose bytes are passed on in both directions.
 //
 //   choose ─▶ ask ─▶ answer's head ─▶ body, as it comes ─▶ done
 //     ▲        │ refused, late: only while no byte of a body was sent
@@ -12,6 +13,7 @@ import {
   type OutgoingHttpHeaders,
   type ServerResponse,
 } from "node:http";
+import type { Duplex } from "node:stream";
 import { Deadline } from "../../base/deadline.js";
 import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
 import { preferWait } from "../../codec/prefer.js";
@@ -25,6 +27,8 @@ import type { LiveBytes, Target } from "../balance/chooser.js";
 export interface ExchangeParts {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Whether the client asks to go on in WebSocket: its connection is no longer node's then. */
+  readonly isWebSocket: boolean;
   /** The client's address, as X-Forwarded-For tells it. */
   readonly client: string;
   /** How long a server may take to accept while another could be asked instead; the last one as long as the patience lasts. */
@@ -62,6 +66,12 @@ export interface ExchangeEnd {
 }
 
 class Late extends Error {}
+
+/** A server's answer; of one that switches to WebSocket also its connection, and what came of it behind the head. */
+interface Answer {
+  readonly answer: IncomingMessage;
+  readonly switched: { readonly socket: Duplex; readonly head: Buffer } | null;
+}
 
 /** Runs one exchange to its end. Never throws. */
 export async function exchange(parts: ExchangeParts): Promise<ExchangeEnd> {
@@ -147,7 +157,7 @@ class Exchange implements LiveBytes {
   /** Asks one server and streams its answer. Throws when there was none. */
   private async ask(picked: Picked): Promise<ExchangeEnd> {
     let upstream = this.send(picked, this.hasBody ? null : this.parts.agentOf(picked.target));
-    let answer: IncomingMessage;
+    let answer: Answer;
     try {
       answer = await this.answerOf(upstream, picked);
     } catch (thrown) {
@@ -156,15 +166,21 @@ class Exchange implements LiveBytes {
       upstream = this.send(picked, null);
       answer = await this.answerOf(upstream, picked);
     }
-    return this.stream(upstream, answer);
+    return answer.switched === null ? this.stream(upstream, answer.answer) : this.join(answer.answer, answer.switched);
   }
 
   /** Begins a request, on a kept connection where `agent` has one. */
   private send({ endpoint }: Picked, agent: Agent | null): ClientRequest {
-    const { request, client } = this.parts;
+    const { request, client, isWebSocket } = this.parts;
     const leftMs = this.parts.waitLeftMs();
     const prefer = leftMs === null ? null : preferWait(leftMs);
-    const headers = requestHeaders(request.rawHeaders, { client, host: formatEndpoint(endpoint), isChunked: this.isChunked, prefer });
+    const headers = requestHeaders(request.rawHeaders, {
+      client,
+      host: formatEndpoint(endpoint),
+      isChunked: this.isChunked,
+      isWebSocket,
+      prefer,
+    });
     return httpRequest({
       host: endpoint.host,
       port: endpoint.port,
@@ -172,12 +188,12 @@ class Exchange implements LiveBytes {
       path: request.url ?? "/",
       headers: headers as unknown as OutgoingHttpHeaders, // node takes a list as well, and keeps its order and case
       setHost: false,
-      agent: agent ?? false,
+      agent: this.parts.isWebSocket ? false : (agent ?? false),
     });
   }
 
   /** The head of the answer. The body of the request goes out as soon as the server has accepted. */
-  private answerOf(upstream: ClientRequest, picked: Picked): Promise<IncomingMessage> {
+  private answerOf(upstream: ClientRequest, picked: Picked): Promise<Answer> {
     const { maxTries } = this.parts;
     const answerTimeoutMs = this.parts.answerTimeoutMs + (this.parts.waitLeftMs() ?? 0);
     const { signal } = this.abort;
@@ -207,8 +223,14 @@ class Exchange implements LiveBytes {
       });
       upstream.on("response", (answer) => {
         settle();
-        resolve(answer);
+        resolve({ answer, switched: null });
       });
+      if (this.parts.isWebSocket) {
+        upstream.on("upgrade", (answer, socket, head) => {
+          settle();
+          resolve({ answer, switched: { socket, head } });
+        });
+      }
       upstream.on("error", (error) => {
         settle();
         reject(error);
@@ -225,6 +247,27 @@ class Exchange implements LiveBytes {
     this.bodyBegun = true;
     request.on("data", (bytes: Buffer) => (this.bytesIn += bytes.length));
     request.pipe(upstream);
+  }
+
+  /** Passes the switch on, and from then on the bytes of both, until either end is done. */
+  private join(answer: IncomingMessage, { socket: server, head }: NonNullable<Answer["switched"]>): Promise<ExchangeEnd> {
+    const { response } = this.parts;
+    const client = response.socket!;
+    return new Promise((resolve) => {
+      const end = (endedBy: "client" | "server") => (): void => {
+        server.destroy();
+        client.destroySoon();
+        resolve({ ...this.ended(endedBy, endedBy === "client" ? "the client left" : "done", null), status: 101 });
+      };
+      server.on("error", () => undefined).once("close", end("server"));
+      client.once("close", end("client"));
+      const lines = passedHeaders(answer.rawHeaders).flatMap((name, i, all) => (i % 2 === 0 ? [`${name}: ${all[i + 1]}\r\n`] : []));
+      client.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${lines.join("")}\r\n`, "latin1");
+      if (head.length > 0) server.unshift(head);
+      server.on("data", (bytes: Buffer) => (this.bytesOut += bytes.length)).pipe(client);
+      client.on("data", (bytes: Buffer) => (this.bytesIn += bytes.length)).pipe(server);
+      if (client.destroyed) end("client")();
+    });
   }
 
   /** Passes the answer on until either end is done. */

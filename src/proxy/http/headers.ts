@@ -1,6 +1,8 @@
 // What becomes of HTTP headers on their way through a proxy: all pass as they were written, in their order, but those that
 // are about one connection only (RFC 9110, section 7.6.1). Lists are flat, as node has them: name, value, name, value.
 
+import type { IncomingHttpHeaders } from "node:http";
+
 const hopByHop: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -31,12 +33,14 @@ export interface Forwarded {
   readonly host: string;
   /** Whether a body of unknown length follows. */
   readonly isChunked: boolean;
+  /** Whether the client asks to go on in WebSocket. */
+  readonly isWebSocket: boolean;
   /** How long the server is to wait for a stream, as the Prefer header has it; null: as it likes. */
   readonly prefer: string | null;
 }
 
 /** The headers of a request for a server: X-Forwarded-For gets the client at its end, X-Forwarded-Proto stays if it is there. */
-export function requestHeaders(raw: readonly string[], { client, host, isChunked, prefer }: Forwarded): string[] {
+export function requestHeaders(raw: readonly string[], { client, host, isChunked, isWebSocket, prefer }: Forwarded): string[] {
   const valuesOf = (wanted: string): string[] => pairs(raw).flatMap(([name, value]) => (name.toLowerCase() === wanted ? [value] : []));
   const headers = passedHeaders(raw, ["x-forwarded-for", "expect"]);
   headers.push("X-Forwarded-For", [...valuesOf("x-forwarded-for"), client].join(", "));
@@ -44,7 +48,13 @@ export function requestHeaders(raw: readonly string[], { client, host, isChunked
   if (valuesOf("host").length === 0) headers.push("Host", host);
   if (prefer !== null) headers.push("Prefer", prefer);
   if (isChunked) headers.push("Transfer-Encoding", "chunked");
+  if (isWebSocket) headers.push("Connection", "Upgrade", "Upgrade", "websocket");
   return headers;
+}
+
+/** Whether a request asks to go on in WebSocket: the one other protocol that is passed on. */
+export function asksForWebSocket({ connection = "", upgrade = "" }: IncomingHttpHeaders): boolean {
+  return upgrade.toLowerCase() === "websocket" && connection.split(",").some((word) => word.trim().toLowerCase() === "upgrade");
 }
 
 function pairs(raw: readonly string[]): [name: string, value: string][] {

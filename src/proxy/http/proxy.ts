@@ -3,7 +3,7 @@
 //
 //   request ─▶ proxy.ts ─ target and host ─▶ route.ts ─ the streams that it may mean ─▶ proxy.ts ─ choose, or pick ─▶ a server
 //                  └─▶ exchange.ts ─ the request, its headers by headers.ts ─▶ that server ─ the answer ─▶ the client
-import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Agent, createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { Crowd } from "../../base/crowd.js";
 import { asDolphinError } from "../../base/errors.js";
@@ -15,6 +15,7 @@ import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { TrustedNetworks } from "../../conf/meaning/networks.js";
 import { clientAddress } from "../balance/client-address.js";
+import { asksForWebSocket } from "./headers.js";
 import { exchange, type ExchangeEnd, type Picked } from "./exchange.js";
 import { apiRouteOf, type ApiServer } from "./api.js";
 import { routeOf, type HttpRoute } from "./route.js";
@@ -107,6 +108,7 @@ export class HttpProxy {
       },
       (request, response) => void this.serve(request, response),
     );
+    this.server.on("upgrade", (request, socket) => this.upgrade(request, socket as Socket));
     this.server.on("clientError", (error, socket) => this.refuse(error, socket as Socket));
     this.server.emit("listening"); // node watches its deadlines from then on, also for connections that it is given
   }
@@ -159,7 +161,18 @@ export class HttpProxy {
     }
   }
 
-  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Node has given up a connection whose client asks for another protocol; the answer is written to it all the same, and ends it. */
+  private upgrade(request: IncomingMessage, socket: Socket): void {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.once("finish", () => socket.destroySoon());
+    socket.on("error", () => undefined); // `close` tells
+    socket.once("end", () => socket.destroySoon()).resume(); // before the answer nothing may come but the end
+    void this.serve(request, response, asksForWebSocket(request.headers));
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse, isWebSocket = false): Promise<void> {
     const startedMs = performance.now();
     const { byStream, vhosts, playWaitMs, flvWaitMs, connectTimeoutMs, answerTimeoutMs, maxTries, tellsPort } = this.parts.options;
     const client = this.clients.get(request.socket)!;
@@ -174,6 +187,7 @@ export class HttpProxy {
     const end = await exchange({
       request,
       response,
+      isWebSocket,
       client: tellsPort ? formatEndpoint(client) : client.host,
       connectTimeoutMs,
       answerTimeoutMs,

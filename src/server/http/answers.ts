@@ -61,7 +61,12 @@ export function answerNotFound(response: ServerResponse, common: Headers): void 
   response.writeHead(404, notFoundHeaders(common)).end(notFound);
 }
 
-/** The same as it is written to a connection that another process has accepted. */
+/** Answers 403. */
+export function answerForbidden(response: ServerResponse, common: Headers): void {
+  response.writeHead(403, { ...notFoundHeaders(common), "Content-Length": String(forbidden.length) }).end(forbidden);
+}
+
+/** The same as answerNotFound, as it is written to a connection that another process has accepted. */
 export function notFoundText(common: Headers): string {
   return `${headText("404 Not Found", notFoundHeaders(common))}${notFound}`;
 }
@@ -73,6 +78,7 @@ export function headText(status: string, headers: Headers): string {
 }
 
 const notFound = "Not Found";
+const forbidden = "Forbidden";
 
 function notFoundHeaders(common: Headers): Headers {
   return { ...common, "Content-Type": "text/plain; charset=utf-8", "Content-Length": String(notFound.length), Connection: "close" };

@@ -1,15 +1,15 @@
-// A viewer over HTTP-FLV, from when its request was read: all that it is answered is written straight to its socket. The head goes
+// A viewer over HTTP-FLV or WebSocket, from when its request was read: all that it is answered is written straight to its socket. The head goes
 // out as soon as frames show what the stream has, for players wait for what the file's header announces; until then what came before
-// them is held. The fan-out's buffers are framed as HTTP chunks already. A stream that ends is waited for, then the response ends.
+// them is held. The fan-out's buffers are framed already (framing.ts). A stream that ends is waited for, then the response ends.
 // Another process can go on with it at any time, also while it waits.
 //
 //   waiting ─(frames)─▶ streaming ─(publisher left)─▶ streaming, clock running ─(too long)─▶ ended
 //      └──(too long)─▶ 404
 import type { Socket } from "node:net";
 import { Deadline } from "../../base/deadline.js";
-import type { ErrorCode } from "../../base/errors.js";
-import { flvStart, withoutFraming } from "../../stream/container.js";
+import { asDolphinError, type ErrorCode } from "../../base/errors.js";
 import { beforeFirst, type Position } from "../../base/position.js";
+import { ClientFrames, frame, frameOf } from "../../codec/websocket.js";
 import type { Consumer, Seat } from "../../stream/fanout.js";
 import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
@@ -17,16 +17,14 @@ import { announcedWaitMs } from "../../stream/start-cache.js";
 import type { Carriage } from "../../ipc/carried.js";
 import { writeMarked, writeOpening } from "../peers/carriage.js";
 import { endSoon } from "../peers/farewell.js";
-import { flvHeaders, headText, notFoundText, type Headers } from "./answers.js";
+import { notFoundText, type Headers } from "./answers.js";
+import { bodyOf, endingOf, openingOf, tapOf, type Framing } from "./framing.js";
 import type { Traffic } from "../peers/traffic.js";
-
-const lastChunk = Buffer.from("0\r\n\r\n");
 
 export interface FlvPlayerOptions {
   /** The viewer's socket, which is its alone. */
   readonly socket: Socket;
-  /** HTTP 1.1: the body comes in chunks. */
-  readonly isChunked: boolean;
+  readonly framing: Framing;
   /** Where a viewer goes on whom another process has served; null: nothing was written to it yet. */
   readonly from: Position | null;
   /** Has a copy of the connection kept; null where that cannot be. */
@@ -49,6 +47,8 @@ export class FlvPlayer implements Consumer {
   private readonly options: FlvPlayerOptions;
   private readonly socket: Socket;
   private seat: Seat | null = null;
+  /** What the viewer says; null where that is nothing to us, or cannot be understood. */
+  private frames: ClientFrames | null = null;
   private carriage: Carriage | null = null;
   private readonly patience = new Deadline();
   /** What came before the head could go out; `shows` is what the stream had shown by then. */
@@ -64,12 +64,14 @@ export class FlvPlayer implements Consumer {
     this.options = options;
     this.socket = options.socket;
     this.socket.once("close", () => this.close("the viewer left"));
-    const { source, from } = options;
+    const { source, from, framing } = options;
+    if (framing.kind === "websocket")
+      this.frames = new ClientFrames({ onPing: (payload) => this.pong(payload), onClose: () => this.close("the viewer left") });
     this.hasHead = from !== null;
     this.awaitStream();
     this.carriage = options.carry();
     const isBegun = from !== null && from.packet !== beforeFirst.packet;
-    this.seat = isBegun ? source.readmit("flv", this, from) : source.add("flv", this);
+    this.seat = isBegun ? source.readmit(tapOf(framing), this, from) : source.add(tapOf(framing), this);
     if (source.isLive) this.onLive(true);
   }
 
@@ -85,9 +87,22 @@ export class FlvPlayer implements Consumer {
     if (!this.hasHead) this.begin();
     this.options.traffic.bytesOut += bytes.length;
     this.options.source.bytesOut += bytes.length;
-    const body = this.options.isChunked ? bytes : withoutFraming(bytes);
-    if (this.carriage === null) this.socket.write(body);
-    else writeMarked(this.socket, body, last, this.carriage);
+    this.write(bodyOf(this.options.framing, bytes), last);
+  }
+
+  /**
+   * Takes what the viewer has sent: over WebSocket pings are answered, and a close ends it. Where another process has begun to read,
+   * this one may come in the middle of a frame: then only the connection's end is heard.
+   */
+  hear(bytes: Buffer): void {
+    if (this.isClosed) return;
+    try {
+      this.frames?.push(bytes);
+    } catch (thrown) {
+      this.frames = null;
+      const { message, code } = asDolphinError(thrown);
+      if (this.options.from === null) this.close(message, code);
+    }
   }
 
   drop(code: ErrorCode, reason: string): void {
@@ -114,10 +129,11 @@ export class FlvPlayer implements Consumer {
     this.isClosed = true;
     this.leave();
     this.carriage?.over();
-    const { headers, isChunked, onEnd } = this.options;
+    const { headers, framing, onEnd } = this.options;
+    const ending = endingOf(framing);
     if (this.socket.writable) {
       if (!this.hasHead) this.socket.write(notFoundText(headers));
-      else if (isChunked) this.socket.write(lastChunk);
+      else if (ending !== null) this.socket.write(ending);
     }
     endSoon(this.socket);
     onEnd(reason, code);
@@ -138,7 +154,17 @@ export class FlvPlayer implements Consumer {
     this.release();
     const { seat } = this;
     this.seat = null;
-    if (seat !== null) this.options.source.remove("flv", seat);
+    if (seat !== null) this.options.source.remove(tapOf(this.options.framing), seat);
+  }
+
+  private write(body: Buffer, last: Packet | null): void {
+    if (this.carriage === null) this.socket.write(body);
+    else writeMarked(this.socket, body, last, this.carriage);
+  }
+
+  /** Who does not take what is sent gets no answer to his pings. */
+  private pong(payload: Buffer): void {
+    if (this.hasHead && this.socket.writableLength === 0) this.write(frameOf(frame.pong, payload), null);
   }
 
   private awaitStream(): void {
@@ -183,12 +209,10 @@ export class FlvPlayer implements Consumer {
 
   private sendHead(): void {
     this.hasHead = true;
-    const { headers, source, announces, isChunked } = this.options;
+    const { headers, source, announces, framing } = this.options;
     const hasAudio = announces?.audio ?? (source.shown.hasAudio || this.shows.audio);
     const hasVideo = announces?.video ?? (source.shown.hasVideo || this.shows.video);
-    const head = Buffer.from(headText("200 OK", flvHeaders(headers, isChunked)), "latin1");
-    const start = flvStart(hasAudio, hasVideo);
-    const opening = Buffer.concat([head, isChunked ? start : withoutFraming(start)]);
+    const opening = openingOf(framing, headers, hasAudio, hasVideo);
     if (this.carriage === null) this.socket.write(opening);
     else writeOpening(this.socket, opening, this.carriage);
   }

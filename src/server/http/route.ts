@@ -16,14 +16,24 @@ export interface Route {
 export function findRoute(target: string, host: string, findVhost: (name: string) => Vhost): Route {
   const [path, query] = splitTarget(target);
   const params = query === "" ? "" : `?${query}`;
-  const tcHost = /^[\w.-]+$/.test(host.replace(/:\d+$/, "")) ? host : ""; // anything else names no vhost of ours
-  const vhost = findVhost(resolveStream(`rtmp://${tcHost}/app`, "", `stream${params}`).vhost);
+  const tcHost = tcHostOf(host);
+  const vhost = findVhost(vhostName(host, query));
   const { enabled, mount } = vhost.httpRemux;
   const names = enabled ? mountPattern(mount).exec(path)?.groups : undefined;
   if (names === undefined) {
     throw new DolphinError("FLV_NOT_FOUND", `no stream is mounted there; the vhost ${vhost.name} mounts ${enabled ? mount : "none"}`);
   }
   return { vhost, request: resolveStream(`rtmp://${tcHost}/${names["app"]}`, "", `${names["stream"]}${params}`) };
+}
+
+/** The name of the vhost that a request means, by its Host header and its query. */
+export function vhostName(host: string, query: string): string {
+  return resolveStream(`rtmp://${tcHostOf(host)}/app`, "", query === "" ? "stream" : `stream?${query}`).vhost;
+}
+
+/** What is no name of a host names no vhost of ours. */
+function tcHostOf(host: string): string {
+  return /^[\w.-]+$/.test(host.replace(/:\d+$/, "")) ? host : "";
 }
 
 /** `[vhost]/[app]/[stream].flv` as a pattern of paths: the first part is the host, an app may have several parts. */
@@ -37,7 +47,8 @@ function mountPattern(mount: string): RegExp {
   return new RegExp(`^${pattern.join("")}$`);
 }
 
-function splitTarget(target: string): [path: string, query: string] {
+/** The path of a request's target, decoded once, and its query. Throws FLV_NOT_FOUND where it is not properly encoded. */
+export function splitTarget(target: string): [path: string, query: string] {
   const local = target.replace(/^https?:\/\/[^/]*/i, ""); // a proxy's absolute form
   const mark = local.indexOf("?");
   const path = mark < 0 ? local : local.slice(0, mark);

@@ -2,10 +2,11 @@
 // preface by which a trusted peer may tell who the client is; what happens to a stream's bytes is the player's.
 //
 //   request ─▶ server.ts ─ target and host ─▶ route.ts ─ vhost and stream ─▶ the hub's source ─ batches ─▶ flv-player.ts ─▶ socket
-//                  ├─ headers ─▶ forwarded.ts ─ which client it is
-//                  └─ HEAD ─▶ head.ts    what is no stream's ─▶ answers.ts
+//                  ├─ headers ─▶ forwarded.ts ─ which client it is   Upgrade ─▶ web-socket.ts ─ the same, over WebSocket
+//                  └─ HEAD ─▶ head.ts    what is no stream's ─▶ files.ts, answers.ts
 import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
@@ -18,15 +19,28 @@ import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint, Vhost } from "../../conf/meaning/config.js";
 import type { Position } from "../../base/position.js";
 import type { ClientReport } from "../../ipc/lists.js";
-import type { Client } from "../peers/clients.js";
+import { checkAccess } from "../peers/access.js";
+import { vhostFor, type Client } from "../peers/clients.js";
 import type { Hub } from "../streams/hub.js";
 import { clientOf, nameClient, peerOf } from "../peers/peer.js";
-import { answerIndex, answerNotAllowed, answerNotFound, answerOptions, commonHeaders, flvHeaders, type Headers } from "./answers.js";
+import {
+  answerForbidden,
+  answerIndex,
+  answerNotAllowed,
+  answerNotFound,
+  answerOptions,
+  commonHeaders,
+  flvHeaders,
+  type Headers,
+} from "./answers.js";
+import { answerFile, placeOf } from "./files.js";
 import { FlvPlayer, type FlvPlayerOptions } from "./flv-player.js";
 import { forwardedClient } from "./forwarded.js";
+import type { Framing } from "./framing.js";
 import { askUpstreamMs, isPublished } from "./head.js";
 import { descriptorsOf } from "../peers/shared-read.js";
-import { findRoute } from "./route.js";
+import { findRoute, splitTarget, vhostName } from "./route.js";
+import { acceptOf, answerTo, asksForWebSocket } from "./web-socket.js";
 
 /** From the connection to the end of a request's headers. */
 export const headersTimeoutMs = 5_000;
@@ -37,7 +51,10 @@ export const maxHeaderBytes = 16 << 10;
 
 /** Of what a request says of itself, which is kept only to be shown. */
 const maxShownChars = 512;
+/** Requests of one connection that may wait behind an unfinished answer. */
+export const maxQueued = 16;
 
+const waiting = new WeakMap<Socket, number>();
 /** Of peers who name a client and may not, until they say more. */
 const strays = new WeakMap<Socket, Preface>();
 const nothing = Buffer.alloc(0);
@@ -57,6 +74,7 @@ export function createHttpServer(hub: Hub, log: Log): NodeServer {
     },
     (request, response) => serve(hub, log, request, response),
   );
+  server.on("upgrade", (request, socket) => serve(hub, log, request, answerTo(request, socket as Socket)));
   server.on("clientError", (error, socket) => refuse(log, error, socket as Socket));
   holdTrusted(server, hub, log);
   return server;
@@ -102,31 +120,59 @@ function askerOf(hub: Hub, { headers, socket }: IncomingMessage): string {
 }
 
 function serve(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse): void {
-  const { method, url = "/" } = request;
+  const { method } = request;
   const headers = commonHeaders(request, hub.setup.config.http?.crossdomain === true);
-  if (method === "OPTIONS") {
-    answerOptions(request, response, headers);
-    return;
-  }
-  if (method !== "GET" && method !== "HEAD") {
-    answerNotAllowed(response, headers);
-    return;
-  }
-  if (/^\/(?:\?|$)/.test(url)) {
-    answerIndex(response, headers);
-    return;
-  }
+  if (response.socket === null && isOneTooMany(request.socket, response)) {
+    log.warn(
+      { event: "http.refused", code: "FLV_REQUEST", peer: askerOf(hub, request) },
+      `more than ${maxQueued} requests behind an unfinished one`,
+    );
+    request.socket.destroy();
+  } else if (method === "OPTIONS") answerOptions(request, response, headers);
+  else if (method !== "GET" && method !== "HEAD") answerNotAllowed(response, headers);
+  else void answer(hub, log, request, response, headers);
+}
+
+/** A stream where one is mounted, else a file, else the page at `/`, else nothing. */
+async function answer(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse, headers: Headers): Promise<void> {
+  const { url = "/" } = request;
+  const isIndex = /^\/(?:\?|$)/.test(url);
   try {
-    play(hub, log, request, response, headers);
+    if (!isIndex) play(hub, log, request, response, headers);
+    else if (!(await hasFile(hub, request, response, headers))) answerIndex(response, headers);
   } catch (thrown) {
-    const { code, message, cause } = asDolphinError(thrown);
-    const line = { event: "http.refused", code, peer: askerOf(hub, request), url: url.slice(0, 200) };
-    if (code === "INTERNAL") log.error({ ...line, err: cause }, message);
-    else if (code === "FLV_NOT_FOUND") log.info(line, message);
-    else log.warn(line, message);
-    if (response.socket === null) request.socket.destroy();
+    const error = asDolphinError(thrown);
+    const isNoStream = error.code === "FLV_NOT_FOUND" || error.code === "RTMP_VHOST";
+    if (isNoStream && (await hasFile(hub, request, response, headers))) return;
+    const line = { event: "http.refused", code: error.code, peer: askerOf(hub, request), url: url.slice(0, 200) };
+    if (error.code === "INTERNAL") log.error({ ...line, err: error.cause }, error.message);
+    else log[error.code === "FLV_NOT_FOUND" ? "info" : "warn"](line, error.message);
+    if (response.destroyed || response.headersSent || response.socket === null) request.socket.destroy();
+    else if (error.code === "RTMP_DENIED") answerForbidden(response, headers);
     else answerNotFound(response, headers);
   }
+}
+
+/** Answers with a file, once everything before is answered; false: there is none. */
+async function hasFile(hub: Hub, request: IncomingMessage, response: ServerResponse, headers: Headers): Promise<boolean> {
+  const { config } = hub.setup;
+  if (response.socket === null) await once(response, "socket");
+  try {
+    const [path, query] = splitTarget(request.url ?? "/");
+    const vhost = vhostFor(vhostName(request.headers.host ?? "", query), config.vhosts);
+    return await answerFile(request, response, headers, placeOf(path, vhost, config.httpDir));
+  } catch (thrown) {
+    if (thrown instanceof DolphinError) return false; // a name that is none
+    throw thrown;
+  }
+}
+
+/** Whether so many requests wait behind an unfinished answer that no browser has sent them: their number is bounded, as is what each costs. */
+function isOneTooMany(socket: Socket, response: ServerResponse): boolean {
+  const queued = (waiting.get(socket) ?? 0) + 1;
+  waiting.set(socket, queued);
+  response.once("socket", () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
+  return queued > maxQueued;
 }
 
 function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse, headers: Headers): void {
@@ -134,6 +180,8 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   const { flvWaitMs } = hub.setup.config.dolphin;
   const isChunked = request.httpVersion === "1.1";
   const atLeastMs = vhost.cluster.mode === "local" ? 0 : Math.min(askUpstreamMs, flvWaitMs);
+  const peer = forwardedClient(request.headers, clientOf(request.socket), hub.trusted);
+  checkAccess(vhost, { does: "play", host: peer.host, page: pageOf(request.headers) });
   if (request.method === "HEAD") {
     void isPublished(hub.source(vhost, stream), response, atLeastMs).then((isThere) => {
       if (isThere === true) response.writeHead(200, flvHeaders(headers, isChunked)).end();
@@ -143,8 +191,18 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   }
   const { socket } = response;
   if (socket === null) throw new DolphinError("FLV_REQUEST", "a request behind an unfinished one: a stream has no end to wait for");
+  let framing: Framing = { kind: isChunked ? "chunked" : "bare" };
+  if (asksForWebSocket(request)) {
+    const accept = acceptOf(request, hub.setup.config.http?.crossdomain === true);
+    if (typeof accept !== "string") {
+      const { status, headers: more, why } = accept;
+      log.warn({ event: "http.refused", code: "FLV_REQUEST", peer: formatEndpoint(peer), url: request.url?.slice(0, 200) }, why);
+      response.writeHead(status, { ...headers, ...more, "Content-Length": 0, Connection: "close" }).end();
+      return;
+    }
+    framing = { kind: "websocket", accept };
+  }
   const firstWaitMs = Math.max(atLeastMs, Math.min(flvWaitMs, preferredWaitMs(request.headers["prefer"]) ?? Infinity));
-  const peer = forwardedClient(request.headers, clientOf(request.socket), hub.trusted);
   const conn = randomBytes(6).toString("base64url");
   const { host: asked = "" } = request.headers;
   const [path = ""] = (request.url ?? "").split("?");
@@ -152,18 +210,24 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
     conn,
     name: path.slice(path.lastIndexOf("/") + 1),
     tcUrl: `http://${asked}/${stream.app}`.slice(0, maxShownChars),
-    page: (request.headers.referer ?? "").slice(0, maxShownChars),
+    page: pageOf(request.headers),
   };
-  const saved: SavedFlv = { stream, isChunked, headers, firstWaitMs, peer, startedAtMs: Date.now(), shown };
+  const saved: SavedFlv = { stream, framing, headers, firstWaitMs, peer, startedAtMs: Date.now(), shown };
   const token = `${process.pid}.${randomBytes(6).toString("base64url")}`;
-  watch(hub, log, { saved, vhost, socket, token, from: null, firstWaitMs }, "play.started");
+  const hear = watch(hub, log, { saved, vhost, socket, token, from: null, firstWaitMs }, "play.started");
+  if (framing.kind === "websocket") socket.on("data", hear);
+}
+
+/** The page that a browser plays in. Over WebSocket it tells the site alone. */
+function pageOf({ referer, origin }: IncomingHttpHeaders): string {
+  return (referer ?? origin ?? "").slice(0, maxShownChars);
 }
 
 /** A viewer as plain data, whose request was read: another process may go on with it, wherever it is in its answer. */
 export interface SavedFlv {
   readonly stream: StreamRequest;
-  readonly isChunked: boolean;
   /** As in `FlvPlayerOptions`. */
+  readonly framing: Framing;
   readonly headers: Headers;
   readonly firstWaitMs: number;
   /** Who the client is. */
@@ -176,14 +240,17 @@ export interface SavedFlv {
 
 /**
  * Goes on with a viewer whom another process has served up to a position; null: nothing was written to it, and it waits for the rest
- * of its time. Throws RTMP_VHOST when nothing serves it any more.
+ * of its time. What is read of its connection goes to the function that is returned. Throws RTMP_VHOST when nothing serves it any more.
  */
-export function resumeFlv(hub: Hub, log: Log, socket: Socket, saved: SavedFlv, token: string, from: Position | null): void {
+export function resumeFlv(hub: Hub, log: Log, socket: Socket, saved: SavedFlv, token: string, from: Position | null): Hear {
   const vhost = hub.vhost(saved.stream.vhost);
   // A process that goes on has to ask upstream first.
   const firstWaitMs = Math.max(askUpstreamMs, saved.firstWaitMs - (Date.now() - saved.startedAtMs));
-  watch(hub, log, { saved, vhost, socket, token, from, firstWaitMs }, "play.resumed");
+  return watch(hub, log, { saved, vhost, socket, token, from, firstWaitMs }, "play.resumed");
 }
+
+/** Takes what a viewer has sent. */
+type Hear = (bytes: Buffer) => void;
 
 /** A viewer, new or from another process. */
 interface Viewer extends Pick<FlvPlayerOptions, "socket" | "from" | "firstWaitMs"> {
@@ -192,9 +259,9 @@ interface Viewer extends Pick<FlvPlayerOptions, "socket" | "from" | "firstWaitMs
   readonly token: string;
 }
 
-function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play.resumed"): void {
+function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play.resumed"): Hear {
   const { saved, vhost, socket, token, from, firstWaitMs } = viewer;
-  const { stream, peer, startedAtMs, isChunked, headers } = saved;
+  const { stream, peer, startedAtMs, framing, headers } = saved;
   const shown = saved.shown ?? { conn: randomBytes(6).toString("base64url"), name: `${stream.stream}.flv`, tcUrl: "", page: "" };
   const { conn: id } = shown;
   const source = hub.source(vhost, stream);
@@ -202,14 +269,14 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
   const { hasAudio, hasVideo, guessHasAv } = vhost.httpRemux;
   hub.traffic.players += 1;
   // Of those who come from another process one line tells for all.
-  streamLog[event === "play.started" ? "info" : "debug"]({ event, protocol: "flv" });
+  streamLog[event === "play.started" ? "info" : "debug"]({ event, protocol: framing.kind === "websocket" ? "ws-flv" : "flv" });
   const left = (): void => {
     hub.traffic.players -= 1;
     hub.clients.delete(client);
   };
   const player = new FlvPlayer({
     socket,
-    isChunked,
+    framing,
     headers,
     from,
     firstWaitMs,
@@ -240,6 +307,7 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
   };
   const client: Client = { does: "play", protocol: "flv", asked: stream.vhost, vhost, id, order: hub.nextOrder(), report, dismiss, letGo };
   hub.clients.add(client);
+  return (bytes) => player.hear(bytes);
 }
 
 /** A request that node:http could not read: answered with its status, and told in one line; nobody is told of who has said nothing. */

@@ -22,8 +22,9 @@ import { controlMessage, messageType, type Message } from "../../codec/rtmp/mess
 import type { ClientReport } from "../../ipc/lists.js";
 import type { SavedSource } from "../../stream/source.js";
 import { requestOf, type Asked, type Caller } from "../peers/caller.js";
+import { checkAccess } from "../peers/access.js";
 import { sessionIdOf, type Client } from "../peers/clients.js";
-import { peerOf } from "../peers/peer.js";
+import { clientOf, peerOf } from "../peers/peer.js";
 import type { Hub } from "../streams/hub.js";
 import type { Connection, StreamNames } from "./connection.js";
 import { plainManner, type Manner } from "./excerpt.js";
@@ -105,7 +106,7 @@ export class MessageStream implements PlayingOwner {
       return;
     }
     this.attempt("publish", () => {
-      const asked = this.ask("publish", name);
+      const asked = this.ask("publish", name, true);
       if (mayMove) this.become({ at: "moving", asked });
       else this.publishAs(asked, null);
     });
@@ -142,7 +143,7 @@ export class MessageStream implements PlayingOwner {
       this.owner.onIdle();
       return;
     }
-    this.attempt("play", () => this.seat(this.ask("play", name), { ...this.manner, durationMs }, null));
+    this.attempt("play", () => this.seat(this.ask("play", name, true), { ...this.manner, durationMs }, null));
   }
 
   /** Goes on with a viewer whom another process has served up to a position. */
@@ -302,14 +303,16 @@ export class MessageStream implements PlayingOwner {
     return `this message stream ${this.state.at === "playing" ? "plays" : "publishes"} already: end that first, or ask for another stream`;
   }
 
-  /** What publish and play have in common: a name that is one, a vhost that serves it. */
-  private ask(what: Client["does"], name: AmfValue): Asked {
+  /** What publish and play have in common: a name that is one, a vhost that serves it, and that lets in who is new to the box. */
+  private ask(what: Client["does"], name: AmfValue, isNew = false): Asked {
     const { hub, connection, caller } = this.owner;
     connection.doing = `asking to ${what}`;
     if (typeof name !== "string") throw new DolphinError("RTMP_COMMAND", `${what} names no stream`);
     const request = requestOf(caller, name);
     const vhost = hub.vhostOf(request);
     connection.concern(namesOf({ request, vhost }));
+    // The box's own edges ask for those whom they have let in.
+    if (isNew && caller.edgeName === null) checkAccess(vhost, { does: what, host: clientOf(connection.socket).host, page: caller.pageUrl });
     const dismiss = (reason: DolphinError): void => this.refuse(what, reason);
     const letGo = (): boolean => this.owner.letGo();
     const id = sessionIdOf(connection.conn, this.id);

@@ -58,6 +58,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
     http: { listen: [{ host: "0.0.0.0", port: 8080 }], crossdomain: true },
     api: { ...plainApi, listen: [{ host: "0.0.0.0", port: 1985 }], mayLack: true },
     exporter: { listen: [], label: null, tag: null },
+    httpDir: "./objs/nginx/html",
     vhosts: [
       {
         name: "__defaultVhost__",
@@ -80,6 +81,9 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
         publish: { firstPacketTimeoutMs: 20_000, normalTimeoutMs: 5000 },
         httpRemux: { enabled: true, mount: "[vhost]/[app]/[stream].flv", hasAudio: true, hasVideo: true, guessHasAv: true },
         forward: { enabled: false, destinations: [] },
+        httpStatic: null,
+        security: null,
+        refer: null,
       },
     ],
     dolphin: {
@@ -126,7 +130,7 @@ test("load: a smallest file has the defaults of SRS, and a daemon", () => {
 test("load: every directive that is served reaches its field", () => {
   const read = config(`
     listen 1935 127.0.0.1:1936 [::1]:1937; max_connections 500; daemon off; pid ./a.pid; chunk_size 4096; srs_log_tank console;
-    http_server { enabled on; listen 80 [::]:81; crossdomain off; }
+    http_server { enabled on; listen 80 [::]:81; crossdomain off; dir /srv/www; }
     http_api {
       enabled on; listen 1986; raw_api { enabled on; allow_reload on; }
       auth { enabled on; type bearer; token s3; }
@@ -147,6 +151,9 @@ test("load: every directive that is served reaches its field", () => {
       publish { firstpkt_timeout 5; normal_timeout 6; }
       http_remux { enabled on; mount /x.flv; has_audio off; has_video off; guess_has_av off; }
       forward { enabled on; destination x y:7; }
+      http_static { enabled on; mount [vhost]/hls; dir /srv/hls; }
+      security { enabled on; allow play all; deny publish 10.0.0.0/8; deny play ::1; }
+      refer { enabled on; all a.com b.com; publish c.com; }
     }`);
   assert.deepEqual(read, {
     file: "f",
@@ -176,6 +183,7 @@ test("load: every directive that is served reaches its field", () => {
       servesJsonp: true,
     },
     exporter: { listen: [{ host: "127.0.0.1", port: 9973 }], label: "cn", tag: "edge" },
+    httpDir: "/srv/www",
     vhosts: [
       { ...vhost(""), name: "b", chunkSize: 4096 },
       {
@@ -214,6 +222,15 @@ test("load: every directive that is served reaches its field", () => {
             { host: "y", port: 7 },
           ],
         },
+        httpStatic: { mount: "[vhost]/hls", dir: "/srv/hls" },
+        security: {
+          allow: [{ does: "play", network: "all" }],
+          deny: [
+            { does: "publish", network: "10.0.0.0/8" },
+            { does: "play", network: "::1/128" },
+          ],
+        },
+        refer: { all: ["a.com", "b.com"], play: [], publish: ["c.com"] },
       },
     ],
     dolphin: {

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { flvContainer, flvStart, rtmpContainer, withoutFraming } from "../../../src/stream/container.js";
+import {
+  flvContainer,
+  flvStart,
+  rtmpContainer,
+  webSocketContainer,
+  webSocketStart,
+  withoutFraming,
+} from "../../../src/stream/container.js";
 import { makePacket, type Packet } from "../../../src/stream/packet.js";
 import { encodeAmf } from "../../../src/codec/rtmp/amf0.js";
 import { hex } from "../codec/hex.js";
@@ -86,9 +93,39 @@ test("container: the FLV header comes in the same framing", () => {
   assert.equal(unchunked(flvStart(false, true))[4], 1);
 });
 
+/** The payloads of binary frames of a server, read strictly (RFC 6455 section 5.2). */
+function unframed(bytes: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    assert.equal(bytes[at], 0x82, "a binary message in one frame");
+    const first = bytes.readUInt8(at + 1); // the mask's bit would make it more than 127
+    const [size, head] =
+      first < 126 ? [first, 2] : first === 126 ? [bytes.readUInt16BE(at + 2), 4] : [Number(bytes.readBigUInt64BE(at + 2)), 10];
+    assert.ok(first < 128 && size >= (first < 126 ? 0 : first === 126 ? 126 : 65_536), "the shortest form of the length");
+    parts.push(bytes.subarray(at + head, at + head + size));
+    at += head + size;
+  }
+  assert.equal(at, bytes.length);
+  return Buffer.concat(parts);
+}
+
+for (const payloadBytes of [1, 110, 111, 65_520, 65_521, 200_000]) {
+  test(`container: WebSocket has the same tags in one frame, with a payload of ${payloadBytes} bytes`, () => {
+    const packet = makePacket(9, 40, Buffer.alloc(payloadBytes, 0x17));
+    const framed = webSocketContainer([packet]);
+    assert.deepEqual(tags(unframed(Buffer.concat([framed, webSocketContainer([packet])]))).length, 2);
+    assert.deepEqual(unframed(framed), withoutFraming(flvContainer([packet])));
+  });
+}
+
+test("container: WebSocket has the same file header", () => {
+  assert.deepEqual(unframed(webSocketStart(true, true)), withoutFraming(flvStart(true, true)));
+});
+
 test("container: no container changes or keeps the packets' memory", () => {
   const packet = makePacket(9, 40, hex("17 01 00 00 00"));
-  for (const container of [rtmpContainer(128), flvContainer]) {
+  for (const container of [rtmpContainer(128), flvContainer, webSocketContainer]) {
     container([packet]).fill(0xee);
     assert.deepEqual(packet.payload, hex("17 01 00 00 00"));
   }

@@ -6,6 +6,7 @@ import type { DirectiveRow } from "../../../../src/conf/directives/row.js";
 export function anotherValue({ name, type, default: byDefault }: DirectiveRow): string {
   if (name === "server_weight") return "3 2";
   if (name === "trusted_proxies") return "10.0.0.0/8";
+  if (name === "allow" || name === "deny") return "play 10.0.0.0/8";
   switch (type.kind) {
     case "onOff":
       return byDefault === "on" ? "off" : "on";

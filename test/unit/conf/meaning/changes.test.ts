@@ -85,7 +85,7 @@ const rows: [before: string, after: string, changes: string[]][] = [
   [
     "vhost b { security { enabled on; allow play all; } }",
     "vhost b { security { enabled on; allow play all; allow publish all; } }",
-    ["vhost b security.allow: play all → play all; publish all, live, not yet"],
+    ["vhost b security.allow: play all → play all; publish all, live, served"],
   ],
   [
     "vhost b { transcode { enabled on; engine e { enabled on; vwidth 1; } } }",

@@ -172,7 +172,7 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
   ["hooks of a vhost that is off", "listen 1935; vhost a { enabled off; http_hooks { enabled on; } }", []],
   [
     "a switch of what is not served that is neither on nor off",
-    inVhost("security { enabled yes; deny publish all; }"),
+    inVhost("http_hooks { enabled yes; on_play http://a/; }"),
     ['CONF_VALUE enabled: "yes" is neither on nor off; off is used'],
   ],
   ["what is not served, at its default", inVhost("play { mix_correct off; send_min_interval 0; }"), []],
@@ -181,15 +181,17 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
     inVhost("play { mix_correct on; }"),
     ["CONF_NOT_SERVED mix_correct is known but not served yet: it has no effect"],
   ],
-  [
-    "the folder of static files, which SRS serves at its default as well",
-    "listen 1935; http_server { enabled on; dir ./objs/nginx/html; } vhost a { }",
-    ["CONF_NOT_SERVED dir is known but not served yet: it has no effect"],
-  ],
+  ["the folder of static files", "listen 1935; http_server { enabled on; dir ./objs/nginx/html; } vhost a { }", []],
   ["that folder where HTTP is off", "listen 1935; http_server { dir ./objs/nginx/html; } vhost a { }", []],
   ["what has no meaning here", inVhost("publish { mr on; mr_latency x; } bandcheck { any thing; }"), []],
   ["a bad value in a block that is not served", inVhost("hls { enabled off; hls_fragment x; }"), []],
   ["any name in an open block", inVhost("rtc { enabled off; whatever 1; deep { er 2; } }"), []],
+  [
+    "security without a rule",
+    inVhost("security { enabled on; }"),
+    ["CONF_VALUE security is on and has no rule, which lets nobody in: write allow play all;"],
+  ],
+  ["rules of every form", inVhost("security { enabled on; allow play all; deny publish 10.0.0.0/8; deny play ::1; }"), []],
   ["several rules of security", inVhost("security { enabled off; allow play all; allow publish all; deny play all; }"), []],
 ];
 

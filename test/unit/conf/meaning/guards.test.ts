@@ -9,10 +9,6 @@ const inVhost = (text: string): string => `listen 1935;\nvhost a {\n${text}\n}`;
 const remux = (text: string): string => inVhost(`http_remux { enabled on;\n${text} }`);
 
 const guards: [text: string, place: string, risk: string][] = [
-  [inVhost("security { enabled on; deny publish all; }"), "3:1 security", "whoever it denies is let in"],
-  [inVhost("security { enabled on; }"), "3:1 security", "whoever it denies is let in"],
-  [inVhost("refer { enabled on; play a.com; }"), "3:1 refer", "whoever comes from other pages is let in"],
-  [inVhost("refer_publish a.com;"), "3:1 refer", "whoever comes from other pages is let in"],
   [inVhost("http_hooks { enabled on;\non_connect http://a/; }"), "4:1 on_connect", "whoever the callback would refuse is let in"],
   [inVhost("http_hooks { enabled on;\non_publish http://a/; }"), "4:1 on_publish", "whoever the callback would refuse is let in"],
   [inVhost("http_hooks { enabled on;\non_play http://a/; }"), "4:1 on_play", "whoever the callback would refuse is let in"],
@@ -50,10 +46,10 @@ for (const [text, place, risk] of guards) {
 }
 
 const harmless: [sentence: string, text: string][] = [
-  ["a block that is off", inVhost("security { enabled off; deny publish all; } refer { all a.com; } http_hooks { on_play http://a/; }")],
-  ["a vhost that is off", inVhost("enabled off; security { enabled on; deny publish all; }")],
-  ["a second vhost of one name, which is never read", "listen 1935; vhost a { } vhost a { security { enabled on; } }"],
-  ["a second block, which is never read", inVhost("security { enabled off; } security { enabled on; }")],
+  ["a block that is off", inVhost("http_hooks { on_play http://a/; } forward { backend http://a/; }")],
+  ["a vhost that is off", inVhost("enabled off; cluster { token_traverse on; }")],
+  ["a second vhost of one name, which is never read", "listen 1935; vhost a { } vhost a { cluster { token_traverse on; } }"],
+  ["a second block, which is never read", inVhost("cluster { } cluster { token_traverse on; }")],
   ["callbacks that only tell", inVhost("http_hooks { enabled on; on_close http://a/; on_stop http://a/; on_unpublish http://a/; }")],
   ["an http_remux that is off", inVhost("http_remux { mount a.ts; has_video off; }")],
   ["tracks that are announced as missing and shall pass", remux("has_video off; drop_if_not_match off;")],
@@ -74,15 +70,15 @@ for (const [sentence, text] of harmless) {
 
 test("guards: every one of a file is told, of every vhost", () => {
   const text = `listen 1935;
-vhost a { security { enabled on; } http_hooks { enabled on; on_play http://a/; on_connect http://a/; } }
-vhost b { security { enabled on; } }`;
+vhost a { cluster { token_traverse on; } http_hooks { enabled on; on_play http://a/; on_connect http://a/; } }
+vhost b { cluster { token_traverse on; } }`;
   assert.deepEqual(
     load(text).problems.flatMap(({ code, line, message }) => (code === "CONF_UNGUARDED" ? [`${line} ${message.split(" ")[0]}`] : [])),
-    ["2 security", "2 on_play", "2 on_connect", "3 security"],
+    ["2 token_traverse", "2 on_play", "2 on_connect", "3 token_traverse"],
   );
 });
 
-const guarded = inVhost("security { enabled on; deny publish all; } hls { enabled on; }");
+const guarded = inVhost("cluster { token_traverse on; } hls { enabled on; }");
 
 test("guards: an unmodified srs behind the proxies serves what we do not, and nothing is told", () => {
   for (const [text, more] of [

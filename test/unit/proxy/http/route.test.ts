@@ -54,7 +54,7 @@ test("http: headers of one connection stay there, all others pass in their order
 });
 
 test("http: a request's headers say for whom it is, how long a server may still wait, and whether a body without a length follows", () => {
-  const forwarded = { client: "::1", host: "127.0.0.1:8081", isChunked: false, prefer: null };
+  const forwarded = { client: "::1", host: "127.0.0.1:8081", isChunked: false, isWebSocket: false, prefer: null };
   assert.deepEqual(requestHeaders(["Expect", "100-continue", "Accept", "*/*"], forwarded), [
     "Accept",
     "*/*",

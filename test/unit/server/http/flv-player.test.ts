@@ -36,7 +36,7 @@ class Viewer {
     this.owned.source.publish(this.owned.publisher);
     this.player = new FlvPlayer({
       socket,
-      isChunked: false,
+      framing: { kind: "bare" },
       from: null,
       carry: () => carriage,
       source: this.owned.source,

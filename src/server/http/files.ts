@@ -1,0 +1,125 @@
+// Files over HTTP: `http_server { dir }` and the `http_static` of a vhost. A path is decoded once and must lead to a file below its
+// folder, links followed; there are no listings, and no files whose names begin with a dot. A file is read as its client takes it, by
+// the system's threads: so much is in memory of each as one read brings, and nobody's stream waits for a disk.
+//
+//   path ─▶ folderOf ─ folder, path in it ─▶ openFile ─▶ ranges.ts ─▶ the answer, piece by piece
+import { constants } from "node:fs";
+import { open, realpath, stat, type FileHandle } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { join, sep } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { errnoOf } from "../../base/errors.js";
+import type { Vhost } from "../../conf/meaning/config.js";
+import type { Headers } from "./answers.js";
+import { contentTypeOf } from "./content-type.js";
+import { lastModified, partOf, type FileState } from "./ranges.js";
+
+/** What is read of a file at a time: of each client about so much waits in memory. */
+export const fileChunkBytes = 64 << 10;
+/** After so long without taking anything a client of a file is left. */
+export const fileStallMs = 30_000;
+
+/** A folder, and a path in it that was asked for, which may be anything. */
+export interface FilePlace {
+  readonly folder: string;
+  readonly path: string;
+}
+
+/** Where a path leads: into the folder of the vhost that serves the host, or into that of the server. */
+export function placeOf(path: string, vhost: Vhost | null, serverDir: string): FilePlace {
+  const { httpStatic } = vhost ?? { httpStatic: null };
+  if (vhost !== null && httpStatic !== null) {
+    const { mount, dir } = httpStatic;
+    const below = `${mount.includes("/") ? mount.slice(mount.indexOf("/")) : ""}/`.replace(/\/+$/, "/");
+    if (`${path}/`.startsWith(below)) return { folder: dir.replaceAll("[vhost]", vhost.name), path: path.slice(below.length) };
+  }
+  return { folder: serverDir, path: path.slice(1) };
+}
+
+/** Answers with the file that is there. False: there is none, and nothing was answered. */
+export async function answerFile(request: IncomingMessage, response: ServerResponse, common: Headers, place: FilePlace): Promise<boolean> {
+  const found = await find(place);
+  if (found === null) return false;
+  if (found.isFolder) {
+    response.writeHead(301, { ...common, Location: `./${encodeURIComponent(found.name)}/`, "Content-Length": 0 }).end();
+    return true;
+  }
+  const { handle, path, file } = found;
+  try {
+    await answer(request, response, { handle, file, headers: { ...common, "Content-Type": contentTypeOf(path) } });
+  } catch {
+    response.destroy(); // the client has left, or the disk has failed in the middle: either way it gets no more
+  } finally {
+    await handle.close();
+  }
+  return true;
+}
+
+type Found =
+  | { readonly isFolder: true; readonly name: string }
+  | { readonly isFolder: false; readonly handle: FileHandle; readonly path: string; readonly file: FileState };
+
+/** Null: nothing is to be served there. */
+async function find({ folder, path }: FilePlace): Promise<Found | null> {
+  if (!isServable(path)) return null;
+  try {
+    const root = await realpath(folder);
+    const isInside = path === "" || path.endsWith("/");
+    const real = await realpath(join(root, isInside ? `${path}index.html` : path));
+    if (!real.startsWith(root.endsWith(sep) ? root : root + sep)) return null;
+    if (!isInside && (await stat(real)).isDirectory()) {
+      const hasIndex = (await stat(join(real, "index.html"))).isFile();
+      return hasIndex ? { isFolder: true, name: path.split("/").at(-1)! } : null;
+    }
+    // What is no file, such as a pipe, must not hold a thread until somebody writes to it.
+    const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const { size, mtimeMs, mtimeNs, isFile } = await handle.stat({ bigint: true }).then((one) => ({ ...one, isFile: one.isFile() }));
+    const file = { etag: `"${mtimeNs.toString(36)}-${size.toString(36)}"`, modifiedMs: Number(mtimeMs), sizeBytes: Number(size) };
+    if (isFile) return { isFolder: false, handle, path: real, file };
+    await handle.close();
+    return null;
+  } catch (thrown) {
+    if (errnoOf(thrown) !== undefined) return null; // not there, not ours to read, a name too long for the system
+    throw thrown;
+  }
+}
+
+/** No part of it climbs, is hidden, or means something to the system that it does not mean in a URL. */
+function isServable(path: string): boolean {
+  if (path.includes("\0") || path.includes("\\")) return false;
+  return path.split("/").every((part) => !part.startsWith(".") || part === ".well-known");
+}
+
+interface Opened {
+  readonly handle: FileHandle;
+  readonly file: FileState;
+  readonly headers: Headers;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, { handle, file, headers }: Opened): Promise<void> {
+  const { status, start, end } = partOf(request.headers, file);
+  const hasBody = status === 200 || status === 206;
+  response.writeHead(status, {
+    ...(status === 304 ? withoutType(headers) : headers),
+    ETag: file.etag,
+    "Last-Modified": lastModified(file),
+    "Accept-Ranges": "bytes",
+    "X-Content-Type-Options": "nosniff",
+    ...(status === 304 ? {} : { "Content-Length": end - start }),
+    ...(status === 206 ? { "Content-Range": `bytes ${start}-${end - 1}/${file.sizeBytes}` } : {}),
+    ...(status === 416 ? { "Content-Range": `bytes */${file.sizeBytes}` } : {}),
+  });
+  if (!hasBody || start === end || request.method === "HEAD") {
+    response.end();
+    return;
+  }
+  response.setTimeout(fileStallMs); // node ends the connection then
+  const bytes = handle.createReadStream({ start, end: end - 1, highWaterMark: fileChunkBytes, autoClose: false });
+  await pipeline(bytes, response, { end: false });
+  if (bytes.bytesRead < end - start) response.destroy(); // it has become shorter meanwhile, and more was announced
+  else response.end();
+}
+
+function withoutType({ "Content-Type": _type, ...rest }: Headers): Headers {
+  return rest;
+}
