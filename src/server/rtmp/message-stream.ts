@@ -303,7 +303,7 @@ export class MessageStream implements PlayingOwner {
     return `this message stream ${this.state.at === "playing" ? "plays" : "publishes"} already: end that first, or ask for another stream`;
   }
 
-  /** What publish and play have in common: a name that is one, a vhost that serves it, and that lets in who is new to the box. */
+  /** What publish and play have in common: a name that is one, a vhost that serves it, and that lets in who is new; own edges ask for such. */
   private ask(what: Client["does"], name: AmfValue, isNew = false): Asked {
     const { hub, connection, caller } = this.owner;
     connection.doing = `asking to ${what}`;
@@ -311,10 +311,8 @@ export class MessageStream implements PlayingOwner {
     const request = requestOf(caller, name);
     const vhost = hub.vhostOf(request);
     connection.concern(namesOf({ request, vhost }));
-    // The box's own edges ask for those whom they have let in.
     if (isNew && caller.edgeName === null) checkAccess(vhost, { does: what, host: clientOf(connection.socket).host, page: caller.pageUrl });
     const dismiss = (reason: DolphinError): void => this.refuse(what, reason);
-    const letGo = (): boolean => this.owner.letGo();
     const id = sessionIdOf(connection.conn, this.id);
     const report = (): ClientReport | null => reportOf(this.owner, { does: what, id, request, vhost });
     const client = {
@@ -326,7 +324,7 @@ export class MessageStream implements PlayingOwner {
       order: hub.nextOrder(),
       report,
       dismiss,
-      letGo,
+      letGo: (): boolean => this.owner.letGo(),
     } as const;
     return { name, request, vhost, client };
   }
