@@ -39,10 +39,10 @@ const keyFrame = 1;
 const commandFrame = 5;
 const aacFormat = 10;
 const exAudioFormat = 9;
-/** Packet types of both; video's 3 are frames without a composition time. */
-const ex = { sequenceStart: 0, codedFrames: 1, sequenceEnd: 2, modEx: 7 } as const;
-const exVideo = { codedFramesX: 3, metadata: 4, mpeg2TsSequenceStart: 5, multitrack: 6 } as const;
-const exAudio = { channels: 4, multitrack: 5 } as const;
+/** Packet types of enhanced messages: those of both, of video alone (3: frames without a composition time), and of audio alone. */
+export const ex = { sequenceStart: 0, codedFrames: 1, sequenceEnd: 2, modEx: 7 } as const;
+export const exVideo = { codedFramesX: 3, metadata: 4, mpeg2TsSequenceStart: 5, multitrack: 6 } as const;
+export const exAudio = { channels: 4, multitrack: 5 } as const;
 /** Multitrack layouts. */
 const oneTrack = 0;
 const manyTracksManyCodecs = 2;
@@ -178,7 +178,7 @@ function innerPacketType(media: Buffer, multitrack: number): number | null {
 }
 
 /** The head of an enhanced message. */
-interface Extended {
+export interface Extended {
   readonly packetType: number;
   /** How its tracks are laid out; null: there is but one. */
   readonly layout: number | null;
@@ -186,7 +186,8 @@ interface Extended {
   readonly at: number;
 }
 
-function readExtended(media: Buffer, multitrack: number): Extended {
+/** Reads the head of an enhanced message; `multitrack` is the packet type that stands for several tracks. */
+export function readExtended(media: Buffer, multitrack: number): Extended {
   let packetType = media[0]! & 0x0f;
   let at = 1;
   while (packetType === ex.modEx && at < media.length) {
@@ -203,14 +204,15 @@ function readExtended(media: Buffer, multitrack: number): Extended {
   return { packetType: next & 0x0f, layout: next >> 4, at: at + 1 };
 }
 
-interface TrackBody {
+/** What an enhanced message has of one track. */
+export interface TrackBody {
   readonly id: number;
   readonly fourCc: string;
   readonly body: Buffer;
 }
 
 /** What the message has of each track; none where its lengths make no sense. */
-function readTracks(media: Buffer, { layout, at: from }: Extended): readonly TrackBody[] {
+export function readTracks(media: Buffer, { layout, at: from }: Extended): readonly TrackBody[] {
   let at = from;
   let fourCc = "";
   const takeFourCc = (): void => {
