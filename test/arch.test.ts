@@ -11,13 +11,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ipc: ["base", "conf"], // the configuration travels in messages
   stream: ["base", "codec"],
   master: ["base", "codec", "conf", "ipc"],
-  server: ["base", "codec", "conf", "ipc", "stream"],
+  wire: ["base", "codec", "conf"],
+  server: ["base", "codec", "conf", "ipc", "stream", "wire"],
   proxy: ["base", "codec", "conf", "ipc"],
   publisher: ["base", "codec", "conf"],
   admin: ["base", "codec", "conf", "ipc"],
   worker: ["base", "ipc", "proxy", "server"],
   box: ["base", "conf", "ipc", "master", "proxy", "server", "worker"],
-  roles: ["base", "conf", "ipc", "master", "proxy", "server", "publisher", "admin", "worker", "box"],
+  roles: ["base", "conf", "ipc", "wire", "master", "proxy", "server", "publisher", "admin", "worker", "box"],
   verbs: ["base", "conf", "ipc", "master", "box", "roles"],
   main: ["base", "conf", "verbs"],
 };

@@ -7,8 +7,8 @@ import { until } from "../base/until.js";
 import { Publisher } from "../publisher/publisher.js";
 import { Tape } from "../publisher/tape.js";
 import { parseTarget, type Target } from "../publisher/target.js";
-import { deliveryMs } from "../server/peers/farewell.js";
-import { RtmpClient } from "../server/relay/client.js";
+import { deliveryMs } from "../wire/farewell.js";
+import { RtmpClient } from "../wire/client.js";
 
 export interface PublishRequest {
   readonly path: string;

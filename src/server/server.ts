@@ -23,14 +23,14 @@ import type { MirroredOrigin } from "../ipc/succession.js";
 import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/server.js";
 import type { Mover, SavedConnection, SavedPublisher } from "./peers/saved-publisher.js";
 import type { SavedPlayer } from "./rtmp/playing.js";
-import { endSoon } from "./peers/farewell.js";
+import { endSoon } from "../wire/farewell.js";
 import { loadDirectRead, MergedReads, type DirectRead } from "./peers/merged-read.js";
 import { Hub } from "./streams/hub.js";
 import { kick, listPage } from "./streams/listing.js";
 import { Refusals } from "./streams/refusals.js";
 import { clientOf, meetPeer, nameClient, peerOf } from "./peers/peer.js";
 import { RtmpSession } from "./rtmp/session.js";
-import { adoptedSocket, withSharedRead, type Take } from "./peers/shared-read.js";
+import { adoptedSocket, withSharedRead, type Take } from "../wire/shared-read.js";
 
 /** An address that is being served, with the port that the system chose where 0 was asked for. */
 export interface BoundEndpoint {

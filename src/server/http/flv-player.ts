@@ -16,7 +16,7 @@ import type { Source } from "../../stream/source.js";
 import { announcedWaitMs } from "../../stream/start-cache.js";
 import type { Carriage } from "../../ipc/carried.js";
 import { writeMarked, writeOpening } from "../peers/carriage.js";
-import { endSoon } from "../peers/farewell.js";
+import { endSoon } from "../../wire/farewell.js";
 import { notFoundText, type Headers } from "./answers.js";
 import { bodyOf, endingOf, openingOf, tapOf, type Framing } from "./framing.js";
 import type { Traffic } from "../peers/traffic.js";

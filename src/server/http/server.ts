@@ -38,7 +38,7 @@ import { FlvPlayer, type FlvPlayerOptions } from "./flv-player.js";
 import { forwardedClient } from "./forwarded.js";
 import type { Framing } from "./framing.js";
 import { askUpstreamMs, isPublished } from "./head.js";
-import { descriptorsOf } from "../peers/shared-read.js";
+import { descriptorsOf } from "../../wire/shared-read.js";
 import { findRoute, splitTarget, vhostName } from "./route.js";
 import { acceptOf, answerTo, asksForWebSocket } from "./web-socket.js";
 

@@ -11,7 +11,7 @@ import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { Deadline } from "../../base/deadline.js";
 import { withLibc } from "../../base/libc.js";
-import { descriptorOf, readBufferBytes, type Take } from "./shared-read.js";
+import { descriptorOf, readBufferBytes, type Take } from "../../wire/shared-read.js";
 
 /** How long a publisher's socket may be left alone: a quarter of what players' batches take. */
 export const mergeMs = 80;

@@ -17,7 +17,7 @@ import type { StreamRequest } from "../../codec/rtmp/url.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { PacketType } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
-import { RtmpClient } from "./client.js";
+import { RtmpClient } from "../../wire/client.js";
 import { firstHoldMs, Outage } from "./outage.js";
 import {
   candidate,

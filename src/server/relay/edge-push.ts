@@ -12,7 +12,7 @@ import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { busyRetries, busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
-import { RtmpClient } from "./client.js";
+import { RtmpClient } from "../../wire/client.js";
 import type { Traffic } from "../peers/traffic.js";
 import { Outage } from "./outage.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";

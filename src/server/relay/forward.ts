@@ -9,7 +9,7 @@ import type { StreamRequest } from "../../codec/rtmp/url.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { sentTime, type Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
-import { RtmpClient } from "./client.js";
+import { RtmpClient } from "../../wire/client.js";
 import type { Traffic } from "../peers/traffic.js";
 import { Outage } from "./outage.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";

@@ -12,11 +12,11 @@ import { Engine, type EngineHandler } from "../../codec/rtmp/engine.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { Holder } from "../../codec/rtmp/slabs.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
-import { endSoon } from "../peers/farewell.js";
+import { endSoon } from "../../wire/farewell.js";
 import type { Hub } from "../streams/hub.js";
 import { clientOf, nameClient, peerOf } from "../peers/peer.js";
 import type { SavedConnection } from "../peers/saved-publisher.js";
-import { abandon } from "../peers/shared-read.js";
+import { abandon } from "../../wire/shared-read.js";
 
 /** Bytes of answers that may wait for a peer that asks and does not read. */
 export const maxUnreadAnswerBytes = 64 << 10;

@@ -10,7 +10,7 @@ import type { Source } from "../../stream/source.js";
 import type { Carriage } from "../../ipc/carried.js";
 import type { Client } from "../peers/clients.js";
 import type { Hub } from "../streams/hub.js";
-import { descriptorsOf } from "../peers/shared-read.js";
+import { descriptorsOf } from "../../wire/shared-read.js";
 import type { Caller } from "../peers/caller.js";
 import type { SavedConnection } from "../peers/saved-publisher.js";
 import type { Manner } from "./excerpt.js";

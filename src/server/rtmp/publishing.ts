@@ -12,7 +12,7 @@ import type { SavedSource } from "../../stream/source.js";
 import type { Client } from "../peers/clients.js";
 import type { MergedReader } from "../peers/merged-read.js";
 import { busyRetries, busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
-import { readBufferBytes, type Take } from "../peers/shared-read.js";
+import { readBufferBytes, type Take } from "../../wire/shared-read.js";
 import type { Connection } from "./connection.js";
 import { PublisherWatch } from "./publisher-watch.js";
 

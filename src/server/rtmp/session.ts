@@ -13,7 +13,7 @@ import { acknowledged, callFailed, connected, publishEnded, publishNotice } from
 import { mediaStreamId, messageType, resumeMessage, saveMessage, type Message } from "../../codec/rtmp/message.js";
 import { freeStreamId, maxMessageStreams } from "../../codec/rtmp/stream-ids.js";
 import type { Hub } from "../streams/hub.js";
-import { descriptorOf } from "../peers/shared-read.js";
+import { descriptorOf } from "../../wire/shared-read.js";
 import { introduce, newCaller } from "../peers/caller.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
 import { Connection, type ConnectionOptions } from "./connection.js";

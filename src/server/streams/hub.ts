@@ -28,7 +28,7 @@ import { EdgePush } from "../relay/edge-push.js";
 import { Destinations, Forwards } from "../relay/forwards.js";
 import { Replay } from "../relay/replay.js";
 import { makePass, makeUpstreams, ownOriginPauseMs, type Upstreams } from "../relay/upstreams.js";
-import { upnodeArgs } from "../relay/client.js";
+import { upnodeArgs } from "../../wire/client.js";
 import type { Mover } from "../peers/saved-publisher.js";
 import { checkVia, placeOf, viaArgs } from "../peers/via.js";
 import { jitterOf, settingsOf } from "./settings.js";

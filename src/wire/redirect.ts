@@ -1,9 +1,9 @@
 // "It is there", as servers of RTMP say it: a refusal that names another server. SRS's origins send it behind Play.Start, Adobe's
 // in answer to `connect`. Only the server is taken from it: vhost, app, stream and parameters stay those that were asked for.
-import { DolphinError } from "../../base/errors.js";
-import { asObject, type AmfObject } from "../../codec/rtmp/amf0.js";
-import type { Endpoint } from "../../conf/meaning/config.js";
-import { formatEndpoint, parseServer } from "../../conf/meaning/endpoint.js";
+import { DolphinError } from "../base/errors.js";
+import { asObject, type AmfObject } from "../codec/rtmp/amf0.js";
+import type { Endpoint } from "../conf/meaning/config.js";
+import { formatEndpoint, parseServer } from "../conf/meaning/endpoint.js";
 
 /** How often an upstream may be sent on by another. */
 export const maxRedirects = 3;

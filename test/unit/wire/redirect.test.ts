@@ -1,15 +1,15 @@
 // RTMP's 302: an origin that has not got a stream names the server that has, and edges and forwards go there.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import type { AmfObject } from "../../../../src/codec/rtmp/amf0.js";
-import { maxRedirects } from "../../../../src/server/relay/redirect.js";
-import { watchFlv } from "../../../helpers/flv-reader.js";
-import { headers, pictures, step } from "../../../helpers/media.js";
-import { freePort } from "../../../helpers/ports.js";
-import { publisher, type Media } from "../../../helpers/rtmp-client.js";
-import { eventually } from "../../../helpers/wait.js";
-import { FakeServer } from "../../proxy/rtmp/fake-server.js";
-import { Encoder, startServer, watch, type Rig } from "../rig.js";
+import type { AmfObject } from "../../../src/codec/rtmp/amf0.js";
+import { maxRedirects } from "../../../src/wire/redirect.js";
+import { watchFlv } from "../../helpers/flv-reader.js";
+import { headers, pictures, step } from "../../helpers/media.js";
+import { freePort } from "../../helpers/ports.js";
+import { publisher, type Media } from "../../helpers/rtmp-client.js";
+import { eventually } from "../../helpers/wait.js";
+import { FakeServer } from "../proxy/rtmp/fake-server.js";
+import { Encoder, startServer, watch, type Rig } from "../server/rig.js";
 
 const film: readonly Media[] = [...headers("avc", "aac"), ...step("avc", "aac", 0), ...step("avc", "aac", 1)];
 const remux = "http_remux { enabled on; mount [vhost]/[app]/[stream].flv; }";

@@ -10,22 +10,22 @@
 //   forwards.ts    the source ─▶ forward.ts, for each destination ─▶ outlet.ts ─▶ client.ts ─▶ another server
 //   outage.ts      what the log tells of all three, when an upstream is lost and when it is back
 import { createConnection, type Socket } from "node:net";
-import { Deadline } from "../../base/deadline.js";
-import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
-import { defaultVhost } from "../../base/host-name.js";
-import { signature, version } from "../../base/version.js";
-import { asObject, decodeAmf, type AmfObject, type AmfValue } from "../../codec/rtmp/amf0.js";
-import { amf0Body, makeCommand, parseCommand } from "../../codec/rtmp/command.js";
-import { isLoop, isStreamEnd } from "../../codec/rtmp/dialogue.js";
-import { Engine } from "../../codec/rtmp/engine.js";
-import type { Holder } from "../../codec/rtmp/slabs.js";
-import { controlEvent, controlMessage, mediaStreamId, messageType, userControl, type Message } from "../../codec/rtmp/message.js";
-import { isPlayStatus } from "../../codec/rtmp/metadata.js";
-import type { StreamRequest } from "../../codec/rtmp/url.js";
-import type { Endpoint } from "../../conf/meaning/config.js";
-import { formatEndpoint } from "../../conf/meaning/endpoint.js";
-import { endDelivered, endSoon } from "../peers/farewell.js";
-import { sharedRead } from "../peers/shared-read.js";
+import { Deadline } from "../base/deadline.js";
+import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../base/errors.js";
+import { defaultVhost } from "../base/host-name.js";
+import { signature, version } from "../base/version.js";
+import { asObject, decodeAmf, type AmfObject, type AmfValue } from "../codec/rtmp/amf0.js";
+import { amf0Body, makeCommand, parseCommand } from "../codec/rtmp/command.js";
+import { isLoop, isStreamEnd } from "../codec/rtmp/dialogue.js";
+import { Engine } from "../codec/rtmp/engine.js";
+import type { Holder } from "../codec/rtmp/slabs.js";
+import { controlEvent, controlMessage, mediaStreamId, messageType, userControl, type Message } from "../codec/rtmp/message.js";
+import { isPlayStatus } from "../codec/rtmp/metadata.js";
+import type { StreamRequest } from "../codec/rtmp/url.js";
+import type { Endpoint } from "../conf/meaning/config.js";
+import { formatEndpoint } from "../conf/meaning/endpoint.js";
+import { endDelivered, endSoon } from "./farewell.js";
+import { sharedRead } from "./shared-read.js";
 import { Trail } from "./redirect.js";
 
 /** How long an upstream may take from the first packet of the connection to the start of the stream. */
