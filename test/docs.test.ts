@@ -12,6 +12,7 @@ import { maxTagBytes } from "../src/codec/flv-reader.js";
 import { maxPrefaceBytes } from "../src/codec/preface.js";
 import * as amf0 from "../src/codec/rtmp/amf0.js";
 import * as chunkReader from "../src/codec/rtmp/chunk-reader.js";
+import * as payloads from "../src/codec/rtmp/payloads.js";
 import * as slabs from "../src/codec/rtmp/slabs.js";
 import * as url from "../src/codec/rtmp/url.js";
 import { pageRows } from "../src/ipc/lists.js";
@@ -55,6 +56,7 @@ const rows = tableOf("docs/errors.md");
 const limits: Readonly<Record<string, unknown>> = {
   ...chunkReader,
   ...amf0,
+  ...payloads,
   ...slabs,
   ...url,
   ...httpServer,

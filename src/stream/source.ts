@@ -116,7 +116,7 @@ export class Source {
   /** All consumers of all kinds. */
   consumers = 0;
   /** Since when nobody watches who did, here or in the process that had the stream before. */
-  private unwatchedAtMs = Date.now();
+  private unwatchedAtMs = -Infinity;
 
   constructor(options: SourceOptions, owner: SourceOwner) {
     this.key = options.key;

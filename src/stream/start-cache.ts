@@ -3,7 +3,8 @@
 import { messageType } from "../codec/rtmp/message.js";
 import type { Held } from "../codec/rtmp/slabs.js";
 import { Headers } from "./headers.js";
-import { at, hold, isFrame, packetTypes, type Packet, type PacketType } from "./packet.js";
+import { at, isFrame, packetTypes, type Packet, type PacketType } from "./packet.js";
+import { PacketList } from "./packet-list.js";
 import { largestOffsetMs } from "./timeline.js";
 
 /** The GOP cache is given up above this: a stream without key frames must not fill the memory. */
@@ -34,12 +35,11 @@ export interface StartCacheOptions {
 export class StartCache {
   private options: StartCacheOptions;
   private readonly known = new Headers();
-  private gop: Packet[] = [];
-  private gopBytes = 0;
+  private gop = new PacketList();
   /** The end of the GOP before: what somebody who was served by another process may not have got yet. */
-  private before: readonly Packet[] = [];
-  /** All packets of a stream that another process has begun; null: they are not kept, or no longer. */
-  private all: { readonly packets: Packet[]; bytes: number; readonly untilMs: number } | null = null;
+  private before = new PacketList();
+  /** All packets of a stream that another process has begun, and how many came before the GOP; null: they are not kept, or no longer. */
+  private all: { readonly packets: PacketList; beforeGop: number; readonly untilMs: number } | null = null;
   private audioSinceVideo = 0;
   /** The packet of audio or video that was pushed last; null before the first. */
   last: Packet | null = null;
@@ -87,7 +87,7 @@ export class StartCache {
 
   /** From here on all packets are kept as history, key frame or not, for {@link keepAllMs}. */
   keepAll(): void {
-    this.all = { packets: [], bytes: 0, untilMs: Date.now() + keepAllMs };
+    this.all = { packets: new PacketList(), beforeGop: 0, untilMs: Date.now() + keepAllMs };
   }
 
   /** Whether a packet repeats the decoder configuration that is already known. */
@@ -114,38 +114,40 @@ export class StartCache {
     return this.known.list().map((packet) => at(packet, timeOf(packet.type)));
   }
 
-  /** Those since the last key frame; empty without a GOP cache. Whoever changes the cache makes a new list or adds to this one. */
+  /** Those since the last key frame; empty without a GOP cache. */
   get packets(): readonly Packet[] {
-    return this.gop;
+    return this.gop.list();
   }
 
   /** All that a new viewer is given at once. Empty when nothing has been published. */
   start(): Packet[] {
-    return [...this.headers(this.gop), ...this.gop];
+    const { packets } = this;
+    return [...this.headers(packets), ...packets];
   }
 
   /** Takes a packet that was sent before what a newcomer is given, elsewhere. */
   remember(packet: Packet): void {
-    this.before = [...this.before, packet].slice(-maxHistoryPackets);
+    this.before.push(packet);
+    this.before.dropWhile(() => this.before.length > maxHistoryPackets);
   }
 
   /** What came in the last moments before what a newcomer is given. */
   history(): readonly Packet[] {
-    const [first] = this.gop;
-    if (this.all !== null) return first === undefined ? this.all.packets : this.all.packets.slice(0, this.all.packets.indexOf(first));
-    return first === undefined ? [] : this.before;
+    const { all, gop, before } = this;
+    if (all !== null) return gop.length === 0 ? all.packets.list() : all.packets.list().slice(0, all.beforeGop);
+    return gop.length === 0 ? [] : before.list();
   }
 
   /** Adds the memory of all that is kept. */
   hold(held: Held): void {
-    hold(this.gop, held);
-    hold(this.before, held);
+    this.gop.hold(held);
+    this.before.hold(held);
     for (const type of packetTypes) if (this.latest[type] !== null) held.add(this.latest[type].payload);
-    if (this.all !== null) hold(this.all.packets, held);
+    this.all?.packets.hold(held);
   }
 
   clear(): void {
-    this.before = [];
+    this.before.clear();
     this.all = null;
     this.known.clear();
     for (const type of packetTypes) this.latest[type] = null;
@@ -163,28 +165,37 @@ export class StartCache {
 
   private pushToAll(packet: Packet, all: NonNullable<typeof this.all>): void {
     all.packets.push(packet);
-    all.bytes += packet.payload.length + packetOverheadBytes;
-    if (all.bytes > maxGopBytes || Date.now() > all.untilMs) this.all = null;
+    if (sizeOf(all.packets) > maxGopBytes || Date.now() > all.untilMs) this.all = null;
   }
 
   private pushMedia(packet: Packet): void {
     if (packet.isKeyFrame) {
       // What was told of the time before the first one stays.
-      const ageMs = ({ type, timestamp }: Packet): number => ((this.latest[type]?.timestamp ?? timestamp) - timestamp) | 0;
-      if (this.gop.length > 0) this.before = this.keepsHistory ? this.gop.filter((one) => ageMs(one) <= historyMs) : [];
+      if (this.gop.length > 0) this.turnGopIntoHistory();
       this.dropGop();
+      if (this.all !== null) this.all.beforeGop = this.all.packets.length - 1;
     } else if (this.gop.length === 0) return; // nothing can be decoded before the first key frame
     this.audioSinceVideo = packet.type === messageType.audio ? this.audioSinceVideo + 1 : 0;
     this.gop.push(packet);
-    this.gopBytes += packet.payload.length + packetOverheadBytes;
     const most = this.options.gopCacheMaxFrames;
-    const isTooLarge = this.gopBytes > maxGopBytes || (most > 0 && this.gop.length > most);
+    const isTooLarge = sizeOf(this.gop) > maxGopBytes || (most > 0 && this.gop.length > most);
     if (isTooLarge || this.audioSinceVideo > pureAudioPackets) this.dropGop();
   }
 
+  private turnGopIntoHistory(): void {
+    const { gop, before, latest } = this;
+    before.clear();
+    if (!this.keepsHistory) return;
+    [this.gop, this.before] = [before, gop];
+    gop.dropWhile((type, timestamp) => (((latest[type]?.timestamp ?? timestamp) - timestamp) | 0) > historyMs);
+  }
+
   private dropGop(): void {
-    this.gop = [];
-    this.gopBytes = 0;
+    this.gop.clear();
     this.audioSinceVideo = 0;
   }
+}
+
+function sizeOf({ bytes, length }: PacketList): number {
+  return bytes + length * packetOverheadBytes;
 }

@@ -120,7 +120,8 @@ export class RtmpClient {
     if (this.phase === "closed") return;
     this.phase = "closed";
     this.deadline.clear();
-    const { socket } = this.line;
+    const { socket, engine } = this.line;
+    engine.lendTo(null);
     if (this.options.purpose === "publish" && reason.code === "RELAY_CLOSED") endDelivered(socket);
     else endSoon(socket);
     this.handler.onClosed(reason);

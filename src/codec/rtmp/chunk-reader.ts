@@ -1,7 +1,6 @@
 // Chunks → messages. Bytes come as they come from a socket, split anywhere; whole messages go to the handler by a
 // direct call. Nothing is concatenated: a header that straddles two reads is completed in a scratch of 18 bytes, and a
-// payload is copied once: from the read into the message's own memory, or with the whole read into a slab, where the message is
-// a view and only what stood behind a chunk's header moves up. Every limit is checked before memory is taken.
+// payload is copied once, into memory that payloads.ts finds for it. Every limit is checked before memory is taken.
 //
 //   basic header 1–3 │ message header 11, 7, 3 or 0 │ extended timestamp 0 or 4 │ payload up to the chunk size
 //
@@ -11,7 +10,8 @@ import { DolphinError } from "../../base/errors.js";
 import { newChunkStream, saveChunkStream, type ChunkHeader, type ChunkStream, type SavedChunkReader } from "./chunk-stream.js";
 import { extendedFrom } from "./chunk-writer.js";
 import { messageType, type Message } from "./message.js";
-import { slabBytes, Slabs, type Holder } from "./slabs.js";
+import { Payloads } from "./payloads.js";
+import type { Holder } from "./slabs.js";
 
 /** Chunk streams that one connection may use; encoders use fewer than 10. */
 export const maxChunkStreams = 64;
@@ -19,8 +19,6 @@ export const maxChunkStreams = 64;
 export const maxDataBytes = 1 << 20;
 /** Longest audio, video or aggregate message. */
 export const maxMediaBytes = 8 << 20;
-/** Memory that the unfinished messages of one connection may take together. */
-export const maxPendingBytes = 16 << 20;
 /** What has come of unfinished messages may take this much in a reader that is saved. */
 export const maxSavedPayloadBytes = 32 << 10;
 /** Smallest chunk size that is obeyed: below it a peer buys much work with few bytes. */
@@ -29,12 +27,7 @@ export const minChunkSize = 128;
 export const maxChunkSize = 0xffffff;
 
 const longestHeader = 3 + 11 + 4;
-/** A payload gets its whole memory at once up to here, and doubles beyond it as bytes really come. */
-const eagerBytes = 64 << 10;
 const noPayload = Buffer.alloc(0);
-/** Longer reads, and those in the middle of a long message, are not laid into slabs: they are copied message by message. */
-const slabReadBytes = slabBytes / 2;
-
 /** What is told to who wants to know how messages came. */
 export interface ChunkReaderOptions {
   /** Whether messages that change the reading itself (chunk size, abort) are handed on too, after they were obeyed. */
@@ -50,7 +43,6 @@ export class ChunkReader {
   private readonly tellsAll: boolean;
   private readonly streams = new Map<number, ChunkStream>();
   private chunkSize = 128;
-  private pendingBytes = 0;
   /** Messages under way, on however many chunk streams. */
   private openMessages = 0;
   /** A header cut off by the end of a read, completed from the next one. */
@@ -62,10 +54,7 @@ export class ChunkReader {
   private isStopped = false;
   /** Whether bytes of an earlier read are read once more, so that the read under way has no one place where it stands. */
   private isRereading = false;
-  private readonly slabs = new Slabs(() => this.partial());
-  /** The message whose payload is a view of the open slab, and where that begins; null: none that is under way is. */
-  private inPlace: ChunkStream | null = null;
-  private placeAt = 0;
+  private readonly payloads = new Payloads(this.streams);
 
   /** `onMessage` is called for every complete message; it owns the payload, and what it throws goes to the caller of `push`. */
   constructor(onMessage: ChunkListener, { tellsAll = false }: ChunkReaderOptions = {}) {
@@ -82,7 +71,7 @@ export class ChunkReader {
       const stream: ChunkStream = { ...rest, payload: null, received: 0 };
       reader.streams.set(stream.csid, stream);
       if (stream.isOpen) reader.openMessages += 1;
-      if (payload !== "") reader.reopen(stream, Buffer.from(payload, "base64"));
+      if (payload !== "") reader.payloads.reopen(stream, Buffer.from(payload, "base64"));
     }
     reader.current = (saved.current && reader.streams.get(saved.current.csid)) ?? null;
     reader.chunkRest = saved.current?.restBytes ?? 0;
@@ -107,8 +96,7 @@ export class ChunkReader {
 
   /** Names who keeps the messages from now on (slabs.ts); null: nobody who could tell which of them it needs. */
   lendTo(holder: Holder | null): void {
-    if (this.inPlace !== null) this.displace(this.inPlace);
-    this.slabs.lendTo(holder);
+    this.payloads.lendTo(holder);
   }
 
   /** What the peer's bytes are cut into now. */
@@ -138,25 +126,9 @@ export class ChunkReader {
    */
   push(bytes: Buffer): number {
     this.isStopped = false;
-    if (!this.isPlaced(bytes.length)) return this.read(bytes, 0, bytes.length);
-    const at = this.slabs.append(bytes);
-    return this.read(this.slabs.open, at, at + bytes.length) - at;
-  }
-
-  /** Whether a read of so many bytes goes into the open slab, which has room for it then. */
-  private isPlaced(bytes: number): boolean {
-    const { slabs, current, inPlace } = this;
-    if (!slabs.isLent || bytes > slabReadBytes) return false;
-    if (current !== null && current !== inPlace && current.length - current.received > bytes) return false;
-    if (slabs.hasRoomFor(bytes)) return true;
-    const begun = inPlace?.payload?.subarray(0, inPlace.received) ?? noPayload;
-    if (inPlace !== null && inPlace.length + bytes > slabBytes) this.displace(inPlace);
-    slabs.renew();
-    if (this.inPlace !== null) {
-      this.placeAt = slabs.append(begun);
-      this.inPlace.payload = slabs.open.subarray(0, this.inPlace.length);
-    }
-    return true;
+    const at = this.payloads.place(bytes, this.current);
+    if (at < 0) return this.read(bytes, 0, bytes.length);
+    return this.read(this.payloads.open, at, at + bytes.length) - at;
   }
 
   private read(bytes: Buffer, start: number, end: number): number {
@@ -292,74 +264,23 @@ export class ChunkReader {
 
   private readPayload(stream: ChunkStream, bytes: Buffer, at: number, end: number): number {
     const count = Math.min(this.chunkRest, end - at);
-    if (stream === this.inPlace && bytes !== this.slabs.open) this.displace(stream);
-    let payload = (stream.payload ??= this.begin(stream, bytes, at));
-    if (stream.received + count > payload.length) payload = this.grow(stream, payload, stream.received + count);
-    if (stream !== this.inPlace) bytes.copy(payload, stream.received, at, at + count);
-    else if (this.placeAt + stream.received !== at) bytes.copyWithin(this.placeAt + stream.received, at, at + count);
+    const payload = this.payloads.take(stream, bytes, at, count);
     stream.received += count;
     this.chunkRest -= count;
     if (this.chunkRest === 0) {
       this.current = null;
       if (stream.received === stream.length) {
-        this.forgetPayload(stream);
+        this.close(stream);
         this.finish(stream, payload);
       }
     }
     return at + count;
   }
 
-  /** The memory for a payload that begins at a place of a read: where it stands, if that is a slab, or memory of its own. */
-  private begin(stream: ChunkStream, bytes: Buffer, at: number): Buffer {
-    // What stands between the pieces of one message is another's: only one at a time can close up.
-    if (this.inPlace !== null) this.displace(this.inPlace);
-    if (bytes !== this.slabs.open || at + stream.length > slabBytes) return this.takeMemory(Math.min(stream.length, eagerBytes));
-    this.inPlace = stream;
-    this.placeAt = at;
-    return bytes.subarray(at, at + stream.length);
-  }
-
-  /** Gives a message that is under way in the slab memory of its own. */
-  private displace(stream: ChunkStream): void {
-    const begun = stream.payload!;
-    this.inPlace = null;
-    stream.payload = this.takeMemory(stream.length);
-    begun.copy(stream.payload, 0, 0, stream.received);
-  }
-
-  /** The payloads that are under way. */
-  private *partial(): Generator<Buffer> {
-    for (const { payload } of this.streams.values()) if (payload !== null) yield payload;
-  }
-
-  /** Gives a message that is under way its memory and what has come of it so far. */
-  private reopen(stream: ChunkStream, received: Buffer): void {
-    stream.payload = this.takeMemory(Math.min(stream.length, Math.max(eagerBytes, received.length)));
-    stream.received = received.copy(stream.payload);
-  }
-
-  private forgetPayload(stream: ChunkStream): void {
-    if (stream === this.inPlace) this.inPlace = null;
-    else this.pendingBytes -= stream.payload?.length ?? 0;
-    stream.payload = null;
+  private close(stream: ChunkStream): void {
+    this.payloads.forget(stream);
     if (stream.isOpen) this.openMessages -= 1;
     stream.isOpen = false;
-  }
-
-  private grow(stream: ChunkStream, payload: Buffer, needed: number): Buffer {
-    const grown = this.takeMemory(Math.min(stream.length, Math.max(needed, 2 * payload.length)));
-    payload.copy(grown, 0, 0, stream.received);
-    this.pendingBytes -= payload.length;
-    stream.payload = grown;
-    return grown;
-  }
-
-  private takeMemory(bytes: number): Buffer {
-    if (this.pendingBytes + bytes > maxPendingBytes) {
-      throw new DolphinError("RTMP_MEMORY", `unfinished messages of one connection would take more than ${maxPendingBytes} bytes`);
-    }
-    this.pendingBytes += bytes;
-    return Buffer.allocUnsafe(bytes);
   }
 
   private finish(stream: ChunkStream, payload: Buffer): void {
@@ -384,7 +305,7 @@ export class ChunkReader {
   /** Drops the unfinished message of a chunk stream (section 5.4.2). */
   private abort(payload: Buffer): void {
     const stream = payload.length >= 4 ? this.streams.get(payload.readUInt32BE(0)) : undefined;
-    if (stream !== undefined) this.forgetPayload(stream);
+    if (stream !== undefined) this.close(stream);
   }
 }
 

@@ -5,14 +5,19 @@
 //   read ─▶ open slab, filled from the front ─full─▶ lent ─sweep: nobody holds a view of it─▶ warm (of all connections) ─▶ open
 //                                                      └─ the holder is gone, or cannot tell ─▶ left to the garbage collector
 //
+// A message that comes in longer reads, as a key frame does, is copied into a place of its own there, in a slab of its size.
+//
 // Nobody counts references. Messages leave in the order in which they came, so whoever keeps those of a connection, its holder, names
 // the oldest that it still needs when a sweep asks: all that came before is free. What a holder forgets to name is overwritten, so
 // one that is not sure says so.
 
 /** Bytes of one slab. */
 export const slabBytes = 64 << 10;
-/** Slabs that wait for use, of all connections together; more of them are left to the garbage collector. */
-export const maxWarmSlabs = 64;
+/** Slabs of longer messages; what is longer still has memory of its own. */
+const longSlabBytes = [256 << 10, 1 << 20];
+export const maxSlabBytes = 1 << 20;
+/** Memory that waits for use, of all connections together, may be this much, or as much as is lent; what is more is left to the garbage collector. */
+export const minWarmBytes = 4 << 20;
 
 /** What is still needed of the slabs of one connection. */
 export interface Held {
@@ -23,8 +28,10 @@ export interface Held {
 /** Names what is still needed; false: it cannot tell, and nothing of it may be used again. */
 export type Holder = (held: Held) => boolean;
 
-/** Last in, first out: the warmest is used first. */
-const warm: Buffer[] = [];
+/** By size; last in, first out: the warmest is used first. */
+const warm = new Map<number, Buffer[]>([slabBytes, ...longSlabBytes].map((bytes) => [bytes, []]));
+let warmBytes = 0;
+let lentBytes = 0;
 const none: Buffer = Buffer.alloc(0);
 let isPoisoned = false;
 
@@ -52,7 +59,7 @@ export class Slabs {
   /** Names who keeps the messages from now on; null: nobody who could tell. What was taken before is not used again. */
   lendTo(holder: Holder | null): void {
     this.holder = holder;
-    this.lent = [];
+    this.forget();
     this.open = none;
     this.used = 0;
   }
@@ -75,30 +82,56 @@ export class Slabs {
     return at;
   }
 
-  /** Opens another slab. */
-  renew(): void {
+  /** Opens another slab, with room for so many bytes. */
+  renew(bytes = slabBytes): void {
     this.sweep();
-    this.open = warm.pop() ?? Buffer.allocUnsafeSlow(slabBytes);
+    this.open = take(bytes);
     this.used = 0;
     this.lent.push(this.open);
+  }
+
+  /** A place for so many bytes behind everything that was taken before, in the open slab or another one; null: they are too many. */
+  reserve(bytes: number, isElsewhere: boolean): Buffer | null {
+    if (!this.isLent || bytes > maxSlabBytes) return null;
+    if (isElsewhere || !this.hasRoomFor(bytes)) this.renew(bytes);
+    const at = this.used;
+    this.used = at + bytes;
+    return this.open.subarray(at, this.used);
   }
 
   /** Finds the slabs that nobody needs, and leaves them to all connections. */
   private sweep(): void {
     const { lent } = this;
-    let oldest = lent.length;
+    let oldest = Math.max(0, lent.length - 1); // the last one is perhaps being read
     const add = ({ buffer }: Buffer): boolean => {
       const at = lent.findIndex((slab) => slab.buffer === buffer);
       if (at >= 0 && at < oldest) oldest = at;
       return at >= 0;
     };
     for (const payload of this.partial()) add(payload);
-    if (this.holder?.({ add }) !== true) this.lent = [];
+    if (this.holder?.({ add }) !== true) this.forget();
     else for (const slab of lent.splice(0, oldest)) giveBack(slab);
+  }
+
+  private forget(): void {
+    for (const { length } of this.lent) lentBytes -= length;
+    this.lent = [];
   }
 }
 
+function take(bytes: number): Buffer {
+  const size = bytes <= slabBytes ? slabBytes : longSlabBytes.find((one) => one >= bytes)!;
+  lentBytes += size;
+  const slab = warm.get(size)?.pop();
+  if (slab === undefined) return Buffer.allocUnsafeSlow(size);
+  warmBytes -= size;
+  return slab;
+}
+
 function giveBack(slab: Buffer): void {
+  lentBytes -= slab.length;
   if (isPoisoned) slab.fill(0xdb);
-  if (warm.length < maxWarmSlabs) warm.push(slab);
+  if (warmBytes + slab.length > Math.max(minWarmBytes, lentBytes)) return;
+  warmBytes += slab.length;
+  warm.get(slab.length)?.push(slab);
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { ChunkReader, maxChunkStreams, maxDataBytes, maxMediaBytes, maxPendingBytes } from "../../../../src/codec/rtmp/chunk-reader.js";
+import { ChunkReader, maxChunkStreams, maxDataBytes, maxMediaBytes } from "../../../../src/codec/rtmp/chunk-reader.js";
+import { maxPendingBytes } from "../../../../src/codec/rtmp/payloads.js";
 import { messageType } from "../../../../src/codec/rtmp/message.js";
 import { throwsOnly } from "../hex.js";
 import { abort, chunk, pattern, read, setChunkSize, whole } from "./chunks.js";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import * as fc from "fast-check";
 import { ChunkReader } from "../../../../src/codec/rtmp/chunk-reader.js";
 import { messageType, type Message } from "../../../../src/codec/rtmp/message.js";
-import { maxWarmSlabs, poisonFreeSlabs, slabBytes, Slabs, type Holder } from "../../../../src/codec/rtmp/slabs.js";
+import { minWarmBytes, poisonFreeSlabs, slabBytes, Slabs, type Holder } from "../../../../src/codec/rtmp/slabs.js";
 import { chunk, pattern, setChunkSize, whole } from "./chunks.js";
 
 // Memory that is free is nonsense from here on: whoever still reads it is found.
@@ -38,9 +38,20 @@ class Keeper {
   }
 }
 
+/** What is lent here counts for all. */
+const readers: ChunkReader[] = [];
+
+afterEach(() => {
+  for (const reader of readers.splice(0)) reader.lendTo(null);
+});
+
 function readerOf(keeper: Keeper): ChunkReader {
-  const reader = new ChunkReader(keeper.take);
-  reader.lendTo(keeper.hold);
+  return lending(new ChunkReader(keeper.take), keeper.hold);
+}
+
+function lending(reader: ChunkReader, holder: Holder): ChunkReader {
+  reader.lendTo(holder);
+  readers.push(reader);
   return reader;
 }
 
@@ -59,8 +70,7 @@ test("slabs: what is kept stays as it came over any number of slabs, and what is
 
 test("slabs: a holder that cannot tell has all of its memory left alone", () => {
   const keeper = new Keeper(2000);
-  const reader = new ChunkReader(keeper.take);
-  reader.lendTo(() => false);
+  const reader = lending(new ChunkReader(keeper.take), () => false);
   for (let at = 0; at < 500; at++) reader.push(whole(4, audio, at, pattern(100, at)));
   keeper.check();
 });
@@ -68,8 +78,7 @@ test("slabs: a holder that cannot tell has all of its memory left alone", () => 
 test("slabs: what was given to one holder is not asked of the next one", () => {
   const [first, second] = [new Keeper(1000), new Keeper(1)];
   let keeper = first;
-  const reader = new ChunkReader((message) => keeper.take(message));
-  reader.lendTo(first.hold);
+  const reader = lending(new ChunkReader((message) => keeper.take(message)), first.hold);
   for (let at = 0; at < 300; at++) reader.push(whole(4, audio, at, pattern(100, at)));
   keeper = second;
   reader.lendTo(second.hold);
@@ -95,6 +104,23 @@ test("slabs: a message that is under way moves on to the next slab with what has
   assert.equal(keeper.seen.length, 60);
 });
 
+test("slabs: long messages have places of their own there, which are used again, and none is ever overwritten while it is kept", () => {
+  for (const readBytes of [9000, 40_000]) {
+    const keeper = new Keeper(30);
+    const reader = readerOf(keeper);
+    reader.push(setChunkSize(4096));
+    const memory = new Set<ArrayBufferLike>();
+    for (let at = 0; at < 600; at++) {
+      const [csid, type, size] = at % 10 > 0 ? [4, audio, 2000] : [6, video, at % 20 > 0 ? 300_000 : 50_000];
+      const bytes = Buffer.concat(piecesOf(csid, type, at, pattern(size, at), 4096));
+      for (let from = 0; from < bytes.length; from += readBytes) reader.push(bytes.subarray(from, from + readBytes));
+      if (at > 200) memory.add(keeper.kept.at(-1)!.message.payload.buffer);
+      keeper.check();
+    }
+    assert.ok(memory.size < 40, `400 messages lie in ${memory.size} pieces of memory`);
+  }
+});
+
 test("slabs: free ones wait for whoever needs one next, and no more than a bound of them", () => {
   const keep: Buffer[] = [];
   const slabs = new Slabs(() => []);
@@ -102,7 +128,8 @@ test("slabs: free ones wait for whoever needs one next, and no more than a bound
     keep.some((payload) => held.add(payload));
     return true;
   });
-  for (let at = 0; at < 2 * maxWarmSlabs; at++) {
+  const most = minWarmBytes / slabBytes;
+  for (let at = 0; at < 2 * most; at++) {
     slabs.renew();
     keep.push(slabs.open.subarray(slabs.append(Buffer.of(at & 0xff)), 1));
   }
@@ -112,16 +139,19 @@ test("slabs: free ones wait for whoever needs one next, and no more than a bound
   const other = new Slabs(() => []);
   other.lendTo((held) => keep.some((payload) => held.add(payload)) || true);
   let again = 0;
-  for (let at = 0; at < 2 * maxWarmSlabs; at++) {
+  for (let at = 0; at < 2 * most; at++) {
     other.renew();
     keep.push(other.open.subarray(other.append(Buffer.of(0)), 1));
     if (used.has(other.open.buffer)) again += 1;
   }
-  assert.ok(again > 0 && again <= maxWarmSlabs, `${again} slabs of ${slabBytes} bytes were used again`);
+  assert.ok(again > 0 && again <= most, `${again} slabs of ${slabBytes} bytes were used again`);
 });
 
 test("slabs: whatever is sent in whatever pieces, interleaved or not, it is read as without them", () => {
-  const message = fc.record({ type: fc.constantFrom(audio, video), bytes: fc.oneof(fc.nat(300), fc.integer({ min: 300, max: 70_000 })) });
+  const message = fc.record({
+    type: fc.constantFrom(audio, video),
+    bytes: fc.oneof(fc.nat(300), fc.integer({ min: 300, max: 70_000 }), fc.integer({ min: 70_000, max: 400_000 })),
+  });
   const scenario = fc.record({
     messages: fc.array(message, { minLength: 1, maxLength: 40 }),
     chunkSize: fc.constantFrom(128, 1000, 4096, 60_000),
@@ -145,7 +175,7 @@ test("slabs: whatever is sent in whatever pieces, interleaved or not, it is read
     assert.deepEqual(keeper.seen, plain.seen);
     assert.deepEqual(within.save(), without.save());
   });
-  fc.assert(property, { numRuns: 150 });
+  fc.assert(property, { numRuns: 250 });
 });
 
 /** The chunks of one message. */
