@@ -16,7 +16,7 @@ export interface ApiAnswer {
   readonly [member: string]: unknown;
 }
 
-export interface ApiStream {
+interface ApiStream {
   readonly id: string;
   readonly name: string;
   readonly clients: number;
