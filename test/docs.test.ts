@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { apiNames } from "../src/admin/api/api.js";
+import { dolphinActs, methodOf } from "../src/admin/api/dolphin.js";
 import { maxEventReaders, maxUnreadEventBytes } from "../src/admin/api/events.js";
 import { maxListCount } from "../src/admin/api/lists.js";
 import { maxFailuresPerMinute } from "../src/admin/http/access.js";
@@ -207,3 +209,14 @@ function isOne(name: string, from: string): boolean {
   const ofSource = found.filter((path) => path.startsWith("src/"));
   return (ofSource.length > 0 ? ofSource : found).length === 1;
 }
+
+test("docs: api.openapi.json has every path that the API serves, and every reference leads somewhere", () => {
+  const text = readFileSync("docs/api.openapi.json", "utf8");
+  const { paths, components } = JSON.parse(text) as { readonly paths: object; readonly components: Readonly<Record<string, object>> };
+  const told = new Set(Object.keys(paths).map((path) => path.replace("/api/v1/", "").split("/")[0]));
+  for (const name of apiNames) assert.ok(told.has(name), name);
+  const acted = Object.keys(paths).flatMap((path) => /^\/api\/v1\/dolphin\/([^/]+)/.exec(path)?.[1] ?? []);
+  for (const verb of acted) assert.notEqual(methodOf(verb), null, verb);
+  for (const verb of dolphinActs) assert.ok(acted.includes(verb), verb);
+  for (const [, kind = "", name = ""] of text.matchAll(/#\/components\/(\w+)\/(\w+)/g)) assert.ok(name in (components[kind] ?? {}), name);
+});

@@ -8,16 +8,26 @@ import { messageOf } from "../base/errors.js";
 import type { Protocol } from "../ipc/listener.js";
 import { answerApi, callbackIn, refusalOf, refuse } from "./api/api.js";
 import type { AdminContext } from "./box/context.js";
-import { reply, replyToPreflight, type Exchange } from "./http/reply.js";
+import { reply, replyToPreflight, safeHeaders, type Exchange } from "./http/reply.js";
 import { answerMetrics } from "./metrics/metrics.js";
 import { answerSite } from "./site/site.js";
 
 /** Longest body of a request. */
 export const maxAdminBodyBytes = 64 << 10;
 
-/** Answers a request. Never rejects. */
+/** Answers a request. Never rejects: what goes wrong with one ends that one. */
 export async function answer(context: AdminContext, protocol: Protocol, request: IncomingMessage, response: ServerResponse): Promise<void> {
   response.on("error", () => undefined); // whoever asked has left
+  try {
+    await answerTo(context, protocol, request, response);
+  } catch (thrown) {
+    context.log.warn({ event: "api.failed", code: "CHILD_START", err: messageOf(thrown) }, "a question could not be answered");
+    if (response.headersSent) response.destroy();
+    else response.writeHead(503, safeHeaders).end();
+  }
+}
+
+async function answerTo(context: AdminContext, protocol: Protocol, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { api } = context.config();
   const plain: Exchange = { request, response, query: new URLSearchParams(), isOpen: api.crossdomain, callback: null };
   let exchange = plain;

@@ -113,6 +113,7 @@ export class Crew {
       children: () => this.children(),
       send: (name, message) => this.supervisor.send(name, message),
       origin: () => this.origin,
+      leases: () => (planB === null || planB.software.kind === "builtin" ? null : (this.balance?.status().leases ?? [])),
     });
     this.overview = new Overview({
       timers,

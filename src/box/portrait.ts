@@ -51,6 +51,7 @@ export class Portrait {
       pid: process.pid,
       ppid: process.ppid,
       argv: process.argv.slice(1).join(" "),
+      script: process.argv[1] ?? "",
       cwd: process.cwd(),
       plan,
       serverId: claims.serverId,

@@ -1,7 +1,8 @@
 // Who is in the box, asked of all processes that serve: their clients and streams, page by page, and that some of them are sent away.
 import type { Timers } from "../base/timers.js";
 import type { Listed, ListPage } from "../ipc/lists.js";
-import type { FromChild, ToChild, Whom } from "../ipc/messages.js";
+import type { Lease } from "../ipc/balance.js";
+import type { FromChild, StreamReport, ToChild, Whom } from "../ipc/messages.js";
 import type { Lister } from "../master/control/lists.js";
 import { Questions } from "../master/processes/questions.js";
 import type { ChildView } from "../master/processes/supervisor.js";
@@ -17,6 +18,8 @@ export interface RosterParts {
   send(name: string, message: ToChild): boolean;
   /** The origin in the master itself; null: there is none. */
   origin(): Server | null;
+  /** What proxies know of streams that servers have which tell us nothing; null: all of them are ours. */
+  leases(): readonly Lease[] | null;
 }
 
 /** The question and answer part of it; it keeps nothing. */
@@ -34,9 +37,13 @@ export class Roster {
   /** Those who know clients and streams, the master first. */
   listers(): Lister[] {
     const origin = this.parts.origin();
+    const leases = this.parts.leases();
+    const foreign: Lister[] =
+      leases === null ? [] : [{ name: "proxies", duty: "proxy", page: (what) => Promise.resolve(leasePage(leases, what)) }];
     const own: Lister[] = origin === null ? [] : [{ name: "master", duty: "origin", page: (what, after) => pageOf(origin, what, after) }];
     return [
       ...own,
+      ...foreign,
       ...this.serving().map(({ name, duty }) => ({ name, duty, page: (what: Listed, after: number) => this.page(name, what, after) })),
     ];
   }
@@ -73,6 +80,19 @@ export class Roster {
 async function pageOf(origin: Server, what: Listed, after: number): Promise<ListPage> {
   await new Promise((resolve) => setImmediate(resolve));
   return origin.list(what, after);
+}
+
+/** All that a proxy knows of a stream: that it is published, since when, and at which server. */
+function leasePage(leases: readonly Lease[], what: Listed): ListPage {
+  if (what === "clients") return { rows: "", next: null };
+  const rows = leases.map(({ key, backend, proxy, sinceMs }): StreamReport => {
+    const [vhost = "", ...names] = key.split("/");
+    const stream = names.pop() ?? "";
+    const counts = { players: 0, edges: 0, bytesIn: 0, bytesOut: 0, videoFrames: 0, audioFrames: 0 };
+    const unknown = { video: "", audio: "", publisherId: "", tcUrl: "", keyFrameMs: null, videoDetails: null, audioDetails: null };
+    return { vhost, app: names.join("/"), stream, state: "publish", from: `${backend}, by ${proxy}`, sinceMs, ...counts, ...unknown };
+  });
+  return { rows: rows.map((row) => JSON.stringify(row)).join(","), next: null };
 }
 
 function knowsStreams(duty: string): boolean {

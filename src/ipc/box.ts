@@ -27,6 +27,8 @@ export interface BoxFacts {
   readonly pid: number;
   readonly ppid: number;
   readonly argv: string;
+  /** The program that it runs: what takes its place is found there. */
+  readonly script: string;
   readonly cwd: string;
   readonly plan: string;
   /** The name of this server, the same over restarts, and of this run of it. */

@@ -40,6 +40,9 @@ const lists: Readonly<Record<string, readonly [about: string, handler: Handler]>
   clients: ["the clients, or /clients/ID; DELETE sends one away", listClients],
 };
 
+/** Everything below /api/v1/ that has an answer of its own. */
+export const apiNames: readonly string[] = [...Object.keys(endpoints), ...Object.keys(lists), "tests", "dolphin"];
+
 /** Answers a request whose path begins with /api, or that leads nowhere else. Never rejects. */
 export async function answerApi(context: AdminContext, exchange: Exchange, path: string): Promise<void> {
   const { api } = context.config();

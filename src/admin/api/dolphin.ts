@@ -11,7 +11,9 @@ import { streamEvents } from "./events.js";
 const actTimeoutMs = 300_000;
 
 const questions: ReadonlySet<string> = new Set(["status", "explain"]);
-const acts: ReadonlySet<string> = new Set(["reload", "restart", "scale", "drain", "undrain", "kick", "kick-stream", "upgrade"]);
+/** What changes something. */
+export const dolphinActs: readonly string[] = ["reload", "restart", "scale", "drain", "undrain", "kick", "kick-stream", "upgrade"];
+const acts: ReadonlySet<string> = new Set(dolphinActs);
 
 /** Whether a path below /api/v1/dolphin/ is there, and takes this method; else the status of HTTP that says what is wrong. */
 export function methodOf(verb: string): "GET" | "POST" | null {
@@ -46,7 +48,7 @@ export async function dolphin(asked: Asked, verb: string, name: string): Promise
 async function pass(asked: Asked, verb: string, name: string): Promise<void> {
   const { control, exchange, facts, log, view } = asked;
   const isAct = acts.has(verb);
-  const behind = verb === "upgrade" ? JSON.stringify({ execPath: process.execPath, script: process.argv[1] ?? "" }) : name;
+  const behind = verb === "upgrade" ? JSON.stringify({ execPath: process.execPath, script: facts.script }) : name;
   const path = behind === "" ? `/${verb}` : `/${verb}/${encodeURIComponent(behind)}`;
   const { status, body } = await control.ask(path, isAct ? { method: "POST", timeoutMs: actTimeoutMs } : {});
   if (isAct) {

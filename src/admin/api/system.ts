@@ -1,5 +1,6 @@
 // What SRS tells of itself and of the machine: of the whole box here, its processes added up.
 import { loadavg } from "node:os";
+import type { BoxFacts } from "../../ipc/box.js";
 import { version } from "../../base/version.js";
 import {
   CpuMeter,
@@ -43,10 +44,7 @@ export const summaries: Handler = async (asked) => {
   const machine = machineFacts();
   const { ram, swap } = shareOf(memory);
   const nowMs = Date.now();
-  const connections = facts.processes.reduce(
-    (sum, process) => sum + (process.duty === "server" && facts.plan === "b" ? 0 : process.connections),
-    0,
-  );
+  const connections = facts.processes.reduce((sum, process) => sum + peopleOf(process, facts.plan), 0);
   replyWith(asked, {
     data: {
       ok: true,
@@ -201,6 +199,12 @@ export const features: Handler = (asked) =>
       },
     },
   });
+
+/** Connections from outside: an origin's are those of its edges, but for its publishers; a server's of plan b are its proxies'. */
+function peopleOf({ duty, connections, publishers }: BoxFacts["processes"][number], plan: string): number {
+  if (duty === "origin") return publishers;
+  return duty === "server" && plan === "b" ? 0 : connections;
+}
 
 /** In use of memory and of swap. */
 function shareOf(memory: Readonly<Record<string, number>>): { readonly ram: number; readonly swap: number } {

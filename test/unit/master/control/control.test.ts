@@ -37,7 +37,7 @@ const failed: Reloaded = { outcome: "refused", changes: [], problems: ["edge-1.2
 const answer: ControlAnswers = {
   status: () => Promise.resolve(box),
   events: new EventBook(),
-  facts: () => ({ ...box, plan: "a", ppid: 0, argv: "", cwd: "", serviceId: "", bytesIn: 0, bytesOut: 0, carried: null }),
+  facts: () => ({ ...box, plan: "a", ppid: 0, argv: "", script: "", cwd: "", serviceId: "", bytesIn: 0, bytesOut: 0, carried: null }),
   listers: () => [],
   explain: (key) => Promise.resolve(findStream(box, key)),
   kick: () => Promise.resolve(0),
