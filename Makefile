@@ -14,11 +14,13 @@ run: build ## fetch, build and start a live server on every core (ARGS="--cores 
 install: build ## put the command below PREFIX (PREFIX=/usr/local; see docs/install.md)
 	npm install --global --prefix "$(DESTDIR)$(PREFIX)" --no-audit --no-fund "./dist/$$(npm pack --silent --pack-destination dist)"
 
-build: node_modules/.run ## compile the program into dist
+build: node_modules/.run ## compile the program and its pages into dist
 	npx tsc -p src
+	$(NODE) web/build.js
 
 all: node_modules/.all ## fetch what tests need, and compile tests and benches too
 	npx tsc -p tsconfig.json
+	$(NODE) web/build.js
 
 unit: all ## the tests that start no box: units, docs, imports
 	$(NODE) dist/test/run.js unit
@@ -30,12 +32,13 @@ soak: all ## for long what tests do in short: chaos, a pace, storms (DOLPHIN_SOA
 	$(NODE) dist/test/run.js soak
 
 check: all ## types, lint, unused code, format
-	npx oxlint --type-aware src test bench bin
+	npx tsc -p web
+	npx oxlint --type-aware src test bench bin web
 	npx knip
 	npx oxfmt --check
 
 fmt: node_modules/.all ## format and fix what can be fixed
-	npx oxlint --fix src test bench bin
+	npx oxlint --fix src test bench bin web
 	npx oxfmt
 
 bench: all ## compare with an earlier commit and other servers on this machine and print the table

@@ -17,6 +17,7 @@ import { ControlClient } from "./box/control-client.js";
 import { BoxView } from "./box/view.js";
 import { createAdminServer } from "./http/server.js";
 import { answer } from "./routes.js";
+import { Site } from "./site/site.js";
 
 const backlog = 1024;
 /** How long a connection that was accepted may take to ask when the process leaves. */
@@ -29,12 +30,14 @@ export class Admin {
   readonly endpoints: Pick<Listener, "protocol" | "endpoint">[] = [];
   private readonly servers: HttpServer[] = [];
   private readonly context: AdminContext;
+  private readonly site: Site;
   private config: Config;
 
   private constructor({ config, controlSocket }: AdminSetup, log: Log) {
     this.config = config;
     const control = new ControlClient(controlSocket);
     this.context = { log, control, view: new BoxView(control), config: () => this.config };
+    this.site = new Site(this.context);
   }
 
   /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
@@ -59,6 +62,7 @@ export class Admin {
 
   /** The same: whoever has connected may still ask, for a moment, and an answer that nobody reads is cut. */
   async close(): Promise<void> {
+    this.site.close();
     // Not node:http's own `close`, which ends connections whose request is on its way.
     const closed = this.servers.map((server) => new Promise((resolve) => NetServer.prototype.close.call(server, resolve)));
     const timers = [
@@ -70,7 +74,7 @@ export class Admin {
   }
 
   private listen({ protocol, endpoint, fd }: Listener): Promise<void> {
-    const server = createAdminServer((request, response) => void answer(this.context, protocol, request, response));
+    const server = createAdminServer((request, response) => void answer(this.context, this.site, protocol, request, response));
     this.servers.push(server);
     return new Promise((resolve, reject) => {
       server.once("error", (cause) => {

@@ -10,13 +10,19 @@ import { answerApi, callbackIn, refusalOf, refuse } from "./api/api.js";
 import type { AdminContext } from "./box/context.js";
 import { reply, replyToPreflight, safeHeaders, type Exchange } from "./http/reply.js";
 import { answerMetrics } from "./metrics/metrics.js";
-import { answerSite } from "./site/site.js";
+import type { Site } from "./site/site.js";
 
 /** Longest body of a request. */
 export const maxAdminBodyBytes = 64 << 10;
 
 /** Answers a request. Never rejects: what goes wrong with one ends that one. */
-export async function answer(context: AdminContext, protocol: Protocol, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function answer(
+  context: AdminContext,
+  site: Site,
+  protocol: Protocol,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   response.on("error", () => undefined); // whoever asked has left
   try {
     await answerTo(context, protocol, request, response);
@@ -46,7 +52,11 @@ async function answerTo(context: AdminContext, protocol: Protocol, request: Inco
     const refusal = refusalOf(exchange, api, false);
     return refusal === null ? answerMetrics(context, exchange) : refuse(exchange, refusal);
   }
-  if (answerSite(context, exchange, pathname)) return undefined;
+  if (site.isData(pathname)) {
+    const refusal = refusalOf(exchange, api, false);
+    return refusal === null ? site.answerData(exchange, pathname) : refuse(exchange, refusal);
+  }
+  if (site.answer(exchange, pathname)) return undefined;
   return answerApi(context, exchange, pathname);
 }
 

@@ -1,0 +1,28 @@
+// The configuration in force for people to look at, without what nobody may see: secrets by their names, and what stands before the @ of
+// a URL or behind its question mark. Pure.
+import type { Config } from "../../conf/meaning/config.js";
+import type { ConfigTree } from "./shapes.js";
+
+const mask = "…";
+const secretNames = /pass(word|wd)?|token|secret|key$|credential/i;
+
+/** A copy that can be shown. */
+export function maskedConfig(config: Config): ConfigTree {
+  return shown(config) as ConfigTree;
+}
+
+function shown(value: unknown): unknown {
+  if (typeof value === "string") return withoutCredentials(value);
+  if (Array.isArray(value)) return value.map(shown);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, isSecret(name, member) ? mask : shown(member)]));
+}
+
+function isSecret(name: string, value: unknown): boolean {
+  return typeof value === "string" && value !== "" && secretNames.test(name);
+}
+
+function withoutCredentials(text: string): string {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return text;
+  return text.replace(/^([^:]+:\/\/)[^/@]*@/, `$1${mask}@`).replace(/\?.*$/s, `?${mask}`);
+}

@@ -1,0 +1,167 @@
+// What the console asks for and gets, as JSON: the one file that the pages' own sources (web/) share with this program. Types alone, and
+// nothing is imported, so that it means the same in a browser.
+
+/** `/console/data/overview`: what stands on the first page. */
+export interface Overview {
+  readonly version: string;
+  readonly plan: string;
+  readonly serverId: string;
+  readonly host: string;
+  readonly upSeconds: number;
+  readonly health: Health;
+  readonly totals: Totals;
+  readonly streams: number;
+  /** Null: as many as the open files allow. */
+  readonly maxConnections: number | null;
+  /** Cores of the machine, and its memory. */
+  readonly cores: number;
+  readonly memoryBytes: number;
+  /** What became of connections whose process was gone; null: they end with it. */
+  readonly carried: Readonly<Record<string, number>> | null;
+  readonly processes: readonly ProcessRow[];
+  /** Where the public ports are; null: there is none. */
+  readonly ports: Ports;
+}
+
+export interface Ports {
+  readonly rtmp: number | null;
+  readonly http: number | null;
+}
+
+export interface Totals {
+  readonly connections: number;
+  readonly players: number;
+  readonly publishers: number;
+  readonly mbpsIn: number;
+  readonly mbpsOut: number;
+  /** Shares of one core, of all processes together. */
+  readonly cpu: number;
+  readonly memoryBytes: number;
+  /** The longest of all. */
+  readonly lagMs: number;
+}
+
+/** Is it fine. */
+export interface Health {
+  readonly word: "good" | "strained" | "bad";
+  readonly reasons: readonly Reason[];
+}
+
+/** Why not, for the reader's language. */
+export interface Reason {
+  readonly word: "strained" | "bad";
+  readonly what: "down" | "none" | "died" | "lag" | "connections" | "memory";
+  /** A process; empty: the box. */
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface ProcessRow {
+  readonly name: string;
+  readonly duty: string | null;
+  readonly pid: number | null;
+  readonly state: string;
+  readonly restarts: number;
+  readonly lastDeath: { readonly cause: string; readonly secondsAgo: number } | null;
+  readonly upSeconds: number | null;
+  readonly lagMs: number;
+  readonly connections: number;
+  readonly players: number;
+  readonly publishers: number;
+  readonly mbpsIn: number;
+  readonly mbpsOut: number;
+  /** Share of one core, and memory; null: it does not run, or nobody has looked yet. */
+  readonly cpu: number | null;
+  readonly memoryBytes: number | null;
+  /** Beyond which it is replaced; null: never for that. */
+  readonly maxMemoryBytes: number | null;
+}
+
+/** The series of the charts. */
+export const series = ["players", "publishers", "connections", "mbpsIn", "mbpsOut", "cpu", "memoryBytes", "lagMs"] as const;
+export type Series = (typeof series)[number];
+
+/** `/console/data/history?since=`: columns of one length; where nobody looked there is a step without a row. */
+export interface History {
+  readonly stepMs: number;
+  readonly keptMs: number;
+  /** Since 1970. */
+  readonly at: readonly number[];
+  readonly columns: Readonly<Record<Series, readonly number[]>>;
+}
+
+/** A part of a list: `?q=&sort=&start=&count=`. */
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  readonly total: number;
+  readonly start: number;
+}
+
+/** `/console/data/streams`, and `/console/data/stream?key=`, where `null` means that there is none. */
+export interface StreamRow {
+  /** `vhost/app/stream`. */
+  readonly key: string;
+  readonly vhost: string;
+  readonly app: string;
+  readonly stream: string;
+  readonly state: "publish" | "pull" | "wait";
+  /** The process that it comes in at, and from whom. */
+  readonly process: string | null;
+  readonly from: string | null;
+  readonly publisherId: string;
+  readonly players: number;
+  readonly playersOf: Readonly<Record<string, number>>;
+  readonly pulledBy: readonly string[];
+  readonly video: string;
+  readonly profile: string;
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number | null;
+  readonly keyFrameMs: number | null;
+  readonly audio: string;
+  readonly sampleRate: number;
+  readonly channels: number;
+  readonly kbpsIn: number;
+  readonly kbpsOut: number;
+  /** Since 1970. */
+  readonly sinceMs: number | null;
+}
+
+/** `/console/data/clients`. */
+export interface ClientRow {
+  readonly id: string;
+  readonly key: string;
+  readonly type: string;
+  readonly ip: string;
+  readonly process: string;
+  readonly sinceMs: number;
+  readonly kbps: number;
+  readonly bytes: number;
+  readonly page: string;
+}
+
+/** `/console/data/relays`: other servers, and what is called at them. */
+export interface Relays {
+  /** Origins that vhosts pull from, with how many streams come from each now. */
+  readonly upstreams: readonly { readonly vhost: string; readonly server: string; readonly streams: number }[];
+  readonly forwards: readonly { readonly vhost: string; readonly server: string; readonly streams: number }[];
+  /** Plan b's servers. */
+  readonly servers: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly isUp: boolean;
+    readonly isDraining: boolean;
+    readonly connections: number;
+    readonly weight: number;
+  }[];
+  readonly hooks: readonly {
+    readonly url: string;
+    readonly on: string;
+    readonly calls: number | null;
+    readonly failures: number | null;
+    readonly meanMs: number | null;
+  }[];
+}
+
+/** `/console/data/config`: names and values in the order of the file, without secrets. */
+export type ConfigTree = Readonly<Record<string, unknown>>;

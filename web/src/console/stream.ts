@@ -1,0 +1,172 @@
+// One stream, under an address that can be shared: what it is, where it is and why, who watches where, its addresses, and its picture.
+import { html } from "htm/preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { ComponentChildren, VNode } from "preact";
+import type { Ports, StreamRow } from "../../../src/admin/site/shapes.js";
+import { ask } from "../lib/api.js";
+import { count, rate, time } from "../lib/format.js";
+import { ActButton, Copyable, Lost, Waiting } from "../lib/parts.js";
+import { usePolled } from "../lib/poll.js";
+import { preview, type Preview } from "../lib/preview.js";
+import { t } from "../lib/words.js";
+import { ageOf, shortKey, StateBadge, videoOf } from "./streams.js";
+
+interface StreamProps {
+  readonly streamKey: string;
+}
+
+export function StreamPage({ streamKey }: StreamProps): VNode {
+  const { data, error, again } = usePolled(`stream ${streamKey}`, 2000, async (signal) => ({
+    row: await ask<StreamRow | null>("stream", { key: streamKey }, signal),
+  }));
+  const ports = usePolled("ports", 60_000, (signal) => ask<{ readonly ports: Ports }>("overview", {}, signal));
+  const back = html`<p><a href="#/streams">‹ ${t("back")}</a></p>`;
+  if (data === null) return html`${back}<${Waiting} error=${error} />`;
+  const { row } = data;
+  if (row === null)
+    return html`${back}
+      <h2>${shortKey(streamKey)}</h2>
+      <p>${t("gone")}</p>`;
+  const urls = urlsOf(row, ports.data?.ports ?? { rtmp: null, http: null });
+  return html`${back}
+    <${Lost} error=${error} />
+    <div class="row">
+      <h2>${shortKey(row.key)} <${StateBadge} state=${row.state} /></h2>
+      <div class="row">
+        ${row.publisherId !== "" && html`<${ActButton} act=${{ verb: "kick", name: row.publisherId, question: t("ask.kick", row.from ?? row.publisherId), label: t("kickPublisher") }} onDone=${again} />`}
+        <${ActButton}
+          act=${{ verb: "kick-stream", name: row.key, question: t("ask.kickAll", shortKey(row.key)), label: t("kickAll") }}
+          onDone=${again}
+        />
+      </div>
+    </div>
+    <div class="halves">
+      <section>
+        <h3 class="hidden">${t("preview")}</h3>
+        <${PreviewBox} key=${row.key} url=${urls.flv} />
+      </section>
+      <section>
+        <dl class="facts">
+          <${Fact} label=${t("video")}>${videoOf(row)} ${row.profile}<//>
+          <${Fact} label=${t("fps")}>${row.fps ?? "–"}<//>
+          <${Fact} label=${t("keyFrames")}>${row.keyFrameMs === null ? "–" : `${(row.keyFrameMs / 1000).toFixed(1)} s`}<//>
+          <${Fact} label=${t("audio")}
+            >${[row.audio, row.sampleRate > 0 ? `${row.sampleRate} Hz` : "", row.channels > 0 ? `${row.channels} ch` : ""].filter((part) => part !== "").join(", ")}<//
+          >
+          <${Fact} label=${t("bitrate")}>${rate(row.kbpsIn)}<//>
+          <${Fact} label=${t("sent")}>${rate(row.kbpsOut)}<//>
+          <${Fact} label=${t("since")}>${row.sinceMs === null ? "–" : `${time(row.sinceMs)} (${ageOf(row)})`}<//>
+          <${Fact} label=${t("viewers")}
+            >${count(row.players)} <a href=${`#/clients?q=${encodeURIComponent(row.key)}`}>${t("showClients")}</a><//
+          >
+        </dl>
+        <h3>${t("whereAndWhy")}</h3>
+        <${Whereabouts} row=${row} />
+      </section>
+    </div>
+    <section>
+      <h3>${t("addresses")}</h3>
+      <h4>${t("publishAt")}</h4>
+      <${Copyable} label="RTMP" text=${urls.server} />
+      <${Copyable} label=${t("stream")} text=${urls.key} />
+      <h4>${t("watchAt")}</h4>
+      <${Copyable} label="RTMP" text=${urls.rtmp} />
+      ${urls.flv !== null && html`<${Copyable} label="HTTP-FLV" text=${urls.flv} /><${Copyable} label="WebSocket" text=${urls.flv.replace(/^http/, "ws")} /><${Copyable} label=${t("player")} text=${urls.player} />`}
+    </section>`;
+}
+
+function Fact({ label, children }: { readonly label: string; readonly children?: ComponentChildren }): VNode {
+  return html`<div>
+    <dt>${label}</dt>
+    <dd>${children}</dd>
+  </div>`;
+}
+
+function Whereabouts({ row }: { readonly row: StreamRow }): VNode {
+  const { state, process, from, pulledBy, playersOf } = row;
+  const most = Math.max(1, ...Object.values(playersOf));
+  const source =
+    process === null ? t("noSource") : state === "pull" ? t("pulledFrom", process, from ?? "") : t("comesIn", process, from ?? "");
+  const viewed = Object.entries(playersOf);
+  return html`<ul class="steps">
+      <li>${source}</li>
+      ${pulledBy.length > 0 && html`<li>${t("pulledBy", pulledBy.join(", "))}</li>`}
+    </ul>
+    ${
+      viewed.length > 0 &&
+      html`<h4>${t("viewersOf")}</h4>
+        <ul class="bars">
+          ${viewed.map(([name, players]) => html`<li><span>${name}</span><progress max=${most} value=${players} aria-label=${name}></progress><span class="number">${count(players)}</span></li>`)}
+        </ul>`
+    }`;
+}
+
+/** The picture, when somebody asks for it. */
+function PreviewBox({ url }: { readonly url: string | null }): VNode {
+  const video = useRef<HTMLVideoElement>(null);
+  const running = useRef<Preview | null>(null);
+  const [isOn, setOn] = useState(false);
+  const [why, setWhy] = useState("");
+  const stop = (): void => {
+    running.current?.stop();
+    running.current = null;
+    setOn(false);
+  };
+  useEffect(() => stop, []);
+  const start = async (): Promise<void> => {
+    if (video.current === null || url === null) return;
+    setWhy("");
+    setOn(true);
+    const failed = (reason: string): void => {
+      setWhy(t("previewFailed", reason));
+      setOn(false);
+    };
+    try {
+      running.current = await preview(video.current, url, failed);
+    } catch (thrown) {
+      failed(thrown instanceof Error ? thrown.message : String(thrown));
+    }
+  };
+  return html`<div class="preview">
+    <video ref=${video} muted playsinline controls=${isOn} aria-label=${t("preview")}></video>
+    <div class="row">
+      <button type="button" class="primary" disabled=${url === null} onClick=${() => (isOn ? stop() : void start())}>
+        ${isOn ? t("stop") : t("play")}
+      </button>
+      <small class="quiet-text" role="status">${why === "" ? t("previewHint") : why}</small>
+    </div>
+  </div>`;
+}
+
+interface Urls {
+  readonly server: string;
+  readonly key: string;
+  readonly rtmp: string;
+  readonly flv: string | null;
+  readonly player: string;
+}
+
+/** On the host that this page is on, for that one is reached from here. */
+function urlsOf({ vhost, app, stream }: StreamRow, { rtmp, http }: Ports): Urls {
+  const { hostname, protocol } = window.location;
+  const isNamed = vhost !== "__defaultVhost__";
+  const query = isNamed ? `?vhost=${encodeURIComponent(vhost)}` : "";
+  const server = `rtmp://${hostname}${rtmp === null || rtmp === 1935 ? "" : `:${rtmp}`}/${app}`;
+  const path = [...app.split("/"), stream].map(encodeURIComponent).join("/");
+  const flv = http === null ? null : `${protocol}//${hostname}${http === 80 ? "" : `:${http}`}/${path}.flv${query}`;
+  const words = new URLSearchParams({
+    app,
+    stream: `${stream}.flv`,
+    server: hostname,
+    port: String(http ?? 8080),
+    vhost: isNamed ? vhost : hostname,
+    autostart: "true",
+  });
+  return {
+    server,
+    key: `${stream}${query}`,
+    rtmp: `${server}/${stream}${query}`,
+    flv,
+    player: new URL(`../players/srs_player.html?${words}`, window.location.href).href,
+  };
+}

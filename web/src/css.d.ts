@@ -1,0 +1,2 @@
+// esbuild bundles style sheets that a program imports.
+declare module "*.css";
