@@ -16,6 +16,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   proxy: ["base", "codec", "conf", "ipc"],
   publisher: ["base", "codec", "conf"],
   admin: ["base", "codec", "conf", "ipc"],
+  packager: ["base", "codec", "conf", "stream", "wire"],
   worker: ["base", "ipc", "proxy", "server"],
   box: ["base", "conf", "ipc", "master", "proxy", "server", "worker"],
   roles: ["base", "conf", "ipc", "wire", "master", "proxy", "server", "publisher", "admin", "worker", "box"],
@@ -49,6 +50,13 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     rtmp: ["peers", "streams"],
     http: ["peers", "streams"],
     ".": ["peers", "streams", "rtmp", "http"],
+  },
+  packager: {
+    media: [],
+    origin: [],
+    hls: ["media"],
+    dvr: ["media"],
+    ".": ["media", "origin", "hls", "dvr"],
   },
   box: { "plan-b": [], ".": ["plan-b"] },
   admin: {

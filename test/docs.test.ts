@@ -39,7 +39,10 @@ import { maxCommandsPerSecond } from "../src/server/rtmp/command-rate.js";
 import { maxUnreadAnswerBytes } from "../src/server/rtmp/connection.js";
 import { maxSavedBytes } from "../src/server/peers/saved-publisher.js";
 import * as session from "../src/server/rtmp/session.js";
-import { maxBacklogBytes } from "../src/stream/fanout.js";
+import { maxWriteBehindBytes } from "../src/packager/media/file-writer.js";
+import { longestKeptMs } from "../src/server/streams/settings.js";
+import { maxBacklogBytes, maxWholeBacklogBytes } from "../src/stream/fanout.js";
+import { maxKeptBytes } from "../src/stream/kept.js";
 import { maxMessageStreams } from "../src/codec/rtmp/stream-ids.js";
 import { maxMetadataBytes } from "../src/stream/source.js";
 import { maxKeptHeaderBytes, maxKeptHeaders } from "../src/stream/headers.js";
@@ -89,6 +92,10 @@ const limits: Readonly<Record<string, unknown>> = {
   maxBacklogBytes,
   maxCommandsPerSecond,
   maxGopBytes,
+  maxKeptBytes,
+  longestKeptMs,
+  maxWholeBacklogBytes,
+  maxWriteBehindBytes,
   maxMessageStreams,
   maxKeptHeaderBytes,
   maxKeptHeaders,

@@ -11,7 +11,7 @@ export interface Entry {
   readonly key: Key | null;
 }
 
-interface Key {
+export interface Key {
   readonly uri: string;
   /** 32 hex digits. */
   readonly iv: string;

@@ -18,6 +18,9 @@ import { historyMs, maxGopBytes, type StartCache } from "./start-cache.js";
 /** Bytes that may wait in a viewer's socket, beyond what it was given to start with, before it is behind. */
 export const maxBacklogBytes = 4 << 20;
 
+/** The same of one who packages the stream. */
+export const maxWholeBacklogBytes = 32 << 20;
+
 /** Packets that are known from before at most. */
 const maxRecentPackets = 1000;
 
@@ -43,6 +46,8 @@ export interface Seat {
   behindSinceMs: number;
   /** Where it goes on, as soon as the stream comes so far: it was served by another process; null otherwise. */
   from: Position | null;
+  /** It misses nothing: where it is behind it leaves, and comes again. */
+  readonly isWhole: boolean;
 }
 
 export interface FanoutOptions {
@@ -94,7 +99,7 @@ export class Fanout {
     this.start ??= { bytes: this.joined(this.cache.start()), skip: this.pending.length, last: this.cache.last };
     const { bytes, last } = this.start;
     const limitBytes = maxBacklogBytes + (bytes?.length ?? 0);
-    const seat: Seat = { consumer, limitBytes, isNew: true, behindSinceMs: 0, from: null };
+    const seat: Seat = { consumer, limitBytes, isNew: true, behindSinceMs: 0, from: null, isWhole: false };
     this.seats.add(seat);
     if (bytes !== null) consumer.send(bytes, last);
     return seat;
@@ -103,9 +108,17 @@ export class Fanout {
   /** Seats a consumer whom another process has served up to a position: it goes on there, and gets nothing twice. */
   readmit(consumer: Consumer, from: Position): Seat {
     if (this.pending.length > 0) this.flush(); // all stand at a boundary then
-    const seat: Seat = { consumer, limitBytes: maxBacklogBytes, isNew: false, behindSinceMs: 0, from };
+    const seat: Seat = { consumer, limitBytes: maxBacklogBytes, isNew: false, behindSinceMs: 0, from, isWhole: false };
     this.seats.add(seat);
     this.goOn(seat, from);
+    return seat;
+  }
+
+  /** Seats a consumer who has been given so many bytes of the stream, and misses nothing that comes. Nothing is pending. */
+  addWhole(consumer: Consumer, givenBytes: number): Seat {
+    const limitBytes = maxWholeBacklogBytes + givenBytes;
+    const seat: Seat = { consumer, limitBytes, isNew: false, behindSinceMs: 0, from: null, isWhole: true };
+    this.seats.add(seat);
     return seat;
   }
 
@@ -239,6 +252,10 @@ export class Fanout {
   /** A seat that is behind: back in step with a key frame once drained, dropped after too long. */
   private wait(seat: Seat, resume: () => Buffer | null, last: Packet | null): void {
     const now = Date.now();
+    if (seat.isWhole) {
+      seat.consumer.drop(this.options.slowCode, "it would miss a part of the stream: it is to come again");
+      return;
+    }
     seat.isNew = false;
     if (seat.behindSinceMs === 0) seat.behindSinceMs = now;
     if (seat.consumer.backlogBytes > 0) {

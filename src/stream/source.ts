@@ -15,10 +15,12 @@ import type { Held } from "../codec/rtmp/slabs.js";
 import type { Position } from "../base/position.js";
 import { CodecNames } from "./codec-names.js";
 import { flvContainer, rtmpContainer, webSocketContainer } from "./container.js";
-import { Fanout, type Consumer, type FanoutOptions, type Seat } from "./fanout.js";
+import { Fanout, type Consumer, type Seat } from "./fanout.js";
+import { Kept } from "./kept.js";
 import { MainTrack } from "./main-track.js";
 import { makePacket, packetTypes, roleOf, type Packet, type PacketType } from "./packet.js";
-import { StartCache, type StartCacheOptions } from "./start-cache.js";
+import { fanoutOptions, taps, type SourceOptions, type SourceSettings, type Tap } from "./source-settings.js";
+import { StartCache } from "./start-cache.js";
 import {
   advance,
   copyOf,
@@ -37,31 +39,11 @@ import {
 /** Longest metadata that is kept and passed on. */
 export const maxMetadataBytes = 64 << 10;
 
-/** How long packets are collected for our own edges, whose viewers wait longer: one write and one read for two ticks of a publisher's. */
-const innerDelayMs = 100;
-
 /** So long after the last consumer has left, or the stream has come from another process, viewers may come who were served elsewhere. */
 const longestMoveMs = 30_000;
 
 /** A step back of more than this is another clock's, and no repeat. */
 const longestRepeatMs = 60_000;
-
-/** What may change while a stream runs. */
-export interface SourceSettings extends StartCacheOptions {
-  /** A change holds from the next publisher on. */
-  readonly timeline: Timeline["mode"];
-  /** How long packets are collected for players (ms); 0: to the end of the event loop's turn. */
-  readonly delayMs: number;
-  readonly queueLengthMs: number;
-  readonly reduceSequenceHeader: boolean;
-}
-
-export interface SourceOptions extends SourceSettings {
-  /** `vhost/app/stream`. */
-  readonly key: string;
-  /** What players are told as our chunk size, in bytes; one for the whole life of the source. */
-  readonly chunkSize: number;
-}
 
 /** What a source elsewhere needs to go on with the present publisher, as JSON. */
 export interface SavedSource {
@@ -70,16 +52,14 @@ export interface SavedSource {
   readonly headers: readonly { readonly type: PacketType; readonly payload: string }[];
 }
 
-const taps = ["rtmp", "prompt", "flv", "ws"] as const;
-/** Which fan-out a consumer drinks from. */
-export type Tap = (typeof taps)[number];
-
 /** What the owner of a source is told. */
 export interface SourceOwner {
   /** The first consumer came: an edge begins to pull. */
   onWanted(source: Source): void;
   /** The last consumer left. */
   onUnwanted(source: Source): void;
+  /** A publisher has sent the first packet, or has left. */
+  onLive(source: Source, isLive: boolean): void;
   /** Neither publisher nor consumer is left: forget it. */
   onIdle(source: Source): void;
 }
@@ -92,6 +72,7 @@ export class Source {
   private readonly owner: SourceOwner;
   private readonly timeline: Timeline;
   private readonly cache: StartCache;
+  private readonly kept = new Kept();
   private readonly fanouts: Readonly<Record<Tap, Fanout>>;
   private readonly taps = new Set<(packet: Packet) => void>();
   private publisher: object | null = null;
@@ -125,6 +106,7 @@ export class Source {
     this.owner = owner;
     this.timeline = makeTimeline(options.timeline);
     this.cache = new StartCache(options);
+    this.kept.keepFor(options.keepMs);
     const rtmp = rtmpContainer(options.chunkSize);
     const onAhead = (timeMs: number): void => this.goBehind(timeMs);
     this.fanouts = {
@@ -139,6 +121,7 @@ export class Source {
   adopt(settings: SourceSettings): void {
     this.settings = settings;
     this.cache.adopt(settings);
+    this.kept.keepFor(settings.keepMs);
     for (const tap of taps) this.fanouts[tap].adopt(fanoutOptions(tap, settings));
   }
 
@@ -229,6 +212,7 @@ export class Source {
     this.flush(); // may drop the last consumer, which must not look idle yet
     this.cache.clear();
     this.goLive(false);
+    this.kept.clear();
     this.publisher = null;
     this.release();
   }
@@ -271,19 +255,25 @@ export class Source {
 
   /** Seats a consumer. It is given what the stream has to start with before this returns. */
   add(tap: Tap, consumer: Consumer): Seat {
-    const seat = this.fanouts[tap].add(consumer);
-    this.consumers += 1;
-    if (this.consumers === 1) this.owner.onWanted(this);
-    return seat;
+    return this.seated(this.fanouts[tap].add(consumer));
+  }
+
+  /**
+   * Seats one who packages the stream: behind all that is kept of it, which is given to `begin`, and without what others start with. It
+   * is dropped rather than that it misses anything, and comes again.
+   */
+  addWhole(tap: Tap, consumer: Consumer, begin: (count: number, bytes: Buffer) => void): Seat {
+    this.fanouts[tap].flush(); // what is pending is kept already
+    const packets = this.kept.list();
+    const bytes = packets.length === 0 ? Buffer.alloc(0) : rtmpContainer(this.chunkSize)(packets);
+    begin(packets.length, bytes);
+    return this.seated(this.fanouts[tap].addWhole(consumer, bytes.length));
   }
 
   /** Seats a consumer whom another process has served up to a position. */
   readmit(tap: Tap, consumer: Consumer, from: Position): Seat {
     this.noteSeen(from.timestamp);
-    const seat = this.fanouts[tap].readmit(consumer, from);
-    this.consumers += 1;
-    if (this.consumers === 1) this.owner.onWanted(this);
-    return seat;
+    return this.seated(this.fanouts[tap].readmit(consumer, from));
   }
 
   /** Takes a consumer's seat away; again does nothing. */
@@ -320,6 +310,7 @@ export class Source {
   hold(held: Held): boolean {
     if (this.taps.size > 0) return false;
     this.cache.hold(held);
+    this.kept.hold(held);
     for (const fanout of Object.values(this.fanouts)) fanout.hold(held);
     return true;
   }
@@ -362,6 +353,12 @@ export class Source {
     if (this.timeline.mode !== "off") goBehind(this.timeline, last + ((timeMs - last) | 0));
   }
 
+  private seated(seat: Seat): Seat {
+    this.consumers += 1;
+    if (this.consumers === 1) this.owner.onWanted(this);
+    return seat;
+  }
+
   private release(): void {
     if (this.publisher === null && this.consumers === 0) this.owner.onIdle(this);
   }
@@ -372,6 +369,7 @@ export class Source {
     this.liveSinceMs = isLive ? Date.now() : null;
     if (this.isClosed) return;
     for (const fanout of Object.values(this.fanouts)) fanout.onLive(isLive);
+    this.owner.onLive(this, isLive);
   }
 
   private emit(packet: Packet): void {
@@ -379,6 +377,7 @@ export class Source {
     if (this.settings.reduceSequenceHeader && this.cache.repeatsHeader(packet)) return;
     if (packet.isKeyFrame) this.cache.keepsHistory = this.consumers > 0 || Date.now() - this.unwatchedAtMs < longestMoveMs;
     this.cache.push(packet);
+    this.kept.push(packet);
     if (this.consumers > 0) {
       this.fanouts.rtmp.push(packet);
       this.fanouts.prompt.push(packet);
@@ -388,13 +387,4 @@ export class Source {
     for (const tap of this.taps) tap(packet);
     this.goLive(true);
   }
-}
-
-function fanoutOptions(tap: Tap, { delayMs, queueLengthMs }: SourceSettings): FanoutOptions {
-  return {
-    delayMs: tap === "prompt" ? Math.min(innerDelayMs, delayMs) : delayMs,
-    queueLengthMs,
-    keepsRecent: tap !== "prompt",
-    slowCode: tap === "flv" || tap === "ws" ? "FLV_SLOW" : "RTMP_SLOW",
-  };
 }

@@ -22,6 +22,7 @@ import type { Holder } from "../codec/rtmp/slabs.js";
 import { controlEvent, controlMessage, mediaStreamId, messageType, userControl, type Message } from "../codec/rtmp/message.js";
 import { isPlayStatus } from "../codec/rtmp/metadata.js";
 import type { StreamRequest } from "../codec/rtmp/url.js";
+import { newsCommand, readNews, watchCommand, type WatchedChange } from "../codec/rtmp/watch.js";
 import type { Endpoint } from "../conf/meaning/config.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import { endDelivered, endSoon } from "./farewell.js";
@@ -36,7 +37,8 @@ const ackWindowBytes = 2_500_000;
 export interface ClientOptions {
   readonly endpoint: Endpoint;
   readonly request: StreamRequest;
-  readonly purpose: "play" | "publish";
+  /** `watch`: it is told which streams there are, and asks for none. */
+  readonly purpose: "play" | "publish" | "watch";
   /** Members of the second object of `connect`, by which servers know an edge; null sends none. */
   readonly args: AmfObject | null;
 }
@@ -47,6 +49,8 @@ export interface ClientHandler {
   onStarted(information: AmfObject | null): void;
   /** Audio, video, data and user control of a stream that is played. */
   onMessage(message: Message): void;
+  /** Of `watch` alone: streams have begun or ended. */
+  onNews?(change: WatchedChange): void;
   /** The upstream says that the stream has ended. The connection stays, and another stream may begin on it. */
   onStreamEnd(): void;
   /** The socket has taken what waited in it. */
@@ -252,7 +256,7 @@ export class RtmpClient {
     const information = asObject(args[1]);
     switch (name) {
       case "_result":
-        if (this.phase === "connect" && transaction === 1) this.createStream();
+        if (this.phase === "connect" && transaction === 1) this.accepted();
         else if (this.phase === "createStream" && transaction === 2) this.startStream(args[1]);
         return;
       case "_error":
@@ -262,6 +266,9 @@ export class RtmpClient {
         if (information?.["level"] === "error") this.refuse(information);
         else if (this.phase === "starting" && isStart(information?.["code"])) this.started(information);
         else if (this.phase === "started" && isStreamEnd(information?.["code"])) this.handler.onStreamEnd();
+        return;
+      case newsCommand:
+        if (this.phase === "started") this.handler.onNews?.(readNews(args[1]));
         return;
       case "close":
         this.fail("RELAY_REFUSED", `the upstream asked to close while ${this.doing}`);
@@ -277,6 +284,15 @@ export class RtmpClient {
     const [, information] = decodeAmf(body);
     if (this.phase === "started" && isStreamEnd(asObject(information)?.["code"])) this.handler.onStreamEnd();
     return true;
+  }
+
+  private accepted(): void {
+    if (this.options.purpose !== "watch") {
+      this.createStream();
+      return;
+    }
+    this.line.engine.write([makeCommand(0, watchCommand, 0, null)]);
+    this.started(null);
   }
 
   private createStream(): void {

@@ -56,7 +56,7 @@ export async function decode(bytes: Buffer, ending: string): Promise<Record<stri
 }
 
 /** Does something in a folder that is removed behind it. */
-async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "dolphin-clip-"));
   try {
     return await work(folder);

@@ -44,7 +44,7 @@ export interface BoxHead {
 }
 
 /** The most that a box's head takes. */
-const maxBoxHeadBytes = 16;
+export const maxBoxHeadBytes = 16;
 
 /** Reads the head of a box; null: the bytes end before it does, or it makes no sense. */
 export function readBoxHead(bytes: Buffer, at: number): BoxHead | null {

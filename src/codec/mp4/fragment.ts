@@ -3,7 +3,7 @@
 import { box, boxesIn, fullBox, readU64, u32, u64 } from "./box.js";
 import { trackId } from "./moov.js";
 
-interface Sample {
+export interface Sample {
   readonly durationTicks: number;
   /** From decoding to display, in ticks; may be negative. */
   readonly compositionTicks: number;

@@ -10,7 +10,7 @@ export interface Mp4Tracks {
 }
 
 export const trackId = { video: 1, audio: 2 } as const;
-const videoTimescale = 90_000;
+export const videoTimescale = 90_000;
 const movieTimescale = 1000;
 /** Tracks are shown from the beginning on; a frame of audio is known by its place. */
 const matrix = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000);

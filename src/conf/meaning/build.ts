@@ -2,6 +2,7 @@
 // (and reported by check.ts) as values.ts says. What takes more than a row of the table is decided here.
 import { canonicalHost } from "../../base/host-name.js";
 import { parseAccessRule, parseNetwork, parseWeight } from "./balance-values.js";
+import { buildDvr, buildHls } from "./build-recording.js";
 import {
   type AccessRule,
   type ApiAuth,
@@ -215,6 +216,8 @@ function buildVhost(name: string, vhost: Block<"vhost">, chunkSize: number): Vho
     httpStatic: buildHttpStatic(blockIn(vhost, "http_static")),
     security: buildSecurity(blockIn(vhost, "security")),
     refer: buildRefer(blockIn(vhost, "refer")),
+    hls: buildHls(vhost),
+    dvr: buildDvr(vhost),
   };
 }
 

@@ -252,6 +252,9 @@ export interface Vhost {
   readonly security: { readonly allow: readonly AccessRule[]; readonly deny: readonly AccessRule[] } | null;
   /** The domains whose pages may play and publish; null: all, and so does an empty list. */
   readonly refer: { readonly all: readonly string[]; readonly play: readonly string[]; readonly publish: readonly string[] } | null;
+  /** Null: none is written. */
+  readonly hls: HlsBlock | null;
+  readonly dvr: DvrBlock | null;
 }
 
 /** One `allow` or `deny`. */
@@ -259,4 +262,54 @@ export interface AccessRule {
   readonly does: "play" | "publish";
   /** `all`, or a network: `10.0.0.0/8`. */
   readonly network: string;
+}
+
+/** The block `hls` where it is on. Paths and names still have their placeholders. */
+export interface HlsBlock {
+  /** The folder that all names are below. */
+  readonly path: string;
+  readonly listFile: string;
+  readonly segmentFile: string;
+  /** What stands before a segment's name in the list; empty: nothing. */
+  readonly entryPrefix: string;
+  readonly fragmentMs: number;
+  /** What a segment is cut at, by the length of a fragment. */
+  readonly tdRatio: number;
+  /** The same where pictures have stopped coming. */
+  readonly aofRatio: number;
+  readonly windowMs: number;
+  /** What becomes of the stream's HLS when a write has failed; the publisher never notices. */
+  readonly onError: "ignore" | "disconnect" | "continue";
+  readonly waitsForKeyFrame: boolean;
+  /** Times are the publisher's, of which only the rounding is taken out; else sound is counted by its samples. */
+  readonly takesTimes: boolean;
+  /** Segments that have left the list are deleted. */
+  readonly cleansUp: boolean;
+  /** How long after the last packet everything is deleted; 0: never. */
+  readonly disposeMs: number;
+  readonly notifyBytes: number;
+  readonly hasSessions: boolean;
+  readonly segmentsHaveSession: boolean;
+  readonly keys: HlsKeys;
+}
+
+export interface HlsKeys {
+  /** Whether segments are encrypted. */
+  readonly areOn: boolean;
+  readonly segmentsPerKey: number;
+  readonly file: string;
+  readonly path: string;
+  /** What stands before a key's name in the list; null: it is told as segments are, by its place. */
+  readonly url: string | null;
+}
+
+/** The block `dvr` where it is on. */
+export interface DvrBlock {
+  /** `app/stream` each, or `all`; `*` stands for any name. */
+  readonly apply: readonly string[];
+  readonly path: string;
+  readonly plan: "session" | "segment";
+  readonly durationMs: number;
+  readonly waitsForKeyFrame: boolean;
+  readonly timeJitter: "full" | "zero" | "off";
 }

@@ -2,6 +2,7 @@
 // goes along when the connection moves to another process.
 import { asObject, type AmfObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { askedClock, toldSeen } from "../../codec/rtmp/clock.js";
+import { isPackager } from "../../codec/rtmp/watch.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import type { ServerSetup } from "../../ipc/messages.js";
@@ -26,6 +27,8 @@ export interface Caller {
   isServer: boolean;
   /** What that edge tells of the clock of a stream that it publishes (clock.ts); null: it leaves the time to us. */
   clockId: number | null;
+  /** Whether it packages what it plays, and misses nothing of it: it is given what is kept of the stream. */
+  isPackager: boolean;
   /** How far that edge's viewers have seen a stream that it plays (ms); null: nobody has. */
   seenMs: number | null;
   /** What it was told as our chunk size, in bytes; 0: nothing yet. */
@@ -56,6 +59,7 @@ export function newCaller(): Caller {
     edgeName: null,
     isServer: false,
     clockId: null,
+    isPackager: false,
     seenMs: null,
     chunkSize: 0,
     streams: [],
@@ -76,6 +80,7 @@ export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, 
   if (isEdge || edgeKey === "" || members?.["dolphin_edge"] !== edgeKey) return;
   caller.edgeName = text(members["dolphin_name"]);
   caller.clockId = askedClock(members);
+  caller.isPackager = isPackager(members);
   caller.seenMs = toldSeen(members);
 }
 

@@ -20,6 +20,8 @@ export interface PlayerOptions {
   readonly manner: Manner;
   /** Whether the player is one of the box's own edges: it gets packets at once. */
   readonly isOwnEdge: boolean;
+  /** Whether it packages the stream: it is given what is kept of it, and misses nothing. */
+  readonly isPackager: boolean;
   readonly traffic: Traffic;
   /** Where it goes on, if another process has served it; null: from the stream's start. */
   readonly from: Position | null;
@@ -59,12 +61,18 @@ export class RtmpPlayer implements Consumer {
     this.isPaused = manner.isPaused;
     this.cut(manner);
     if (isOwnEdge && source.isLive) owner.onLive(true);
-    const history = isOwnEdge ? source.history() : null;
-    if (history !== null) {
-      owner.onHistory(history.count);
-      this.socket.write(history.bytes);
+    if (options.isPackager) {
+      this.seat = source.addWhole(this.tap, this, (count, bytes) => this.giveHistory(count, bytes));
+      return;
     }
+    const history = isOwnEdge ? source.history() : null;
+    if (history !== null) this.giveHistory(history.count, history.bytes);
     this.seat = from === null ? source.add(this.tap, this) : source.readmit(this.tap, this, from);
+  }
+
+  private giveHistory(count: number, bytes: Buffer): void {
+    this.options.owner.onHistory(count);
+    this.socket.write(bytes);
   }
 
   get backlogBytes(): number {

@@ -76,7 +76,8 @@ export class Playing implements PlayerOwner {
     if (!this.isOwnEdge) hub.traffic.players += 1;
     const from = resumed?.from ?? null;
     const { isOwnEdge } = this;
-    this.player = new RtmpPlayer({ socket, source, streamId, manner, isOwnEdge, traffic: hub.traffic, from, owner: this });
+    const { isPackager } = options.caller;
+    this.player = new RtmpPlayer({ socket, source, streamId, manner, isOwnEdge, isPackager, traffic: hub.traffic, from, owner: this });
   }
 
   onDrop(code: ErrorCode, reason: string): void {

@@ -12,6 +12,7 @@ import { amf0Body, parseCommand, type Command } from "../../codec/rtmp/command.j
 import { acknowledged, callFailed, connected, publishEnded, publishNotice } from "../../codec/rtmp/dialogue.js";
 import { mediaStreamId, messageType, resumeMessage, saveMessage, type Message } from "../../codec/rtmp/message.js";
 import { freeStreamId, maxMessageStreams } from "../../codec/rtmp/stream-ids.js";
+import { watchCommand, watchNews } from "../../codec/rtmp/watch.js";
 import type { Hub } from "../streams/hub.js";
 import { descriptorOf } from "../../wire/shared-read.js";
 import { introduce, newCaller } from "../peers/caller.js";
@@ -45,6 +46,8 @@ export class RtmpSession implements StreamOwner {
   private isConnected = false;
   /** What came behind a `publish` that may be answered in another process; null: there is none. */
   private early: Message[] | null = null;
+
+  private unwatch: () => void = () => undefined;
 
   constructor(options: ConnectionOptions) {
     this.conn = options.conn;
@@ -255,12 +258,22 @@ export class RtmpSession implements StreamOwner {
       case "deleteStream":
         this.deleteStream(typeof args[1] === "number" ? args[1] : streamId);
         return;
+      case watchCommand:
+        if (this.caller.isPackager) this.watch();
+        return;
       case "getStreamLength":
         this.connection.write([acknowledged(transaction, 0)]);
         return;
       default: // FCSubscribe, _checkbw and others only want to be answered
         if (transaction > 0) this.connection.write([acknowledged(transaction)]);
     }
+  }
+
+  /** Tells a packager which streams there are to package, and from now on which begin and end. The connection is for nothing else. */
+  private watch(): void {
+    this.connection.deadline.clear();
+    this.connection.doing = "following which streams there are";
+    this.unwatch = this.hub.watch((change) => this.connection.write(watchNews(change)));
   }
 
   private connect({ transaction, args }: Command): void {
@@ -344,6 +357,7 @@ export class RtmpSession implements StreamOwner {
 
   /** Ends what the connection does with streams. */
   private leave(): void {
+    this.unwatch();
     this.early = null;
     for (const stream of this.streams) stream.leave();
   }

@@ -12,6 +12,7 @@ import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
+import type { WatchedChange, WatchedStream } from "../../codec/rtmp/watch.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import { trustedNetworks, type TrustedNetworks } from "../../conf/meaning/networks.js";
 import type { Carrier } from "../../ipc/carried.js";
@@ -31,7 +32,7 @@ import { makePass, makeUpstreams, ownOriginPauseMs, type Upstreams } from "../re
 import { upnodeArgs } from "../../wire/client.js";
 import type { Mover } from "../peers/saved-publisher.js";
 import { checkVia, placeOf, viaArgs } from "../peers/via.js";
-import { jitterOf, settingsOf } from "./settings.js";
+import { isPackaged, jitterOf, settingsOf } from "./settings.js";
 import { noTraffic } from "../peers/traffic.js";
 
 /** Streams that one process keeps at once: random names must not fill the memory. */
@@ -74,6 +75,7 @@ export class Hub {
   private upstreams: ReadonlyMap<string, Upstreams> = new Map();
   private readonly destinations = new Destinations();
   private lastOrder = 0;
+  private readonly watchers = new Set<(change: WatchedChange) => void>();
 
   /** What keeps copies of connections; null: they end with this process. */
   readonly carrier: Carrier | null;
@@ -187,6 +189,14 @@ export class Hub {
     }
   }
 
+  /** Tells which streams that are to be packaged run now, and whenever one begins or ends. Returns how to stop. */
+  watch(tell: (change: WatchedChange) => void): () => void {
+    const live = [...this.streams.values()].filter(({ source, vhost }) => source.isLive && isPackaged(vhost)).map(namesOf);
+    tell({ live, ended: [], isAll: true });
+    this.watchers.add(tell);
+    return () => void this.watchers.delete(tell);
+  }
+
   /** Every stream that this process knows, for `dolphin status`. */
   report(): StreamReport[] {
     return this.reports(0, Infinity).map(({ report }) => report);
@@ -220,6 +230,12 @@ export class Hub {
     this.streams.clear();
   }
 
+  private tellWatchers(stream: LiveStream, isLive: boolean): void {
+    if (this.watchers.size === 0 || !isPackaged(stream.vhost)) return;
+    const names = [namesOf(stream)];
+    for (const tell of this.watchers) tell({ live: isLive ? names : [], ended: isLive ? [] : names, isAll: false });
+  }
+
   private open(vhost: Vhost, request: StreamRequest): LiveStream {
     const key = keyOf(vhost, request);
     const known = this.streams.get(key);
@@ -231,6 +247,7 @@ export class Hub {
         onWanted: () => this.wanted(stream),
         onUnwanted: () => stream.pull?.release(),
         onIdle: () => this.idle(stream),
+        onLive: (_source, isLive) => this.tellWatchers(stream, isLive),
       },
     );
     const { destinations, traffic } = this;
@@ -368,6 +385,10 @@ export class Hub {
   private logOf(vhost: Vhost, request: StreamRequest): Log {
     return this.log.child({ vhost: vhost.name, app: request.app, stream: request.stream });
   }
+}
+
+function namesOf({ vhost, request }: LiveStream): WatchedStream {
+  return [vhost.name, request.app, request.stream];
 }
 
 function keyOf(vhost: Vhost, request: StreamRequest): string {

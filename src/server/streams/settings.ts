@@ -1,12 +1,27 @@
 // What a vhost's directives come to for its streams, when they begin and whenever the configuration changes. Pure.
 import type { Vhost } from "../../conf/meaning/config.js";
-import type { SourceSettings } from "../../stream/source.js";
+import type { SourceSettings } from "../../stream/source-settings.js";
+
+const restartedWithinMs = 20_000;
+/** How long packets are kept for packagers at most. */
+export const longestKeptMs = 60_000;
 
 /** The settings of a vhost's streams; `isEdge`: in an edge of the box's own origin. */
 export function settingsOf(vhost: Vhost, isEdge: boolean): SourceSettings {
   const { queueLengthMs, reduceSequenceHeader, gopCache, gopCacheMaxFrames, mwLatencyMs } = vhost.play;
   const delayMs = vhost.minLatency ? 0 : mwLatencyMs;
-  return { timeline: timelineOf(vhost, isEdge), delayMs, queueLengthMs, reduceSequenceHeader, gopCache, gopCacheMaxFrames };
+  const keepMs = isPackaged(vhost) ? keptMs(vhost) : 0;
+  return { timeline: timelineOf(vhost, isEdge), delayMs, queueLengthMs, reduceSequenceHeader, gopCache, gopCacheMaxFrames, keepMs };
+}
+
+/** Whether streams of a vhost are written to disk from here: of several processes that have a stream it is the one that is published to. */
+export function isPackaged({ cluster, hls, dvr }: Vhost): boolean {
+  return cluster.mode === "local" && (hls !== null || dvr !== null);
+}
+
+/** For a packager that has died: until it is missed and another is here, and what it had of a segment and of the pictures before. */
+function keptMs({ hls }: Vhost): number {
+  return Math.min(longestKeptMs, restartedWithinMs + (hls === null ? 0 : 2 * hls.fragmentMs * hls.tdRatio));
 }
 
 /** How the times of a vhost's publishers are corrected. */

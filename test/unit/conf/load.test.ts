@@ -84,6 +84,8 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
         httpStatic: null,
         security: null,
         refer: null,
+        hls: null,
+        dvr: null,
       },
     ],
     dolphin: {
@@ -231,6 +233,8 @@ test("load: every directive that is served reaches its field", () => {
           ],
         },
         refer: { all: ["a.com", "b.com"], play: [], publish: ["c.com"] },
+        hls: null,
+        dvr: null,
       },
     ],
     dolphin: {

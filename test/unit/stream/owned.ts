@@ -1,6 +1,7 @@
 // A source of a test, with what its owner was told and what its viewers got.
 import type { Seat } from "../../../src/stream/fanout.js";
-import { Source, type SourceOptions, type Tap } from "../../../src/stream/source.js";
+import { Source } from "../../../src/stream/source.js";
+import type { SourceOptions, Tap } from "../../../src/stream/source-settings.js";
 import { chunkSize, FakeConsumer, nameOf, payloadOf, typeOf, type Kind } from "./fakes.js";
 
 export const defaults: SourceOptions = {
@@ -12,6 +13,7 @@ export const defaults: SourceOptions = {
   reduceSequenceHeader: false,
   gopCache: true,
   gopCacheMaxFrames: 0,
+  keepMs: 0,
 };
 
 /** A source with what its owner was told written down. */
@@ -27,6 +29,7 @@ export class Owned {
         onWanted: () => void this.told.push("wanted"),
         onUnwanted: () => void this.told.push("unwanted"),
         onIdle: () => void this.told.push("idle"),
+        onLive: () => undefined,
       },
     );
   }

@@ -6,7 +6,8 @@ import type { Message } from "../../../../src/codec/rtmp/message.js";
 import { messageOverhead, type Sink } from "../../../../src/server/relay/outlet.js";
 import { maxReplayBytes, Replay, replayMs } from "../../../../src/server/relay/replay.js";
 import type { PacketType } from "../../../../src/stream/packet.js";
-import { Source, type SourceSettings } from "../../../../src/stream/source.js";
+import { Source } from "../../../../src/stream/source.js";
+import type { SourceSettings } from "../../../../src/stream/source-settings.js";
 import { hex } from "../../codec/hex.js";
 import { chunkSize, nameOf, payloadOf, typeOf, type Kind } from "../../stream/fakes.js";
 
@@ -15,10 +16,10 @@ beforeEach(() => {
   mock.timers.enable({ apis: ["Date"] });
 });
 
-const nobody = { onWanted: () => {}, onUnwanted: () => {}, onIdle: () => {} };
+const nobody = { onWanted: () => {}, onUnwanted: () => {}, onIdle: () => {}, onLive: () => {} };
 
 function sourceOf(timeline: SourceSettings["timeline"]): Source {
-  const options = { key: "v/live/s", chunkSize, timeline, delayMs: 350, queueLengthMs: 1000, reduceSequenceHeader: false };
+  const options = { key: "v/live/s", chunkSize, timeline, delayMs: 350, queueLengthMs: 1000, reduceSequenceHeader: false, keepMs: 0 };
   return new Source({ ...options, gopCache: true, gopCacheMaxFrames: 0 }, nobody);
 }
 

@@ -1,0 +1,172 @@
+// A recording as FLV: the messages as they were published, and a description in front whose length and size are filled in at the end. It
+// is readable at any moment, so whoever finds one that was left cuts it behind its last whole tag and goes on, or ends it.
+// Source: Adobe FLV 10.1 annex E.
+import { open, rename, rm, stat } from "node:fs/promises";
+import type { DolphinError } from "../../base/errors.js";
+import { packetKey } from "../../base/position.js";
+import { signature } from "../../base/version.js";
+import { flvHeader, tagOverhead, writeTag } from "../../codec/flv.js";
+import { asObject, decodeAmf, ecmaArray, encodeAmf, type AmfObject } from "../../codec/rtmp/amf0.js";
+import { messageType } from "../../codec/rtmp/message.js";
+import type { Packet } from "../../stream/packet.js";
+import { FileWriter } from "../media/file-writer.js";
+import type { Ended, LeftOff, Recording } from "./recording.js";
+
+const fileHeadBytes = 13;
+const tagHeadBytes = 11;
+const backBytes = 4;
+const numberBytes = 8;
+/** Behind the last member of the description: the end of the array. */
+const endBytes = 3;
+/** From the end of one number to that of the one before: its name, its type and itself. */
+const memberBytes = 2 + "filesize".length + 1 + numberBytes;
+/** How much of a file is read at once. */
+const readBytes = 1 << 20;
+
+export interface FlvOptions {
+  /** The name that it will have. */
+  readonly path: string;
+  /** What describes the stream, metadata first. */
+  readonly headers: readonly Packet[];
+  readonly hasAudio: boolean;
+  readonly hasVideo: boolean;
+  readonly onError: (error: DolphinError) => void;
+  /** Where one that was left goes on; null: it begins. */
+  readonly leftOff: LeftOff | null;
+}
+
+export class FlvRecording implements Recording {
+  private readonly path: string;
+  private readonly file: FileWriter;
+  private durationMs: number;
+  private hasFrames: boolean;
+
+  constructor({ path, headers, hasAudio, hasVideo, onError, leftOff }: FlvOptions) {
+    this.path = path;
+    this.durationMs = leftOff?.durationMs ?? 0;
+    this.hasFrames = leftOff !== null && leftOff.position !== null;
+    this.file = new FileWriter(temporaryOf(path), onError, leftOff?.keptBytes ?? null);
+    if (leftOff !== null) return;
+    this.file.append(flvHeader(hasAudio, hasVideo));
+    this.append(messageType.data, 0, describe(headers.find(({ type }) => type === messageType.data)));
+    for (const { type, payload } of headers) if (type !== messageType.data) this.append(type, 0, payload);
+  }
+
+  get hasFailed(): boolean {
+    return this.file.hasFailed;
+  }
+
+  fits(): boolean {
+    return true;
+  }
+
+  write({ type, payload, isHeader }: Packet, timeMs: number): void {
+    if (!isHeader) {
+      this.durationMs = Math.max(this.durationMs, timeMs);
+      this.hasFrames ||= type !== messageType.data;
+    }
+    this.append(type, timeMs, payload);
+  }
+
+  async sync(): Promise<void> {
+    await this.file.sync();
+  }
+
+  leave(): Promise<void> {
+    return this.file.close();
+  }
+
+  async finish(): Promise<Ended | null> {
+    await this.file.close();
+    if (!this.hasFrames) {
+      await rm(temporaryOf(this.path), { force: true });
+      return null;
+    }
+    return finishFlv(this.path, await findFlvEnd(temporaryOf(this.path)));
+  }
+
+  private append(type: number, timeMs: number, payload: Buffer): void {
+    const out = Buffer.allocUnsafe(payload.length + tagOverhead);
+    writeTag(out, 0, type, timeMs, payload);
+    this.file.append(out);
+  }
+}
+
+/** The name of a recording while it grows. */
+export function temporaryOf(path: string): string {
+  return `${path}.tmp`;
+}
+
+/** Finds the last whole tag of a file that was left, looking from a place where one ends (0: from the beginning). */
+export async function findFlvEnd(path: string, fromBytes = 0, baseMs = 0): Promise<LeftOff> {
+  const { size } = await stat(path);
+  const handle = await open(path, "r");
+  try {
+    let at = Math.max(fromBytes, fileHeadBytes);
+    let durationMs = 0;
+    let position: LeftOff["position"] = null;
+    const window = { from: 0, bytes: Buffer.alloc(0) as Buffer };
+    const read = async (from: number, count: number): Promise<Buffer> => {
+      if (from < window.from || from + count > window.from + window.bytes.length) {
+        const bytes = Buffer.allocUnsafe(Math.max(readBytes, count));
+        const { bytesRead } = await handle.read(bytes, 0, bytes.length, from);
+        window.from = from;
+        window.bytes = bytes.subarray(0, bytesRead);
+      }
+      return window.bytes.subarray(from - window.from, from - window.from + count);
+    };
+    while (at + tagHeadBytes + backBytes <= size) {
+      const head = await read(at, tagHeadBytes);
+      const [type = 0] = head;
+      const payloadBytes = head.readUIntBE(1, 3);
+      const end = at + tagHeadBytes + payloadBytes + backBytes;
+      if (![8, 9, 18].includes(type) || end > size) break;
+      const back = await read(end - backBytes, backBytes);
+      if (back.readUInt32BE(0) !== tagHeadBytes + payloadBytes) break;
+      const timeMs = head.readUIntBE(4, 3) + head[7]! * 0x1000000;
+      if (type !== messageType.data) {
+        position = { timestamp: (timeMs + baseMs) >>> 0, packet: packetKey(type, payloadBytes) };
+        durationMs = timeMs;
+      }
+      at = end;
+    }
+    return { keptBytes: Math.min(at, size), position, durationMs };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Ends a file that is whole up to there: with its length and size, under its own name. */
+export async function finishFlv(path: string, { keptBytes, durationMs }: LeftOff): Promise<Ended> {
+  const handle = await open(temporaryOf(path), "r+");
+  try {
+    await handle.truncate(keptBytes);
+    const head = Buffer.alloc(tagHeadBytes);
+    await handle.read(head, 0, head.length, fileHeadBytes);
+    const end = fileHeadBytes + tagHeadBytes + head.readUIntBE(1, 3);
+    if (head[0] === messageType.data && end <= keptBytes) {
+      const sizeAt = end - endBytes - numberBytes;
+      const number = Buffer.alloc(numberBytes);
+      number.writeDoubleBE(keptBytes);
+      await handle.write(number, 0, numberBytes, sizeAt);
+      number.writeDoubleBE(durationMs / 1000);
+      await handle.write(number, 0, numberBytes, sizeAt - memberBytes);
+    }
+  } finally {
+    await handle.close();
+  }
+  await rename(temporaryOf(path), path);
+  return { path, durationMs, sizeBytes: keptBytes };
+}
+
+/** The stream's own description, with room at its end for what is known when the file is. */
+function describe(metadata: Packet | undefined): Buffer {
+  let told: AmfObject = {};
+  try {
+    told = metadata === undefined ? {} : (asObject(decodeAmf(metadata.payload)[1]) ?? {});
+  } catch {
+    told = {}; // what we cannot read stands in no file
+  }
+  const { duration: _duration, filesize: _filesize, ...kept } = told;
+  return encodeAmf("onMetaData", ecmaArray({ ...kept, service: signature, duration: 0, filesize: 0 }));
+}

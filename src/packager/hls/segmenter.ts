@@ -1,0 +1,215 @@
+// Frames → segments of a transport stream. It keeps no file: it says when a segment begins and ends and gives its bytes. Where a segment
+// begins it tells all that another process needs to write the same bytes again: so a packager that dies in mid-segment is followed by
+// one that begins the segment anew, from what the origin still has.
+//
+//   frames ─▶ waiting for tracks and a key frame ─▶ open ─▶ bytes … ─▶ closed ─▶ open …
+import type { Position } from "../../base/position.js";
+import { isSameTrack } from "../../codec/av-track.js";
+import type { TsTracks } from "../../codec/ts/tables.js";
+import { makeTsState, TsWriter, type TsState } from "../../codec/ts/writer.js";
+import type { HlsBlock } from "../../conf/meaning/config.js";
+import { tickOf, type AudioClock } from "../media/audio-clock.js";
+import { positionAfter } from "../../stream/catch-up.js";
+import type { Frame, FrameReader } from "../media/frames.js";
+import { isCutBefore } from "./cutting.js";
+
+/** Where a segment begins, as JSON. */
+export interface SegmentStart {
+  /** Behind its first packet. */
+  readonly position: Position;
+  readonly startMs: number;
+  readonly isDiscontinuous: boolean;
+  readonly hasVideo: boolean;
+  readonly hasAudio: boolean;
+  readonly ts: TsState;
+  readonly audioClock: AudioClock;
+}
+
+export interface SegmenterEvents {
+  onOpen(start: SegmentStart): void;
+  onBytes(bytes: Buffer): void;
+  /** It has ended, and lasted so long; the next one begins here if there is one. */
+  onClose(durationMs: number): void;
+}
+
+interface Open {
+  readonly startMs: number;
+  readonly tracks: TsTracks;
+  lastVideoMs: number | null;
+}
+
+/** How long the second track is waited for at the beginning. */
+const secondTrackMs = 1000;
+/** Sound that is packed together: the heads of a packet for every frame would double what it takes. */
+const packedMs = 120;
+const mostPacked = 6;
+const ticksPerMs = 90;
+/** What waits for a key frame at most. */
+const mostWaiting = 5000;
+
+/** Cuts one stream. `end` closes the segment under way. */
+export class Segmenter {
+  private readonly settings: HlsBlock;
+  private readonly events: SegmenterEvents;
+  private readonly ts: TsState;
+  private readonly audioClock: AudioClock;
+  private open: Open | null = null;
+  private writer: TsWriter | null = null;
+  private waiting: Frame[] = [];
+  private packed: { readonly ticks: number; readonly frames: Buffer[] } | null = null;
+  private isDiscontinuous: boolean;
+  private lastMs = 0;
+  private lastStepMs = 0;
+  /** Only of a segment that is begun anew: what it was made of. */
+  private resumed: SegmentStart | null;
+  private isResuming = false;
+
+  /** Begins, or begins a segment anew that another process did not finish. */
+  constructor(
+    settings: HlsBlock,
+    events: SegmenterEvents,
+    resumed: SegmentStart | null,
+    isDiscontinuous: boolean,
+    ts: TsState | null = null,
+  ) {
+    this.settings = settings;
+    this.events = events;
+    this.resumed = resumed;
+    this.isDiscontinuous = resumed?.isDiscontinuous ?? isDiscontinuous;
+    this.ts = structuredClone(resumed?.ts ?? ts ?? makeTsState());
+    this.audioClock = { nextTicks: resumed?.audioClock.nextTicks ?? null };
+  }
+
+  /** What goes on from segment to segment. */
+  get state(): TsState {
+    return this.ts;
+  }
+
+  /** Takes the next frame, with the tracks as they are. */
+  push(frame: Frame, { video, audio }: Pick<FrameReader, "video" | "audio">): void {
+    if (this.resumed !== null) {
+      const { hasVideo, hasAudio } = this.resumed;
+      this.resumed = null;
+      this.isResuming = true;
+      this.begin(frame, { video: hasVideo ? video : null, audio: hasAudio ? audio : null });
+    } else if (this.open === null) {
+      this.wait(frame, { video, audio });
+      return;
+    }
+    this.write(frame, { video, audio });
+  }
+
+  /** The stream has ended. */
+  end(): void {
+    if (this.open !== null) this.close(this.lastMs + this.lastStepMs);
+    this.waiting = [];
+    this.isDiscontinuous = true;
+  }
+
+  /** A file could not be written: what comes does not continue what was there. */
+  breakHere(): void {
+    this.isDiscontinuous = true;
+  }
+
+  /** The first segment begins with a key frame, once both tracks are known or one of them is late. */
+  private wait(frame: Frame, tracks: TsTracks): void {
+    this.waiting.push(frame);
+    const first = this.waiting[0]!;
+    const isPatient = frame.dtsMs - first.dtsMs < secondTrackMs && (tracks.video === null || tracks.audio === null);
+    if (isPatient) return;
+    const start = tracks.video === null ? 0 : this.waiting.findIndex(({ isKeyFrame: isStart }) => isStart);
+    if (start < 0) {
+      if (this.waiting.length > mostWaiting) this.waiting = [];
+      return;
+    }
+    const ready = this.waiting.slice(start);
+    this.waiting = [];
+    this.begin(ready[0]!, tracks);
+    for (const one of ready) this.write(one, tracks);
+  }
+
+  private write(frame: Frame, tracks: TsTracks): void {
+    const open = this.open!;
+    const next = startingWith(frame, tracks, open.tracks);
+    const isStale = next !== null && !isSameMake(next, open.tracks);
+    const { startMs, lastVideoMs } = open;
+    if (isCutBefore(frame, { startMs, lastVideoMs, hasVideo: open.tracks.video !== null, isStale }, this.settings)) {
+      this.close(frame.dtsMs);
+      if (isStale) this.isDiscontinuous = true;
+      this.begin(frame, next ?? open.tracks);
+    }
+    this.put(frame, this.open!, tracks);
+  }
+
+  private begin(frame: Frame, tracks: TsTracks): void {
+    if (this.isDiscontinuous && !this.isResuming) {
+      this.ts.version = (this.ts.version + 1) % 32;
+      this.audioClock.nextTicks = null;
+    }
+    this.isResuming = false;
+    this.open = { startMs: frame.dtsMs, tracks, lastVideoMs: null };
+    this.events.onOpen({
+      position: positionAfter(frame.packet),
+      startMs: frame.dtsMs,
+      isDiscontinuous: this.isDiscontinuous,
+      hasVideo: tracks.video !== null,
+      hasAudio: tracks.audio !== null,
+      ts: structuredClone(this.ts),
+      audioClock: { ...this.audioClock },
+    });
+    this.isDiscontinuous = false;
+    this.writer = new TsWriter(tracks, this.ts);
+    // A key frame brings the tables along.
+    if (!(frame.kind === "video" && frame.isKeyFrame)) this.events.onBytes(this.writer.tables());
+  }
+
+  private put(frame: Frame, open: Open, tracks: TsTracks): void {
+    const { kind, dtsMs, compositionMs, isKeyFrame, body } = frame;
+    this.step(dtsMs, kind, open);
+    // What a track has become or begun to be waits for a place to start.
+    if (open.tracks[kind] === null || !isSameTrack(open.tracks[kind], tracks[kind])) return;
+    if (kind === "video") {
+      this.flushAudio();
+      open.lastVideoMs = dtsMs;
+      const dtsTicks = dtsMs * ticksPerMs;
+      const ptsTicks = dtsTicks + Math.max(0, compositionMs) * ticksPerMs;
+      this.events.onBytes(this.writer!.video({ dtsTicks, ptsTicks, isKeyFrame, body }));
+      return;
+    }
+    const { frameSamples: samples, sampleRate: rate } = open.tracks.audio!;
+    const ticks = tickOf(this.audioClock, dtsMs, { samples, rate, isCounted: !this.settings.takesTimes });
+    if (this.packed !== null && (ticks - this.packed.ticks >= packedMs * ticksPerMs || this.packed.frames.length >= mostPacked))
+      this.flushAudio();
+    this.packed ??= { ticks, frames: [] };
+    this.packed.frames.push(body);
+  }
+
+  private step(dtsMs: number, kind: Frame["kind"], open: Open): void {
+    if (kind === "audio" && open.tracks.video !== null) return;
+    this.lastStepMs = Math.min(1000, Math.max(0, dtsMs - this.lastMs));
+    this.lastMs = dtsMs;
+  }
+
+  private flushAudio(): void {
+    if (this.packed !== null) this.events.onBytes(this.writer!.audio(this.packed.ticks, this.packed.frames));
+    this.packed = null;
+  }
+
+  private close(endMs: number): void {
+    this.flushAudio();
+    const { startMs } = this.open!;
+    this.open = null;
+    this.writer = null;
+    this.events.onClose(Math.max(0, endMs - startMs));
+  }
+}
+
+/** What a segment is made of that begins with this frame; null: it is no place to start for a track that has changed or come. */
+function startingWith({ kind, isKeyFrame }: Frame, tracks: TsTracks, before: TsTracks): TsTracks | null {
+  if (kind === "video") return isKeyFrame ? tracks : null;
+  return tracks.video === null ? tracks : before.video === null ? { video: null, audio: tracks.audio } : null;
+}
+
+function isSameMake(one: TsTracks, other: TsTracks): boolean {
+  return isSameTrack(one.video, other.video) && isSameTrack(one.audio, other.audio);
+}

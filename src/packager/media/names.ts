@@ -1,0 +1,41 @@
+// The names of what is written, by the templates of the configuration. Names of streams come from strangers: whatever stands in them, a
+// path leads nowhere but below the folder that it is for. Pure.
+import { resolve, sep } from "node:path";
+import { DolphinError } from "../../base/errors.js";
+
+/** The stream that something is written of. */
+export interface StreamName {
+  readonly vhost: string;
+  readonly app: string;
+  readonly stream: string;
+}
+
+/** Fills `[vhost]`, `[app]` and `[stream]` in. */
+export function fillStream(template: string, { vhost, app, stream }: StreamName): string {
+  return template.replaceAll("[vhost]", vhost).replaceAll("[app]", app).replaceAll("[stream]", stream);
+}
+
+/** Fills the variables of time in: local time, as SRS takes it. */
+export function fillTime(template: string, atMs: number): string {
+  const at = new Date(atMs);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  return template
+    .replaceAll("[2006]", String(at.getFullYear()))
+    .replaceAll("[01]", two(at.getMonth() + 1))
+    .replaceAll("[02]", two(at.getDate()))
+    .replaceAll("[15]", two(at.getHours()))
+    .replaceAll("[04]", two(at.getMinutes()))
+    .replaceAll("[05]", two(at.getSeconds()))
+    .replaceAll("[999]", String(at.getMilliseconds()).padStart(3, "0"))
+    .replaceAll("[timestamp]", String(atMs));
+}
+
+/** A path below a folder, as it is told to others. Throws PACK_NAME for one that leads out of it. */
+export function pathBelow(folder: string, name: string): string {
+  const path = `${folder.replace(/\/+$/, "")}/${name.replace(/^\/+/, "")}`;
+  const root = resolve(folder);
+  const full = resolve(path);
+  const isInside = full.startsWith(root === sep ? sep : root + sep);
+  if (isInside && !name.includes("\0") && !name.split("/").includes("..")) return path;
+  throw new DolphinError("PACK_NAME", `${name} leads out of ${folder}, so nothing is written of it`);
+}

@@ -1,0 +1,234 @@
+// PROGRAM 5 as a whole: the process that writes streams to disk, as HLS and as recordings. It drinks them from the server of the box that
+// has them, as an edge does, from their first packet on; nobody else waits for a disk. Its death costs nothing: what it had not finished
+// is in the state files and, for some seconds, at the origin.
+//
+//   origin ─▶ origin/watch.ts: which streams ─▶ packager.ts ─▶ origin/intake.ts ─▶ hls/hls-output.ts, dvr/dvr-output.ts ─▶ the disk
+//   media/: frames, names, files, and what every output is
+import type { Log } from "../base/log.js";
+import { DolphinError, messageOf } from "../base/errors.js";
+import { packagerArgs, type WatchedChange } from "../codec/rtmp/watch.js";
+import type { Config, Endpoint, Vhost } from "../conf/meaning/config.js";
+import { upnodeArgs } from "../wire/client.js";
+import { DvrOutput } from "./dvr/dvr-output.js";
+import { HlsOutput } from "./hls/hls-output.js";
+import { StateFiles } from "./media/state-files.js";
+import { takeTurn, type Turn } from "./media/turn.js";
+import type { StreamName } from "./media/names.js";
+import type { Output } from "./media/output.js";
+import { Intake } from "./origin/intake.js";
+import { Watch } from "./origin/watch.js";
+
+/** Everything that a packager needs to know. */
+export interface PackagerOptions {
+  readonly name: string;
+  readonly config: Config;
+  readonly edgeKey: string;
+  /** The server that has the streams. */
+  readonly origin: Endpoint;
+  /** Where it remembers what is under way. */
+  readonly stateFolder: string;
+}
+
+/** What was under way in a stream that does not come back so soon is finished without it. */
+const comesBackWithinMs = 10_000;
+/** How often streams that are over and forgotten are let go of. */
+const sweepMs = 30_000;
+
+interface Packaged {
+  readonly name: StreamName;
+  outputs: Output[];
+  intake: Intake | null;
+  isLive: boolean;
+}
+
+/** A running packager. `close` ends it. */
+export class Packager {
+  private readonly options: PackagerOptions;
+  private readonly log: Log;
+  private readonly states: StateFiles;
+  private readonly streams = new Map<string, Packaged>();
+  private readonly timers: NodeJS.Timeout[] = [];
+  private turn: Turn | null = null;
+  private watch: Watch | null = null;
+  private config: Config;
+  private isClosed = false;
+
+  private constructor(options: PackagerOptions, log: Log) {
+    this.options = options;
+    this.config = options.config;
+    this.log = log;
+    this.states = new StateFiles(options.stateFolder);
+  }
+
+  /** Begins when the packager before this one has ended, which it does not wait for: streams are packaged from what is kept of them. */
+  static start(options: PackagerOptions, log: Log): Packager {
+    const packager = new Packager(options, log);
+    void packager.begin();
+    return packager;
+  }
+
+  /** Streams that are written now, and bytes of them that have come. */
+  stats(): { readonly streams: number; readonly bytesIn: number } {
+    const live = [...this.streams.values()].filter(({ isLive }) => isLive);
+    return { streams: live.length, bytesIn: live.reduce((bytes, { intake }) => bytes + (intake?.bytesIn ?? 0), 0) };
+  }
+
+  /** Ends. `isOver`: no packager follows, so what is under way is finished; else it is left as it is. */
+  async close(isOver: boolean): Promise<void> {
+    this.isClosed = true;
+    this.watch?.close();
+    for (const timer of this.timers) clearInterval(timer);
+    for (const { intake } of this.streams.values()) intake?.close();
+    await Promise.all([...this.streams.values()].flatMap(({ outputs }) => outputs.map((output) => output.close(isOver))));
+    this.turn?.release();
+  }
+
+  private async begin(): Promise<void> {
+    const { options, log } = this;
+    this.turn = await takeTurn(options.stateFolder, () => this.isClosed);
+    if (this.isClosed) {
+      this.turn?.release();
+      return;
+    }
+    for (const state of await this.states.all()) if (isNamed(state)) await this.open(state);
+    const args = { ...upnodeArgs(options.name, options.edgeKey), ...packagerArgs() };
+    this.watch = new Watch(options.origin, args, (change) => this.changed(change), log);
+    this.timers.push(setTimeout(() => this.finishAbsent(), comesBackWithinMs));
+    this.timers.push(setInterval(() => this.sweep(), sweepMs));
+  }
+
+  private changed({ live, ended }: WatchedChange): void {
+    for (const [vhost, app, stream] of live) void this.begun({ vhost, app, stream });
+    for (const [vhost, app, stream] of ended) {
+      const packaged = this.streams.get(keyOf({ vhost, app, stream }));
+      if (packaged !== undefined) this.over(packaged);
+    }
+  }
+
+  private async begun(name: StreamName): Promise<void> {
+    const packaged = await this.open(name);
+    if (packaged === null || packaged.intake !== null || this.isClosed) return;
+    const { options } = this;
+    const { vhost, app, stream } = name;
+    const log = this.log.child({ vhost, app, stream });
+    packaged.isLive = true;
+    packaged.intake = new Intake({
+      endpoint: options.origin,
+      request: { vhost, app, stream, params: "" },
+      args: { ...upnodeArgs(options.name, options.edgeKey), ...packagerArgs() },
+      begin: (clockId, kept) => {
+        log.info({ event: "package.started", kept: kept.length });
+        packaged.isLive = true;
+        this.each(packaged, (output) => output.begin(clockId, kept));
+      },
+      push: (packet) => this.each(packaged, (output) => output.push(packet)),
+      end: () => this.over(packaged),
+    });
+  }
+
+  /** The publisher has left. */
+  private over(packaged: Packaged): void {
+    const { intake, name } = packaged;
+    if (intake === null) return;
+    packaged.intake = null;
+    packaged.isLive = false;
+    intake.close();
+    this.each(packaged, (output) => output.end());
+    this.log.info({ event: "package.ended", ...name });
+  }
+
+  /** Whatever goes wrong in one output costs that one. */
+  private each(packaged: Packaged, run: (output: Output) => void): void {
+    for (const output of packaged.outputs) {
+      try {
+        run(output);
+      } catch (thrown) {
+        packaged.outputs = packaged.outputs.filter((one) => one !== output);
+        const code = thrown instanceof DolphinError ? thrown.code : "INTERNAL";
+        this.log.error({ event: "package.failed", code, ...packaged.name, err: thrown }, messageOf(thrown));
+        void output.close(false);
+      }
+    }
+  }
+
+  private readonly opening = new Map<string, Promise<Packaged | null>>();
+
+  private open(name: StreamName): Promise<Packaged | null> {
+    const key = keyOf(name);
+    const known = this.streams.get(key);
+    if (known !== undefined) return Promise.resolve(known);
+    const opening = this.opening.get(key) ?? this.load(name).finally(() => this.opening.delete(key));
+    this.opening.set(key, opening);
+    return opening;
+  }
+
+  private async load({ vhost: vhostName, app, stream }: StreamName): Promise<Packaged | null> {
+    const name = { vhost: vhostName, app, stream };
+    const vhost = this.config.vhosts.find((one) => one.name === vhostName);
+    if (vhost === undefined) return null;
+    const packaged: Packaged = { name, outputs: [], intake: null, isLive: false };
+    try {
+      packaged.outputs = await this.outputsOf(vhost, name);
+    } catch (thrown) {
+      const code = thrown instanceof DolphinError ? thrown.code : "INTERNAL";
+      this.log.warn({ event: "package.refused", code, ...name }, messageOf(thrown));
+      return null;
+    }
+    if (packaged.outputs.length === 0) return null;
+    this.streams.set(keyOf(name), packaged);
+    return packaged;
+  }
+
+  private async outputsOf({ hls, dvr }: Vhost, name: StreamName): Promise<Output[]> {
+    const { states } = this;
+    const { vhost, app, stream } = name;
+    const log = this.log.child({ vhost, app, stream });
+    const outputs: Output[] = [];
+    if (hls !== null) {
+      const onSegment = ({
+        path,
+        sequence,
+        durationMs,
+        sizeBytes,
+      }: {
+        path: string;
+        sequence: number;
+        durationMs: number;
+        sizeBytes: number;
+      }) => log.debug({ event: "hls.segment", file: path, seq: sequence, durMs: durationMs, bytesOut: sizeBytes });
+      outputs.push(await HlsOutput.load({ name, settings: hls, states, log, onSegment }));
+    }
+    if (dvr !== null && DvrOutput.isWanted(dvr, name)) {
+      outputs.push(
+        await DvrOutput.load({
+          name,
+          settings: dvr,
+          states,
+          log,
+          onFile: ({ path, durationMs, sizeBytes }) =>
+            log.info({ event: "dvr.finished", file: path, durMs: durationMs, bytesOut: sizeBytes }),
+        }),
+      );
+    }
+    return outputs;
+  }
+
+  /** Streams that were under way when the packager before this one ended, and have not come back. */
+  private finishAbsent(): void {
+    for (const packaged of this.streams.values()) if (!packaged.isLive) this.each(packaged, (output) => output.end());
+  }
+
+  private sweep(): void {
+    for (const [key, { isLive, intake, outputs }] of this.streams) {
+      if (!isLive && intake === null && outputs.every(({ isIdle }) => isIdle)) this.streams.delete(key);
+    }
+  }
+}
+
+function keyOf({ vhost, app, stream }: StreamName): string {
+  return `${vhost}/${app}/${stream}`;
+}
+
+function isNamed(state: unknown): state is StreamName {
+  return typeof state === "object" && state !== null && "vhost" in state && "app" in state && "stream" in state;
+}

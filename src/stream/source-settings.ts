@@ -1,0 +1,40 @@
+// How a source goes about its packets: what a vhost's directives come to, and what the fan-outs make of that. Plain data.
+import type { FanoutOptions } from "./fanout.js";
+import type { StartCacheOptions } from "./start-cache.js";
+import type { Timeline } from "./timeline.js";
+
+/** How long packets are collected for our own edges, whose viewers wait longer: one write and one read for two ticks of a publisher's. */
+const innerDelayMs = 100;
+
+/** What may change while a stream runs. */
+export interface SourceSettings extends StartCacheOptions {
+  /** A change holds from the next publisher on. */
+  readonly timeline: Timeline["mode"];
+  /** How long packets are collected for players (ms); 0: to the end of the event loop's turn. */
+  readonly delayMs: number;
+  readonly queueLengthMs: number;
+  readonly reduceSequenceHeader: boolean;
+  /** How long packets are kept for those who package the stream (ms); 0: nobody does. */
+  readonly keepMs: number;
+}
+
+export interface SourceOptions extends SourceSettings {
+  /** `vhost/app/stream`. */
+  readonly key: string;
+  /** What players are told as our chunk size, in bytes; one for the whole life of the source. */
+  readonly chunkSize: number;
+}
+
+export const taps = ["rtmp", "prompt", "flv", "ws"] as const;
+/** Which fan-out a consumer drinks from. */
+export type Tap = (typeof taps)[number];
+
+/** The options of a fan-out. */
+export function fanoutOptions(tap: Tap, { delayMs, queueLengthMs }: SourceSettings): FanoutOptions {
+  return {
+    delayMs: tap === "prompt" ? Math.min(innerDelayMs, delayMs) : delayMs,
+    queueLengthMs,
+    keepsRecent: tap !== "prompt",
+    slowCode: tap === "flv" || tap === "ws" ? "FLV_SLOW" : "RTMP_SLOW",
+  };
+}

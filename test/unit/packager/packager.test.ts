@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { createDecipheriv } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parseServer } from "../../../src/conf/meaning/endpoint.js";
+import { Packager } from "../../../src/packager/packager.js";
+import { clip } from "../../helpers/clips.js";
+import type { Cleanup, LogLine } from "../../helpers/dolphin.js";
+import { clipSums, joined, pictureSums, readList, repeated, sendClip, type ReadList } from "../../helpers/packages.js";
+import { publisher } from "../../helpers/rtmp-client.js";
+import { eventually } from "../../helpers/wait.js";
+import { memoryLog } from "../proxy/rtmp/rig.js";
+import { configOf, startServer, type Rig } from "../server/rig.js";
+
+const edgeKey = "0123456789abcdef0123456789abcdef";
+
+interface Box extends Rig {
+  readonly folder: string;
+  readonly list: string;
+  readonly told: LogLine[];
+  packager: Packager;
+  /** Another packager takes the place of this one. */
+  replace(): Promise<void>;
+}
+
+/** A server and its packager, who write below a folder of the test. */
+async function startBox(t: Cleanup, blocks: (folder: string) => string): Promise<Box> {
+  const folder = mkdtempSync(join(tmpdir(), "dolphin-package-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const vhosts = `vhost __defaultVhost__ { min_latency on; ${blocks(folder)} }`;
+  const rig = await startServer(t, vhosts, { edgeKey });
+  const { log, lines } = memoryLog();
+  const start = (): Packager =>
+    Packager.start(
+      { name: "packager", config: configOf(vhosts), edgeKey, origin: parseServer(rig.address), stateFolder: join(folder, "states") },
+      log,
+    );
+  const box: Box = {
+    ...rig,
+    folder,
+    list: join(folder, "live/s.m3u8"),
+    told: lines,
+    packager: start(),
+    async replace() {
+      await box.packager.close(false);
+      box.packager = start();
+    },
+  };
+  t.after(() => box.packager.close(false));
+  return box;
+}
+
+const hls =
+  (more = "") =>
+  (folder: string) =>
+    `hls { enabled on; hls_path ${folder}; hls_fragment 2; hls_window 60; ${more} }`;
+
+/** The list as soon as it has so many entries. */
+function listOf({ list }: Box, entries: number): Promise<ReadList> {
+  return eventually(
+    () => {
+      const found = readList(list);
+      return found.entries.length >= entries ? found : null;
+    },
+    { what: `${entries} segments` },
+  );
+}
+
+test("packager: every picture of a stream is in its segments, once, and they begin with key frames and join without a gap", async (t) => {
+  const media = repeated(await clip({ seconds: 4, gop: 25, bFrames: 2 }), 3, 4000);
+  const box = await startBox(t, hls());
+  const source = await publisher(box.rtmpUrl("s"));
+  await sendClip(source, media, 12);
+  source.close();
+  const list = await listOf(box, 6);
+  assert.deepEqual(
+    list.entries.map(({ uri }) => uri),
+    [0, 1, 2, 3, 4, 5].map((number) => `s-${number}.ts`),
+  );
+  assert.equal(list.targetSeconds, 2);
+  assert.ok(
+    list.entries.every(({ seconds }) => Math.abs(seconds - 2) < 0.05),
+    list.text,
+  );
+  assert.deepEqual(await pictureSums(joined(box.list, list), "ts"), await clipSums(media));
+  for (const { uri } of list.entries) assert.equal((await pictureSums(readFileSync(join(box.folder, "live", uri)), "ts")).length, 50, uri);
+  assert.deepEqual(
+    readdirSync(join(box.folder, "live")).filter((name) => /tmp|temp/.test(name)),
+    [],
+  );
+});
+
+test("packager: one that is replaced in mid-segment is followed with the same numbers, and no picture is missing or twice", async (t) => {
+  const media = repeated(await clip({ seconds: 4, gop: 25, bFrames: 2 }), 3, 4000);
+  const box = await startBox(t, hls());
+  const source = await publisher(box.rtmpUrl("s"));
+  const half = Math.floor(media.length * 0.42); // five seconds: a second into the third segment
+  await sendClip(source, media, 8, 0, half);
+  await listOf(box, 2);
+  await box.replace();
+  await sendClip(source, media, 8, half);
+  source.close();
+  const list = await listOf(box, 6);
+  assert.deepEqual(
+    list.entries.map(({ uri }) => uri),
+    [0, 1, 2, 3, 4, 5].map((number) => `s-${number}.ts`),
+  );
+  assert.deepEqual(
+    list.entries.filter(({ isDiscontinuous }) => isDiscontinuous),
+    [],
+  );
+  assert.deepEqual(await pictureSums(joined(box.list, list), "ts"), await clipSums(media));
+});
+
+test("packager: a stream that is published again goes on with growing numbers, behind a discontinuity", async (t) => {
+  const media = await clip({ seconds: 4 });
+  const box = await startBox(t, hls());
+  for (const wanted of [2, 4]) {
+    const source = await publisher(box.rtmpUrl("s"));
+    await sendClip(source, media, 12);
+    source.close();
+    await listOf(box, wanted);
+  }
+  const list = await listOf(box, 4);
+  assert.deepEqual(
+    list.entries.map(({ uri, isDiscontinuous }) => [uri, isDiscontinuous]),
+    [
+      ["s-0.ts", false],
+      ["s-1.ts", false],
+      ["s-2.ts", true],
+      ["s-3.ts", false],
+    ],
+  );
+});
+
+test("packager: segments are encrypted so that a strict reader decrypts each, and a key serves as many as was said", async (t) => {
+  const media = repeated(await clip({ seconds: 2, audio: "none" }), 3, 2000);
+  const box = await startBox(t, hls("hls_keys on; hls_fragments_per_key 2;"));
+  const source = await publisher(box.rtmpUrl("s"));
+  await sendClip(source, media, 12);
+  source.close();
+  const list = await listOf(box, 3);
+  const keys = Array.from(list.text.matchAll(/URI="(.+)",IV=0x([0-9a-f]{32})/g), ([, uri = "", iv = ""]) => ({ uri, iv }));
+  assert.deepEqual(
+    keys.map(({ uri }) => uri),
+    ["s-0.key", "s-2.key"],
+  );
+  const clear = list.entries.map(({ uri }, index) => {
+    const { uri: keyName, iv } = keys[Math.floor(index / 2)]!;
+    const cipher = createDecipheriv("aes-128-cbc", readFileSync(join(box.folder, "live", keyName)), Buffer.from(iv, "hex"));
+    return Buffer.concat([cipher.update(readFileSync(join(box.folder, "live", uri))), cipher.final()]);
+  });
+  assert.deepEqual(await pictureSums(Buffer.concat(clear), "ts"), await clipSums(media));
+});
+
+for (const ending of ["flv", "mp4"]) {
+  test(`packager: a recording as ${ending} goes on in the same file when its writer is replaced, and has every picture`, async (t) => {
+    const media = repeated(await clip({ seconds: 4, gop: 25, bFrames: 2 }), 2, 4000);
+    const box = await startBox(t, (folder) => `dvr { enabled on; dvr_path ${folder}/[app]/[stream].[timestamp].${ending}; }`);
+    const source = await publisher(box.rtmpUrl("s"));
+    const half = Math.floor(media.length * 0.55);
+    await sendClip(source, media, 8, 0, half);
+    await eventually(() => box.packager.stats().streams === 1);
+    await box.replace();
+    await sendClip(source, media, 8, half);
+    source.close();
+    const { file, durMs } = await eventually(() => box.told.find(({ event }) => event === "dvr.finished"));
+    assert.ok(box.told.some(({ event }) => event === "dvr.resumed"));
+    assert.ok(Math.abs(Number(durMs) - 8000) < 100, `${String(durMs)} ms`);
+    const names = readdirSync(join(box.folder, "live"));
+    assert.deepEqual([names.length, existsSync(String(file))], [1, true]);
+    assert.deepEqual(await pictureSums(readFileSync(String(file)), ending), await clipSums(media));
+  });
+}
+
+test("packager: recordings by segments begin with key frames, and no picture is missing between them", async (t) => {
+  const media = repeated(await clip({ seconds: 4 }), 2, 4000);
+  const box = await startBox(t, (folder) => `dvr { enabled on; dvr_plan segment; dvr_duration 3; dvr_path ${folder}/[stream].flv; }`);
+  const source = await publisher(box.rtmpUrl("s"));
+  await sendClip(source, media, 12);
+  source.close();
+  const files = await eventually(() => {
+    const done = box.told.filter(({ event }) => event === "dvr.finished");
+    return done.length === 3 ? done.map(({ file }) => String(file)) : null;
+  });
+  assert.deepEqual(
+    files,
+    ["s.flv", "s-1.flv", "s-2.flv"].map((name) => join(box.folder, name)),
+    "none is overwritten",
+  );
+  const sums = await Promise.all(files.map((file) => pictureSums(readFileSync(file), "flv")));
+  assert.deepEqual(
+    sums.map(({ length }) => length),
+    [75, 75, 50],
+  );
+  assert.deepEqual(sums.flat(), await clipSums(media));
+});
+
+test("packager: sound alone is cut by time, and every frame is there", async (t) => {
+  const media = await clip({ seconds: 7, video: "none" });
+  const box = await startBox(t, hls());
+  const source = await publisher(box.rtmpUrl("s"));
+  await sendClip(source, media, 12);
+  source.close();
+  const list = await listOf(box, 4);
+  assert.ok(
+    list.entries.slice(0, 3).every(({ seconds }) => Math.abs(seconds - 2) < 0.05),
+    list.text,
+  );
+});
+
+test("packager: names that lead out of the folder are refused, and others are packaged all the same", async (t) => {
+  const box = await startBox(
+    t,
+    (folder) => `hls { enabled on; hls_path ${folder}/in; hls_m3u8_file [stream].m3u8; hls_ts_file ../[stream]-[seq].ts; hls_fragment 2; }`,
+  );
+  const source = await publisher(box.rtmpUrl("s"));
+  await sendClip(source, await clip({ seconds: 1 }), 12);
+  await eventually(() => box.told.some(({ code }) => code === "PACK_NAME"));
+  assert.equal(source.connection.endedBy, null);
+  source.close();
+});
