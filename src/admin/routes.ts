@@ -25,7 +25,7 @@ export async function answer(
 ): Promise<void> {
   response.on("error", () => undefined); // whoever asked has left
   try {
-    await answerTo(context, protocol, request, response);
+    await answerTo(context, site, protocol, request, response);
   } catch (thrown) {
     context.log.warn({ event: "api.failed", code: "CHILD_START", err: messageOf(thrown) }, "a question could not be answered");
     if (response.headersSent) response.destroy();
@@ -33,7 +33,13 @@ export async function answer(
   }
 }
 
-async function answerTo(context: AdminContext, protocol: Protocol, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answerTo(
+  context: AdminContext,
+  site: Site,
+  protocol: Protocol,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const { api } = context.config();
   const plain: Exchange = { request, response, query: new URLSearchParams(), isOpen: api.crossdomain, callback: null };
   let exchange = plain;
