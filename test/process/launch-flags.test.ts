@@ -85,7 +85,7 @@ void describe("flags of srs", { concurrency: 2 }, () => {
   ] as const) {
     void test(`"${line}" is refused with 64, and what was probably meant`, async (t) => {
       const { code, stdout, stderr } = await runToItsEnd(t, line.split(" "));
-      const told = stderr.replace(/status, reload, .+, version$/, "VERBS");
+      const told = stderr.replace(/status, top, .+, version$/, "VERBS");
       assert.deepEqual([code, stdout, told], [64, [], `dolphin: ${complaint}`]);
     });
   }

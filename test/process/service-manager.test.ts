@@ -164,7 +164,16 @@ void describe("the service manager", { skip: native === null ? "no koffi or no L
   void test("is refused with 78 when it gives a socket that the configuration has no use for", async (t) => {
     const given = await managerSockets(t, 1);
     const stray = await freePort();
-    const words = (): readonly string[] => ["--cores", "1", "--listen", `127.0.0.1:${stray}`, "--http", `127.0.0.1:${given.httpPort}`];
+    const words = (): readonly string[] => [
+      "--cores",
+      "1",
+      "--listen",
+      `127.0.0.1:${stray}`,
+      "--http",
+      `127.0.0.1:${given.httpPort}`,
+      "--api",
+      "off",
+    ];
     const start = Dolphin.start(t, { sockets: given.options.sockets, words });
     await assert.rejects(start, /"code":78.*the service manager gave a socket that cannot be used: 127\.0\.0\.1:\d+ .*is in no listen/s);
   });
@@ -192,7 +201,16 @@ async function managerSockets(t: TestContext, count: number): Promise<ManagerSoc
   const [rtmpPort, httpPort] = [await freePort(), await freePort()];
   const fds = [rtmpPort, httpPort].flatMap((port) => Array.from({ length: count }, () => native.listen({ host: "127.0.0.1", port }, 1024)));
   t.after(() => fds.forEach((fd) => native.close(fd)));
-  const words = (): readonly string[] => ["--cores", "2", "--listen", `127.0.0.1:${rtmpPort}`, "--http", `127.0.0.1:${httpPort}`];
+  const words = (): readonly string[] => [
+    "--cores",
+    "2",
+    "--listen",
+    `127.0.0.1:${rtmpPort}`,
+    "--http",
+    `127.0.0.1:${httpPort}`,
+    "--api",
+    "off",
+  ];
   return {
     rtmpPort,
     httpPort,
