@@ -2,8 +2,18 @@
 import type { Row } from "./row.js";
 import { crowdRows, deathRows } from "./rows/crowds.js";
 import { fanoutRows, manyRows } from "./rows/fanout.js";
+import { hookRows } from "./rows/hooks.js";
 import { ingestRows } from "./rows/ingest.js";
 import { planBRows } from "./rows/planb.js";
 import { workerRows } from "./rows/workers.js";
 
-export const rows: readonly Row[] = [...ingestRows, ...crowdRows, ...deathRows, ...manyRows, ...fanoutRows, ...planBRows, ...workerRows];
+export const rows: readonly Row[] = [
+  ...ingestRows,
+  ...crowdRows,
+  ...hookRows,
+  ...deathRows,
+  ...manyRows,
+  ...fanoutRows,
+  ...planBRows,
+  ...workerRows,
+];

@@ -18,6 +18,10 @@ import * as payloads from "../src/codec/rtmp/payloads.js";
 import * as slabs from "../src/codec/rtmp/slabs.js";
 import * as url from "../src/codec/rtmp/url.js";
 import { pageRows } from "../src/ipc/lists.js";
+import { maxAnswerBytes, maxWaitingCalls } from "../src/hooks/backend.js";
+import { maxDecisions } from "../src/hooks/decisions.js";
+import { rememberedMs } from "../src/hooks/ledger.js";
+import { maxRetries } from "../src/hooks/messenger.js";
 import { maxRows } from "../src/ipc/marks.js";
 import { keptEvents } from "../src/master/control/event-book.js";
 import { orphanMs } from "../src/master/vault/vault.js";
@@ -36,6 +40,8 @@ import { maxReplayBytes, replayMs } from "../src/server/relay/replay.js";
 import { longestAbsenceMs, longestSilenceMs, silenceTimeoutMs } from "../src/server/relay/upstreams.js";
 import { startTimeoutMs } from "../src/wire/client.js";
 import { maxCommandsPerSecond } from "../src/server/rtmp/command-rate.js";
+import { maxEarlyBytes } from "../src/server/rtmp/publishing.js";
+import { lastWordsMs } from "../src/server/server.js";
 import { maxUnreadAnswerBytes } from "../src/server/rtmp/connection.js";
 import { maxSavedBytes } from "../src/server/peers/saved-publisher.js";
 import * as session from "../src/server/rtmp/session.js";
@@ -76,6 +82,13 @@ const limits: Readonly<Record<string, unknown>> = {
   keptEvents,
   ...httpFiles,
   announcedWaitMs,
+  lastWordsMs,
+  maxAnswerBytes,
+  maxDecisions,
+  maxEarlyBytes,
+  maxRetries,
+  maxWaitingCalls,
+  rememberedMs,
   askUpstreamMs,
   ...playout,
   busyRetryMs,

@@ -42,6 +42,8 @@ export const errorCodes = [
   "FLV_NOT_FOUND",
   "FLV_REQUEST",
   "FLV_SLOW",
+  "HOOK_FAILED",
+  "HOOK_REFUSED",
   "RELAY_CLOSED",
   "RELAY_CONNECT",
   "RELAY_LOOP",

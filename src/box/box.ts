@@ -89,7 +89,7 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
   const warning = fewFilesWarning(fitted, facts.maxOpenFiles);
   const { asProcess: isBound, file: configFile, log: logging, dolphin } = fitted;
 
-  const claims = opened.add(new Claims(predecessor?.serverId));
+  const claims = opened.add(new Claims(predecessor?.identity ?? null));
   if (predecessor === null) await claims.takePidFile(fitted);
   const listeners = opened.add(new Listeners(native, service.listeners, predecessor?.listeners));
   const { addresses, origin, config } = await takeAddresses(listeners, fitted, facts.cores, log);
@@ -101,8 +101,9 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
   const carrying = dolphin.carriesSessions ? await loadCarrying(log) : null;
   const hasOwnSockets = native !== null;
   const events = new EventBook();
+  const { identity } = claims;
   const crew = opened.add(
-    new Crew(config, { ...facts, timers, log, listeners, hasOwnSockets, origin, planB, carrying, controlSocket: socket, events }),
+    new Crew(config, { ...facts, timers, log, listeners, hasOwnSockets, origin, planB, carrying, controlSocket: socket, events, identity }),
   );
 
   const ending = new Ending(config, { log, timers, service, listeners, crew, release: () => void opened.close() });
@@ -146,7 +147,7 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
   };
   if (predecessor === null) await claims.takeControl(socket, answers);
 
-  const started = { serverId: claims.serverId, plan, cores: facts.cores, ownSockets: hasOwnSockets };
+  const started = { serverId: claims.identity.serverId, plan, cores: facts.cores, ownSockets: hasOwnSockets };
   log.info({ event: "dolphin.started", ...started }, "starting");
   if (warning !== null) log.warn({ event: "limit.low" }, warning);
   const box = new Box({

@@ -5,6 +5,7 @@
 //   started meanwhile ───► catchUp(spec)            it was told the configuration before
 import type { Config } from "../conf/meaning/config.js";
 import type { ProxySetup } from "../ipc/balance.js";
+import type { Identity } from "../ipc/identity.js";
 import type { Listener } from "../ipc/listener.js";
 import type { AdminSetup, Reconfiguration, ServerSetup } from "../ipc/messages.js";
 import { isAide, type ProcessSpec } from "../master/processes/plan.js";
@@ -25,6 +26,7 @@ export interface BriefingParts {
   readonly publishersMove: boolean;
   /** The path of the box's control socket. */
   readonly controlSocket: string;
+  readonly identity: Identity;
   readonly questions: Questions<string | null>;
 }
 
@@ -56,8 +58,8 @@ export class Briefing {
 
   /** What a server is told that listens there. */
   setupFor({ name, duty, config, maxConnections }: ProcessSpec, listeners: readonly Listener[]): ServerSetup {
-    const { edgeKey, publishersMove } = this.parts;
-    return { name, isEdge: duty === "edge", config, listeners, edgeKey, maxConnections, publishersMove };
+    const { edgeKey, publishersMove, identity } = this.parts;
+    return { name, isEdge: duty === "edge", config, listeners, edgeKey, maxConnections, publishersMove, identity };
   }
 
   /**

@@ -1,6 +1,7 @@
 // What only one process of a box can have: its pid file, the name of the server beside it, and its control socket. A master takes
 // them when it starts, or from the one before it.
 import type { Config } from "../conf/meaning/config.js";
+import { newServiceId, type Identity } from "../ipc/identity.js";
 import { Control, type ControlAnswers } from "../master/control/control.js";
 import { loadFileLocks } from "../master/host/file-lock.js";
 import { PidFile } from "../master/host/pid-file.js";
@@ -8,13 +9,19 @@ import { serverIdOf } from "../master/host/server-id.js";
 
 /** The claims of one master. Close them once; closed twice changes nothing. */
 export class Claims {
-  /** The name of the server over its restarts; one that takes another's place has its name. */
-  serverId: string;
+  /** The name of the server over its restarts; one that takes another's place has its names. */
+  private serverId: string;
+  private readonly serviceId: string;
   private pidFile: PidFile | null = null;
   private control: Control | null = null;
 
-  constructor(serverId = "") {
-    this.serverId = serverId;
+  constructor(inherited: Identity | null) {
+    this.serverId = inherited?.serverId ?? "";
+    this.serviceId = inherited?.serviceId ?? newServiceId();
+  }
+
+  get identity(): Identity {
+    return { serverId: this.serverId, serviceId: this.serviceId };
   }
 
   /** The path of the control socket while it is this process's; empty otherwise. */

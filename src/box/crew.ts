@@ -12,6 +12,7 @@ import { messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Timers } from "../base/timers.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
+import type { Identity } from "../ipc/identity.js";
 import type { Listener } from "../ipc/listener.js";
 import { noStats, type FromChild } from "../ipc/messages.js";
 import type { BoxEvent } from "../ipc/events.js";
@@ -26,12 +27,13 @@ import type { Rollout } from "../master/processes/rollout.js";
 import { Supervisor, type Change, type ChildView } from "../master/processes/supervisor.js";
 import type { Listeners } from "../master/sockets/listeners.js";
 import { Vault, type CarriedCounts, type VaultParts } from "../master/vault/vault.js";
-import type { SavedPublisher } from "../server/peers/saved-publisher.js";
-import { Server } from "../server/server.js";
+import { duesOf, type SavedPublisher } from "../server/peers/saved-publisher.js";
+import { lastWordsMs, Server } from "../server/server.js";
 import { linkVariable } from "../worker/carrier.js";
 import { Heart } from "../worker/heart.js";
 import { Balance } from "./plan-b/balance.js";
 import { answerDeadlineMs, Briefing, isOwn } from "./briefing.js";
+import { FrontDesk } from "./front-desk.js";
 import { originHere, type Estate } from "./estate.js";
 import type { PlanB } from "./plan-b/plan-b.js";
 import { belongsTo, openRollouts, replaceThose, type Whose } from "./rollouts.js";
@@ -59,6 +61,7 @@ export interface CrewParts {
   readonly controlSocket: string;
   /** What operators follow. */
   readonly events: EventBook;
+  readonly identity: Identity;
 }
 
 export interface CrewEvents {
@@ -82,6 +85,7 @@ export class Crew {
   /** Clients and streams of all processes. */
   readonly roster: Roster;
   private readonly vault: Vault | null;
+  private readonly desk: FrontDesk;
   private readonly standAlone: StandAlone;
   /** The origin that the master itself is to be; null: none. */
   private readonly originSpec: ProcessSpec | null;
@@ -105,8 +109,10 @@ export class Crew {
       vhosts: planB?.vhosts ?? null,
       publishersMove,
       controlSocket: parts.controlSocket,
+      identity: parts.identity,
       questions: this.questions,
     });
+    this.desk = new FrontDesk({ ...parts, settings: config.dolphin.hooks });
     this.supervisor = this.openSupervisor(specs);
     this.roster = new Roster({
       timers,
@@ -136,7 +142,7 @@ export class Crew {
       const log = this.parts.log.child({ child: spec.name });
       const listener: Listener = { protocol: "rtmp", endpoint: this.parts.origin, fd: null };
       const tell = (event: BoxEvent): void => this.parts.events.take({ ...event, process: "master" });
-      this.origin = await Server.start(this.briefing.setupFor(spec, [listener]), log, { tell });
+      this.origin = await Server.start(this.briefing.setupFor(spec, [listener]), log, { tell, hooks: this.desk.hooks });
     }
     this.supervisor.start();
     this.heart = new Heart(
@@ -255,6 +261,7 @@ export class Crew {
     this.vault?.close();
     this.balance?.close();
     await this.origin?.close("stopping");
+    await this.desk.hooks.settle(lastWordsMs, true);
     await this.parts.planB?.close();
   }
 
@@ -265,6 +272,7 @@ export class Crew {
   private adopt(config: Config, specs: readonly ProcessSpec[]): void {
     this.config = config;
     this.supervisor.setLimits(limitsOf(config));
+    this.desk.hooks.reconfigure(config.dolphin.hooks);
     const replaced = Object.values(this.rollouts).flatMap((rollout) => rollout.update(specs));
     for (const spec of [...replaced, ...specs]) this.supervisor.update(spec);
     this.balance?.adopt(config, specs);
@@ -327,6 +335,7 @@ export class Crew {
     if (carrying === null) return null;
     const vault: Vault = new Vault({
       ...carrying,
+      ...this.desk.ofVault,
       timers,
       log,
       // Half of what this process may open: the origin has connections of its own.
@@ -335,7 +344,10 @@ export class Crew {
       send: (name, message) => this.supervisor.send(name, message),
       adoptPublisher: (saved, fd, ended) => {
         if (this.origin !== null) this.origin.adoptPublisher(saved as SavedPublisher, fd, ended);
-        else if (!vault.pass(saved, fd)) closeSync(fd);
+        else if (!vault.pass(saved, fd)) {
+          closeSync(fd);
+          this.desk.ledger.lost(duesOf(saved as SavedPublisher));
+        }
       },
       heirs: () =>
         this.children().flatMap(({ spec, child, isLeaving }) => (child.state === "up" && !isLeaving && !isAide(spec) ? [spec.name] : [])),
@@ -357,6 +369,7 @@ export class Crew {
       this.questions.gone(name);
       this.roster.gone(name);
       this.vault?.gone(name);
+      this.desk.ledger.gone(name, () => this.vault?.dues() ?? new Set());
     }
     this.balance?.changed(change);
     if (isGone(change.child)) this.overview.gone(name);
@@ -371,6 +384,7 @@ export class Crew {
 
   private heard(spec: ProcessSpec, message: FromChild): void {
     this.vault?.heard(spec.name, message);
+    if (message.type === "dues") this.desk.ledger.heard(spec.name, message.notes);
     this.standAlone.heard(spec, message);
     if (message.type === "done") this.questions.answer(spec.name, message.id, message.problem);
     if (message.type === "event") this.parts.events.take({ ...message.event, process: spec.name });

@@ -1,5 +1,4 @@
 // The box as it is shown: to whoever waits for its start, and to `dolphin status`.
-import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import type { Timers } from "../base/timers.js";
 import type { Config } from "../conf/meaning/config.js";
@@ -28,8 +27,6 @@ export interface PortraitParts {
 export class Portrait {
   private readonly parts: PortraitParts;
   private readonly startedAtMs: number;
-  /** Names this run of the server. */
-  private readonly serviceId = randomBytes(8).readBigUInt64BE().toString(36).slice(-8).padStart(8, "0");
 
   constructor(parts: PortraitParts) {
     this.parts = parts;
@@ -45,7 +42,6 @@ export class Portrait {
   /** All that takes no look at the processes. */
   facts(): BoxFacts {
     const { version, plan, timers, claims, crew } = this.parts;
-    const { serviceId } = this;
     return {
       version,
       pid: process.pid,
@@ -54,8 +50,7 @@ export class Portrait {
       script: process.argv[1] ?? "",
       cwd: process.cwd(),
       plan,
-      serverId: claims.serverId,
-      serviceId,
+      ...claims.identity,
       upSeconds: Math.round((timers.nowMs() - this.startedAtMs) / 1000),
       carried: crew.carried() === null ? null : { ...crew.carried() },
       ...crew.overview.facts(this.master()),
@@ -68,7 +63,7 @@ export class Portrait {
     const balance = crew.balance?.status();
     return {
       ...this.box(),
-      serverId: claims.serverId,
+      serverId: claims.identity.serverId,
       upSeconds: Math.round((timers.nowMs() - this.startedAtMs) / 1000),
       controlSocket: claims.controlSocket,
       configFile,

@@ -11,6 +11,7 @@ import {
   type Succession,
   type ToSuccessor,
 } from "../ipc/succession.js";
+import type { Identity } from "../ipc/identity.js";
 import type { InheritedListener } from "../master/sockets/listeners.js";
 import type { InheritedSocket } from "../master/host/systemd-environment.js";
 
@@ -38,8 +39,8 @@ export class Predecessor {
     return new Predecessor(JSON.parse(text) as Succession);
   }
 
-  get serverId(): string {
-    return this.succession.serverId;
+  get identity(): Identity {
+    return this.succession.identity;
   }
 
   /** The sockets that a service manager gave to it. */

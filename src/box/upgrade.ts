@@ -127,7 +127,7 @@ function start(program: UpgradeProgram, { cwd, claims, crew, service }: UpgradeP
   const succession: Succession = {
     format: successionFormat,
     version,
-    serverId: claims.serverId,
+    identity: claims.identity,
     sockets: sockets.map(({ protocol, wanted, endpoint, fd, isGiven }) => {
       return { protocol, wanted, endpoint, givenName: isGiven ? service.nameOf(fd) : null };
     }),

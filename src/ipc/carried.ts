@@ -5,11 +5,14 @@
 //   the vault    note {session, from} + the same ──▶ another child, which answers {token, row} over the channel
 //   a child      note {publisher} + a publisher's connection ──▶ the origin in the master, or through it the child that has the stream next
 import type { Position } from "../base/position.js";
+import type { Due } from "./dues.js";
 
 /** A viewer, of either protocol, or a pair of connections whose bytes a proxy moves. What is `saved` is its program's business. */
 export type CarriedSession = {
   /** Names the connection in the whole box, for as long as it lives. */
   readonly token: string;
+  /** What is due when it is over; absent: nothing. */
+  readonly dues?: readonly Due[];
 } & ({ readonly kind: "rtmp" | "flv"; readonly saved: unknown } | { readonly kind: "pair"; readonly saved: SavedPair });
 
 /** A pair that a proxy moves: a client's connection and a server's. Its descriptors travel in this order. */

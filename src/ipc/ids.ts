@@ -14,7 +14,18 @@ export function streamId(key: string): string {
   return idOf(`stream ${key}`);
 }
 
+/** Those of lately: of a stream they are asked for with each of its viewers. */
+const known = new Map<string, string>();
+const maxKnown = 1000;
+
 function idOf(text: string): string {
+  const id = known.get(text) ?? makeId(text);
+  if (known.size >= maxKnown) known.clear();
+  known.set(text, id);
+  return id;
+}
+
+function makeId(text: string): string {
   const number = createHash("sha256").update(text).digest().readBigUInt64BE();
   return `vid-${number.toString(36).padStart(idChars, "0").slice(-idChars)}`;
 }

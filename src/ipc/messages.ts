@@ -15,6 +15,7 @@
 //     │ done ───────────────────────────────▶│
 //     │◀──────────────────────── reconfigure │  the configuration has changed while it serves
 //     │ done ───────────────────────────────▶│
+//     │ dues ───────────────────────────────▶│  hooks that are to be called when sessions are over
 //     │◀────────────────────────────── drain │  it takes nothing new, serves what it has, then leaves by itself
 //     │◀─────────────────────────────── stop │  it ends what it has, then leaves by itself
 //
@@ -37,12 +38,15 @@
 // The room:   channel.ts ─ messages.ts, which speak of listener.ts, of carried.ts and, for PlanB, of balance.ts
 //             descriptor-link.ts ─ open descriptors, with the notes of carried.ts          beside each channel
 //             marks.ts ─ how far each carried connection has got: memory that both sides see
+//             dues.ts, identity.ts ─ what backends are told, and by whom
 //             succession.ts ─ what two masters say to each other at an upgrade
 import { DolphinError } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { BackendState, Carried, Lease, ProxySetup } from "./balance.js";
 import type { BoxEvent } from "./events.js";
 import type { AdoptedNote } from "./carried.js";
+import type { DueNote, HookCounts } from "./dues.js";
+import type { Identity } from "./identity.js";
 import type { Listed, ListPage } from "./lists.js";
 import type { Listener, Protocol } from "./listener.js";
 import type { MirroredOrigin } from "./succession.js";
@@ -61,6 +65,8 @@ export interface ServerSetup {
   readonly maxConnections: number | null;
   /** Who wants to publish goes on at the box's own origin, which lives in the master. */
   readonly publishersMove: boolean;
+  /** By which names backends know the box. */
+  readonly identity: Identity;
 }
 
 /** Everything that the process which answers operators needs to know; the rest it asks over the control socket. */
@@ -88,6 +94,8 @@ export interface ServerStats {
   readonly innerBytesOut?: number;
   /** The longest that the event loop was late since the last heartbeat. */
   readonly lagMs: number;
+  /** How its calls of hooks went; absent: it made none. */
+  readonly hooks?: readonly HookCounts[];
 }
 
 /** The totals of a process that does nothing, or of which nothing is known. */
@@ -168,6 +176,8 @@ export type FromChild =
   /** These connections are over, or were let go so that another process goes on with them. */
   | { readonly type: "over"; readonly tokens: readonly string[] }
   | { readonly type: "let-go"; readonly tokens: readonly string[] }
+  /** What it has due with the site's backend, and has no more. */
+  | { readonly type: "dues"; readonly notes: readonly DueNote[] }
   /** `id` is the proxy's own, one for each publisher; `backend` is where it would go. */
   | { readonly type: "take"; readonly id: number; readonly key: string; readonly backend: string }
   | { readonly type: "release"; readonly id: number };
@@ -214,6 +224,7 @@ const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
   "adopted",
   "over",
   "let-go",
+  "dues",
   "take",
   "release",
 ]);

@@ -11,6 +11,7 @@
 //     │◀────────────────────────────────────────── taken │
 //     └ leaves when its last connections have
 import type { Endpoint } from "../conf/meaning/config.js";
+import type { Identity } from "./identity.js";
 import type { Listener } from "./listener.js";
 
 /** Of everything in this file and of what travels as `saved`: a change that an older version cannot read raises it. */
@@ -36,7 +37,7 @@ export interface Succession {
   readonly format: number;
   /** Of the predecessor. */
   readonly version: string;
-  readonly serverId: string;
+  readonly identity: Identity;
   readonly sockets: readonly HandedSocket[];
 }
 

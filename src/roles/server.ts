@@ -3,14 +3,17 @@
 import type { ServerSetup } from "../ipc/messages.js";
 import { onTerminate } from "../worker/signals.js";
 
-const { Server } = await import("../server/server.js");
+const { hooksOf, Server } = await import("../server/server.js");
 const { runChild } = await import("../worker/process.js");
 
 await runChild<ServerSetup>({
   role: "server",
   onTerminate,
   setupIn: (message) => (message.type === "configure" ? message.setup : null),
-  start: (setup, log, send, carrier) => Server.start(setup, log, { carrier, tell: (event) => send({ type: "event", event }) }),
+  start: (setup, log, send, carrier) => {
+    const hooks = hooksOf(setup, log, (notes) => send({ type: "dues", notes }));
+    return Server.start(setup, log, { carrier, hooks, tell: (event) => send({ type: "event", event }) });
+  },
   load: ({ players, publishers }) => [
     [players, "player"],
     [publishers, "publisher"],

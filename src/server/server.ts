@@ -20,12 +20,13 @@ import type { Listed, ListPage } from "../ipc/lists.js";
 import type { Reconfiguration, ServerSetup, ServerStats, StreamReport, Whom } from "../ipc/messages.js";
 import type { Listener, Protocol } from "../ipc/listener.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
+import { Hooks, type HooksOptions } from "../hooks/hooks.js";
 import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/server.js";
 import type { Mover, SavedConnection, SavedPublisher } from "./peers/saved-publisher.js";
 import type { SavedPlayer } from "./rtmp/playing.js";
 import { endSoon } from "../wire/farewell.js";
 import { loadDirectRead, MergedReads, type DirectRead } from "./peers/merged-read.js";
-import { Hub } from "./streams/hub.js";
+import { Hub, type HubParts } from "./streams/hub.js";
 import { kick, listPage } from "./streams/listing.js";
 import { Refusals } from "./streams/refusals.js";
 import { clientOf, meetPeer, nameClient, peerOf } from "./peers/peer.js";
@@ -39,6 +40,8 @@ export interface BoundEndpoint {
 }
 
 const backlog = 1024;
+/** How long what is due at the end of the process may take; what has not been told by then the master tells. */
+export const lastWordsMs = 2_000;
 /** Viewers that are left to another process are tried so often: what has been written to them must be with the system first. */
 const handOverEveryMs = 50;
 /** Who watches finds what he has not got yet where its publisher is. */
@@ -50,8 +53,14 @@ const rtmpSocketOptions = { noDelay: true, pauseOnConnect: true, keepAlive: true
 export interface ServerParts {
   /** What keeps copies of connections; null: they end with the process. */
   readonly carrier?: Carrier | null;
+  readonly hooks?: Hooks;
   /** Takes what operators follow. */
   readonly tell?: (event: BoxEvent) => void;
+}
+
+/** The hooks of a server process; `tell` takes what the master must know of them. */
+export function hooksOf({ identity, config }: Pick<ServerSetup, "identity" | "config">, log: Log, tell: HooksOptions["tell"]): Hooks {
+  return new Hooks({ identity, settings: config.dolphin.hooks, log, tell });
 }
 
 /** A running server. Close it once; nothing is emitted or logged by it afterwards. */
@@ -64,18 +73,20 @@ export class Server {
   private readonly sockets = new Crowd<Socket>();
   private readonly refusals: Refusals;
 
-  private constructor(setup: ServerSetup, log: Log, carrier: Carrier | null, direct: DirectRead | null) {
+  private constructor(
+    setup: ServerSetup,
+    log: Log,
+    { direct, ...parts }: Omit<HubParts, "mergedReads"> & { readonly direct: DirectRead | null },
+  ) {
     this.log = log;
-    this.hub = new Hub(setup, log, carrier, new MergedReads(direct));
+    this.hub = new Hub(setup, log, { ...parts, mergedReads: new MergedReads(direct) });
     this.refusals = new Refusals(this.hub);
   }
 
-  /**
-   * Listens on every address of the setup. Viewers outlive the process where there is a carrier. Throws CHILD_LISTEN with the
-   * address when one cannot be had.
-   */
-  static async start(setup: ServerSetup, log: Log, { carrier = null, tell }: ServerParts = {}): Promise<Server> {
-    const server = new Server(setup, log, carrier, await loadDirectRead());
+  /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
+  static async start(setup: ServerSetup, log: Log, { carrier = null, hooks, tell }: ServerParts = {}): Promise<Server> {
+    const parts = { carrier, hooks: hooks ?? hooksOf(setup, log, () => undefined), direct: await loadDirectRead() };
+    const server = new Server(setup, log, parts);
     if (tell !== undefined) server.hub.tell = tell;
     try {
       for (const listener of setup.listeners) server.endpoints.push(await server.listen(listener));
@@ -88,7 +99,8 @@ export class Server {
 
   /** What the heartbeat reports; the event-loop lag is the process's own and is added by the role. */
   stats(): Omit<ServerStats, "lagMs"> {
-    return { ...this.hub.traffic };
+    const hooks = this.hub.hooks.snapshot();
+    return hooks.length === 0 ? { ...this.hub.traffic } : { ...this.hub.traffic, hooks };
   }
 
   /** The streams that this process knows. */
@@ -165,7 +177,7 @@ export class Server {
   adopt([fd = -1]: readonly number[], { session, from }: AdoptNote): void {
     if (session.kind === "rtmp") {
       const saved = session.saved as SavedPlayer;
-      this.adoptSession(fd, saved.connection).goOnPlaying(saved, { token: session.token, from });
+      this.adoptSession(fd, saved.connection).goOnPlaying(saved, { token: session.token, dues: session.dues ?? [], from });
       return;
     }
     const saved = session.saved as SavedFlv;
@@ -178,7 +190,7 @@ export class Server {
     nameClient(socket, saved.peer);
     this.count(socket);
     try {
-      hear = resumeFlv(this.hub, this.log, socket, saved, session.token, from);
+      hear = resumeFlv(this.hub, this.log, socket, saved, { token: session.token, dues: session.dues ?? [], from });
     } catch (thrown) {
       const { code, message } = asDolphinError(thrown);
       this.log.warn({ event: "flv.closed", code, peer: peerOf(socket), reason: message });
@@ -201,13 +213,14 @@ export class Server {
     }
   }
 
-  /** Stops listening and ends every connection. Resolves when the listeners are closed. */
+  /** Stops listening and ends every connection. Resolves when the listeners are closed, and what is due has been told or takes too long. */
   async close(reason: string): Promise<void> {
     const closed = this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
     this.hub.close(); // first: that publishers are closed is not the end of their streams
     for (const session of this.sessions) session.close(reason);
     for (const socket of this.sockets) endSoon(socket);
-    await Promise.all(closed);
+    await Promise.all([...closed, this.sockets.gone()]);
+    await this.hub.hooks.settle(lastWordsMs, false);
   }
 
   private listen({ endpoint, fd, protocol }: Listener): Promise<BoundEndpoint> {

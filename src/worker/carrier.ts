@@ -68,7 +68,7 @@ export class ChildCarrier implements Carrier {
   }
 
   carry(descriptors: () => readonly number[] | null, session: CarriedSession, from: Position | null): Carriage | null {
-    const { token, kind } = session;
+    const { token, kind, dues } = session;
     const isGiven = this.given.delete(token);
     if (!isGiven && Buffer.byteLength(JSON.stringify(session)) > maxSessionBytes) return null;
     const row = this.marks.take(from);
@@ -89,7 +89,7 @@ export class ChildCarrier implements Carrier {
       this.parcels.push({
         // A descriptor that was closed may be another connection's a moment later.
         descriptors: () => (isOver ? null : descriptors()),
-        note: { session: { token, kind, saved } as CarriedSession, row } satisfies CarryNote,
+        note: { session: { token, dues, kind, saved } as CarriedSession, row } satisfies CarryNote,
         gone: () => {
           unsent -= 1;
           isKnown = true;

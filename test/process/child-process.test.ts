@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { defaultConfig } from "../../src/conf/load.js";
 import { channelToChild } from "../../src/ipc/channel.js";
+import { nobody } from "../../src/ipc/identity.js";
 import type { FromChild, ServerSetup } from "../../src/ipc/messages.js";
 import { projectRoot } from "../helpers/child.js";
 import { eventually, within } from "../helpers/wait.js";
@@ -26,7 +27,10 @@ for (const role of ["server", "proxy"] as const) {
       maxConnections: null,
     };
     if (role === "server")
-      channel.send({ type: "configure", setup: { ...common, isEdge: false, edgeKey: "", publishersMove: false } satisfies ServerSetup });
+      channel.send({
+        type: "configure",
+        setup: { ...common, isEdge: false, edgeKey: "", publishersMove: false, identity: nobody } satisfies ServerSetup,
+      });
     else channel.send({ type: "configure-proxy", setup: { ...common, vhosts: null } });
     await hear("ready");
 

@@ -18,7 +18,6 @@ import {
   type WrittenPlaces,
 } from "./row.js";
 
-const refusedByCallback = guard("whoever the callback would refuse is let in");
 const tracksLeftOut = guard("the tracks that has_audio off and has_video off leave out are delivered all the same");
 
 export const vhostPlaces = {
@@ -35,7 +34,7 @@ export const vhostPlaces = {
     http_remux: [block, null, served, live, "HTTP-FLV.", "strict"],
     forward: [block, null, served, live, "Passes every stream on to other servers."],
     http_static: [block, null, served, live, "Static files."],
-    http_hooks: [block, null, notYet, live, "HTTP callbacks that may refuse a client."],
+    http_hooks: [block, null, served, live, "HTTP callbacks that may refuse a client."],
     security: [block, null, served, live, "Who may play and publish, by address.", "noVariable"],
     refer: [block, null, served, live, "Who may play and publish, by the page it comes from.", "noVariable"],
     hls: [block, null, notYet, live, "HLS."],
@@ -108,13 +107,7 @@ export const vhostPlaces = {
   "vhost.forward": {
     enabled: [onOff, "off", served, live, "Forward."],
     destination: [servers, null, served, live, "The servers to publish to.", "noVariable"],
-    backend: [
-      text,
-      null,
-      guard("streams go to `destination` or nowhere, and whoever it would refuse publishes"),
-      live,
-      "A callback that names the servers.",
-    ],
+    backend: [text, null, served, live, "A callback that names the servers, in place of `destination`."],
   },
   "vhost.http_static": {
     enabled: [onOff, "off", served, live, "Serve files."],
@@ -122,13 +115,13 @@ export const vhostPlaces = {
     dir: [text, "./objs/nginx/html", served, live, "The folder; `[vhost]` stands for the vhost's name."],
   },
   "vhost.http_hooks": {
-    enabled: [onOff, "off", notYet, live, "Call back."],
-    on_connect: [texts, null, refusedByCallback, live, "A client has connected."],
-    on_close: [texts, null, notYet, live, "A client has gone."],
-    on_publish: [texts, null, refusedByCallback, live, "A client wants to publish."],
-    on_unpublish: [texts, null, notYet, live, "A publisher has stopped."],
-    on_play: [texts, null, refusedByCallback, live, "A client wants to play."],
-    on_stop: [texts, null, notYet, live, "A player has stopped."],
+    enabled: [onOff, "off", served, live, "Call back."],
+    on_connect: [texts, null, served, live, "A client has connected and wants a stream: the URLs that decide."],
+    on_close: [texts, null, served, live, "A client has gone: the URLs that are told."],
+    on_publish: [texts, null, served, live, "A client wants to publish: the URLs that decide."],
+    on_unpublish: [texts, null, served, live, "A publisher has stopped: the URLs that are told."],
+    on_play: [texts, null, served, live, "A client wants to play: the URLs that decide."],
+    on_stop: [texts, null, served, live, "A player has stopped: the URLs that are told."],
     on_dvr: [texts, null, notYet, live, "A recording is complete."],
     on_hls: [texts, null, notYet, live, "A segment is complete."],
     on_hls_notify: [texts, null, notYet, live, "A segment is complete, asked by GET."],

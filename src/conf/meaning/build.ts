@@ -13,8 +13,10 @@ import {
   type DolphinBlock,
   type Endpoint,
   type ExporterSettings,
+  hooksOf,
   type LogSettings,
   type Vhost,
+  type VhostHooks,
 } from "./config.js";
 import { besideEachOther, overlaps } from "./endpoint.js";
 import { isEdgeWithoutOrigin } from "./rules.js";
@@ -143,6 +145,15 @@ function buildDolphin(block: Block<"dolphin">): DolphinBlock {
     workers: { maxMemoryBytes: bytesOf(valueOf(block, "worker_max_memory")), maxAgeMs: valueOf(block, "worker_max_age") },
     flvWaitMs: valueOf(block, "http_flv_wait"),
     pullLingerMs: valueOf(block, "pull_linger"),
+    hooks: {
+      timeoutMs: valueOf(block, "hook_timeout"),
+      connections: valueOf(block, "hook_connections"),
+      keepsAlive: valueOf(block, "hook_keep_alive"),
+      secret: valueOf(block, "hook_secret"),
+      retries: valueOf(block, "hook_retries"),
+      whenDown: valueOf(block, "hook_when_down"),
+      cacheMs: valueOf(block, "hook_cache"),
+    },
     balance,
   };
 }
@@ -212,7 +223,12 @@ function buildVhost(name: string, vhost: Block<"vhost">, chunkSize: number): Vho
       guessHasAv: valueOf(remux, "guess_has_av"),
       ...(find(vhost, "http_remux") === undefined ? { isAbsent: true as const } : {}),
     },
-    forward: { enabled: valueOf(forward, "enabled"), destinations: valueOf(forward, "destination") },
+    forward: {
+      enabled: valueOf(forward, "enabled"),
+      destinations: valueOf(forward, "destination"),
+      backend: valueOf(forward, "backend"),
+    },
+    hooks: buildHooks(blockIn(vhost, "http_hooks")),
     httpStatic: buildHttpStatic(blockIn(vhost, "http_static")),
     security: buildSecurity(blockIn(vhost, "security")),
     refer: buildRefer(blockIn(vhost, "refer")),
@@ -233,4 +249,9 @@ function buildSecurity(block: Block<"vhost.security">): Vhost["security"] {
 function buildRefer(block: Block<"vhost.refer">): Vhost["refer"] {
   if (!valueOf(block, "enabled")) return null;
   return { all: valueOf(block, "all"), play: valueOf(block, "play"), publish: valueOf(block, "publish") };
+}
+
+function buildHooks(hooks: Block<"vhost.http_hooks">): VhostHooks {
+  const isOn = valueOf(hooks, "enabled");
+  return hooksOf((name) => (isOn ? valueOf(hooks, name) : []));
 }

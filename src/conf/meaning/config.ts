@@ -139,7 +139,35 @@ export interface DolphinBlock {
   readonly flvWaitMs: number;
   /** How long an edge keeps pulling after its last player left. */
   readonly pullLingerMs: number;
+  readonly hooks: HookSettings;
   readonly balance: BalanceBlock;
+}
+
+/** How hooks are called. */
+export interface HookSettings {
+  readonly timeoutMs: number;
+  /** Calls of one process that are under way at one URL. */
+  readonly connections: number;
+  readonly keepsAlive: boolean;
+  /** The key of signatures; null: none. */
+  readonly secret: string | null;
+  /** How often a notification is sent again. */
+  readonly retries: number;
+  /** What a backend that does not answer is taken to say. */
+  readonly whenDown: "deny" | "allow" | "last";
+  /** How long the answer about a player holds for those that are alike; 0: for that player alone. */
+  readonly cacheMs: number;
+}
+
+/** The hooks of a vhost. */
+export const hookNames = ["on_connect", "on_close", "on_publish", "on_unpublish", "on_play", "on_stop"] as const;
+
+/** The URLs of each; none where hooks are off. */
+export type VhostHooks = Readonly<Record<(typeof hookNames)[number], readonly string[]>>;
+
+/** The hooks of a vhost, each by its name. */
+export function hooksOf(urlsOf: (name: (typeof hookNames)[number]) => readonly string[]): VhostHooks {
+  return Object.fromEntries(hookNames.map((name) => [name, urlsOf(name)])) as unknown as VhostHooks;
 }
 
 /** How a server is chosen for a connection that no stream ties to one. */
@@ -240,7 +268,9 @@ export interface Vhost {
     /** The file says nothing of http_remux for this vhost, so that `--http` may switch it on. */
     readonly isAbsent?: true;
   };
-  readonly forward: { readonly enabled: boolean; readonly destinations: readonly Endpoint[] };
+  /** `backend`: the URL that names the destinations, in place of those that are written; null: none does. */
+  readonly forward: { readonly enabled: boolean; readonly destinations: readonly Endpoint[]; readonly backend: string | null };
+  readonly hooks: VhostHooks;
   /** Files of its own; null: none. */
   readonly httpStatic: {
     /** For example `[vhost]/` or `[vhost]/hls`. */

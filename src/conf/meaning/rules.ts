@@ -2,6 +2,7 @@
 // together. One function a rule, listed first; each gives the problems that it finds.
 import { canonicalHost } from "../../base/host-name.js";
 import { parseAccessRule, parseNetwork, parseWeight } from "./balance-values.js";
+import { hookNames } from "./config.js";
 import { shorten } from "../grammar/lexer.js";
 import { overlaps } from "./endpoint.js";
 import type { Directive } from "../grammar/parser.js";
@@ -22,7 +23,14 @@ const rootRules: readonly RootRule[] = [
   vhostsDiffer,
   balanceIsReadable,
 ];
-const vhostRules: readonly VhostRule[] = [edgeHasOrigin, forwardKeepsPublisher, hlsAndTsDoNotMeet, ingestsDiffer, securityIsReadable];
+const vhostRules: readonly VhostRule[] = [
+  edgeHasOrigin,
+  forwardKeepsPublisher,
+  hlsAndTsDoNotMeet,
+  ingestsDiffer,
+  securityIsReadable,
+  hooksAreUrls,
+];
 
 /** Every rule on a file; `file` names it for what is missing as a whole. */
 export function checkRules(root: Block<"root">, file: string): Problem[] {
@@ -160,6 +168,23 @@ function securityIsReadable(vhost: Block<"vhost">): Problem[] {
   return bad.map((rule) => {
     const form = "one of play and publish, then one of all, an address and a network such as 10.0.0.0/8";
     return errorAt(rule, "CONF_VALUE", `${rule.name}: ${shorten(rule.args.join(" "))} is not ${form}`);
+  });
+}
+
+/** SRS finds out when it calls, and refuses every client then. */
+function hooksAreUrls(vhost: Block<"vhost">): Problem[] {
+  const hooks = blockIn(vhost, "http_hooks");
+  const forward = blockIn(vhost, "forward");
+  const given = [
+    ...(valueOf(hooks, "enabled") ? hookNames.map((name) => find(hooks, name)) : []),
+    ...(valueOf(forward, "enabled") ? [find(forward, "backend")] : []),
+  ];
+  return given.flatMap((at) => {
+    const bad = at?.args.filter((url) => !/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : "")) ?? [];
+    if (at === undefined) return [];
+    return bad.map((url) =>
+      warningAt(at, "CONF_VALUE", `${at.name}: ${shorten(url)} is no URL of http or https, so every call of it fails`),
+    );
   });
 }
 

@@ -22,6 +22,7 @@ import type { BoxEvent } from "../../ipc/events.js";
 import { loadDescriptorLinks, type DescriptorLink, type DescriptorLinks } from "../../ipc/descriptor-link.js";
 import { loadMarks, type Marks, type MarksMaker } from "../../ipc/marks.js";
 import type { Position } from "../../base/position.js";
+import type { Due } from "../../ipc/dues.js";
 import type { FromChild, ToChild } from "../../ipc/messages.js";
 import type { Timers } from "../../base/timers.js";
 
@@ -57,6 +58,10 @@ export interface VaultOptions extends VaultParts {
   heirs(): readonly string[];
   /** A child is gone or has let a connection go, which waits for another. */
   left(name: string, session: CarriedSession): void;
+  /** Those dues that nobody has called. */
+  stillDue(dues: readonly Due[]): readonly Due[];
+  /** Nobody goes on with a connection that its process had open: with what is due for it. */
+  lost(dues: readonly Due[]): void;
   /** What became of a connection that was left: it goes on at this child, or is lost (null). */
   settled(session: CarriedSession, name: string | null): void;
 }
@@ -131,6 +136,16 @@ export class Vault {
     if (message.type === "let-go") this.letGo(name, holder, message.tokens);
   }
 
+  /** The keys of all that is due for connections that are kept, or have gone to the process that takes the place of this one. */
+  dues(): Set<string> {
+    const keys = new Set<string>();
+    const add = ({ session: { dues = [] } }: Kept): void => dues.forEach(({ key }) => keys.add(key));
+    for (const { kept } of this.holders.values()) kept.forEach(add);
+    for (const { kept } of this.orphans) add(kept);
+    this.bequeathed.forEach(add);
+    return keys;
+  }
+
   /** A child is gone. */
   gone(name: string): void {
     const holder = this.holders.get(name);
@@ -196,11 +211,11 @@ export class Vault {
     for (const kept of this.bequeathed) this.shut(kept);
     this.bequeathed = [];
     for (const { link, marks, kept } of this.holders.values()) {
-      for (const one of kept.values()) this.shut(one);
+      for (const one of kept.values()) this.giveUp(one);
       link.close();
       marks.close();
     }
-    for (const { kept } of this.orphans) this.shut(kept);
+    for (const { kept } of this.orphans) this.giveUp(kept);
     this.holders.clear();
     this.orphans = [];
   }
@@ -274,7 +289,7 @@ export class Vault {
     const at = row === null ? from : marks.read(row);
     const tries = row === null ? unanswered + 1 : 0;
     if (row !== null && at === null) {
-      this.shut(kept);
+      this.giveUp(kept);
       this.counts.cut += 1;
       return false;
     }
@@ -284,11 +299,19 @@ export class Vault {
       return false;
     }
     if (row !== null) this.options.left(name, session);
+    const { dues } = session;
+    const rest = dues === undefined ? session : { ...session, dues: this.options.stillDue(dues) };
     this.orphans.push({
-      kept: { fds, session, row: null, from: at === "start" ? null : at, unanswered: tries },
+      kept: { fds, session: rest, row: null, from: at === "start" ? null : at, unanswered: tries },
       sinceMs: this.options.timers.nowMs(),
     });
     return true;
+  }
+
+  /** Closes one that is over with nobody there who knows what is due for it. */
+  private giveUp(kept: Kept): void {
+    this.shut(kept);
+    this.options.lost(kept.session.dues ?? []);
   }
 
   private shut({ fds }: Kept): void {
@@ -298,7 +321,7 @@ export class Vault {
 
   /** Gives up one that was left. */
   private lose(kept: Kept): void {
-    this.shut(kept);
+    this.giveUp(kept);
     this.options.settled(kept.session, null);
   }
 

@@ -18,6 +18,7 @@ import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint, Vhost } from "../../conf/meaning/config.js";
 import type { Position } from "../../base/position.js";
+import type { Due } from "../../ipc/dues.js";
 import type { ClientReport } from "../../ipc/lists.js";
 import { checkAccess } from "../peers/access.js";
 import { vhostFor, type Client } from "../peers/clients.js";
@@ -33,6 +34,7 @@ import {
   flvHeaders,
   type Headers,
 } from "./answers.js";
+import { admitHttp, endUnbegun } from "./admission.js";
 import { answerFile, placeOf } from "./files.js";
 import { FlvPlayer, type FlvPlayerOptions } from "./flv-player.js";
 import { forwardedClient } from "./forwarded.js";
@@ -214,8 +216,35 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   };
   const saved: SavedFlv = { stream, framing, headers, firstWaitMs, peer, startedAtMs: Date.now(), shown };
   const token = `${process.pid}.${randomBytes(6).toString("base64url")}`;
-  const hear = watch(hub, log, { saved, vhost, socket, token, from: null, firstWaitMs }, "play.started");
-  if (framing.kind === "websocket") socket.on("data", hear);
+  const begin = (due: Due | null): void => {
+    try {
+      const hear = watch(hub, log, { saved, vhost: hub.vhost(stream.vhost), socket, token, from: null, firstWaitMs, due }, "play.started");
+      if (framing.kind === "websocket") socket.on("data", hear);
+    } catch (thrown) {
+      endUnbegun(hub, due);
+      throw thrown;
+    }
+  };
+  const answered = admitHttp(hub, { conn, ip: peer.host, page: shown.page, vhost, stream }, (later) => {
+    socket.off("close", left);
+    if (socket.destroyed) {
+      endUnbegun(hub, later);
+      return;
+    }
+    const line = { event: "http.refused", conn, peer: formatEndpoint(peer), vhost: vhost.name, app: stream.app, stream: stream.stream };
+    try {
+      if (later instanceof DolphinError) throw later;
+      begin(later);
+    } catch (thrown) {
+      const { code, message, cause } = asDolphinError(thrown);
+      log[code === "INTERNAL" ? "error" : "warn"]({ ...line, code, err: cause }, message);
+      if (code === "HOOK_REFUSED" || code === "HOOK_FAILED") answerForbidden(response, headers);
+      else answerNotFound(response, headers);
+    }
+  });
+  const left = (): void => void ("leave" in answered && answered.leave());
+  if ("leave" in answered) socket.once("close", left);
+  else begin(answered.due);
 }
 
 /** The page that a browser plays in. Over WebSocket it tells the site alone. */
@@ -242,11 +271,28 @@ export interface SavedFlv {
  * Goes on with a viewer whom another process has served up to a position; null: nothing was written to it, and it waits for the rest
  * of its time. What is read of its connection goes to the function that is returned. Throws RTMP_VHOST when nothing serves it any more.
  */
-export function resumeFlv(hub: Hub, log: Log, socket: Socket, saved: SavedFlv, token: string, from: Position | null): Hear {
-  const vhost = hub.vhost(saved.stream.vhost);
+export function resumeFlv(hub: Hub, log: Log, socket: Socket, saved: SavedFlv, resumed: ResumedFlv): Hear {
+  const { token, from, dues } = resumed;
+  const [due = null] = dues;
+  if (due !== null) hub.hooks.keep(due);
+  let vhost: Vhost;
+  try {
+    vhost = hub.vhost(saved.stream.vhost);
+  } catch (thrown) {
+    endUnbegun(hub, due);
+    throw thrown;
+  }
   // A process that goes on has to ask upstream first.
   const firstWaitMs = Math.max(askUpstreamMs, saved.firstWaitMs - (Date.now() - saved.startedAtMs));
-  return watch(hub, log, { saved, vhost, socket, token, from, firstWaitMs }, "play.resumed");
+  return watch(hub, log, { saved, vhost, socket, token, from, firstWaitMs, due }, "play.resumed");
+}
+
+/** Where a viewer of another process goes on. */
+export interface ResumedFlv {
+  /** As in `CarriedSession`. */
+  readonly token: string;
+  readonly dues: readonly Due[];
+  readonly from: Position | null;
 }
 
 /** Takes what a viewer has sent. */
@@ -257,10 +303,12 @@ interface Viewer extends Pick<FlvPlayerOptions, "socket" | "from" | "firstWaitMs
   readonly saved: SavedFlv;
   readonly vhost: Vhost;
   readonly token: string;
+  /** What is due when it leaves. */
+  readonly due: Due | null;
 }
 
 function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play.resumed"): Hear {
-  const { saved, vhost, socket, token, from, firstWaitMs } = viewer;
+  const { saved, vhost, socket, token, from, firstWaitMs, due } = viewer;
   const { stream, peer, startedAtMs, framing, headers } = saved;
   const shown = saved.shown ?? { conn: randomBytes(6).toString("base64url"), name: `${stream.stream}.flv`, tcUrl: "", page: "" };
   const { conn: id } = shown;
@@ -284,9 +332,11 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
     waitMs: hub.setup.config.dolphin.flvWaitMs,
     announces: guessHasAv && hasAudio && hasVideo ? null : { audio: hasAudio, video: hasVideo },
     traffic: hub.traffic,
-    carry: () => hub.carrier?.carry(() => descriptorsOf(socket), { token, kind: "flv", saved }, from) ?? null,
+    carry: () =>
+      hub.carrier?.carry(() => descriptorsOf(socket), { token, dues: due === null ? [] : [due], kind: "flv", saved }, from) ?? null,
     onEnd: (reason, code) => {
       left();
+      if (due !== null) hub.hooks.end(due, { clients: hub.playersOf(source.key) });
       const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: socket.bytesWritten };
       if (code === undefined || code === "FLV_NOT_FOUND") streamLog.info(line);
       else streamLog.warn(line);
@@ -296,6 +346,7 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
   const letGo = (): boolean => {
     if (!player.letGo()) return false;
     left();
+    if (due !== null) hub.hooks.release(due);
     return true;
   };
   const report = (): ClientReport => {

@@ -18,6 +18,8 @@ export interface Publisher {
   /** Its id among the clients; empty for an own edge. */
   readonly clientId: string;
   readonly tcUrl: string;
+  /** The URLs that the stream is forwarded to, as the site's backend says; null: as the configuration does. */
+  readonly forwards: readonly string[] | null;
   /** As `Source.publish` takes it. */
   readonly clockId: number | null;
   /** It may send media. Called once. `clock` is that of the stream; null: the stream is elsewhere. */

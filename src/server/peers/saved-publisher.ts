@@ -6,6 +6,8 @@
 import type { SavedEngine } from "../../codec/rtmp/engine.js";
 import type { SavedMessage } from "../../codec/rtmp/message.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
+import type { Admission } from "../../hooks/hooks.js";
+import type { Due } from "../../ipc/dues.js";
 import type { SavedSource } from "../../stream/source.js";
 import type { Caller } from "./caller.js";
 
@@ -35,6 +37,10 @@ export interface SavedPublisher {
   readonly stream: string;
   /** The stream's source where publishing has begun; null: `publish` is still to be answered. */
   readonly source: SavedSource | null;
+  /** What the site's backend has granted, where publishing has begun. */
+  readonly admission: Admission;
+  /** What is due when the connection ends. */
+  readonly closing: Due | null;
   /** What the last read brought behind `publish`. */
   readonly early: readonly SavedMessage[];
 }
@@ -44,6 +50,11 @@ export interface SavedPublisher {
  * connection at once, and the promise resolves when this one may close its descriptor.
  */
 export type Mover = (saved: SavedPublisher, fd: number) => Promise<void> | null;
+
+/** What is due when it is over. */
+export function duesOf({ admission, closing }: SavedPublisher): Due[] {
+  return [admission.due, closing].filter((due) => due !== null);
+}
 
 /** Whether it is short enough to be sent. */
 export function isSendable(saved: SavedPublisher): boolean {

@@ -19,6 +19,12 @@ export class Destinations {
   }
 }
 
+/** A server, and the stream as it is to be called there. */
+export interface ForwardTarget {
+  readonly endpoint: Endpoint;
+  readonly request: StreamRequest;
+}
+
 interface ForwardsOptions extends Omit<ForwardOptions, "upstreams" | "request" | "args"> {
   readonly destinations: Destinations;
 }
@@ -32,15 +38,15 @@ export class Forwards {
     this.options = options;
   }
 
-  /** Forwards to exactly these destinations from now on, introduced by `args`; one that was there before keeps its connection. */
-  aim(destinations: readonly Endpoint[], request: StreamRequest, args: AmfObject): void {
-    const wanted = new Map(destinations.map((endpoint) => [`${formatEndpoint(endpoint)}/${request.vhost}`, endpoint]));
+  /** Forwards to exactly these from now on, introduced by `args`; one that was there before keeps its connection. */
+  aim(targets: readonly ForwardTarget[], args: AmfObject): void {
+    const wanted = new Map(targets.map((target) => [keyOf(target), target]));
     for (const [key, forward] of this.running) {
       if (wanted.has(key)) continue;
       forward.close();
       this.running.delete(key);
     }
-    for (const [key, endpoint] of wanted) {
+    for (const [key, { endpoint, request }] of wanted) {
       if (this.running.has(key)) continue;
       const upstreams = this.options.destinations.at(endpoint);
       this.running.set(key, new Forward({ ...this.options, upstreams, request, args }));
@@ -51,4 +57,8 @@ export class Forwards {
     for (const forward of this.running.values()) forward.close();
     this.running.clear();
   }
+}
+
+function keyOf({ endpoint, request: { vhost, app, stream, params } }: ForwardTarget): string {
+  return `${formatEndpoint(endpoint)}/${vhost}/${app}/${stream}${params}`;
 }

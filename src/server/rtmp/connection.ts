@@ -12,6 +12,7 @@ import { Engine, type EngineHandler } from "../../codec/rtmp/engine.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { Holder } from "../../codec/rtmp/slabs.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
+import type { Asked } from "../peers/caller.js";
 import { endSoon } from "../../wire/farewell.js";
 import type { Hub } from "../streams/hub.js";
 import { clientOf, nameClient, peerOf } from "../peers/peer.js";
@@ -36,6 +37,10 @@ export interface StreamNames {
   readonly vhost: string;
   readonly app: string;
   readonly stream: string;
+}
+
+export function namesOf({ request, vhost }: Pick<Asked, "request" | "vhost">): StreamNames {
+  return { vhost: vhost.name, app: request.app, stream: request.stream };
 }
 
 /** What a connection tells its session. */
@@ -132,6 +137,14 @@ export class Connection {
       }
       this.close(error.message, error.code, error.cause);
     }
+  }
+
+  /** The same for what begins outside of a read; what it leads to leaves with one system call, too. */
+  run(work: () => void): void {
+    if (this.isClosed) return;
+    this.socket.cork();
+    this.guard(work);
+    this.socket.uncork();
   }
 
   /** Names a stream in further lines of the log; null: there is none any more. */

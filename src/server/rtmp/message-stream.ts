@@ -3,7 +3,7 @@
 //
 //   idle ─publish─▶ publishing ─FCUnpublish, publish(false), closeStream─▶ idle …
 //                   or, to the end of the read, moving: it goes on in another process (saved-publisher.ts)
-//        ─play────▶ playing ─────closeStream, play(false)───────────────▶ idle …
+//        ─play────▶ (asking) ─▶ playing ─────closeStream, play(false)───▶ idle …       asking: whether the site's backend lets it (entry.ts)
 //                     └─play─▶ playing something else
 import { asDolphinError, DolphinError, type ErrorCode } from "../../base/errors.js";
 import type { AmfValue } from "../../codec/rtmp/amf0.js";
@@ -19,24 +19,21 @@ import {
   publishStopped,
 } from "../../codec/rtmp/dialogue.js";
 import { controlMessage, messageType, type Message } from "../../codec/rtmp/message.js";
-import type { ClientReport } from "../../ipc/lists.js";
+import type { Admission } from "../../hooks/hooks.js";
 import type { SavedSource } from "../../stream/source.js";
-import { requestOf, type Asked, type Caller } from "../peers/caller.js";
-import { checkAccess } from "../peers/access.js";
-import { sessionIdOf, type Client } from "../peers/clients.js";
-import { clientOf, peerOf } from "../peers/peer.js";
-import type { Hub } from "../streams/hub.js";
-import type { Connection, StreamNames } from "./connection.js";
+import type { Asked } from "../peers/caller.js";
+import type { Client } from "../peers/clients.js";
+import { peerOf } from "../peers/peer.js";
+import { namesOf, type StreamNames } from "./connection.js";
+import { Entry, type EntryOwner } from "./entry.js";
 import { plainManner, type Manner } from "./excerpt.js";
 import { Playing, type PlayingOwner, type Resumed, type SavedPlayer } from "./playing.js";
 import { Publishing } from "./publishing.js";
-import { announce, reportOf } from "./showing.js";
+import { askedFor } from "./request.js";
+import { announce } from "./showing.js";
 
 /** What a stream has from its session, and asks it. */
-export interface StreamOwner {
-  readonly hub: Hub;
-  readonly connection: Connection;
-  readonly caller: Caller;
+export interface StreamOwner extends EntryOwner {
   /** Takes what the socket has read, and tells whether to go on reading. */
   read(bytes: Buffer): boolean;
   /** Whether another stream of the connection plays or publishes. */
@@ -55,6 +52,7 @@ export interface StreamOwner {
 
 type State =
   | { readonly at: "idle" }
+  | { readonly at: "asking"; readonly asked: Asked }
   | { readonly at: "playing"; readonly asked: Asked; readonly playing: Playing }
   | { readonly at: "moving"; readonly asked: Asked }
   | { readonly at: "publishing"; readonly asked: Asked; readonly publishing: Publishing };
@@ -62,6 +60,7 @@ type State =
 /** One message stream. `end` makes it idle. */
 export class MessageStream implements PlayingOwner {
   readonly id: number;
+  readonly entry: Entry;
   private readonly owner: StreamOwner;
   private state: State = { at: "idle" };
   /** Which tracks its player wants, from one play to the next. */
@@ -72,6 +71,7 @@ export class MessageStream implements PlayingOwner {
   constructor(id: number, owner: StreamOwner) {
     this.id = id;
     this.owner = owner;
+    this.entry = new Entry(owner);
   }
 
   get does(): State["at"] {
@@ -121,9 +121,10 @@ export class MessageStream implements PlayingOwner {
   }
 
   /** Goes on with what another process has saved of a publisher; null: it has still to be answered. */
-  goOnPublishing(name: string, saved: SavedSource | null): void {
+  goOnPublishing(name: string, saved: SavedSource | null, admission: Admission): void {
     this.attempt("publish", () => {
       const asked = this.ask("publish", name);
+      this.entry.resume(admission);
       if (this.owner.caller.edgeName === null) this.owner.hub.admit();
       this.publishAs(asked, saved);
     });
@@ -135,7 +136,7 @@ export class MessageStream implements PlayingOwner {
       this.say([playFailed(new DolphinError("RTMP_STATE", this.busySentence()), this.id)]);
       return;
     }
-    const wasPlaying = this.state.at === "playing";
+    const wasPlaying = this.state.at !== "idle";
     if (wasPlaying) this.leave();
     if (name === false) {
       if (!wasPlaying) return;
@@ -143,13 +144,24 @@ export class MessageStream implements PlayingOwner {
       this.owner.onIdle();
       return;
     }
-    this.attempt("play", () => this.seat(this.ask("play", name, true), { ...this.manner, durationMs }, null));
+    this.attempt("play", () => {
+      const asked = this.ask("play", name, true);
+      this.become({ at: "asking", asked });
+      this.entry.ask("play", asked, {
+        now: () => this.seat(asked, { ...this.manner, durationMs }, null),
+        later: () => this.attempt("play", () => this.seatLate(this.ask("play", name), durationMs)),
+        refused: (reason) => this.refuse("play", reason),
+      });
+    });
   }
 
   /** Goes on with a viewer whom another process has served up to a position. */
   goOnPlaying({ stream, manner }: SavedPlayer, resumed: Resumed): void {
     this.manner = { ...manner, isPaused: false, durationMs: null, sinceMs: null };
-    this.attempt("play", () => this.seat(this.ask("play", stream), manner, resumed));
+    this.attempt("play", () => {
+      this.entry.resumePlay(resumed.dues);
+      this.seat(this.ask("play", stream), manner, resumed);
+    });
   }
 
   pause(isPaused: boolean): void {
@@ -192,6 +204,7 @@ export class MessageStream implements PlayingOwner {
   /** Leaves its viewer to another process; false where that cannot be, now or ever. */
   letGo(): boolean {
     if (this.state.at !== "playing" || !this.state.playing.letGo()) return false;
+    this.entry.release();
     this.state = { at: "idle" };
     return true;
   }
@@ -205,6 +218,7 @@ export class MessageStream implements PlayingOwner {
   /** Its publisher has gone on in another process. */
   movedAway(): void {
     if (this.state.at === "publishing") this.state.publishing.close();
+    this.entry.release();
     this.state = { at: "idle" };
   }
 
@@ -251,6 +265,7 @@ export class MessageStream implements PlayingOwner {
         announce(this.owner, state.asked, "publish.ended");
       }
     }
+    this.entry.end();
     this.state = { at: "idle" };
   }
 
@@ -273,6 +288,8 @@ export class MessageStream implements PlayingOwner {
       run();
     } catch (thrown) {
       const error = asDolphinError(thrown);
+      this.entry.end();
+      if (this.state.at === "asking") this.state = { at: "idle" };
       this.sayRefused(what, error);
       if (error.code === "INTERNAL" || !this.owner.hasOther(this)) throw thrown;
       this.owner.onIdle();
@@ -300,33 +317,12 @@ export class MessageStream implements PlayingOwner {
   }
 
   private busySentence(): string {
-    return `this message stream ${this.state.at === "playing" ? "plays" : "publishes"} already: end that first, or ask for another stream`;
+    return `this message stream ${this.state.at === "playing" || this.state.at === "asking" ? "plays" : "publishes"} already: end that first, or ask for another stream`;
   }
 
-  /** What publish and play have in common: a name that is one, a vhost that serves it, and that lets in who is new; own edges ask for such. */
-  private ask(what: Client["does"], name: AmfValue, isNew = false): Asked {
-    const { hub, connection, caller } = this.owner;
-    connection.doing = `asking to ${what}`;
-    if (typeof name !== "string") throw new DolphinError("RTMP_COMMAND", `${what} names no stream`);
-    const request = requestOf(caller, name);
-    const vhost = hub.vhostOf(request);
-    connection.concern(namesOf({ request, vhost }));
-    if (isNew && caller.edgeName === null) checkAccess(vhost, { does: what, host: clientOf(connection.socket).host, page: caller.pageUrl });
-    const dismiss = (reason: DolphinError): void => this.refuse(what, reason);
-    const id = sessionIdOf(connection.conn, this.id);
-    const report = (): ClientReport | null => reportOf(this.owner, { does: what, id, request, vhost });
-    const client = {
-      does: what,
-      protocol: "rtmp",
-      asked: request.vhost,
-      vhost,
-      id,
-      order: hub.nextOrder(),
-      report,
-      dismiss,
-      letGo: (): boolean => this.owner.letGo(),
-    } as const;
-    return { name, request, vhost, client };
+  private ask(does: Client["does"], name: AmfValue, isNew = false): Asked {
+    const dismiss = (reason: DolphinError): void => this.refuse(does, reason);
+    return askedFor(this.owner, { does, name, streamId: this.id, isNew, dismiss, letGo: () => this.owner.letGo() });
   }
 
   /** Publishes; what another process has saved of it was answered there. */
@@ -334,12 +330,13 @@ export class MessageStream implements PlayingOwner {
     const { hub, caller, connection } = this.owner;
     this.isStarted = saved !== null;
     const publishing = new Publishing({
-      ...asked,
       hub,
       connection,
       take: (bytes) => this.owner.read(bytes),
       isAlone: () => !this.owner.hasOther(this),
       saved,
+      entry: this.entry,
+      asked,
       peer: caller.edgeName ?? peerOf(connection.socket),
       tcUrl: caller.tcUrl,
       isOwnEdge: caller.edgeName !== null,
@@ -362,6 +359,12 @@ export class MessageStream implements PlayingOwner {
     announce(this.owner, asked, event);
   }
 
+  /** Its player may play. The configuration may have changed while that was asked. */
+  private seatLate(asked: Asked, durationMs: number | null): void {
+    this.seat(asked, { ...this.manner, durationMs }, null);
+    this.owner.onStale();
+  }
+
   private seat(asked: Asked, manner: Manner, resumed: Resumed | null): void {
     const { hub, connection, caller } = this.owner;
     this.checkCut(asked.vhost.chunkSize);
@@ -382,6 +385,7 @@ export class MessageStream implements PlayingOwner {
       caller,
       streamId: this.id,
       manner,
+      dues: [this.entry.due, this.owner.closing.due].filter((due) => due !== null),
       resumed,
       owner: this,
     });
@@ -393,8 +397,4 @@ export class MessageStream implements PlayingOwner {
     if (this.owner.mayCutAt(chunkSize, this)) return;
     throw new DolphinError("RTMP_STATE", "the connection plays a stream with another chunk size: ask on a connection of its own");
   }
-}
-
-function namesOf({ request, vhost }: Pick<Asked, "request" | "vhost">): StreamNames {
-  return { vhost: vhost.name, app: request.app, stream: request.stream };
 }

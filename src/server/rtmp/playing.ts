@@ -8,6 +8,7 @@ import { historyNotice, liveNotices, publishNotices } from "../../codec/rtmp/dia
 import type { Message } from "../../codec/rtmp/message.js";
 import type { Source } from "../../stream/source.js";
 import type { Carriage } from "../../ipc/carried.js";
+import type { Due } from "../../ipc/dues.js";
 import type { Client } from "../peers/clients.js";
 import type { Hub } from "../streams/hub.js";
 import { descriptorsOf } from "../../wire/shared-read.js";
@@ -31,6 +32,7 @@ export interface SavedPlayer {
 export interface Resumed {
   /** As in `CarriedSession`. */
   readonly token: string;
+  readonly dues: readonly Due[];
   /** As in `PlayerOptions`. */
   readonly from: Position | null;
 }
@@ -44,6 +46,8 @@ export interface PlayingOptions {
   readonly streamId: number;
   /** How it wants the stream to begin with. */
   readonly manner: Manner;
+  /** What is due when it is over, and when its connection is. */
+  readonly dues: readonly Due[];
   /** Null: it begins here. */
   readonly resumed: Resumed | null;
   readonly owner: PlayingOwner;
@@ -109,7 +113,7 @@ export class Playing implements PlayerOwner {
    * back by themselves. Again does nothing.
    */
   carry(save: () => Omit<SavedPlayer, "manner"> | null): void {
-    const { hub, socket, resumed } = this.options;
+    const { hub, socket, resumed, dues } = this.options;
     const isDue = !this.isAsked || (this.isStale && this.carriage !== null);
     const now = isDue && !this.isOwnEdge && hub.carrier !== null ? save() : null;
     this.isAsked = true;
@@ -122,7 +126,7 @@ export class Playing implements PlayerOwner {
     }
     const token = this.token ?? `${process.pid}.${randomBytes(6).toString("base64url")}`;
     this.token = null;
-    this.carriage = hub.carrier.carry(() => descriptorsOf(socket), { token, kind: "rtmp", saved }, resumed?.from ?? null);
+    this.carriage = hub.carrier.carry(() => descriptorsOf(socket), { token, dues, kind: "rtmp", saved }, resumed?.from ?? null);
     this.player.mark(this.carriage);
   }
 

@@ -5,22 +5,20 @@ import { DolphinError, type ErrorCode } from "../../base/errors.js";
 import type { Clock } from "../../codec/rtmp/clock.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { Held } from "../../codec/rtmp/slabs.js";
-import type { StreamRequest } from "../../codec/rtmp/url.js";
-import type { Vhost } from "../../conf/meaning/config.js";
 import type { Hub } from "../streams/hub.js";
 import type { SavedSource } from "../../stream/source.js";
-import type { Client } from "../peers/clients.js";
+import type { Asked } from "../peers/caller.js";
 import type { MergedReader } from "../peers/merged-read.js";
 import { busyRetries, busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
 import { readBufferBytes, type Take } from "../../wire/shared-read.js";
 import type { Connection } from "./connection.js";
+import type { Entry } from "./entry.js";
 import { PublisherWatch } from "./publisher-watch.js";
 
 export interface PublishingOptions {
   readonly hub: Hub;
-  readonly vhost: Vhost;
-  readonly request: StreamRequest;
-  readonly connection: Pick<Connection, "socket" | "lendTo">;
+  readonly asked: Asked;
+  readonly connection: Pick<Connection, "socket" | "lendTo" | "run">;
   /** Takes what is read of the connection. */
   readonly take: Take;
   /** Whether nothing else goes over the connection. */
@@ -31,7 +29,8 @@ export interface PublishingOptions {
   /** As in `Publisher`. */
   readonly tcUrl: string;
   readonly clockId: number | null;
-  readonly client: Client;
+  /** Which is asked whether it may publish. */
+  readonly entry: Pick<Entry, "ask" | "forwards">;
   /** What another process has published of it; null: nothing. */
   readonly saved: SavedSource | null;
   /** Media may come. */
@@ -42,23 +41,28 @@ export interface PublishingOptions {
   readonly onSilent: (reason: string, code: ErrorCode) => void;
 }
 
+/** What is kept of a publisher who sends before it was told to; with more it is not read. */
+export const maxEarlyBytes = 1 << 20;
+
 /** One publishing of one connection. `close` ends it. */
 export class Publishing implements MergedReader {
   private readonly options: PublishingOptions;
-  private readonly watch: PublisherWatch;
+  private watch: PublisherWatch | null = null;
   private readonly retry = new Deadline();
   private retriesLeft = busyRetries;
   private publication: Publication | null = null;
   /** Whether the read under way has brought media. */
   private hasMedia = false;
-  /** What one read brought beside the request, while a busy stream is asked again. */
+  /** What came before the stream took it, while the backend is asked, or a busy stream again. */
   private early: Message[] = [];
+  private earlyBytes = 0;
+  private isAdmitted: boolean;
 
   /** Throws what refuses a publisher, but for a busy stream, which is asked again before `onRefused` is called. */
   constructor(options: PublishingOptions) {
     this.options = options;
-    const { hub, isOwnEdge, vhost, client } = options;
-    const { socket } = options.connection;
+    const { hub, isOwnEdge, asked, saved } = options;
+    this.isAdmitted = saved !== null;
     try {
       this.begin();
     } catch (error) {
@@ -66,9 +70,8 @@ export class Publishing implements MergedReader {
       if (isOwnEdge || !this.waitsFor(error)) throw error;
     }
     if (!isOwnEdge) hub.traffic.publishers += 1;
-    hub.clients.add(client);
+    hub.clients.add(asked.client);
     options.connection.lendTo((held) => this.hold(held));
-    this.watch = new PublisherWatch({ timeouts: vhost.publish, isPaused: () => socket.isPaused(), onSilent: options.onSilent });
   }
 
   get take(): Take {
@@ -87,7 +90,7 @@ export class Publishing implements MergedReader {
 
   push(message: Message): void {
     this.hasMedia = true;
-    if (this.publication === null) this.early.push(message);
+    if (this.publication === null) this.keepEarly(message);
     else this.publication.push(message);
   }
 
@@ -98,24 +101,24 @@ export class Publishing implements MergedReader {
 
   /** After a read of so many bytes: whether to read on at once. Otherwise the socket is read again with the others. */
   readsOn(bytes: number): boolean {
-    if (this.hasMedia) this.watch.heard(); // one look at the clock a read
+    if (this.hasMedia) this.watch?.heard(); // one look at the clock a read
     this.hasMedia = false;
-    const { hub, isOwnEdge, vhost } = this.options;
+    const { hub, isOwnEdge, asked } = this.options;
     const { socket } = this.options.connection;
     if (bytes === readBufferBytes) return true; // there is more: the pause is for those who send little
-    if (isOwnEdge || vhost.minLatency || socket.isPaused()) return true; // an edge of ours has gathered what it passes on
+    if (isOwnEdge || asked.vhost.minLatency || socket.isPaused()) return true; // an edge of ours has gathered what it passes on
     hub.mergedReads.add(socket, this);
     return false;
   }
 
   close(): void {
-    const { hub, connection, isOwnEdge, client } = this.options;
+    const { hub, connection, isOwnEdge, asked } = this.options;
     const { socket } = connection;
     connection.lendTo(null);
-    hub.clients.delete(client);
+    hub.clients.delete(asked.client);
     if (!isOwnEdge) hub.traffic.publishers -= 1;
     this.retry.clear();
-    this.watch.close();
+    this.watch?.close();
     this.publication?.close();
     hub.mergedReads.remove(socket);
     socket.resume();
@@ -126,13 +129,44 @@ export class Publishing implements MergedReader {
     return this.publication !== null && this.publication.hold(held);
   }
 
+  private keepEarly(message: Message): void {
+    const { hub, connection } = this.options;
+    this.early.push(message);
+    this.earlyBytes += message.payload.length;
+    if (this.earlyBytes <= maxEarlyBytes) return;
+    hub.mergedReads.remove(connection.socket);
+    connection.socket.pause();
+  }
+
+  /** Asks the backend, unless that was done. False: its answer comes later. */
+  private mayBegin(): boolean {
+    const { hub, asked, entry, onRefused } = this.options;
+    if (this.isAdmitted) return true;
+    hub.checkFree(asked.vhost, asked.request); // whoever would be refused anyway is nobody whom the backend has to hear of
+    const admit = (): void => void (this.isAdmitted = true);
+    entry.ask("publish", asked, {
+      now: admit,
+      later: () => {
+        admit();
+        this.beginAgain();
+      },
+      refused: onRefused,
+    });
+    return this.isAdmitted;
+  }
+
   private begin(): void {
-    const { hub, request, peer, isOwnEdge, client, tcUrl, clockId, saved, onStarted, onRefused } = this.options;
+    if (!this.mayBegin()) return;
+    const { hub, asked, entry, peer, isOwnEdge, tcUrl, clockId, saved, onStarted, onRefused, onSilent } = this.options;
+    const { vhost, request } = asked;
     const { socket } = this.options.connection;
+    // An answer of the stream's may end all of it at once.
+    this.watch ??= new PublisherWatch({ timeouts: vhost.publish, isPaused: () => socket.isPaused(), onSilent });
     const publisher: Publisher = {
       peer,
-      clientId: isOwnEdge ? "" : client.id,
+      clientId: isOwnEdge ? "" : asked.client.id,
       tcUrl,
+      forwards: entry.forwards,
       clockId,
       onStarted,
       onEnded: onRefused,
@@ -141,13 +175,14 @@ export class Publishing implements MergedReader {
         socket.pause();
       },
       resume: () => {
-        this.watch.heard();
+        this.watch?.heard();
         socket.resume();
       },
     };
     this.publication = hub.publish(hub.vhost(request.vhost), request, publisher, saved);
     for (const message of this.early) this.publication.push(message);
     this.early = [];
+    this.earlyBytes = 0;
   }
 
   /** Whether the stream is only busy, and is asked again. */
@@ -155,7 +190,7 @@ export class Publishing implements MergedReader {
     if (!(error instanceof DolphinError) || error.code !== "RTMP_BUSY" || this.retriesLeft === 0) return false;
     this.retriesLeft -= 1;
     this.options.connection.socket.pause();
-    this.retry.set(busyRetryMs, () => this.beginAgain());
+    this.retry.set(busyRetryMs, () => this.options.connection.run(() => this.beginAgain()));
     return true;
   }
 

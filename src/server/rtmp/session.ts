@@ -13,11 +13,13 @@ import { acknowledged, callFailed, connected, publishEnded, publishNotice } from
 import { mediaStreamId, messageType, resumeMessage, saveMessage, type Message } from "../../codec/rtmp/message.js";
 import { freeStreamId, maxMessageStreams } from "../../codec/rtmp/stream-ids.js";
 import { watchCommand, watchNews } from "../../codec/rtmp/watch.js";
+import type { Due } from "../../ipc/dues.js";
 import type { Hub } from "../streams/hub.js";
 import { descriptorOf } from "../../wire/shared-read.js";
 import { introduce, newCaller } from "../peers/caller.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
+import type { Closing } from "./entry.js";
 import { MessageStream, type StreamOwner } from "./message-stream.js";
 import type { Resumed, SavedPlayer } from "./playing.js";
 import { isSendable, type Mover, type SavedPublisher } from "../peers/saved-publisher.js";
@@ -38,6 +40,7 @@ export class RtmpSession implements StreamOwner {
   readonly connection: Connection;
   readonly caller = newCaller();
   private readonly conn: string;
+  readonly closing: Closing = { due: null };
   private readonly rate: CommandRate = { commands: 0, sinceMs: 0 };
   /** The stream of those who ask for none, or say something of one that they were not given. */
   private readonly first: MessageStream;
@@ -72,7 +75,8 @@ export class RtmpSession implements StreamOwner {
   /** Goes on, before anything is read, with a publisher whom another process has served until now. */
   goOn(saved: SavedPublisher): void {
     this.resume(saved, () => {
-      this.streamOf(saved.streamId).goOnPublishing(saved.stream, saved.source);
+      if (saved.closing !== null) this.keepClosing(saved.closing);
+      this.streamOf(saved.streamId).goOnPublishing(saved.stream, saved.source, saved.admission);
       for (const message of saved.early) this.receive(resumeMessage(message));
     });
   }
@@ -80,6 +84,8 @@ export class RtmpSession implements StreamOwner {
   /** Goes on, before anything is read, with a viewer whom another process has served up to a position. */
   goOnPlaying(saved: SavedPlayer, resumed: Resumed): void {
     this.resume(saved, () => {
+      const closing = resumed.dues.find(({ action }) => action === "on_close");
+      if (closing !== undefined) this.keepClosing(closing);
       this.streamOf(saved.streamId).goOnPlaying(saved, resumed);
       this.carry();
       this.connection.isForgiving = true;
@@ -89,6 +95,7 @@ export class RtmpSession implements StreamOwner {
   /** Leaves a viewer to another process; false where that cannot be, now or ever. The session is over then. */
   letGo(): boolean {
     if (this.sole()?.letGo() !== true) return false;
+    this.releaseClosing();
     this.connection.leave(Promise.resolve(), { isOneOfMany: true });
     return true;
   }
@@ -103,6 +110,7 @@ export class RtmpSession implements StreamOwner {
     this.early = null;
     if (sent !== null) {
       stream!.movedAway();
+      this.releaseClosing();
       this.hub.movedAway += 1;
       this.connection.leave(sent);
     } else if (early !== null) {
@@ -166,7 +174,8 @@ export class RtmpSession implements StreamOwner {
     if (source === undefined || connection === null || stream.asked === null) return null;
     const { caller, early } = this;
     const { id: streamId, asked } = stream;
-    const saved = { connection, caller, streamId, stream: asked.name, source, early: (early ?? []).map(saveMessage) };
+    const granted = { admission: stream.entry.granted, closing: this.closing.due };
+    const saved = { connection, caller, streamId, stream: asked.name, source, ...granted, early: (early ?? []).map(saveMessage) };
     return isSendable(saved) ? saved : null;
   }
 
@@ -360,6 +369,20 @@ export class RtmpSession implements StreamOwner {
     this.unwatch();
     this.early = null;
     for (const stream of this.streams) stream.leave();
+    const { due } = this.closing;
+    const { bytesIn, bytesOut } = this.connection.account();
+    if (due !== null) this.hub.hooks.end(due, { send_bytes: bytesOut, recv_bytes: bytesIn });
+    this.closing.due = null;
+  }
+
+  private keepClosing(due: Due): void {
+    this.closing.due = due;
+    this.hub.hooks.keep(due);
+  }
+
+  private releaseClosing(): void {
+    if (this.closing.due !== null) this.hub.hooks.release(this.closing.due);
+    this.closing.due = null;
   }
 
   /** Closes the connection when `ms` go by before the next expectation. */

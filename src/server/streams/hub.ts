@@ -12,16 +12,17 @@ import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
-import type { WatchedChange, WatchedStream } from "../../codec/rtmp/watch.js";
+import type { WatchedChange } from "../../codec/rtmp/watch.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import { trustedNetworks, type TrustedNetworks } from "../../conf/meaning/networks.js";
+import type { Hooks } from "../../hooks/hooks.js";
 import type { Carrier } from "../../ipc/carried.js";
 import type { BoxEvent } from "../../ipc/events.js";
 import type { Reconfiguration, ServerSetup, StreamReport } from "../../ipc/messages.js";
 import type { MirroredOrigin } from "../../ipc/succession.js";
 import { Source, type SavedSource } from "../../stream/source.js";
 import { vhostFor, whyLeave, type Client } from "../peers/clients.js";
-import { forward, passageReport, publishInto, reportOf, succeed, upstreamRequest, type LiveStream } from "./live-stream.js";
+import { forward, type LiveStream, type Passage, publishInto, reportsOf, succeed, upstreamRequest } from "./live-stream.js";
 import type { MergedReads } from "../peers/merged-read.js";
 import type { Publication, Publisher } from "../peers/publication.js";
 import { EdgePull, type EdgePullOptions } from "../relay/edge-pull.js";
@@ -32,19 +33,18 @@ import { makePass, makeUpstreams, ownOriginPauseMs, type Upstreams } from "../re
 import { upnodeArgs } from "../../wire/client.js";
 import type { Mover } from "../peers/saved-publisher.js";
 import { checkVia, placeOf, viaArgs } from "../peers/via.js";
-import { isPackaged, jitterOf, settingsOf } from "./settings.js";
+import { jitterOf, settingsOf } from "./settings.js";
+import { Watchers } from "./watchers.js";
 import { noTraffic } from "../peers/traffic.js";
 
 /** Streams that one process keeps at once: random names must not fill the memory. */
 export const maxStreams = 100_000;
 
-/** A publisher whose media goes on to an origin. */
-interface Passage {
-  readonly order: number;
-  readonly push: EdgePush;
-  readonly publisher: Publisher;
-  readonly vhost: string;
-  readonly request: StreamRequest;
+/** What a hub is made with. */
+export interface HubParts {
+  readonly carrier: Carrier | null;
+  readonly hooks: Hooks;
+  readonly mergedReads: MergedReads;
 }
 
 /** How long the streams of the process before this one may take to flow here. */
@@ -75,15 +75,18 @@ export class Hub {
   private upstreams: ReadonlyMap<string, Upstreams> = new Map();
   private readonly destinations = new Destinations();
   private lastOrder = 0;
-  private readonly watchers = new Set<(change: WatchedChange) => void>();
+  private readonly watchers = new Watchers();
 
   /** What keeps copies of connections; null: they end with this process. */
   readonly carrier: Carrier | null;
+  /** Who is let in, and who is told of it. */
+  readonly hooks: Hooks;
 
-  constructor(setup: ServerSetup, log: Log, carrier: Carrier | null, mergedReads: MergedReads) {
+  constructor(setup: ServerSetup, log: Log, { carrier, hooks, mergedReads }: HubParts) {
     this.mergedReads = mergedReads;
     this.setup = setup;
     this.carrier = carrier;
+    this.hooks = hooks;
     this.trusted = trustedNetworks(setup.config.dolphin.balance.trustedProxies);
     this.log = log;
     this.renewUpstreams();
@@ -141,6 +144,18 @@ export class Hub {
     return vhost.cluster.mode === "remote" ? this.push(vhost, request, publisher) : this.publishHere(vhost, request, publisher, saved);
   }
 
+  /** Throws RTMP_BUSY while somebody publishes the stream, as far as this process knows. */
+  checkFree(vhost: Vhost, request: StreamRequest): void {
+    const key = keyOf(vhost, request);
+    if (this.pushes.has(key) || (this.streams.get(key)?.publisher ?? null) !== null) throw busy(key);
+  }
+
+  /** How many play the stream of this key in this process; the box's own edges are not counted. */
+  playersOf(key: string): number {
+    const source = this.streams.get(key)?.source;
+    return source === undefined ? 0 : source.consumers - source.count("prompt");
+  }
+
   /**
    * Goes by another configuration from now on. Clients whom it leaves without their vhost, publishers of a vhost whose mode or
    * origins have changed are dismissed (RTMP_RELOAD); everybody else stays, and running streams take over what they can.
@@ -148,6 +163,7 @@ export class Hub {
   reconfigure({ config, maxConnections }: Reconfiguration): void {
     this.setup = { ...this.setup, config, maxConnections };
     this.trusted = trustedNetworks(config.dolphin.balance.trustedProxies);
+    this.hooks.reconfigure(config.dolphin.hooks);
     this.renewUpstreams();
     for (const client of this.clients) {
       const why = whyLeave(client, config.vhosts);
@@ -191,10 +207,7 @@ export class Hub {
 
   /** Tells which streams that are to be packaged run now, and whenever one begins or ends. Returns how to stop. */
   watch(tell: (change: WatchedChange) => void): () => void {
-    const live = [...this.streams.values()].filter(({ source, vhost }) => source.isLive && isPackaged(vhost)).map(namesOf);
-    tell({ live, ended: [], isAll: true });
-    this.watchers.add(tell);
-    return () => void this.watchers.delete(tell);
+    return this.watchers.add(tell, this.streams.values());
   }
 
   /** Every stream that this process knows, for `dolphin status`. */
@@ -204,14 +217,7 @@ export class Hub {
 
   /** Those that came behind the one of this order, at most so many. */
   reports(after: number, most: number): { readonly order: number; readonly report: StreamReport }[] {
-    const here = [...this.streams.values()].filter(({ order }) => order > after);
-    const passing = [...this.pushes.values()].filter(({ order }) => order > after);
-    const rows = [
-      ...here.map((stream) => ({ order: stream.order, make: () => reportOf(stream) })),
-      ...passing.map(({ order, vhost, request, publisher }) => ({ order, make: () => passageReport(vhost, request, publisher) })),
-    ];
-    const page = rows.sort((one, other) => one.order - other.order).slice(0, most);
-    return page.map(({ order, make }) => ({ order, report: make() }));
+    return reportsOf(this.streams.values(), this.pushes.values(), after, most);
   }
 
   /** The next place in the order of coming, for a client or a stream. */
@@ -230,12 +236,6 @@ export class Hub {
     this.streams.clear();
   }
 
-  private tellWatchers(stream: LiveStream, isLive: boolean): void {
-    if (this.watchers.size === 0 || !isPackaged(stream.vhost)) return;
-    const names = [namesOf(stream)];
-    for (const tell of this.watchers) tell({ live: isLive ? names : [], ended: isLive ? [] : names, isAll: false });
-  }
-
   private open(vhost: Vhost, request: StreamRequest): LiveStream {
     const key = keyOf(vhost, request);
     const known = this.streams.get(key);
@@ -247,7 +247,7 @@ export class Hub {
         onWanted: () => this.wanted(stream),
         onUnwanted: () => stream.pull?.release(),
         onIdle: () => this.idle(stream),
-        onLive: (_source, isLive) => this.tellWatchers(stream, isLive),
+        onLive: (_source, isLive) => this.watchers.changed(stream, isLive),
       },
     );
     const { destinations, traffic } = this;
@@ -355,7 +355,7 @@ export class Hub {
 
   private push(vhost: Vhost, request: StreamRequest, publisher: Publisher): Publication {
     const key = keyOf(vhost, request);
-    if (this.pushes.has(key)) throw new DolphinError("RTMP_BUSY", `${key} is being published already`);
+    if (this.pushes.has(key)) throw busy(key);
     const push = new EdgePush({
       pass: makePass(this.upstreams.get(vhost.name)!),
       request: upstreamRequest(vhost, request),
@@ -387,8 +387,8 @@ export class Hub {
   }
 }
 
-function namesOf({ vhost, request }: LiveStream): WatchedStream {
-  return [vhost.name, request.app, request.stream];
+function busy(key: string): DolphinError {
+  return new DolphinError("RTMP_BUSY", `${key} is being published already`);
 }
 
 function keyOf(vhost: Vhost, request: StreamRequest): string {

@@ -4,14 +4,16 @@ import { signature } from "../../base/version.js";
 import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import { messageType, type Message } from "../../codec/rtmp/message.js";
 import { forPlayers } from "../../codec/rtmp/metadata.js";
-import type { StreamRequest } from "../../codec/rtmp/url.js";
+import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
+import { parseServer } from "../../conf/meaning/endpoint.js";
 import type { StreamReport } from "../../ipc/messages.js";
 import type { SavedSource, Source } from "../../stream/source.js";
 import type { SourceSettings } from "../../stream/source-settings.js";
 import type { Publication, Publisher } from "../peers/publication.js";
 import type { EdgePull } from "../relay/edge-pull.js";
-import type { Forwards } from "../relay/forwards.js";
+import type { EdgePush } from "../relay/edge-push.js";
+import type { Forwards, ForwardTarget } from "../relay/forwards.js";
 
 /** What the hub keeps beside a source. */
 export interface LiveStream {
@@ -27,6 +29,15 @@ export interface LiveStream {
   publisher: Publisher | null;
   /** How forwards of this publisher's stream introduce themselves. */
   forwardArgs: AmfObject;
+}
+
+/** A publisher whose media goes on to an origin. */
+export interface Passage {
+  readonly order: number;
+  readonly push: EdgePush;
+  readonly publisher: Publisher;
+  readonly vhost: string;
+  readonly request: StreamRequest;
 }
 
 /** Begins to publish, or goes on with what another process has saved. Throws RTMP_BUSY while another publishes. */
@@ -98,12 +109,29 @@ export function upstreamRequest(vhost: Vhost, request: StreamRequest): StreamReq
 
 /** A stream is forwarded while it is published here. */
 export function forward({ vhost, request, publisher, forwards, forwardArgs }: LiveStream): void {
-  const { enabled, destinations } = vhost.forward;
-  forwards.aim(enabled && publisher !== null ? destinations : [], upstreamRequest(vhost, request), forwardArgs);
+  const { enabled, destinations, backend } = vhost.forward;
+  const here = upstreamRequest(vhost, request);
+  const named = backend === null ? null : (publisher?.forwards ?? null);
+  const targets = named?.flatMap(targetOf) ?? destinations.map((endpoint) => ({ endpoint, request: here }));
+  forwards.aim(enabled && publisher !== null ? targets : [], forwardArgs);
+}
+
+/** The server and the stream of a URL that a backend has named; nothing where it cannot be read. */
+function targetOf(url: string): ForwardTarget[] {
+  const [, host = "", path = ""] = /^rtmp:\/\/([^/?]+)\/(.+)$/i.exec(url) ?? [];
+  const [name = "", params] = path.split(/\?(.*)/s);
+  const at = name.lastIndexOf("/");
+  try {
+    const endpoint = parseServer(host);
+    const query = params === undefined ? "" : `?${params}`;
+    return at < 0 ? [] : [{ endpoint, request: resolveStream(`rtmp://${host}/${name.slice(0, at)}`, "", `${name.slice(at + 1)}${query}`) }];
+  } catch {
+    return []; // one that is no server or no stream leaves the others
+  }
 }
 
 /** How it stands, for `dolphin status`. */
-export function reportOf({ source, vhost, request, pull, publisher }: LiveStream): StreamReport {
+function reportOf({ source, vhost, request, pull, publisher }: LiveStream): StreamReport {
   const edges = source.count("prompt");
   const { video, audio, videoFrames, audioFrames, videoDetails, audioDetails, keyFrameMs } = source.codecs;
   return {
@@ -129,8 +157,23 @@ export function reportOf({ source, vhost, request, pull, publisher }: LiveStream
   };
 }
 
+/** Those that came behind the one of this order, at most so many. */
+export function reportsOf(
+  streams: Iterable<LiveStream>,
+  passages: Iterable<Passage>,
+  after: number,
+  most: number,
+): { readonly order: number; readonly report: StreamReport }[] {
+  const rows = [
+    ...[...streams].map((stream) => ({ order: stream.order, make: () => reportOf(stream) })),
+    ...[...passages].map(({ order, vhost, request, publisher }) => ({ order, make: () => passageReport(vhost, request, publisher) })),
+  ].filter(({ order }) => order > after);
+  const page = rows.sort((one, other) => one.order - other.order).slice(0, most);
+  return page.map(({ order, make }) => ({ order, report: make() }));
+}
+
 /** The same for a publisher who is passed on from here: his media is counted where it goes. */
-export function passageReport(vhost: string, { app, stream }: StreamRequest, { peer, clientId, tcUrl }: Publisher): StreamReport {
+function passageReport(vhost: string, { app, stream }: StreamRequest, { peer, clientId, tcUrl }: Publisher): StreamReport {
   const none = { players: 0, edges: 0, video: "", audio: "", bytesIn: 0, bytesOut: 0, videoFrames: 0, audioFrames: 0 };
   const unknown = { sinceMs: null, keyFrameMs: null, videoDetails: null, audioDetails: null };
   return { vhost, app, stream, state: "push", from: peer, publisherId: clientId, tcUrl, ...none, ...unknown };

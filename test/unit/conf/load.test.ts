@@ -10,6 +10,17 @@ import { defaultConfig, loadConfig } from "../../../src/conf/load.js";
 import { formatProblem } from "../../../src/conf/grammar/problem.js";
 import { anotherValue, fileWith } from "./meaning/another-value.js";
 
+const noHooks = { on_connect: [], on_close: [], on_publish: [], on_unpublish: [], on_play: [], on_stop: [] };
+const quietHooks = {
+  timeoutMs: 30_000,
+  connections: 256,
+  keepsAlive: false,
+  secret: null,
+  retries: 0,
+  whenDown: "deny",
+  cacheMs: 0,
+} as const;
+
 /** The folder `conf` of the project, seen from dist/test/unit/conf. */
 const folder = new URL("../../../../conf/", import.meta.url);
 
@@ -80,7 +91,8 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
         },
         publish: { firstPacketTimeoutMs: 20_000, normalTimeoutMs: 5000 },
         httpRemux: { enabled: true, mount: "[vhost]/[app]/[stream].flv", hasAudio: true, hasVideo: true, guessHasAv: true },
-        forward: { enabled: false, destinations: [] },
+        forward: { enabled: false, destinations: [], backend: null },
+        hooks: noHooks,
         httpStatic: null,
         security: null,
         refer: null,
@@ -99,6 +111,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
       workers: { maxMemoryBytes: null, maxAgeMs: null },
       stopTimeoutMs: 5000,
       flvWaitMs: 10_000,
+      hooks: quietHooks,
       pullLingerMs: 3000,
       balance: {
         server: ["builtin"],
@@ -223,6 +236,7 @@ test("load: every directive that is served reaches its field", () => {
             { host: "x", port: 1935 },
             { host: "y", port: 7 },
           ],
+          backend: null,
         },
         httpStatic: { mount: "[vhost]/hls", dir: "/srv/hls" },
         security: {
@@ -235,6 +249,7 @@ test("load: every directive that is served reaches its field", () => {
         refer: { all: ["a.com", "b.com"], play: [], publish: ["c.com"] },
         hls: null,
         dvr: null,
+        hooks: noHooks,
       },
     ],
     dolphin: {
@@ -248,6 +263,7 @@ test("load: every directive that is served reaches its field", () => {
       workers: { maxMemoryBytes: 512 << 20, maxAgeMs: 3_600_000 },
       stopTimeoutMs: 1000,
       flvWaitMs: 0,
+      hooks: quietHooks,
       pullLingerMs: 2500,
       balance: {
         server: ["my server", "-p", "{rtmp_port}"],
@@ -272,9 +288,11 @@ const companions: Readonly<Record<string, string>> = {
   has_audio: "dolphin { unguarded on; } ",
   has_video: "dolphin { unguarded on; } ",
 };
-const isAboutFiles = (name: string): boolean => name === "unguarded"; // it decides whether there is a configuration at all
+/** One decides whether there is a configuration at all, the other one whether the URLs beside it count. */
+const isAboutOthers = ({ name, place }: { name: string; place: string }): boolean =>
+  name === "unguarded" || (name === "enabled" && place === "vhost.http_hooks");
 
-for (const row of directiveRows.filter(({ serving, type, name }) => serving === "served" && type.kind !== "block" && !isAboutFiles(name))) {
+for (const row of directiveRows.filter((one) => one.serving === "served" && one.type.kind !== "block" && !isAboutOthers(one))) {
   test(`load: ${row.name} of ${row.place} makes a difference, for it is served`, () => {
     const companion = companions[row.name] ?? "";
     assert.notDeepEqual(config(`${companion}${fileWith(row, anotherValue(row))}`), config(`${companion}${fileWith(row, null)}`));
@@ -365,11 +383,21 @@ test("load: of repeated directives, blocks and vhosts the first counts", () => {
   );
 });
 
+test("load: hooks that are off call nobody, and each has the URLs that are written", () => {
+  const block = "on_play http://a/ http://b/; on_close http://c/;";
+  assert.deepEqual(vhost(`http_hooks { ${block} }`).hooks, noHooks);
+  assert.deepEqual(vhost(`http_hooks { enabled on; ${block} }`).hooks, {
+    ...noHooks,
+    on_play: ["http://a/", "http://b/"],
+    on_close: ["http://c/"],
+  });
+});
+
 test("load: old spellings have the effect of today's", () => {
   const old = vhost("mode remote; origin b:1; gop_cache off; forward c:2; publish_normal_timeout 7;");
   assert.deepEqual(old.cluster.origins, [{ host: "b", port: 1 }]);
   assert.equal(old.play.gopCache, false);
-  assert.deepEqual(old.forward, { enabled: true, destinations: [{ host: "c", port: 2 }] });
+  assert.deepEqual(old.forward, { enabled: true, destinations: [{ host: "c", port: 2 }], backend: null });
   assert.equal(old.publish.normalTimeoutMs, 7);
 });
 

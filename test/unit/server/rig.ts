@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Config } from "../../../src/conf/meaning/config.js";
 import { loadConfig } from "../../../src/conf/load.js";
 import { formatProblem } from "../../../src/conf/grammar/problem.js";
+import { nobody } from "../../../src/ipc/identity.js";
 import type { StreamReport } from "../../../src/ipc/messages.js";
 import { Server } from "../../../src/server/server.js";
 import type { Cleanup, LogLine } from "../../helpers/dolphin.js";
@@ -62,6 +63,7 @@ export async function startServer(t: Cleanup, vhosts: string, options: RigOption
     edgeKey: "",
     maxConnections: null,
     publishersMove: false,
+    identity: nobody,
     ...rest,
   };
   const server = await Server.start(setup, log);

@@ -165,11 +165,21 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
   ["an API that is off", "listen 1935; http_api { enabled off; listen 1985; } vhost a { }", []],
   ["an API that is on", "listen 1935; http_api { enabled on; raw_api { enabled on; } } vhost a { }", []],
   [
-    "hooks of many vhosts, warned of once",
-    "listen 1935; vhost a { http_hooks { enabled on; } } vhost b { http_hooks { enabled on; } }",
-    ["CONF_NOT_SERVED http_hooks is known but not served yet: it has no effect"],
+    "programs of many vhosts, warned of once",
+    "listen 1935; vhost a { exec { enabled on; } } vhost b { exec { enabled on; } }",
+    ["CONF_NOT_SERVED exec is known but not served yet: it has no effect"],
   ],
-  ["hooks of a vhost that is off", "listen 1935; vhost a { enabled off; http_hooks { enabled on; } }", []],
+  ["programs of a vhost that is off", "listen 1935; vhost a { enabled off; exec { enabled on; } }", []],
+  [
+    "hooks that are no URLs",
+    inVhost("http_hooks { enabled on; on_play http://a/ a/b rtmp://a/; } forward { enabled on; backend x; }"),
+    [
+      'CONF_VALUE on_play: "a/b" is no URL of http or https, so every call of it fails',
+      'CONF_VALUE on_play: "rtmp://a/" is no URL of http or https, so every call of it fails',
+      'CONF_VALUE backend: "x" is no URL of http or https, so every call of it fails',
+    ],
+  ],
+  ["hooks that are off", inVhost("http_hooks { on_play x; } forward { backend x; }"), []],
   [
     "a switch of what is not served that is neither on nor off",
     inVhost("http_hooks { enabled yes; on_play http://a/; }"),

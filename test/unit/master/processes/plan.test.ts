@@ -56,7 +56,7 @@ describe("plan a", () => {
       assert.equal(vhost.cluster.mode, "remote");
       assert.deepEqual(vhost.cluster.origins, [facts.origin]);
       assert.equal(vhost.cluster.vhost, "[vhost]");
-      assert.deepEqual(vhost.forward, { enabled: false, destinations: [] });
+      assert.deepEqual(vhost.forward, { enabled: false, destinations: [], backend: null });
     }
   });
 

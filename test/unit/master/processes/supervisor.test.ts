@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { defaultConfig } from "../../../../src/conf/load.js";
+import { nobody } from "../../../../src/ipc/identity.js";
 import { noStats, type FromChild, type ToChild } from "../../../../src/ipc/messages.js";
 import { limitsOf } from "../../../../src/master/processes/child.js";
 import type { ProcessSpec } from "../../../../src/master/processes/plan.js";
@@ -71,7 +72,16 @@ function supervise(specs: readonly ProcessSpec[]): Supervisor {
         return process;
       },
     },
-    setupFor: ({ name }) => ({ name, isEdge: true, config, listeners: [], edgeKey: "", maxConnections: null, publishersMove: false }),
+    setupFor: ({ name }) => ({
+      name,
+      isEdge: true,
+      config,
+      listeners: [],
+      edgeKey: "",
+      maxConnections: null,
+      publishersMove: false,
+      identity: nobody,
+    }),
     events: {
       changed: (change) => changes.push(change),
       heard: () => undefined,

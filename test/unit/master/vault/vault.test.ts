@@ -4,6 +4,7 @@ import { beforeEach, describe, it } from "node:test";
 import pino from "pino";
 import { packetKey } from "../../../../src/base/position.js";
 import type { AdoptNote, Carriage, CarriedSession } from "../../../../src/ipc/carried.js";
+import type { Due } from "../../../../src/ipc/dues.js";
 import { loadDescriptorLinks } from "../../../../src/ipc/descriptor-link.js";
 import { stateBusy, stateClean, stateWord, timestampWord, packetWord } from "../../../../src/ipc/marks.js";
 import type { FromChild } from "../../../../src/ipc/messages.js";
@@ -31,6 +32,7 @@ let children: Map<string, Child>;
 let publishers: unknown[];
 /** What became of connections, in words. */
 let told: string[];
+let lost: Due[];
 
 const session = (token: string): CarriedSession => ({ token, kind: "rtmp", saved: { stream: token } });
 /** A moment later: what children gather has been told. */
@@ -51,6 +53,8 @@ async function makeVault(maxFiles = 100): Promise<void> {
     log: pino({ level: "silent" }),
     tell: () => undefined,
     maxFiles,
+    stillDue: (dues) => dues.filter(({ key }) => key !== "done"),
+    lost: (dues) => lost.push(...dues),
     send: (name) => {
       const child = children.get(name);
       if (child === undefined || child.isDeaf) return false;
@@ -126,6 +130,7 @@ beforeEach(async () => {
   children = new Map();
   publishers = [];
   told = [];
+  lost = [];
   await makeVault();
 });
 

@@ -1,5 +1,6 @@
 // What tests of the router share: a router on a port of its own, servers by name, its log lines, and a chooser that does as
 // it is told.
+import { nobody } from "../../../../src/ipc/identity.js";
 import { createServer, type Socket } from "node:net";
 import { pino } from "pino";
 import { peerAddress } from "../../../../src/codec/ip-address.js";
@@ -141,7 +142,7 @@ export async function startOwnServer(t: Cleanup, name = "server-1"): Promise<{ t
   if (config === null) throw new Error(JSON.stringify(problems));
   const endpoint = { host: "127.0.0.1", port: 0 };
   const listeners = (["rtmp", "http"] as const).map((protocol) => ({ protocol, endpoint, fd: null }));
-  const setup = { name, config, listeners, isEdge: false, edgeKey: "", maxConnections: null, publishersMove: false };
+  const setup = { name, config, listeners, isEdge: false, edgeKey: "", maxConnections: null, publishersMove: false, identity: nobody };
   const server = await Server.start(setup, memoryLog().log);
   t.after(() => server.close("the test is over"));
   const [rtmp, http] = server.endpoints;

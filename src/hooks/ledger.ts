@@ -1,0 +1,86 @@
+// What is due in all processes of the box, as the master knows it: when one is gone for good, what it had open is called from here,
+// unless the connection goes on in another process and its dues with it.
+import type { Due, DueNote, Undelivered } from "../ipc/dues.js";
+
+/** How long a due that was called is remembered: a process that dies meanwhile may have left it to another. */
+export const rememberedMs = 30_000;
+
+export interface LedgerOptions {
+  nowMs(): number;
+  /** Calls it. */
+  end(due: Due): void;
+  /** Goes on telling it. */
+  resume(undelivered: Undelivered): void;
+}
+
+/** The dues of one box. Nothing to close. */
+export class Ledger {
+  private readonly options: LedgerOptions;
+  private readonly open = new Map<string, { readonly due: Due; readonly owner: string }>();
+  /** Keys that were called lately, and a while ago. */
+  private done: [new: Set<string>, old: Set<string>] = [new Set(), new Set()];
+  private turnedAtMs = 0;
+
+  constructor(options: LedgerOptions) {
+    this.options = options;
+  }
+
+  get size(): number {
+    return this.open.size;
+  }
+
+  /** Takes what a process tells. */
+  heard(owner: string, notes: readonly DueNote[]): void {
+    for (const note of notes) {
+      if ("open" in note) this.open.set(note.open.key, { due: note.open, owner });
+      else if ("done" in note) this.close(owner, note.done, true);
+      else if ("moved" in note) this.close(owner, note.moved, false);
+      else this.options.resume(note.undelivered);
+    }
+  }
+
+  /** A process is gone: what it had open is over, but for what goes on elsewhere. */
+  gone(owner: string, whatGoesOn: () => ReadonlySet<string>): void {
+    const left = [...this.open].filter(([, { owner: of }]) => of === owner);
+    if (left.length === 0) return;
+    const goesOn = whatGoesOn();
+    for (const [key] of left) if (goesOn.has(key)) this.open.delete(key);
+    this.endAll(left.flatMap(([key, { due }]) => (goesOn.has(key) ? [] : [due])));
+  }
+
+  /** A connection that was to go on elsewhere has not. */
+  lost(dues: readonly Due[]): void {
+    this.endAll(this.stillDue(dues));
+  }
+
+  /** Those of a connection's dues that nobody has called. */
+  stillDue(dues: readonly Due[]): readonly Due[] {
+    const isDone = (key: string): boolean => this.done.some((keys) => keys.has(key));
+    return dues.some(({ key }) => isDone(key)) ? dues.filter(({ key }) => !isDone(key)) : dues;
+  }
+
+  private close(owner: string, key: string, isDone: boolean): void {
+    if (this.open.get(key)?.owner !== owner) return; // it goes on at another already
+    this.open.delete(key);
+    if (isDone) this.remember(key);
+  }
+
+  /** What a client did is over before its connection is. */
+  private endAll(dues: readonly Due[]): void {
+    const isLast = ({ action }: Due): number => (action === "on_close" ? 1 : 0);
+    for (const due of dues.toSorted((a, b) => isLast(a) - isLast(b))) {
+      this.open.delete(due.key);
+      this.remember(due.key);
+      this.options.end(due);
+    }
+  }
+
+  private remember(key: string): void {
+    const now = this.options.nowMs();
+    if (now - this.turnedAtMs > rememberedMs) {
+      this.done = [new Set(), this.done[0]];
+      this.turnedAtMs = now;
+    }
+    this.done[0].add(key);
+  }
+}

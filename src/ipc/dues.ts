@@ -1,0 +1,59 @@
+// The hooks that are called when a session is over. They are made when it is admitted and go wherever it goes, so whoever ends it
+// can call them; of what a process has open the master has a list, for the case that the process cannot.
+//
+//   admitted ─ open ─▶ due ─▶ called by the process that ends the session ─ done ─▶
+//                       ├─▶ the connection goes on elsewhere, and the due with it: open, there
+//                       └─▶ its process is gone for good ─▶ called by the master
+
+/** What a hook tells, in the order in which it is written. */
+export type HookBody = Readonly<Record<string, string | number>>;
+
+/** One hook that is due. */
+export interface Due {
+  /** Names it in the whole box. */
+  readonly key: string;
+  readonly action: "on_close" | "on_stop" | "on_unpublish";
+  /** Those of the configuration under which the session was admitted. */
+  readonly urls: readonly string[];
+  readonly body: HookBody;
+}
+
+/** A notification that its backend has not taken yet. */
+export interface Undelivered {
+  readonly action: string;
+  readonly url: string;
+  readonly text: string;
+  /** Names what is told, however often it is sent. */
+  readonly event: string;
+  /** Of the next sending; the first is 1. */
+  readonly attempt: number;
+}
+
+/** What a process tells of its dues, in order. */
+export type DueNote =
+  | { readonly open: Due }
+  /** The due of this key has been called. */
+  | { readonly done: string }
+  /** It goes on in another process. */
+  | { readonly moved: string }
+  /** It ends, and the master goes on trying. */
+  | { readonly undelivered: Undelivered };
+
+/** How the calls of one process to one URL went: numbers that only grow. */
+export interface HookCounts {
+  readonly action: string;
+  /** Without what may be a secret: user, password and parameters. */
+  readonly url: string;
+  /** Calls that were made. */
+  calls: number;
+  /** Of those, the ones that got no answer, or one that says that the backend itself has failed. */
+  failures: number;
+  /** Those that were answered by no. */
+  refusals: number;
+  /** Notifications that were given up, for there were too many or no attempt was left. */
+  dropped: number;
+  /** Answers by the time that they took, one number for each class of hooks/counts.ts; together they are `calls` without those under way. */
+  readonly latencies: number[];
+  /** Of all of them together. */
+  latencySumMs: number;
+}

@@ -1,0 +1,154 @@
+// Exactly one pair of events for each session, whatever becomes of the process that serves it: one that goes on elsewhere is the same
+// session, and one that is over for good is closed by the master.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertGoOn, audience, closeAll, inLull, waitForMore } from "../helpers/audience.js";
+import { killChild, pidOf, untilKept } from "../helpers/carried.js";
+import { Dolphin, type LogLine } from "../helpers/dolphin.js";
+import { playerAt } from "../helpers/edges.js";
+import { HookBackend } from "../helpers/hook-backend.js";
+import { freeze } from "../helpers/processes.js";
+import { player, publisher } from "../helpers/rtmp-client.js";
+import { parseRtmpUrl, RtmpConnection } from "../helpers/rtmp-connection.js";
+
+const conf = (inside: string, more = ""): string => `
+listen 1935;
+http_server { enabled on; listen 8080; }
+vhost __defaultVhost__ { play { mw_latency 100; } http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } ${inside} }
+dolphin { heartbeat_timeout 2; ${more} }`;
+
+const isProvoked = ({ event }: LogLine): boolean =>
+  /^child\.(?:exited|hung)$|^connections\.carried$|^p(?:ush|ull)\.lost$/.test(event ?? "");
+const ends: ReadonlySet<string> = new Set(["on_stop", "on_unpublish", "on_close"]);
+
+function assertAllPaired(site: HookBackend): void {
+  site.assertPairs("on_connect", "on_close");
+  for (const { body } of site.of("on_close")) assert.equal(site.actions(body["client_id"]).at(-1), "on_close");
+  site.assertPairs("on_publish", "on_unpublish");
+  site.assertPairs("on_play", "on_stop");
+}
+
+/** How many of all calls so far tell of an end. */
+function endsOf(site: HookBackend): number {
+  return site.calls.filter(({ action }) => ends.has(action)).length;
+}
+
+void test("viewers and publishers that go on in other processes are told of once, however often that happens", async (t) => {
+  const site = await HookBackend.start(t);
+  const dolphin = await Dolphin.start(t, {
+    conf: conf(site.all),
+    words: (rtmpPort, httpPort) => ["--cores", "2", "--listen", `127.0.0.1:${rtmpPort}`, "--http", `127.0.0.1:${httpPort}`],
+  });
+  const viewers = await audience(t, dolphin, "edge-1", "edge-2");
+  await untilKept(dolphin, viewers.length);
+  // Those who came to the wrong edge have left.
+  await site.until("nobody else", () => site.of("on_play").length - site.of("on_stop").length === viewers.length);
+  await site.until("nobody else", () => site.of("on_connect").length - site.of("on_close").length === viewers.length - 3 + 1);
+  const before = endsOf(site);
+  await killChild(dolphin, "edge-1", (kill) => inLull(dolphin, viewers.source, viewers, kill));
+  await assertGoOn(viewers, 20);
+  const from = dolphin.logLength;
+  dolphin.signal("SIGUSR2");
+  await dolphin.waitFor("dolphin.restarted", { from, timeoutMs: 20_000 });
+  await assertGoOn(viewers, 20);
+  await dolphin.ask("upgrade");
+  await assertGoOn(viewers, 20);
+  await inLull(dolphin, viewers.source, viewers, async () => freeze(await pidOf(dolphin, "edge-1")));
+  await dolphin.waitFor("child.exited", { from, where: ({ child }) => child === "edge-1", timeoutMs: 20_000 });
+  await waitForMore(viewers, 20); // a hang may cost a picture
+  assert.equal(endsOf(site), before, JSON.stringify(site.actions()));
+  closeAll(viewers);
+  viewers.source.close();
+  await site.until("all ends", () => endsOf(site) >= before + 2 * 5 + 3 + 2);
+  assertAllPaired(site);
+  await dolphin.stop({ allow: isProvoked });
+  assertAllPaired(site);
+});
+
+void test("viewers that end with a killed edge are closed by the master", async (t) => {
+  const site = await HookBackend.start(t);
+  const dolphin = await Dolphin.start(t, { conf: conf(site.all, "carry_sessions off;"), cores: 2 });
+  const source = await publisher(dolphin.rtmpUrl("s"));
+  const at = dolphin.pids["edge-1"] ?? 0;
+  const viewers = [await playerAt(t, dolphin, "s", at), await playerAt(t, dolphin, "s", at)];
+  await site.until("nobody else", () => site.of("on_play").length - site.of("on_stop").length === 2);
+  await killChild(dolphin, "edge-1");
+  await Promise.all(viewers.map(({ ended }) => ended));
+  await site.until("both ends", () => site.of("on_stop").length === site.of("on_play").length);
+  source.close();
+  await site.until("all ends", () => site.of("on_close").length === site.of("on_connect").length);
+  assertAllPaired(site);
+  await dolphin.stop({ allow: isProvoked });
+  assertAllPaired(site);
+});
+
+void test("the publisher of a killed server is closed by the master, and its viewers, who stay, when they leave", async (t) => {
+  const site = await HookBackend.start(t);
+  const dolphin = await Dolphin.start(t, { conf: conf(site.all), args: ["--plan", "single"] });
+  const viewers = await audience(t, dolphin, "server", "server");
+  await untilKept(dolphin, viewers.length);
+  await killChild(dolphin, "server", (kill) => inLull(dolphin, viewers.source, viewers, kill));
+  await site.waitFor("on_unpublish");
+  await site.waitFor("on_close");
+  assert.deepEqual(site.of("on_stop"), []);
+  closeAll(viewers);
+  await site.waitFor("on_stop", viewers.length);
+  await site.waitFor("on_close", 5 + 1);
+  assertAllPaired(site);
+  await dolphin.stop({ allow: isProvoked });
+  assertAllPaired(site);
+});
+
+void test("whoever waits for an answer when his process is killed was not let in, and nobody is told of him", async (t) => {
+  const site = await HookBackend.start(t);
+  const dolphin = await Dolphin.start(t, { conf: conf(site.all), args: ["--plan", "single"] });
+  site.answer = ({ action }) => (action === "on_play" ? new Promise(() => undefined) : "0");
+  const connection = await RtmpConnection.open(parseRtmpUrl(dolphin.rtmpUrl("s")));
+  connection.command("play", ["s"], { streamId: 1 });
+  await site.waitFor("on_play");
+  await killChild(dolphin, "server");
+  await connection.ended;
+  await site.waitFor("on_close"); // it had passed on_connect
+  site.answer = () => "0";
+  const viewer = await player(dolphin.rtmpUrl("s"));
+  viewer.close();
+  await site.waitFor("on_close", 2);
+  assert.deepEqual(site.actions(), ["on_connect", "on_play", "on_close", "on_connect", "on_play", "on_stop", "on_close"]);
+  await dolphin.stop({ allow: isProvoked });
+});
+
+void test("an origin of its own that is killed costs no publisher his session", async (t) => {
+  const site = await HookBackend.start(t);
+  const dolphin = await Dolphin.start(t, { conf: conf(site.all, "origin_process child;"), cores: 2 });
+  const viewers = await audience(t, dolphin, "edge-1", "edge-2");
+  await site.until("nobody else", () => site.of("on_play").length - site.of("on_stop").length === viewers.length);
+  const before = endsOf(site);
+  const from = dolphin.logLength;
+  process.kill(await pidOf(dolphin, "origin"), "SIGKILL");
+  await dolphin.waitFor("push.resumed", { from, timeoutMs: 20_000 });
+  await Promise.all(viewers.map((viewer) => viewer.waitForMedia(viewer.media.length + 20)));
+  assert.equal(endsOf(site), before);
+  closeAll(viewers);
+  viewers.source.close();
+  await site.until("all ends", () => endsOf(site) >= before + 2 * 5 + 3 + 2);
+  assertAllPaired(site);
+  await dolphin.stop({ allow: isProvoked });
+});
+
+void test("clients of a killed server of plan b are closed by the master, and those of a killed proxy go on", async (t) => {
+  const site = await HookBackend.start(t);
+  const dolphin = await Dolphin.start(t, { conf: conf(site.all, "servers 1;"), args: ["--plan", "b"], cores: 2 });
+  const source = await publisher(dolphin.rtmpUrl("s"));
+  const viewer = await player(dolphin.rtmpUrl("s"));
+  await untilKept(dolphin, 2);
+  for (const name of ["proxy-1", "proxy-2"]) await killChild(dolphin, name);
+  assert.equal(source.connection.endedBy, null);
+  assert.equal(viewer.connection.endedBy, null);
+  assert.equal(endsOf(site), 0);
+  process.kill(await pidOf(dolphin, "server-1"), "SIGKILL");
+  await Promise.all([source.connection.ended, viewer.ended]);
+  await site.waitFor("on_close", 2);
+  assertAllPaired(site);
+  await dolphin.stop({ allow: (line) => isProvoked(line) || /^(?:proxy|server)\./.test(line.event ?? "") });
+  assertAllPaired(site);
+});

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import { Ledger, rememberedMs } from "../../../src/hooks/ledger.js";
+import type { Due, Undelivered } from "../../../src/ipc/dues.js";
+
+const due = (key: string): Due => ({ key, action: "on_stop", urls: [], body: { client_id: key } });
+const nothing = (): Set<string> => new Set();
+
+let nowMs = 0;
+let ended: string[];
+let resumed: Undelivered[];
+let ledger: Ledger;
+
+describe("ledger", () => {
+  beforeEach(() => {
+    nowMs = 1_000_000;
+    ended = [];
+    resumed = [];
+    ledger = new Ledger({
+      nowMs: () => nowMs,
+      end: ({ key }) => ended.push(key),
+      resume: (undelivered) => resumed.push(undelivered),
+    });
+  });
+
+  it("calls what a process that is gone had open, and nothing of others", () => {
+    ledger.heard("edge-1", [{ open: due("a") }, { open: due("b") }, { done: "a" }]);
+    ledger.heard("edge-2", [{ open: due("c") }]);
+    ledger.gone("edge-1", nothing);
+    assert.deepEqual(ended, ["b"]);
+    ledger.gone("edge-1", nothing);
+    assert.deepEqual(ended, ["b"]);
+  });
+
+  it("calls what a client did before the end of its connection, which was opened first", () => {
+    const close: Due = { ...due("a.close"), action: "on_close" };
+    ledger.heard("edge-1", [{ open: close }, { open: due("a.stop") }]);
+    ledger.gone("edge-1", nothing);
+    ledger.lost([{ ...close, key: "b.close" }, due("b.stop")]);
+    assert.deepEqual(ended, ["a.stop", "a.close", "b.stop", "b.close"]);
+  });
+
+  it("does not call what goes on in another process, until that one is gone", () => {
+    ledger.heard("edge-1", [{ open: due("a") }]);
+    ledger.gone("edge-1", () => new Set(["a"]));
+    ledger.heard("edge-2", [{ open: due("a") }]);
+    assert.deepEqual(ended, []);
+    ledger.gone("edge-2", nothing);
+    assert.deepEqual(ended, ["a"]);
+  });
+
+  it("does not call twice what was let go to another process", () => {
+    ledger.heard("edge-1", [{ open: due("a") }, { moved: "a" }]);
+    ledger.heard("edge-2", [{ open: due("a") }, { done: "a" }]);
+    ledger.gone("edge-1", nothing);
+    ledger.gone("edge-2", nothing);
+    assert.deepEqual(ended, []);
+  });
+
+  it("takes a due for that of the process that opened it last", () => {
+    ledger.heard("edge-1", [{ open: due("a") }]);
+    ledger.heard("edge-2", [{ open: due("a") }]);
+    ledger.heard("edge-1", [{ moved: "a" }]);
+    ledger.gone("edge-1", nothing);
+    assert.deepEqual(ended, []);
+    ledger.gone("edge-2", nothing);
+    assert.deepEqual(ended, ["a"]);
+  });
+
+  it("calls what is due for a connection that nobody goes on with, unless it was called", () => {
+    ledger.heard("edge-1", [{ open: due("a") }, { open: due("b") }, { done: "a" }]);
+    assert.deepEqual(ledger.stillDue([due("a"), due("b")]), [due("b")]);
+    ledger.lost([due("a"), due("b"), due("unknown")]);
+    assert.deepEqual(ended, ["b", "unknown"]);
+    ledger.lost([due("b")]);
+    assert.deepEqual(ended, ["b", "unknown"]);
+    ledger.gone("edge-1", nothing);
+    assert.deepEqual(ended, ["b", "unknown"]);
+  });
+
+  it("forgets what was called a while ago", () => {
+    for (let round = 0; round < 4; round++) {
+      ledger.heard("edge-1", [{ open: due(`a${round}`) }, { done: `a${round}` }]);
+      nowMs += rememberedMs + 1;
+    }
+    assert.deepEqual(ledger.stillDue([due("a0"), due("a3")]), [due("a0")]);
+    assert.equal(ledger.size, 0);
+  });
+
+  it("goes on telling what a process could not", () => {
+    const undelivered = { action: "on_stop", url: "u", text: "{}", event: "a", attempt: 2 };
+    ledger.heard("edge-1", [{ undelivered }]);
+    assert.deepEqual(resumed, [undelivered]);
+  });
+});
