@@ -10,7 +10,11 @@ export interface Polled<T> {
 }
 
 /** Asks at once, whenever `key` changes, and each `everyMs`; `again` asks now. */
-export function usePolled<T>(key: string, everyMs: number, ask: (signal: AbortSignal) => Promise<T>): Polled<T> & { readonly again: () => void } {
+export function usePolled<T>(
+  key: string,
+  everyMs: number,
+  ask: (signal: AbortSignal) => Promise<T>,
+): Polled<T> & { readonly again: () => void } {
   const [state, setState] = useState<Polled<T> & { readonly key: string }>({ data: null, error: null, key });
   const [round, setRound] = useState(0);
   useEffect(() => {
