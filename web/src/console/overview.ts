@@ -26,7 +26,7 @@ export function OverviewPage({ theme }: { readonly theme: string }): VNode {
     </section>
     <dl class="tiles">
       <${Tile} label=${t("viewers")} value=${count(totals.players)} />
-      <${Tile} label=${t("streams")} value=${count(streams)} note=${`${count(totals.publishers)} ${t("publishers")}`} />
+      <${Tile} label=${t("streams")} value=${count(streams)} note=${`${t("publishers")} ${count(totals.publishers)}`} />
       <${Tile}
         label=${`${t("traffic")} ${t("out")}`}
         value=${rate(totals.mbpsOut * 1000)}
@@ -123,7 +123,7 @@ function columnsOf(again: () => void): readonly Column<ProcessRow>[] {
     { title: t("connections"), ...number(({ connections }) => count(connections)) },
     { title: t("viewers"), ...number(({ players }) => count(players)) },
     { title: t("publishers"), ...number(({ publishers }) => count(publishers)) },
-    { title: t("out"), ...number(({ mbpsOut }) => rate(mbpsOut * 1000)) },
+    { title: t("sent"), ...number(({ mbpsOut }) => rate(mbpsOut * 1000)) },
     {
       title: t("restarts"),
       cell: ({ restarts, lastDeath }) =>

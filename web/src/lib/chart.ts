@@ -25,6 +25,8 @@ interface ChartProps {
 }
 
 const height = 132;
+/** A server that has just begun shows so much. */
+const leastSeconds = 300;
 
 export function Chart({ title, at, stepSeconds, spanSeconds, lines, format, theme }: ChartProps): VNode {
   const box = useRef<HTMLDivElement>(null);
@@ -72,7 +74,13 @@ function optionsOf(box: HTMLElement, lines: readonly Line[], spanSeconds: number
     legend: { show: false },
     cursor: { show: false },
     scales: {
-      x: { time: true, range: () => [Date.now() / 1000 - spanSeconds, Date.now() / 1000] },
+      x: {
+        time: true,
+        range: (_plot, first) => [
+          Math.max(Date.now() / 1000 - spanSeconds, Math.min(first, Date.now() / 1000 - leastSeconds)),
+          Date.now() / 1000,
+        ],
+      },
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.15 : 1] },
     },
     axes: [

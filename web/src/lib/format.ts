@@ -38,7 +38,8 @@ export function count(value: number): string {
 }
 
 export function percent(share: number): string {
-  return `${digits(share * 100)} %`;
+  const value = share * 100;
+  return `${value > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} %`;
 }
 
 /** Time of day, and the day where it is another one. */

@@ -1,0 +1,134 @@
+// The console over a box that is made up: as many streams and clients as a test likes, and names that nobody should have.
+import { createServer, type Server } from "node:http";
+import type { AdminContext } from "../../src/admin/box/context.js";
+import { Site } from "../../src/admin/site/site.js";
+import { loadConfig } from "../../src/conf/load.js";
+import type { BoxFacts } from "../../src/ipc/box.js";
+import type { BoxClient } from "../../src/ipc/lists.js";
+import type { StreamStatus } from "../../src/ipc/streams.js";
+import type { Cleanup } from "./dolphin.js";
+
+export const hostileName = '<img src=x onerror="document.title=1">"\'&amp;\u202e';
+
+/** Serves the console below a prefix, which the pages must not know; resolves to its address. */
+export async function serveConsole(t: Cleanup, clients: number, prefix = ""): Promise<string> {
+  const { config } = loadConfig({
+    file: "f",
+    text: "listen 1935; max_connections 12000; http_server { enabled on; listen 8080; } vhost a.example.com { cluster { mode remote; origin b.example.com; } } vhost __defaultVhost__ { http_remux { enabled on; } }",
+  });
+  const list = Array.from({ length: clients }, (_, i) => clientOf(i));
+  const view = {
+    facts: () => Promise.resolve(facts(clients)),
+    streams: () => Promise.resolve([streamOf("livestream", clients), streamOf(hostileName, 0)]),
+    clients: () => Promise.resolve(list),
+    rates: () => ({ recv: 640, send: 640 }),
+  };
+  const site = new Site({ view, config: () => config } as unknown as AdminContext);
+  const server: Server = createServer((request, response) => {
+    const url = new URL((request.url ?? "/").slice(prefix.length) || "/", "http://host");
+    request.url = url.pathname + url.search;
+    const exchange = { request, response, query: url.searchParams, isOpen: false, callback: null };
+    if (!(request.url.startsWith("/") && url.pathname.startsWith("/console/data/"))) {
+      if (!site.answer(exchange, url.pathname)) response.writeHead(404).end();
+    } else void site.answerData(exchange, url.pathname);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    site.close();
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}${prefix}`;
+}
+
+function facts(players: number): BoxFacts {
+  const process = {
+    role: "server",
+    restarts: 0,
+    lastDeath: null,
+    upSeconds: 4000,
+    lagMs: 3,
+    connections: players,
+    players,
+    publishers: 1,
+    mbpsIn: 1,
+    mbpsOut: 90,
+  };
+  return {
+    version: "0.1.0",
+    pid: 1,
+    ppid: 0,
+    argv: "",
+    cwd: "/",
+    plan: "a",
+    serverId: "vid-1",
+    serviceId: "s",
+    upSeconds: 4000,
+    bytesIn: 0,
+    bytesOut: 0,
+    carried: { kept: players, carried: 3, cut: 0 },
+    processes: [
+      { ...process, name: "master", duty: "origin", pid: null, state: "up", players: 0 },
+      { ...process, name: "edge-1", duty: "edge", pid: null, state: "up" },
+      {
+        ...process,
+        name: "edge-2",
+        duty: "edge",
+        pid: null,
+        state: "waiting",
+        players: 0,
+        connections: 0,
+        lastDeath: { cause: "SIGKILL", secondsAgo: 5 },
+      },
+    ],
+  };
+}
+
+function clientOf(i: number): BoxClient {
+  const ip = `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`;
+  const more = {
+    vhost: "__defaultVhost__",
+    app: "live",
+    stream: i === 7 ? hostileName : "livestream",
+    tcUrl: "",
+    swfUrl: "",
+    name: "livestream",
+  };
+  return {
+    ...more,
+    id: `client-${i}`,
+    type: "flv-play",
+    ip,
+    pageUrl: i === 7 ? "javascript:alert(1)" : "",
+    sinceMs: Date.now() - 1000 * i,
+    bytesIn: 0,
+    bytesOut: 1000 * i,
+    process: "edge-1",
+  };
+}
+
+function streamOf(stream: string, players: number): StreamStatus {
+  return {
+    vhost: "__defaultVhost__",
+    app: "live",
+    stream,
+    state: "publish",
+    source: { process: "master", peer: "192.0.2.7:50000" },
+    players,
+    playersOf: players > 0 ? { "edge-1": players } : {},
+    edges: 1,
+    pulledBy: ["edge-1"],
+    video: "H.264",
+    audio: "AAC",
+    bytesIn: 1000,
+    bytesOut: 1000,
+    publisherId: "pub",
+    tcUrl: "",
+    sinceMs: Date.now() - 60_000,
+    videoFrames: 1500,
+    audioFrames: 2000,
+    keyFrameMs: 2000,
+    videoDetails: { profile: "High", level: "4", width: 1280, height: 720 },
+    audioDetails: { profile: "LC", sampleRate: 44_100, channels: 2 },
+  } as StreamStatus;
+}
