@@ -59,6 +59,7 @@ function facts(players: number): BoxFacts {
     pid: 1,
     ppid: 0,
     argv: "",
+    script: "",
     cwd: "/",
     plan: "a",
     serverId: "vid-1",

@@ -43,8 +43,13 @@ export function answerNotAllowed(response: ServerResponse, common: Headers): voi
   response.writeHead(405, { ...common, Allow: methods, "Content-Length": 0, Connection: "close" }).end();
 }
 
-/** Answers `/`: whoever opens it in a browser learns what this is and how to watch. */
-export function answerIndex(response: ServerResponse, common: Headers): void {
+/** Answers `/`: whoever opens it in a browser learns what this is, how to watch, and where the console is. `apiPort` null: there is none. */
+export function answerIndex(request: IncomingMessage, response: ServerResponse, common: Headers, apiPort: number | null): void {
+  // As the client names this machine, if that is a name: no other text of a request stands in the page.
+  const [host = null] = /^(?:\[[\da-f:.]+\]|[\w.-]+)(?=:\d+$|$)/i.exec(request.headers.host ?? "") ?? [];
+  const address = `http://${host ?? "HOST"}:${apiPort}/console/`;
+  const link = host === null ? `<code>${address}</code>` : `<a href="${address}">${address}</a>`;
+  const indexPage = indexText.replace("{console}", apiPort === null ? "" : `\n<dt>Look at it\n<dd>the console: ${link}`);
   response.writeHead(200, {
     ...common,
     "Content-Type": "text/html; charset=utf-8",
@@ -100,7 +105,7 @@ function isListOfNames(text: string): boolean {
   return /^[\w!#$%&'*+.^`|~-]+(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]+)*$/.test(text);
 }
 
-const indexPage = `<!doctype html>
+const indexText = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -120,7 +125,7 @@ const indexPage = `<!doctype html>
 <dt>Watch over RTMP
 <dd><code>ffplay rtmp://HOST/live/livestream</code>, or the same address in VLC
 <dt>Watch over HTTP-FLV
-<dd><code>http://HOST:PORT/live/livestream.flv</code> in ffplay or VLC, or in a page with a player such as mpegts.js
+<dd><code>http://HOST:PORT/live/livestream.flv</code> in ffplay or VLC, or in a page with a player such as mpegts.js{console}
 </dl>
 <p>HOST and PORT are those of this page's address; RTMP has the port 1935 unless the configuration says otherwise. On the server
 itself <code>dolphin status</code> shows what is published.</p>

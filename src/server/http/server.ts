@@ -141,7 +141,8 @@ async function answer(hub: Hub, log: Log, request: IncomingMessage, response: Se
   const isIndex = /^\/(?:\?|$)/.test(url);
   try {
     if (!isIndex) play(hub, log, request, response, headers);
-    else if (!(await hasFile(hub, request, response, headers))) answerIndex(response, headers);
+    else if (!(await hasFile(hub, request, response, headers)))
+      answerIndex(request, response, headers, hub.setup.config.api.listen[0]?.port ?? null);
   } catch (thrown) {
     const error = asDolphinError(thrown);
     const isNoStream = error.code === "FLV_NOT_FOUND" || error.code === "RTMP_VHOST";

@@ -12,7 +12,7 @@ const columns: Columns<Item> = {
   search: ({ name, size }) => [name, `size ${size}`],
 };
 const items = Array.from({ length: 1000 }, (_, size) => ({ name: `item-${String((size * 7) % 1000).padStart(3, "0")}`, size }));
-const ask = (query: string): { readonly names: string[]; readonly total: number; readonly start: number } => {
+const ask = (query: string): { readonly names: readonly string[]; readonly total: number; readonly start: number } => {
   const { rows, total, start } = pageOf(items, columns, new URLSearchParams(query), ({ name }) => name);
   return { names: rows, total, start };
 };
