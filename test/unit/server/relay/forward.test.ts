@@ -16,8 +16,10 @@ test("forward: one that begins late is sent metadata without a time, then the he
   t.after(() => source.close());
   source.metadata({ width: 320 });
   const frames = Array.from({ length: 30 }, (_, i) => step("avc", "aac", i)).flat();
-  for (const media of [...headers("avc", "aac"), ...frames]) source.send(media);
-  await eventually(() => rig.stream("s")?.audio === "AAC", { what: "the stream" });
+  const all = [...headers("avc", "aac"), ...frames];
+  for (const media of all) source.send(media);
+  const bytes = all.reduce((sum, { payload }) => sum + payload.length, 0);
+  await eventually(() => (rig.stream("s")?.bytesIn ?? 0) > bytes, { what: "the whole stream, and its metadata" });
   rig.reconfigure(`vhost __defaultVhost__ { forward { enabled on; destination 127.0.0.1:${far.port}; } }`);
   await eventually(() => got().length >= 10, { what: "the forward" });
   source.metadata({ width: 640 });
