@@ -220,7 +220,8 @@ export class Crew {
     const specs = this.plan(config);
     const isOther = (spec: ProcessSpec): boolean => ![...whose].some((which) => belongsTo(spec, which));
     const others = specs.filter(isOther);
-    const problem = (await this.tellAll(others)) ?? (await replaceThose(this.rollouts, whose, { specs, config, reason }));
+    const problem =
+      (await this.tellAll(others)) ?? (await replaceThose(this.rollouts, whose, { specs, before: this.plan(this.config), config, reason }));
     if (problem !== null) {
       await this.tellAll(this.plan(this.config).filter(isOther));
       return problem;

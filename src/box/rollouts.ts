@@ -30,19 +30,34 @@ export function belongsTo(spec: ProcessSpec, whose: Whose): boolean {
   return whose === "public" ? spec.isPublic : isAide(spec);
 }
 
-/** Replaces all who serve these addresses. Resolves to null, or to the reason why all is as it was. */
+/**
+ * Replaces all who serve these addresses; `before` are the processes as they were planned until now. Resolves to null, or to the reason
+ * why all is as it was: the admin goes first, whose way back nobody notices.
+ */
 export async function replaceThose(
   rollouts: Readonly<Record<Whose, Rollout>>,
   whose: ReadonlySet<Whose>,
-  { specs, config, reason }: { readonly specs: readonly ProcessSpec[]; readonly config: Config; readonly reason: string },
+  {
+    specs,
+    before,
+    config,
+    reason,
+  }: { readonly specs: readonly ProcessSpec[]; readonly before: readonly ProcessSpec[]; readonly config: Config; readonly reason: string },
 ): Promise<string | null> {
-  for (const which of ["public", "admin"] as const) {
-    if (!whose.has(which)) continue;
-    const wanted = specs.filter((spec) => belongsTo(spec, which));
-    const problem = await rollouts[which].replaceAll(wanted, reason, config.dolphin.drainTimeoutMs);
+  const { drainTimeoutMs } = config.dolphin;
+  const replace = (which: Whose, wanted: readonly ProcessSpec[]): Promise<string | null> =>
+    rollouts[which].replaceAll(
+      wanted.filter((spec) => belongsTo(spec, which)),
+      reason,
+      drainTimeoutMs,
+    );
+  if (whose.has("admin")) {
+    const problem = await replace("admin", specs);
     if (problem !== null) return problem;
   }
-  return null;
+  const problem = whose.has("public") ? await replace("public", specs) : null;
+  if (problem !== null && whose.has("admin")) await replace("admin", before);
+  return problem;
 }
 
 function open(specs: readonly ProcessSpec[], whose: Whose, { supervisor, standAlone, listeners }: RolloutsParts): Rollout {

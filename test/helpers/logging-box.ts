@@ -21,7 +21,7 @@ export class LoggingBox {
   readonly file: string;
   readonly printed: string[] = [];
   private readonly port: number;
-  private readonly folder: string;
+  readonly folder: string;
   private readonly child: Child;
   /** By process name. */
   pids: Readonly<Record<string, number>> = {};

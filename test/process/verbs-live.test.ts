@@ -1,8 +1,11 @@
 // The verbs that look into a running box and act on it, which need no HTTP API.
 import assert from "node:assert/strict";
+import { existsSync, renameSync } from "node:fs";
 import { test } from "node:test";
 import { promptConf } from "../helpers/bystanders.js";
+import { start } from "../helpers/child.js";
 import { Dolphin } from "../helpers/dolphin.js";
+import { LoggingBox } from "../helpers/logging-box.js";
 import { show } from "../helpers/show.js";
 import { player } from "../helpers/rtmp-client.js";
 import { eventually } from "../helpers/wait.js";
@@ -54,4 +57,29 @@ void test("scale starts workers and lets some go, and nobody who watches or publ
   await assert.rejects(dolphin.ask("scale", "0"), /from 1 to 1024/);
   running.close();
   await dolphin.stop();
+});
+
+void test("logs shows the last lines of the file and those that come, also when it is rotated", async (t) => {
+  const box = await LoggingBox.start(t, "srs_log_file LOG;");
+  await box.visit("first");
+  const words = ["bin/dolphin.js", "logs", "-f", "-n", "3", "--json"];
+  const lines: string[] = [];
+  const reader = start(process.execPath, words, { env: { XDG_RUNTIME_DIR: box.folder }, onLine: (line) => lines.push(line) });
+  t.after(() => void reader.stop("SIGTERM"));
+  const has = (stream: string): Promise<boolean> =>
+    eventually(() => lines.some((line) => line.includes(`"${stream}"`)), { what: `the lines of ${stream}` });
+  await has("first");
+  await box.visit("second");
+  await has("second");
+  renameSync(box.file, `${box.file}.old`);
+  box.signal("SIGUSR1");
+  await eventually(() => existsSync(box.file), { what: "another file" });
+  await box.visit("third");
+  await has("third");
+  assert.ok(
+    lines.every((line) => line.startsWith("{") && line.endsWith("}")),
+    "every line is whole",
+  );
+  await reader.stop("SIGTERM");
+  await box.stop();
 });

@@ -162,6 +162,16 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
   ],
   ["a daemon that is asked for", "listen 1935; daemon on; vhost a { }", []],
   ["a daemon that is not asked for", "listen 1935; daemon off; vhost a { }", []],
+  [
+    "auth that nobody can show",
+    "listen 1935; http_api { enabled on; auth { enabled on; username u; } } vhost a { }",
+    ["CONF_VALUE auth has no password: nobody may use the API; write one"],
+  ],
+  [
+    "auth by the words of the manual",
+    "listen 1935; http_api { enabled on; auth { enabled on; username admin; password admin; } } vhost a { }",
+    ["CONF_VALUE auth has the username and password of SRS's manual, which everybody knows: choose others"],
+  ],
   ["an API that is off", "listen 1935; http_api { enabled off; listen 1985; } vhost a { }", []],
   ["an API that is on", "listen 1935; http_api { enabled on; raw_api { enabled on; } } vhost a { }", []],
   [

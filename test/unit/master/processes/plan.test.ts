@@ -116,6 +116,13 @@ describe("a box has come up", () => {
       ),
     );
 
+  it("whatever becomes of its admin", () => {
+    const admin = { spec: { isPublic: false, duty: "admin" as const }, child: { state: "failed" as const } };
+    assert.equal(isComeUp([...children("up", "up"), admin]), true);
+    assert.equal(isComeUp([...children("starting", "up"), { ...admin, child: { state: "up" } }]), false);
+    assert.equal(isComeUp([{ ...admin, child: { state: "up" } }]), false);
+  });
+
   for (const [front, behind, expected] of [
     ["up up", "up up", true],
     ["up up", "up failed", true],

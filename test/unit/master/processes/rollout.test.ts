@@ -136,3 +136,32 @@ it("new specs keep the names that the processes have by now", async () => {
     [["edge-1.2", 7]],
   );
 });
+
+describe("another number", () => {
+  it("starts those that are missing, and leaves the others alone", async () => {
+    const rollout = rolloutOf(spec("edge-1"));
+    assert.equal(await rollout.resize([spec("edge-1"), spec("edge-2"), spec("edge-3")], "scale", 5000), null);
+    assert.deepEqual(told, ["edge-2.2 inherits from nobody", "add edge-2.2", "edge-3.2 inherits from nobody", "add edge-3.2"]);
+    assert.deepEqual(names(rollout), ["edge-1", "edge-2.2", "edge-3.2"]);
+  });
+
+  it("lets those go that are too many, whatever they are called by now", async () => {
+    const rollout = rolloutOf(spec("edge-1"), spec("edge-2"));
+    await rollout.replaceEach("restart", 5000);
+    told = [];
+    assert.equal(await rollout.resize([spec("edge-1")], "scale", 5000), null);
+    assert.deepEqual(told, ["retire edge-2.2 within 5000", "forget edge-2.2"]);
+    assert.deepEqual(names(rollout), ["edge-1.2"]);
+  });
+
+  it("stays as it was where one of the new ones does not serve", async () => {
+    const rollout = rolloutOf(spec("edge-1"));
+    problems.set("edge-3.2", "exit 70");
+    assert.match(
+      (await rollout.resize([spec("edge-1"), spec("edge-2"), spec("edge-3")], "scale", 5000)) ?? "",
+      /edge-3\.2 does not serve: exit 70/,
+    );
+    assert.deepEqual(told.slice(-3), ["forget edge-3.2", "retire edge-2.2 within 5000", "forget edge-2.2"]);
+    assert.deepEqual(names(rollout), ["edge-1"]);
+  });
+});

@@ -49,8 +49,9 @@ const heartbeat: FromChild = { type: "heartbeat", stats: noStats };
 
 function spec(name: string, startsAfter: string | null = null): ProcessSpec {
   const isOrigin = name === "origin";
-  const duty = isOrigin ? "origin" : "edge";
-  return { name, duty, place: "child", isPublic: !isOrigin, startsAfter, config, maxConnections: null };
+  const isAdmin = name === "admin";
+  const duty = isOrigin ? "origin" : isAdmin ? "admin" : "edge";
+  return { name, duty, place: "child", isPublic: !isOrigin && !isAdmin, startsAfter, config, maxConnections: null };
 }
 
 let timers: FakeTimers;
@@ -236,6 +237,17 @@ describe("deaths", () => {
     dieUntilFailed("edge-1");
     assert.equal(stateOf(supervisor, "edge-1"), "failed");
     assert.deepEqual(ended, []);
+  });
+
+  it("goes on without an admin, and gives up with one that serves beside nobody", () => {
+    const supervisor = supervise([spec("edge-1"), spec("admin")]);
+    latest("edge-1").becomeReady();
+    dieUntilFailed("admin");
+    assert.deepEqual([stateOf(supervisor, "admin"), stateOf(supervisor, "edge-1"), ended], ["failed", "up", []]);
+    supervise([spec("edge-1"), spec("admin")]);
+    latest("admin").becomeReady();
+    dieUntilFailed("edge-1");
+    assert.equal(latest("admin").sent.at(-1)?.type, "stop");
   });
 
   it("gives up when no edge is left", () => {
