@@ -89,7 +89,7 @@ void test("a stream's picture moves in its page, and who is sent away there is g
   await viewer.waitForMedia(10);
   const base = `http://127.0.0.1:${dolphin.apiPort}`;
   const { page, problems } = await open(`${base}/console/${streamPath("s")}`);
-  await page.getByRole("button", { name: "Play" }).click();
+  await page.getByRole("button", { name: "Play", exact: true }).click();
   await until(page, "document.querySelector('video').currentTime > 1 && document.querySelector('video').videoWidth === 320");
   const picture = (): Promise<number> =>
     page.evaluate(`(() => {
@@ -101,7 +101,7 @@ void test("a stream's picture moves in its page, and who is sent away there is g
   const first = await picture();
   await until(page, "document.querySelector('video').currentTime > 2.5");
   assert.notEqual(await picture(), first, "the picture stands still");
-  await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
 
   const listed = (await (await fetch(`${base}/console/data/clients?q=flv-play`)).json()) as {
     readonly data: { readonly rows: readonly { readonly id: string }[] };
