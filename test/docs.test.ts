@@ -28,6 +28,8 @@ import { orphanMs } from "../src/master/vault/vault.js";
 import * as playout from "../src/publisher/playout.js";
 import * as httpServer from "../src/server/http/server.js";
 import { maxStreams } from "../src/server/streams/hub.js";
+import { historyKeptMs, historyStepMs } from "../src/admin/site/history.js";
+import { maxPageRows } from "../src/admin/site/paging.js";
 import * as httpFiles from "../src/server/http/files.js";
 import { askUpstreamMs } from "../src/server/http/head.js";
 import { deliveryMs } from "../src/wire/farewell.js";
@@ -81,6 +83,9 @@ const limits: Readonly<Record<string, unknown>> = {
   pageRows,
   keptEvents,
   ...httpFiles,
+  historyKeptMs,
+  historyStepMs,
+  maxPageRows,
   announcedWaitMs,
   lastWordsMs,
   maxAnswerBytes,

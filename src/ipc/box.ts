@@ -1,4 +1,5 @@
 // What the master tells of the box when it is asked for nothing that takes a look at the processes: it is all in its memory.
+import type { HookCounts } from "./dues.js";
 
 /** One process of the box. */
 interface ProcessFacts {
@@ -41,4 +42,6 @@ export interface BoxFacts {
   readonly bytesOut: number;
   /** What became of connections whose process was gone; null: they end with it. */
   readonly carried: Readonly<Record<string, number>> | null;
+  /** How the calls of hooks went, of all processes since the start, one row for each hook and URL. */
+  readonly hooks: readonly HookCounts[];
 }

@@ -19,7 +19,7 @@ export async function openBrowser(t: Cleanup): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath,
     args: ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", "--mute-audio"],
-    env: { ...process.env, ...(executablePath === unpacked ? { LD_LIBRARY_PATH: path } : {}) } as Record<string, string>,
+    env: { ...process.env, ...(executablePath === unpacked ? { LD_LIBRARY_PATH: path } : {}) },
   });
   t.after(() => browser.close());
   return browser;

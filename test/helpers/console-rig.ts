@@ -67,6 +67,18 @@ function facts(players: number): BoxFacts {
     upSeconds: 4000,
     bytesIn: 0,
     bytesOut: 0,
+    hooks: [
+      {
+        action: "on_play",
+        url: "http://127.0.0.1:8085/play",
+        calls: 10,
+        failures: 1,
+        refusals: 2,
+        dropped: 0,
+        latencies: [],
+        latencySumMs: 200,
+      },
+    ],
     carried: { kept: players, carried: 3, cut: 0 },
     processes: [
       { ...process, name: "master", duty: "origin", pid: null, state: "up", players: 0 },
@@ -131,5 +143,5 @@ function streamOf(stream: string, players: number): StreamStatus {
     keyFrameMs: 2000,
     videoDetails: { profile: "High", level: "4", width: 1280, height: 720 },
     audioDetails: { profile: "LC", sampleRate: 44_100, channels: 2 },
-  } as StreamStatus;
+  };
 }

@@ -1,4 +1,5 @@
 // The foreign programs of the tests, fetched before any test needs them.
+import { findChromium } from "./chromium.js";
 import { findFfmpeg, findFfprobe } from "./ffmpeg.js";
 import { findNginx } from "./nginx.js";
 import { findSystemdAnalyze } from "./systemd-analyze.js";
@@ -8,5 +9,6 @@ export async function describePeers(): Promise<string> {
   const nginx = await findNginx();
   const found = typeof nginx === "string" ? nginx : `nginx ${nginx.version} (${nginx.path})`;
   const analyze = await findSystemdAnalyze();
-  return `peers: ${found}; ${typeof analyze === "string" ? analyze : analyze.path}; ${findFfmpeg()}; ${findFfprobe()}`;
+  const chromium = await findChromium().catch((thrown: unknown) => `no chromium: ${String(thrown)}`);
+  return `peers: ${found}; ${typeof analyze === "string" ? analyze : analyze.path}; ${chromium}; ${findFfmpeg()}; ${findFfprobe()}`;
 }

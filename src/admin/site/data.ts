@@ -173,7 +173,10 @@ export class SiteData {
     });
     const facts = await view.facts();
     const servers = facts.plan === "b" ? serversIn((await control.ask("/status")).body) : [];
-    return { upstreams, forwards, servers, hooks: [] };
+    const hooks = facts.hooks.map(({ action, url, calls, failures, latencySumMs }) => {
+      return { url, on: action, calls, failures, meanMs: calls > 0 ? latencySumMs / calls : null };
+    });
+    return { upstreams, forwards, servers, hooks };
   }
 }
 

@@ -71,7 +71,7 @@ export class Sampler {
   }
 
   private async measure({ processes }: BoxFacts): Promise<void> {
-    const found = await Promise.all(processes.map(({ pid }) => (pid === null ? null : readStat(pid))));
+    const found = await Promise.all(processes.map(({ pid }) => (pid === null ? Promise.resolve(null) : readStat(pid))));
     const stats = found.filter((stat) => stat !== null);
     const shares = await this.meter.measure(stats);
     this.usage = new Map(stats.map((stat, i) => [stat.pid, { cpu: shares[i] ?? 0, memoryBytes: residentKb(stat) * 1024 }]));

@@ -157,8 +157,8 @@ export interface Relays {
   readonly hooks: readonly {
     readonly url: string;
     readonly on: string;
-    readonly calls: number | null;
-    readonly failures: number | null;
+    readonly calls: number;
+    readonly failures: number;
     readonly meanMs: number | null;
   }[];
 }

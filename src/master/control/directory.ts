@@ -1,5 +1,7 @@
 // What is known of every process: what it told in its heartbeats and reports, and what the system tells of it. The numbers
 // come by themselves each second; streams and the system's view are asked for only when somebody wants to see them.
+import { sumHooks } from "./hook-sums.js";
+import type { HookCounts } from "../../ipc/dues.js";
 import pidusage from "pidusage";
 import { noStats, type ServerStats, type StreamReport } from "../../ipc/messages.js";
 import { lastCause } from "../processes/child.js";
@@ -43,6 +45,7 @@ export class Directory {
   private readonly entries = new Map<string, Entry>();
   /** What those carried that are gone. */
   private buried = { bytesIn: 0, bytesOut: 0 };
+  private buriedHooks: readonly HookCounts[] = [];
 
   heard(name: string, stats: ServerStats, nowMs: number): void {
     const entry = this.entry(name);
@@ -65,7 +68,13 @@ export class Directory {
   gone(name: string): void {
     const { bytesIn, bytesOut } = outerBytes(this.entries.get(name)?.stats ?? noStats);
     this.buried = { bytesIn: this.buried.bytesIn + bytesIn, bytesOut: this.buried.bytesOut + bytesOut };
+    this.buriedHooks = sumHooks([this.buriedHooks, this.entries.get(name)?.stats?.hooks ?? []]);
     this.entries.delete(name);
+  }
+
+  /** How hooks went since the start, in processes that are gone, too. */
+  hooks(): readonly HookCounts[] {
+    return sumHooks([this.buriedHooks, ...[...this.entries.values()].map(({ stats }) => stats?.hooks ?? [])]);
   }
 
   /** What the box has carried since its start, without what passed between its own processes. */

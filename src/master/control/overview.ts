@@ -62,10 +62,10 @@ export class Overview {
   }
 
   /** What is known without asking anybody; CPU and memory are not looked at. */
-  facts(master: Member): Pick<BoxFacts, "processes" | "bytesIn" | "bytesOut"> {
+  facts(master: Member): Pick<BoxFacts, "processes" | "bytesIn" | "bytesOut" | "hooks"> {
     const members = [master, ...this.options.children()];
     const processes = this.directory.processes(members, new Map(), this.options.timers.nowMs());
-    return { processes, ...this.directory.carriedBytes() };
+    return { processes, ...this.directory.carriedBytes(), hooks: this.directory.hooks() };
   }
 
   /** Asks and looks around from the master, which comes first; takes about a second at most. */

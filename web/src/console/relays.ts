@@ -52,12 +52,11 @@ export function RelaysPage(): VNode {
   const hookColumns = [
     { title: t("url"), cell: ({ url }: Hook) => html`<code>${url}</code>` },
     { title: t("event"), cell: ({ on }: Hook) => on },
-    { title: t("calls"), isNumber: true, cell: ({ calls }: Hook) => (calls === null ? "–" : count(calls)) },
+    { title: t("calls"), isNumber: true, cell: ({ calls }: Hook) => count(calls) },
     {
       title: t("failures"),
       isNumber: true,
-      cell: ({ failures }: Hook) =>
-        failures === null ? "–" : html`<${Badge} kind=${failures > 0 ? "bad" : "good"}>${count(failures)}<//>`,
+      cell: ({ failures }: Hook) => html`<${Badge} kind=${failures > 0 ? "bad" : "good"}>${count(failures)}<//>`,
     },
     { title: t("mean"), isNumber: true, cell: ({ meanMs }: Hook) => (meanMs === null ? "–" : `${Math.round(meanMs)} ms`) },
   ];

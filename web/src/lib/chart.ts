@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { VNode } from "preact";
 import { t } from "./words.js";
 
-export interface Line {
+interface Line {
   readonly label: string;
   /** A variable of the style sheet: `--in`. */
   readonly color: string;
