@@ -78,7 +78,7 @@ test("conf/Dockerfile makes an image that holds what the package does, serves by
 
 test("what make run installs compiles the program, with or without koffi, and holds no tool of the tests", async (t) => {
   const folder = temporaryFolder(t);
-  for (const part of ["package.json", "package-lock.json", "tsconfig.json", "src"])
+  for (const part of ["package.json", "package-lock.json", "tsconfig.json", "src", "web"])
     cpSync(join(projectRoot, part), join(folder, part), { recursive: true });
   const places = packagesOf(folder);
   const { devDependencies } = JSON.parse(readFileSync(join(projectRoot, "test/package.json"), "utf8")) as LockedPackage;
