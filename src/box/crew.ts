@@ -6,7 +6,6 @@
 //                                          ▼
 //                    overview ◀─ questions, vault (connections that outlive a process), balance (plan b), stand-alone (plan single)
 import { randomBytes } from "node:crypto";
-import { closeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
@@ -27,7 +26,7 @@ import type { Rollout } from "../master/processes/rollout.js";
 import { Supervisor, type Change, type ChildView } from "../master/processes/supervisor.js";
 import type { Listeners } from "../master/sockets/listeners.js";
 import { Vault, type CarriedCounts, type VaultParts } from "../master/vault/vault.js";
-import { duesOf, type SavedPublisher } from "../server/peers/saved-publisher.js";
+import type { SavedPublisher } from "../server/peers/saved-publisher.js";
 import { lastWordsMs, Server } from "../server/server.js";
 import { linkVariable } from "../worker/carrier.js";
 import { Heart } from "../worker/heart.js";
@@ -112,7 +111,7 @@ export class Crew {
       identity: parts.identity,
       questions: this.questions,
     });
-    this.desk = new FrontDesk({ ...parts, settings: config.dolphin.hooks });
+    this.desk = new FrontDesk({ ...parts, settings: config.dolphin.hooks, send: (name, message) => this.supervisor.send(name, message) });
     this.supervisor = this.openSupervisor(specs);
     this.roster = new Roster({
       timers,
@@ -345,10 +344,7 @@ export class Crew {
       send: (name, message) => this.supervisor.send(name, message),
       adoptPublisher: (saved, fd, ended) => {
         if (this.origin !== null) this.origin.adoptPublisher(saved as SavedPublisher, fd, ended);
-        else if (!vault.pass(saved, fd)) {
-          closeSync(fd);
-          this.desk.ledger.lost(duesOf(saved as SavedPublisher));
-        }
+        else if (!vault.pass(saved, fd)) this.desk.dropped(saved as SavedPublisher, fd);
       },
       heirs: () =>
         this.children().flatMap(({ spec, child, isLeaving }) => (child.state === "up" && !isLeaving && !isAide(spec) ? [spec.name] : [])),
@@ -370,13 +366,14 @@ export class Crew {
       this.questions.gone(name);
       this.roster.gone(name);
       this.vault?.gone(name);
-      this.desk.ledger.gone(name, () => this.vault?.dues() ?? new Set());
+      this.desk.gone(name, () => this.vault?.dues() ?? new Set());
     }
     this.balance?.changed(change);
     if (isGone(change.child)) this.overview.gone(name);
     this.events?.changed(change);
     if (change.child.state === "up") {
       this.briefing.catchUp(change.spec, this.supervisor);
+      if (change.spec.duty === "edge" || change.spec.duty === "server") this.desk.came(name);
       this.vault?.place();
     }
     if (change.child.state === "down") this.briefing.forget(name);
@@ -385,7 +382,7 @@ export class Crew {
 
   private heard(spec: ProcessSpec, message: FromChild): void {
     this.vault?.heard(spec.name, message);
-    if (message.type === "dues") this.desk.ledger.heard(spec.name, message.notes);
+    this.desk.heard(spec.name, message);
     this.standAlone.heard(spec, message);
     if (message.type === "done") this.questions.answer(spec.name, message.id, message.problem);
     if (message.type === "event") this.parts.events.take({ ...message.event, process: spec.name });

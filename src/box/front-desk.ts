@@ -1,5 +1,6 @@
 // The box's side of a site's backend: the hooks of the master itself, for its origin and for what nobody else can tell any more, and
-// the ledger of what is due in all other processes.
+// the ledger of what is due in all other processes, who are told how many play their streams elsewhere.
+import { closeSync } from "node:fs";
 import type { Log } from "../base/log.js";
 import type { Timers } from "../base/timers.js";
 import type { HookSettings } from "../conf/meaning/config.js";
@@ -7,25 +8,36 @@ import { Hooks } from "../hooks/hooks.js";
 import { Ledger } from "../hooks/ledger.js";
 import type { Due } from "../ipc/dues.js";
 import type { Identity } from "../ipc/identity.js";
+import type { FromChild, ToChild } from "../ipc/messages.js";
+import { duesOf, type SavedPublisher } from "../server/peers/saved-publisher.js";
+
+const tellEveryMs = 1000;
 
 export interface FrontDeskParts {
   readonly identity: Identity;
   readonly settings: HookSettings;
   readonly timers: Timers;
   readonly log: Log;
+  readonly send: (name: string, message: ToChild) => void;
 }
 
 /** One box's. Nothing to close: `hooks.settle` waits for what is under way. */
 export class FrontDesk {
   readonly hooks: Hooks;
-  readonly ledger: Ledger;
   /** What the vault asks and tells of the dues of its connections. */
   readonly ofVault = {
     stillDue: (dues: readonly Due[]): readonly Due[] => this.ledger.stillDue(dues),
     lost: (dues: readonly Due[]): void => this.ledger.lost(dues),
   };
+  private readonly ledger: Ledger;
+  private readonly parts: FrontDeskParts;
+  /** Servers that may let players in. */
+  private readonly servers = new Set<string>();
+  private isToTell = false;
 
-  constructor({ identity, settings, timers, log }: FrontDeskParts) {
+  constructor(parts: FrontDeskParts) {
+    this.parts = parts;
+    const { identity, settings, timers, log } = parts;
     this.hooks = new Hooks({
       identity,
       settings,
@@ -39,6 +51,49 @@ export class FrontDesk {
       nowMs: () => timers.nowMs(),
       end: (due) => this.hooks.end(due),
       resume: (undelivered) => this.hooks.resume(undelivered),
+    });
+  }
+
+  /** Takes what a child said. */
+  heard(name: string, message: FromChild): void {
+    if (message.type !== "dues") return;
+    if (!this.servers.has(name)) this.ledger.changeAll(); // it knows of nobody yet
+    this.servers.add(name);
+    this.ledger.heard(name, message.notes);
+    this.tellSoon();
+  }
+
+  /** A server serves: it is told who plays elsewhere, where anybody is known. */
+  came(name: string): void {
+    this.servers.add(name);
+    this.ledger.changeAll();
+    if (this.ledger.size > 0) this.tellSoon();
+  }
+
+  /** A child is gone: what it had open is over, but for what goes on elsewhere. */
+  gone(name: string, whatGoesOn: () => ReadonlySet<string>): void {
+    this.servers.delete(name);
+    this.ledger.gone(name, whatGoesOn);
+    if (this.ledger.size > 0) this.tellSoon();
+  }
+
+  /** A publisher that was on its way to another process has found none. */
+  dropped(saved: SavedPublisher, fd: number): void {
+    closeSync(fd);
+    this.ledger.lost(duesOf(saved));
+  }
+
+  private tellSoon(): void {
+    if (this.isToTell) return;
+    this.isToTell = true;
+    this.parts.timers.after(tellEveryMs, () => {
+      this.isToTell = false;
+      const changed = this.ledger.takeChanges();
+      if (changed.length === 0 || this.servers.size < 2) return;
+      for (const name of this.servers) {
+        const counts = changed.map((stream) => [stream, this.ledger.playersElsewhere(stream, name)] as const);
+        this.parts.send(name, { type: "players-elsewhere", counts });
+      }
     });
   }
 }

@@ -68,6 +68,8 @@ export class Hooks {
   private readonly answers = new Turns();
   /** Of each stream that has stopped and whose hooks are under way: its publisher's id. */
   private readonly lastPublishers = new Map<string, string>();
+  /** Players of streams in other processes, as the master tells. */
+  private readonly elsewhere = new Map<string, number>();
   private notes: DueNote[] = [];
   private made = 0;
 
@@ -84,6 +86,19 @@ export class Hooks {
   /** How all calls so far went. */
   snapshot(): readonly HookCounts[] {
     return this.messenger.snapshot();
+  }
+
+  /** Takes how many play streams (`vhost/app/stream`) in other processes. */
+  hear(counts: readonly (readonly [stream: string, players: number])[]): void {
+    for (const [stream, players] of counts) {
+      if (players > 0) this.elsewhere.set(stream, players);
+      else this.elsewhere.delete(stream);
+    }
+  }
+
+  /** How many play a stream in other processes. */
+  playersElsewhere(stream: string): number {
+    return this.elsewhere.get(stream) ?? 0;
   }
 
   /** Asks whether somebody may come in. Where nobody is to be asked, the answer is there at once, and `onAnswer` is not called. */
@@ -254,7 +269,10 @@ export class Hooks {
     const action = wants === "play" ? "on_stop" : "on_unpublish";
     const urls = hooks[action];
     const count = wants === "play" ? clients() : null;
-    return urls.length === 0 ? null : this.open(action, urls, bodyOf(action, visitor, this.options.identity, count));
+    // Whoever is only asked about is counted as well.
+    return urls.length === 0 && (wants === "publish" || hooks.on_play.length === 0)
+      ? null
+      : this.open(action, urls, bodyOf(action, visitor, this.options.identity, count));
   }
 
   private open(action: Due["action"], urls: readonly string[], body: HookBody): Due {
@@ -274,6 +292,7 @@ export class Hooks {
   private async deliver({ key, action, urls, body }: Due): Promise<void> {
     const text = JSON.stringify(body);
     const onStart = (): void => this.note({ done: key });
+    if (urls.length === 0) onStart();
     for (const url of urls) await this.messenger.tell({ action, url, text, event: key, attempt: 1 }, onStart);
   }
 

@@ -20,6 +20,9 @@ export class Ledger {
   /** Keys that were called lately, and a while ago. */
   private done: [new: Set<string>, old: Set<string>] = [new Set(), new Set()];
   private turnedAtMs = 0;
+  /** Open on_stop by stream and owner, and the streams of which one has come or gone since `takeChanges`. */
+  private readonly players = new Map<string, Map<string, number>>();
+  private readonly changed = new Set<string>();
 
   constructor(options: LedgerOptions) {
     this.options = options;
@@ -29,10 +32,29 @@ export class Ledger {
     return this.open.size;
   }
 
+  /** The streams (`vhost/app/stream`) whose players have become more or fewer since the last call. */
+  takeChanges(): string[] {
+    const changed = [...this.changed];
+    this.changed.clear();
+    return changed;
+  }
+
+  /** All streams that have players are to be told anew. */
+  changeAll(): void {
+    for (const stream of this.players.keys()) this.changed.add(stream);
+  }
+
+  /** How many play a stream at others than this one. */
+  playersElsewhere(stream: string, owner: string): number {
+    let count = 0;
+    for (const [of, players] of this.players.get(stream) ?? []) if (of !== owner) count += players;
+    return count;
+  }
+
   /** Takes what a process tells. */
   heard(owner: string, notes: readonly DueNote[]): void {
     for (const note of notes) {
-      if ("open" in note) this.open.set(note.open.key, { due: note.open, owner });
+      if ("open" in note) this.add(owner, note.open);
       else if ("done" in note) this.close(owner, note.done, true);
       else if ("moved" in note) this.close(owner, note.moved, false);
       else this.options.resume(note.undelivered);
@@ -44,7 +66,7 @@ export class Ledger {
     const left = [...this.open].filter(([, { owner: of }]) => of === owner);
     if (left.length === 0) return;
     const goesOn = whatGoesOn();
-    for (const [key] of left) if (goesOn.has(key)) this.open.delete(key);
+    for (const [key] of left) if (goesOn.has(key)) this.forget(key);
     this.endAll(left.flatMap(([key, { due }]) => (goesOn.has(key) ? [] : [due])));
   }
 
@@ -61,7 +83,7 @@ export class Ledger {
 
   private close(owner: string, key: string, isDone: boolean): void {
     if (this.open.get(key)?.owner !== owner) return; // it goes on at another already
-    this.open.delete(key);
+    this.forget(key);
     if (isDone) this.remember(key);
   }
 
@@ -69,10 +91,35 @@ export class Ledger {
   private endAll(dues: readonly Due[]): void {
     const isLast = ({ action }: Due): number => (action === "on_close" ? 1 : 0);
     for (const due of dues.toSorted((a, b) => isLast(a) - isLast(b))) {
-      this.open.delete(due.key);
+      this.forget(due.key);
       this.remember(due.key);
       this.options.end(due);
     }
+  }
+
+  private add(owner: string, due: Due): void {
+    this.forget(due.key);
+    this.open.set(due.key, { due, owner });
+    this.count(due, owner, 1);
+  }
+
+  private forget(key: string): void {
+    const known = this.open.get(key);
+    if (known === undefined) return;
+    this.open.delete(key);
+    this.count(known.due, known.owner, -1);
+  }
+
+  private count({ action, body: { vhost, app, stream } }: Due, owner: string, by: 1 | -1): void {
+    if (action !== "on_stop") return;
+    const key = `${vhost}/${app}/${stream}`;
+    const owners = this.players.get(key) ?? new Map<string, number>();
+    const count = (owners.get(owner) ?? 0) + by;
+    if (count > 0) owners.set(owner, count);
+    else owners.delete(owner);
+    if (owners.size > 0) this.players.set(key, owners);
+    else this.players.delete(key);
+    this.changed.add(key);
   }
 
   private remember(key: string): void {

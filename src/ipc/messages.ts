@@ -16,6 +16,7 @@
 //     │◀──────────────────────── reconfigure │  the configuration has changed while it serves
 //     │ done ───────────────────────────────▶│
 //     │ dues ───────────────────────────────▶│  hooks that are to be called when sessions are over
+//     │◀────────────────── players-elsewhere │  how many play its streams in other processes, for hooks
 //     │◀────────────────────────────── drain │  it takes nothing new, serves what it has, then leaves by itself
 //     │◀─────────────────────────────── stop │  it ends what it has, then leaves by itself
 //
@@ -205,6 +206,8 @@ export type ToChild =
   | { readonly type: "parcels" }
   /** The master could not keep copies of these connections: they end with the process. */
   | { readonly type: "not-kept"; readonly tokens: readonly string[] }
+  /** So many play streams (`vhost/app/stream`) in other processes; where it has changed, and hooks are called. */
+  | { readonly type: "players-elsewhere"; readonly counts: readonly (readonly [stream: string, players: number])[] }
   /** A publisher who came in here and went on at the origin has ended. */
   | { readonly type: "publisher-over" }
   /** `isReplaced`: another process goes on with the connections that are carried. */
@@ -245,6 +248,7 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "drain",
   "parcels",
   "publisher-over",
+  "players-elsewhere",
   "not-kept",
   "stop",
 ]);

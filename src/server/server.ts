@@ -168,6 +168,11 @@ export class Server {
     this.hub.endMirror();
   }
 
+  /** So many play streams in other processes. */
+  playersElsewhere(counts: readonly (readonly [stream: string, players: number])[]): void {
+    this.hub.hooks.hear(counts);
+  }
+
   /** A publisher that was moved has ended: its place is free. */
   publisherOver(): void {
     this.hub.movedAway = Math.max(0, this.hub.movedAway - 1);

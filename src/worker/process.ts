@@ -45,6 +45,8 @@ interface Service {
   adoptPublisher?(saved: unknown, fd: number): void;
   /** A publisher that was moved has ended. */
   publisherOver?(): void;
+  /** So many play streams in other processes. */
+  playersElsewhere?(counts: readonly (readonly [stream: string, players: number])[]): void;
   /** Follows the streams of a server whose place this one takes, until `endMirror`. */
   mirror?(origin: MirroredOrigin): Promise<void>;
   endMirror?(): void;
@@ -144,6 +146,9 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup> {
         return;
       case "end-mirror":
         this.service?.endMirror?.();
+        return;
+      case "players-elsewhere":
+        this.service?.playersElsewhere?.(message.counts);
         return;
       case "drain":
         this.drain(message.reason, message.isReplaced);

@@ -124,6 +124,26 @@ void test("every process knows the box by the same names, and by another one aft
   assert.deepEqual(first.stream, second.stream);
 });
 
+void test("a backend is told how many play a stream in the whole box", async (t) => {
+  const site = await HookBackend.start(t);
+  const dolphin = await Dolphin.start(t, { conf: conf(site.all), cores: 2 });
+  const early = await Promise.all(Array.from({ length: 8 }, () => player(dolphin.rtmpUrl("s"))));
+  assert.equal(new Set(early.map(({ connection }) => connection.serverPid)).size, 2, "viewers are at both edges");
+  await eventually(
+    async () => {
+      const seen = site.of("on_play").length;
+      (await player(dolphin.rtmpUrl("s"))).close();
+      const { body } = await site.waitFor("on_play", seen + 1);
+      await site.until("its end", () => site.of("on_stop").some((end) => end.body["client_id"] === body["client_id"]));
+      return body["clients"] === early.length + 1;
+    },
+    { what: "the count of all" },
+  );
+  for (const one of early) one.close();
+  await site.until("all ends", () => site.of("on_stop").length === site.of("on_play").length);
+  await dolphin.stop();
+});
+
 void test("over plan b our own servers call, each for its clients and by the client's own address", async (t) => {
   const site = await HookBackend.start(t);
   const dolphin = await Dolphin.start(t, { conf: conf(site.all), args: ["--plan", "b"], cores: 2 });

@@ -150,10 +150,10 @@ export class Hub {
     if (this.pushes.has(key) || (this.streams.get(key)?.publisher ?? null) !== null) throw busy(key);
   }
 
-  /** How many play the stream of this key in this process; the box's own edges are not counted. */
+  /** How many play the stream of this key, as far as hooks know of other processes; the box's own edges are not counted. */
   playersOf(key: string): number {
     const source = this.streams.get(key)?.source;
-    return source === undefined ? 0 : source.consumers - source.count("prompt");
+    return this.hooks.playersElsewhere(key) + (source === undefined ? 0 : source.consumers - source.count("prompt"));
   }
 
   /**

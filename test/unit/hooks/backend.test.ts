@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createServer as createSecureServer } from "node:https";
 import { createServer, type Socket } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Backend, maxAnswerBytes, type Answer, type Call } from "../../../src/hooks/backend.js";
+import { projectRoot } from "../../helpers/child.js";
 import type { Cleanup } from "../../helpers/dolphin.js";
 import { HookBackend } from "../../helpers/hook-backend.js";
 
@@ -132,6 +136,19 @@ test("backend: a kept connection that the other end has closed meanwhile costs n
   assert.deepEqual(await backend.call(callOf()), { status: 200, body: "0" });
   assert.deepEqual(await backend.call(callOf()), { status: 200, body: "0" });
   assert.equal(requests, 2);
+});
+
+test("backend: a certificate that nobody vouches for is a failure, and one for another name as well", async (t) => {
+  const pem = readFileSync(join(projectRoot, "test/fixtures/self-signed.pem"));
+  const server = createSecureServer({ key: pem, cert: pem }, (_request, response) => response.end("0"));
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  t.after(() => void server.close());
+  const address = server.address();
+  assert.ok(typeof address === "object" && address !== null);
+  for (const host of ["localhost", "127.0.0.1"]) {
+    const answer = await new Backend(`https://${host}:${address.port}/`, () => settings).call(callOf());
+    assert.match(failureOf(answer), /cannot be asked: .*(?:certificate|altnames)/);
+  }
 });
 
 test("backend: user and password of a URL are sent as HTTP has it", async (t) => {

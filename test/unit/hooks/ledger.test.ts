@@ -87,6 +87,30 @@ describe("ledger", () => {
     assert.equal(ledger.size, 0);
   });
 
+  it("counts who plays a stream at which process, and tells which counts have changed", () => {
+    const at = (key: string, stream: string, action: Due["action"] = "on_stop"): Due => {
+      return { key, action, urls: [], body: { client_id: key, vhost: "v", app: "live", stream } };
+    };
+    ledger.heard("edge-1", [{ open: at("a", "s") }, { open: at("b", "s") }, { open: at("p", "s", "on_unpublish") }]);
+    ledger.heard("edge-2", [{ open: at("c", "s") }, { open: at("d", "t") }]);
+    assert.deepEqual(ledger.takeChanges(), ["v/live/s", "v/live/t"]);
+    assert.deepEqual(
+      ["edge-1", "edge-2", "edge-3"].map((name) => ledger.playersElsewhere("v/live/s", name)),
+      [1, 2, 3],
+    );
+    assert.deepEqual(ledger.takeChanges(), []);
+    ledger.heard("edge-1", [{ done: "a" }, { moved: "b" }]);
+    ledger.heard("edge-2", [{ open: at("b", "s") }]);
+    assert.equal(ledger.playersElsewhere("v/live/s", "edge-1"), 2);
+    ledger.gone("edge-2", nothing);
+    assert.equal(ledger.playersElsewhere("v/live/s", "edge-1"), 0);
+    assert.deepEqual(ledger.takeChanges(), ["v/live/s", "v/live/t"]);
+    ledger.heard("edge-1", [{ open: at("e", "s") }]);
+    ledger.takeChanges();
+    ledger.changeAll();
+    assert.deepEqual(ledger.takeChanges(), ["v/live/s"]);
+  });
+
   it("goes on telling what a process could not", () => {
     const undelivered = { action: "on_stop", url: "u", text: "{}", event: "a", attempt: 2 };
     ledger.heard("edge-1", [{ undelivered }]);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { maxEarlyBytes } from "../../../src/server/rtmp/publishing.js";
@@ -348,6 +349,55 @@ test("server: a publisher who moves is asked about where it arrives, and closed 
   second.close();
   await site.waitFor("on_close", 2);
   site.assertPairs("on_publish", "on_unpublish");
+});
+
+test("server: whoever is kicked is closed with the backend like everybody else", async (t) => {
+  const site = await HookBackend.start(t);
+  const rig = await startServer(t, vhost(site.all));
+  const source = await publisher(rig.rtmpUrl("s"));
+  const viewer = await player(rig.rtmpUrl("s"));
+  const id = String((await site.waitFor("on_play")).body["client_id"]);
+  assert.equal(rig.server.kick({ client: id }), 1);
+  await viewer.ended;
+  await site.waitFor("on_close");
+  assert.deepEqual(site.actions(id), ["on_connect", "on_play", "on_stop", "on_close"]);
+  assert.equal(rig.server.kick({ stream: "__defaultVhost__/live/s" }), 1);
+  await source.connection.ended;
+  await site.waitFor("on_close", 2);
+  site.assertPairs("on_publish", "on_unpublish");
+});
+
+test("server: two plays of one connection are told of by their ids in the API, behind each other and before its end", async (t) => {
+  const site = await HookBackend.start(t);
+  const rig = await startServer(t, vhost(site.all));
+  const connection = await RtmpConnection.open(parseRtmpUrl(rig.rtmpUrl("s")));
+  for (const name of ["a", "b"]) {
+    const { values } = await connection.call("createStream", []);
+    connection.command("play", [name], { streamId: Number(values[1]) });
+  }
+  await site.waitFor("on_play", 2);
+  const [first, second] = site.of("on_play").map(({ body }) => String(body["client_id"]));
+  assert.equal(second, `${first}.2`);
+  connection.close();
+  await site.waitFor("on_close");
+  site.assertPairs("on_play", "on_stop");
+  assert.equal(site.calls.at(-1)?.action, "on_close");
+  assert.equal(site.of("on_close").length, 1);
+});
+
+test("server: over WebSocket a no is 403 too, and nothing is upgraded", async (t) => {
+  const site = await HookBackend.start(t);
+  const rig = await startServer(t, vhost(site.all));
+  site.answer = () => "1";
+  const { port, pathname } = new URL(rig.flvUrl("s"));
+  const socket = connect(Number(port), "127.0.0.1");
+  const lines = [`GET ${pathname} HTTP/1.1`, "Host: x.com", "Connection: Upgrade", "Upgrade: websocket"];
+  socket.write([...lines, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""].join("\r\n"));
+  let text = "";
+  socket.on("data", (bytes) => (text += bytes.toString("latin1")));
+  await once(socket, "close");
+  assert.match(text, /^HTTP\/1.1 403 /);
+  assert.deepEqual(site.actions(), ["on_play"]);
 });
 
 test("server: the end of the process closes everybody with the backend, and waits for it", async (t) => {
