@@ -11,3 +11,10 @@ export async function until(holds: () => boolean, withinMs: number): Promise<boo
   }
   return true;
 }
+
+/** Resolves when all of these are settled, or after so long. Rejects with the first that does. */
+export async function settledWithin(promises: readonly Promise<unknown>[], ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([Promise.all(promises), late]).finally(() => clearTimeout(timer));
+}

@@ -3,17 +3,20 @@
 //   it starts ───────────► setupOf(spec)            a server its listeners and limits, a proxy its vhosts, a foreign program nothing
 //   a change ────────────► tellAll(specs)           all who serve, and the origin in the master, or none
 //   started meanwhile ───► catchUp(spec)            it was told the configuration before
+import { dirname, join } from "node:path";
 import type { Config } from "../conf/meaning/config.js";
 import type { ProxySetup } from "../ipc/balance.js";
 import type { Identity } from "../ipc/identity.js";
 import type { Listener } from "../ipc/listener.js";
-import type { AdminSetup, Reconfiguration, ServerSetup } from "../ipc/messages.js";
+import type { AdminSetup, PackagerSetup, Reconfiguration, ServerSetup } from "../ipc/messages.js";
 import { isAide, type ProcessSpec } from "../master/processes/plan.js";
 import type { Questions } from "../master/processes/questions.js";
 import type { Supervisor } from "../master/processes/supervisor.js";
 import type { Listeners } from "../master/sockets/listeners.js";
 import { isStandAlone, ownAddress } from "./stand-alone.js";
 
+/** Where there is no pid file its usual folder is meant. */
+const defaultPidFile = "./objs/srs.pid";
 /** How long a child may take to do what it was asked for while it serves. */
 export const answerDeadlineMs = 5000;
 
@@ -41,10 +44,11 @@ export class Briefing {
   }
 
   /** What a child is told when it starts; null for a program that is not ours. */
-  setupOf(spec: ProcessSpec): ServerSetup | ProxySetup | AdminSetup | null {
-    const { listeners, vhosts, controlSocket } = this.parts;
-    const { name, duty, backend, config, maxConnections } = spec;
+  setupOf(spec: ProcessSpec): ServerSetup | ProxySetup | AdminSetup | PackagerSetup | null {
+    const { listeners, vhosts, controlSocket, edgeKey } = this.parts;
+    const { name, duty, backend, config, maxConnections, origins = [] } = spec;
     this.told.set(name, config);
+    if (duty === "packager") return { name, config, edgeKey, origins, stateFolder: stateFolderOf(config) };
     if (duty === "admin") return { name, config, listeners: listeners.give(name), controlSocket };
     if (duty === "proxy") return { name, config, listeners: listeners.give(name), maxConnections, vhosts };
     if (backend === undefined) return this.setupFor(spec, [...listeners.give(name), ...(isStandAlone(spec) ? [ownAddress] : [])]);
@@ -122,6 +126,11 @@ function whereItListens({ config: now }: ProcessSpec, { config, maxConnections }
     config: { ...config, listen, http: http === null ? null : { listen: http.listen, crossdomain }, api, exporter },
     maxConnections,
   };
+}
+
+/** Beside the pid file, as all that belongs to a box and outlives it. */
+function stateFolderOf({ pidFile }: Config): string {
+  return join(dirname(pidFile ?? defaultPidFile), "packager");
 }
 
 /** `edge-1` for `edge-1.3`: see rollout.ts. */

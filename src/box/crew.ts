@@ -20,7 +20,7 @@ import { memberOf } from "../master/control/directory.js";
 import { Overview } from "../master/control/overview.js";
 import { isGone, limitsOf } from "../master/processes/child.js";
 import { clusterSpawner } from "../master/processes/cluster-spawner.js";
-import { isAide, planAdmin, planProcesses, type ProcessSpec } from "../master/processes/plan.js";
+import { isAide, planAdmin, planPackager, planProcesses, type ProcessSpec } from "../master/processes/plan.js";
 import { Questions } from "../master/processes/questions.js";
 import type { Rollout } from "../master/processes/rollout.js";
 import { Supervisor, type Change, type ChildView } from "../master/processes/supervisor.js";
@@ -34,12 +34,13 @@ import { Balance } from "./plan-b/balance.js";
 import { answerDeadlineMs, Briefing, isOwn } from "./briefing.js";
 import { FrontDesk } from "./front-desk.js";
 import { originHere, type Estate } from "./estate.js";
+import { Packagers } from "./packagers.js";
 import type { PlanB } from "./plan-b/plan-b.js";
 import { belongsTo, openRollouts, replaceThose, type Whose } from "./rollouts.js";
 import { Roster } from "./roster.js";
 import { StandAlone } from "./stand-alone.js";
 
-const entryOf = (role: "server" | "proxy" | "admin"): string => fileURLToPath(new URL(`../roles/${role}.js`, import.meta.url));
+const entryOf = (role: "server" | "proxy" | "admin" | "packager"): string => fileURLToPath(new URL(`../roles/${role}.js`, import.meta.url));
 /** Where it is not known how many files may be open. */
 const maxKeptByDefault = 100_000;
 
@@ -81,6 +82,7 @@ export class Crew {
   private readonly rollouts: Readonly<Record<Whose, Rollout>>;
   private readonly questions: Questions<string | null>;
   private readonly briefing: Briefing;
+  private readonly packagers: Packagers;
   /** Clients and streams of all processes. */
   readonly roster: Roster;
   private readonly vault: Vault | null;
@@ -113,6 +115,7 @@ export class Crew {
     });
     this.desk = new FrontDesk({ ...parts, settings: config.dolphin.hooks, send: (name, message) => this.supervisor.send(name, message) });
     this.supervisor = this.openSupervisor(specs);
+    this.packagers = new Packagers(this.supervisor);
     this.roster = new Roster({
       timers,
       children: () => this.children(),
@@ -238,7 +241,9 @@ export class Crew {
   async restart(reason: string, only: string | null = null): Promise<string | null> {
     const { drainTimeoutMs } = this.config.dolphin;
     const problem = await this.rollouts.public.replaceEach(reason, drainTimeoutMs, only);
-    return problem ?? this.rollouts.admin.replaceEach(reason, drainTimeoutMs, only);
+    const failed = problem ?? (await this.packagers.restart(reason, only));
+    if (failed !== null) return failed;
+    return this.rollouts.admin.replaceEach(reason, drainTimeoutMs, only);
   }
 
   /** Has another number of those who serve the public addresses: the rest go on as they are. Resolves as `reconfigure`. */
@@ -266,7 +271,8 @@ export class Crew {
   }
 
   private plan(config: Config): ProcessSpec[] {
-    return [...(this.parts.planB?.plan(config) ?? planProcesses(config, this.parts)), ...planAdmin(config)];
+    const specs = this.parts.planB?.plan(config) ?? planProcesses(config, this.parts);
+    return [...specs, ...planAdmin(config), ...planPackager(config, specs)];
   }
 
   private adopt(config: Config, specs: readonly ProcessSpec[]): void {
@@ -274,6 +280,7 @@ export class Crew {
     this.supervisor.setLimits(limitsOf(config));
     this.desk.hooks.reconfigure(config.dolphin.hooks);
     const replaced = Object.values(this.rollouts).flatMap((rollout) => rollout.update(specs));
+    this.packagers.adopt(specs.find(({ duty }) => duty === "packager"));
     for (const spec of [...replaced, ...specs]) this.supervisor.update(spec);
     this.balance?.adopt(config, specs);
   }
@@ -296,7 +303,7 @@ export class Crew {
   private openSupervisor(specs: readonly ProcessSpec[]): Supervisor {
     const { timers, log, planB, hasOwnSockets } = this.parts;
     const own = clusterSpawner({
-      entryOf: ({ duty }) => entryOf(duty === "proxy" || duty === "admin" ? duty : "server"),
+      entryOf: ({ duty }) => entryOf(duty === "origin" || duty === "edge" ? "server" : duty),
       hasOwnSockets,
       give: (spec) => this.descriptorsOf(spec),
       invalid: (spec, error) => log.warn({ event: "message.dropped", child: spec.name, err: messageOf(error) }),

@@ -1,7 +1,7 @@
 // The processes that are replaced while they serve: those on the public addresses, and the admin on its own, each with the sockets of the
 // one before.
 import type { Config } from "../conf/meaning/config.js";
-import { isAide, type ProcessSpec } from "../master/processes/plan.js";
+import type { ProcessSpec } from "../master/processes/plan.js";
 import { Rollout } from "../master/processes/rollout.js";
 import type { Supervisor } from "../master/processes/supervisor.js";
 import type { Listeners } from "../master/sockets/listeners.js";
@@ -27,7 +27,7 @@ export function openRollouts(specs: readonly ProcessSpec[], parts: RolloutsParts
 
 /** Whether a process is one of those. */
 export function belongsTo(spec: ProcessSpec, whose: Whose): boolean {
-  return whose === "public" ? spec.isPublic : isAide(spec);
+  return whose === "public" ? spec.isPublic : spec.duty === "admin";
 }
 
 /**

@@ -96,5 +96,5 @@ function leasePage(leases: readonly Lease[], what: Listed): ListPage {
 }
 
 function knowsStreams(duty: string): boolean {
-  return duty !== "proxy" && duty !== "admin";
+  return duty !== "proxy" && duty !== "admin" && duty !== "packager";
 }

@@ -80,6 +80,19 @@ export interface AdminSetup {
   readonly controlSocket: string;
 }
 
+/** Everything that a process which writes streams to disk needs to know. */
+export interface PackagerSetup {
+  /** `packager`. */
+  readonly name: string;
+  readonly config: Config;
+  /** As in `ServerSetup`. */
+  readonly edgeKey: string;
+  /** The servers of the box that streams are published to. */
+  readonly origins: readonly Endpoint[];
+  /** Where it remembers what is under way. */
+  readonly stateFolder: string;
+}
+
 /** What a running child can be told to go by from now on. */
 export type Reconfiguration = Pick<ServerSetup, "config" | "maxConnections">;
 
@@ -187,6 +200,7 @@ export type ToChild =
   | { readonly type: "configure"; readonly setup: ServerSetup }
   | { readonly type: "configure-proxy"; readonly setup: ProxySetup }
   | { readonly type: "configure-admin"; readonly setup: AdminSetup }
+  | { readonly type: "configure-packager"; readonly setup: PackagerSetup }
   | { readonly type: "backends"; readonly backends: readonly BackendState[] }
   /** What changed; leases that are not named are as they were. */
   | { readonly type: "leases"; readonly begun: readonly Lease[]; readonly ended: readonly Lease[] }
@@ -235,6 +249,7 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "configure",
   "configure-proxy",
   "configure-admin",
+  "configure-packager",
   "backends",
   "leases",
   "taken",

@@ -4,10 +4,12 @@
 //
 //   origin ─▶ origin/watch.ts: which streams ─▶ packager.ts ─▶ origin/intake.ts ─▶ hls/hls-output.ts, dvr/dvr-output.ts ─▶ the disk
 //   media/: frames, names, files, and what every output is
+import { isDeepStrictEqual } from "node:util";
 import type { Log } from "../base/log.js";
 import { DolphinError, messageOf } from "../base/errors.js";
 import { packagerArgs, type WatchedChange } from "../codec/rtmp/watch.js";
 import type { Config, Endpoint, Vhost } from "../conf/meaning/config.js";
+import { noStats, type PackagerSetup, type Reconfiguration, type ServerStats } from "../ipc/messages.js";
 import { upnodeArgs } from "../wire/client.js";
 import { DvrOutput } from "./dvr/dvr-output.js";
 import { HlsOutput } from "./hls/hls-output.js";
@@ -17,17 +19,6 @@ import type { StreamName } from "./media/names.js";
 import type { Output } from "./media/output.js";
 import { Intake } from "./origin/intake.js";
 import { Watch } from "./origin/watch.js";
-
-/** Everything that a packager needs to know. */
-export interface PackagerOptions {
-  readonly name: string;
-  readonly config: Config;
-  readonly edgeKey: string;
-  /** The server that has the streams. */
-  readonly origin: Endpoint;
-  /** Where it remembers what is under way. */
-  readonly stateFolder: string;
-}
 
 /** What was under way in a stream that does not come back so soon is finished without it. */
 const comesBackWithinMs = 10_000;
@@ -43,17 +34,17 @@ interface Packaged {
 
 /** A running packager. `close` ends it. */
 export class Packager {
-  private readonly options: PackagerOptions;
+  private readonly options: PackagerSetup;
   private readonly log: Log;
   private readonly states: StateFiles;
-  private readonly streams = new Map<string, Packaged>();
+  private readonly packages = new Map<string, Packaged>();
   private readonly timers: NodeJS.Timeout[] = [];
   private turn: Turn | null = null;
-  private watch: Watch | null = null;
+  private watches: Watch[] = [];
   private config: Config;
   private isClosed = false;
 
-  private constructor(options: PackagerOptions, log: Log) {
+  private constructor(options: PackagerSetup, log: Log) {
     this.options = options;
     this.config = options.config;
     this.log = log;
@@ -61,25 +52,42 @@ export class Packager {
   }
 
   /** Begins when the packager before this one has ended, which it does not wait for: streams are packaged from what is kept of them. */
-  static start(options: PackagerOptions, log: Log): Packager {
+  static start(options: PackagerSetup, log: Log): Packager {
     const packager = new Packager(options, log);
     void packager.begin();
     return packager;
   }
 
-  /** Streams that are written now, and bytes of them that have come. */
-  stats(): { readonly streams: number; readonly bytesIn: number } {
-    const live = [...this.streams.values()].filter(({ isLive }) => isLive);
-    return { streams: live.length, bytesIn: live.reduce((bytes, { intake }) => bytes + (intake?.bytesIn ?? 0), 0) };
+  readonly endpoints = [];
+
+  stats(): Omit<ServerStats, "lagMs"> {
+    return noStats; // it has no clients, and what it takes in is no traffic of the box
   }
 
-  /** Ends. `isOver`: no packager follows, so what is under way is finished; else it is left as it is. */
-  async close(isOver: boolean): Promise<void> {
+  /** Streams whose outputs a change leaves as they are go on; the others end and begin anew. */
+  reconfigure({ config }: Reconfiguration): void {
+    const before = this.config;
+    this.config = config;
+    for (const [key, packaged] of this.packages) {
+      const of = ({ vhosts }: Config): Vhost | undefined => vhosts.find(({ name }) => name === packaged.name.vhost);
+      const [was, is] = [of(before), of(config)];
+      if (isDeepStrictEqual([was?.hls, was?.dvr], [is?.hls, is?.dvr])) continue;
+      const { intake, name, outputs } = packaged;
+      intake?.close();
+      packaged.intake = null;
+      this.packages.delete(key);
+      const closed = Promise.all(outputs.map((output) => output.close(true)));
+      if (intake !== null) void closed.then(() => this.begun(name, intake.endpoint));
+    }
+  }
+
+  /** Ends. `isReplaced`: another packager follows, so what is under way is left as it is; else it is finished. */
+  async close(_reason: string, isReplaced: boolean): Promise<void> {
     this.isClosed = true;
-    this.watch?.close();
+    for (const watch of this.watches) watch.close();
     for (const timer of this.timers) clearInterval(timer);
-    for (const { intake } of this.streams.values()) intake?.close();
-    await Promise.all([...this.streams.values()].flatMap(({ outputs }) => outputs.map((output) => output.close(isOver))));
+    for (const { intake } of this.packages.values()) intake?.close();
+    await Promise.all([...this.packages.values()].flatMap(({ outputs }) => outputs.map((output) => output.close(!isReplaced))));
     this.turn?.release();
   }
 
@@ -92,20 +100,20 @@ export class Packager {
     }
     for (const state of await this.states.all()) if (isNamed(state)) await this.open(state);
     const args = { ...upnodeArgs(options.name, options.edgeKey), ...packagerArgs() };
-    this.watch = new Watch(options.origin, args, (change) => this.changed(change), log);
+    this.watches = options.origins.map((origin) => new Watch(origin, args, (change) => this.changed(change, origin), log));
     this.timers.push(setTimeout(() => this.finishAbsent(), comesBackWithinMs));
     this.timers.push(setInterval(() => this.sweep(), sweepMs));
   }
 
-  private changed({ live, ended }: WatchedChange): void {
-    for (const [vhost, app, stream] of live) void this.begun({ vhost, app, stream });
+  private changed({ live, ended }: WatchedChange, origin: Endpoint): void {
+    for (const [vhost, app, stream] of live) void this.begun({ vhost, app, stream }, origin);
     for (const [vhost, app, stream] of ended) {
-      const packaged = this.streams.get(keyOf({ vhost, app, stream }));
+      const packaged = this.packages.get(keyOf({ vhost, app, stream }));
       if (packaged !== undefined) this.over(packaged);
     }
   }
 
-  private async begun(name: StreamName): Promise<void> {
+  private async begun(name: StreamName, origin: Endpoint): Promise<void> {
     const packaged = await this.open(name);
     if (packaged === null || packaged.intake !== null || this.isClosed) return;
     const { options } = this;
@@ -113,7 +121,7 @@ export class Packager {
     const log = this.log.child({ vhost, app, stream });
     packaged.isLive = true;
     packaged.intake = new Intake({
-      endpoint: options.origin,
+      endpoint: origin,
       request: { vhost, app, stream, params: "" },
       args: { ...upnodeArgs(options.name, options.edgeKey), ...packagerArgs() },
       begin: (clockId, kept) => {
@@ -155,7 +163,7 @@ export class Packager {
 
   private open(name: StreamName): Promise<Packaged | null> {
     const key = keyOf(name);
-    const known = this.streams.get(key);
+    const known = this.packages.get(key);
     if (known !== undefined) return Promise.resolve(known);
     const opening = this.opening.get(key) ?? this.load(name).finally(() => this.opening.delete(key));
     this.opening.set(key, opening);
@@ -175,7 +183,7 @@ export class Packager {
       return null;
     }
     if (packaged.outputs.length === 0) return null;
-    this.streams.set(keyOf(name), packaged);
+    this.packages.set(keyOf(name), packaged);
     return packaged;
   }
 
@@ -215,12 +223,12 @@ export class Packager {
 
   /** Streams that were under way when the packager before this one ended, and have not come back. */
   private finishAbsent(): void {
-    for (const packaged of this.streams.values()) if (!packaged.isLive) this.each(packaged, (output) => output.end());
+    for (const packaged of this.packages.values()) if (!packaged.isLive) this.each(packaged, (output) => output.end());
   }
 
   private sweep(): void {
-    for (const [key, { isLive, intake, outputs }] of this.streams) {
-      if (!isLive && intake === null && outputs.every(({ isIdle }) => isIdle)) this.streams.delete(key);
+    for (const [key, { isLive, intake, outputs }] of this.packages) {
+      if (!isLive && intake === null && outputs.every(({ isIdle }) => isIdle)) this.packages.delete(key);
     }
   }
 }

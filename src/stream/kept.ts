@@ -22,10 +22,12 @@ export class Kept {
   /** What was in force where they begin. */
   private before = new Headers();
 
-  /** Keeps packets for so long from now on. */
-  keepFor(ms: number): void {
+  /** Keeps packets for so long from now on; `start`: what the stream has to start with, where none were kept. */
+  keepFor(ms: number, start: readonly Packet[] = []): void {
+    const wasOff = this.keepMs === 0;
     this.keepMs = ms;
     if (ms === 0) this.clear();
+    else if (wasOff) for (const packet of start) this.push(packet);
   }
 
   push(packet: Packet): void {
@@ -47,6 +49,10 @@ export class Kept {
     const kept = this.packets.slice(this.first);
     const [start] = kept;
     return start === undefined ? [] : [...this.before.list().map((header) => at(header, start.timestamp)), ...kept];
+  }
+
+  get isEmpty(): boolean {
+    return this.packets.length === this.first;
   }
 
   clear(): void {

@@ -77,7 +77,7 @@ export class Source {
   private readonly taps = new Set<(packet: Packet) => void>();
   private publisher: object | null = null;
   /** The number by which the box's own edges know the clock: one that another origin began, or of our own. */
-  private clockId = 1 + Math.floor(Math.random() * 0xffffffff);
+  clockId = 1 + Math.floor(Math.random() * 0xffffffff);
   private mainTrack = new MainTrack();
   /** How far those have seen the stream who come from another process; null: nobody has. */
   private seenElsewhereMs: number | null = null;
@@ -121,7 +121,7 @@ export class Source {
   adopt(settings: SourceSettings): void {
     this.settings = settings;
     this.cache.adopt(settings);
-    this.kept.keepFor(settings.keepMs);
+    this.kept.keepFor(settings.keepMs, this.cache.start());
     for (const tap of taps) this.fanouts[tap].adopt(fanoutOptions(tap, settings));
   }
 
@@ -212,7 +212,6 @@ export class Source {
     this.flush(); // may drop the last consumer, which must not look idle yet
     this.cache.clear();
     this.goLive(false);
-    this.kept.clear();
     this.publisher = null;
     this.release();
   }
@@ -256,6 +255,16 @@ export class Source {
   /** Seats a consumer. It is given what the stream has to start with before this returns. */
   add(tap: Tap, consumer: Consumer): Seat {
     return this.seated(this.fanouts[tap].add(consumer));
+  }
+
+  /** Whether something is kept for those who package the stream, which may have ended meanwhile. */
+  get hasKept(): boolean {
+    return !this.kept.isEmpty;
+  }
+
+  /** Nothing is kept any more of a stream that has ended. */
+  forgetKept(): void {
+    if (this.publisher === null) this.kept.clear();
   }
 
   /**

@@ -13,7 +13,17 @@ import { messageOf } from "../base/errors.js";
 import { createLog, reopenLog, setLogLevel, type Log } from "../base/log.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
 import { channelToMaster, type Channel } from "../ipc/channel.js";
-import type { AdminSetup, FromChild, Reconfiguration, ServerSetup, ServerStats, StreamReport, ToChild, Whom } from "../ipc/messages.js";
+import type {
+  AdminSetup,
+  FromChild,
+  PackagerSetup,
+  Reconfiguration,
+  ServerSetup,
+  ServerStats,
+  StreamReport,
+  ToChild,
+  Whom,
+} from "../ipc/messages.js";
 import type { Listed, ListPage } from "../ipc/lists.js";
 import type { Listener } from "../ipc/listener.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
@@ -56,7 +66,8 @@ interface Service {
   handOver?(mover: Mover): Promise<void>;
   /** Takes nothing new, and resolves when the last connection that it has is over. */
   drain?(reason: string): Promise<void>;
-  close(reason: string): Promise<void>;
+  /** `isReplaced`: another process of its kind follows. */
+  close(reason: string, isReplaced: boolean): Promise<void>;
 }
 
 const emptyPage: ListPage = { rows: "", next: null };
@@ -64,8 +75,8 @@ const emptyPage: ListPage = { rows: "", next: null };
 const lastHandOverMs = 200;
 
 /** One kind of child. */
-export interface Role<Setup extends ServerSetup | ProxySetup | AdminSetup> {
-  readonly role: "server" | "proxy" | "admin";
+export interface Role<Setup extends ServerSetup | ProxySetup | AdminSetup | PackagerSetup> {
+  readonly role: "server" | "proxy" | "admin" | "packager";
   /** Of signals.ts, which has to be loaded before this is. */
   readonly onTerminate: (run: () => void) => void;
   /** The setup in a message that says what to be; null in one that is for the other kind. */
@@ -79,13 +90,13 @@ export interface Role<Setup extends ServerSetup | ProxySetup | AdminSetup> {
 }
 
 /** Makes this process a child of the master for the rest of its life. Resolves when the master has been told of it. */
-export async function runChild<Setup extends ServerSetup | ProxySetup | AdminSetup>(role: Role<Setup>): Promise<void> {
+export async function runChild<Setup extends ServerSetup | ProxySetup | AdminSetup | PackagerSetup>(role: Role<Setup>): Promise<void> {
   const child = new ChildProcess(role);
   await dieWithParent();
   child.greet();
 }
 
-class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup> {
+class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | PackagerSetup> {
   private readonly role: Role<Setup>;
   private readonly name: string;
   private readonly master: Channel<ToChild, FromChild>;
@@ -116,7 +127,8 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup> {
     switch (message.type) {
       case "configure":
       case "configure-proxy":
-      case "configure-admin": {
+      case "configure-admin":
+      case "configure-packager": {
         const setup = this.role.setupIn(message);
         if (setup !== null) void this.serve(setup);
         return;
@@ -250,7 +262,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup> {
       const late = new Promise((resolve) => setTimeout(resolve, lastHandOverMs));
       await Promise.race([this.service.handOver?.(this.carrier.mover), late]);
     }
-    await this.service.close(reason).finally(() => {
+    await this.service.close(reason, isReplaced).finally(() => {
       if (!isReplaced) this.carrier?.flush(); // nobody goes on with what has ended now
       process.exit(exitCodes.ok);
     });

@@ -43,7 +43,7 @@ export function readList(path: string): ReadList {
   return parseList(readFileSync(path, "utf8"));
 }
 
-function parseList(text: string): ReadList {
+export function parseList(text: string): ReadList {
   const entries: { uri: string; seconds: number; isDiscontinuous: boolean }[] = [];
   let isDiscontinuous = false;
   let seconds = 0;

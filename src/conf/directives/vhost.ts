@@ -37,10 +37,10 @@ export const vhostPlaces = {
     http_hooks: [block, null, served, live, "HTTP callbacks that may refuse a client."],
     security: [block, null, served, live, "Who may play and publish, by address.", "noVariable"],
     refer: [block, null, served, live, "Who may play and publish, by the page it comes from.", "noVariable"],
-    hls: [block, null, notYet, live, "HLS."],
+    hls: [block, null, served, live, "HLS."],
     dash: [openBlock, null, notYet, live, "MPEG-DASH."],
     hds: [openBlock, null, notYet, live, "Adobe HDS."],
-    dvr: [block, null, notYet, live, "Recording."],
+    dvr: [block, null, served, live, "Recording."],
     exec: [block, null, notYet, live, "Programs that run while a stream is published.", "noVariable"],
     ingest: [namedBlock, null, notYet, live, "ffmpeg that brings a stream in.", "repeatable", "noVariable"],
     transcode: [

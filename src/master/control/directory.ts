@@ -145,7 +145,7 @@ export function memberOf({ spec, pid, child, isLeaving }: ChildView): Member {
   const death = child.deaths.at(-1);
   return {
     name: spec.name,
-    role: spec.duty === "proxy" || spec.duty === "admin" ? spec.duty : "server",
+    role: spec.duty === "origin" || spec.duty === "edge" ? "server" : spec.duty,
     duty: spec.duty,
     pid,
     state: isLeaving && child.state === "up" ? "draining" : child.state,

@@ -80,7 +80,9 @@ export class Overview {
   }
 
   private async askChildren(): Promise<void> {
-    const asked = this.options.children().filter(({ duty, state }) => duty !== "admin" && (state === "up" || state === "draining"));
+    const asked = this.options
+      .children()
+      .filter(({ duty, state }) => duty !== "admin" && duty !== "packager" && (state === "up" || state === "draining"));
     const names = asked.map(({ name }) => name);
     const { answers, silent } = await this.questions.ask(names, (name, id) => this.options.ask(name, id));
     for (const [name, streams] of answers) this.directory.reported(name, streams);

@@ -12,7 +12,7 @@ import type { ProcessSpec } from "../processes/plan.js";
 export interface ProcessStatus {
   /** `master`, `origin`, `edge-1`, `server`. */
   readonly name: string;
-  readonly role: "master" | "proxy" | "server" | "admin";
+  readonly role: "master" | "proxy" | "server" | "admin" | "packager";
   /** What it does for streams; null for a master that only supervises. */
   readonly duty: ProcessSpec["duty"] | null;
   readonly pid: number | null;

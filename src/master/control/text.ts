@@ -194,7 +194,7 @@ interface Column<T> {
 function processColumns(areServersForeign: boolean): readonly Column<ProcessStatus>[] {
   const isUntold = ({ duty }: ProcessStatus): boolean => duty === "server" && areServersForeign;
   const counted = (row: ProcessStatus, count: number): string =>
-    isUntold(row) || row.duty === "proxy" || row.duty === "admin" || row.duty === null ? "-" : String(count);
+    isUntold(row) || row.duty === "proxy" || row.duty === "admin" || row.duty === "packager" || row.duty === null ? "-" : String(count);
   return [
     {
       title: "PROCESS",

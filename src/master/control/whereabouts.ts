@@ -18,7 +18,9 @@ export interface Whereabouts {
 /** Finds a stream by `vhost/app/stream`. */
 export function findStream({ plan, streams, processes }: BoxStatus, key: string): Whereabouts {
   const stream = streams.find((one) => keyOf(one) === key) ?? null;
-  const serving = processes.filter(({ duty, state }) => duty !== null && duty !== "admin" && (state === "up" || state === "draining"));
+  const serving = processes.filter(
+    ({ duty, state }) => duty !== null && duty !== "admin" && duty !== "packager" && (state === "up" || state === "draining"),
+  );
   const rows = serving.map((process) => {
     return { name: process.name, how: howOf(process, stream), players: stream?.playersOf[process.name] ?? 0 };
   });

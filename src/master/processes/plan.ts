@@ -7,6 +7,7 @@
 // Edges relay every vhost to the origin and keep its name; the origin keeps the user's vhosts, so that a vhost of
 // `mode remote` is pulled from its far origin once for the whole box, and forwarding happens in one place.
 import type { Config, Endpoint, Vhost } from "../../conf/meaning/config.js";
+import { loopback } from "../../conf/meaning/endpoint.js";
 import type { ServerApi } from "../../ipc/balance.js";
 import type { ChildState } from "./child.js";
 
@@ -23,7 +24,7 @@ export interface PlanFacts {
 export interface ProcessSpec {
   /** `edge-2`, `origin`, `server`, `proxy-1`, `server-1`. */
   readonly name: string;
-  readonly duty: "origin" | "edge" | "server" | "proxy" | "admin";
+  readonly duty: "origin" | "edge" | "server" | "proxy" | "admin" | "packager";
   /** Whether it is a child process or lives in the master. */
   readonly place: "child" | "master";
   /** Whether it serves the public addresses; an origin serves the loopback one alone. */
@@ -32,6 +33,8 @@ export interface ProcessSpec {
   readonly startsAfter: string | null;
   readonly config: Config;
   readonly maxConnections: number | null;
+  /** Of a packager: the servers that have the streams. */
+  readonly origins?: readonly Endpoint[];
   /** What it is to the proxies, if it is a server behind them. */
   readonly backend?: BackendPlace;
 }
@@ -75,7 +78,31 @@ export function planAdmin(config: Config): ProcessSpec[] {
 
 /** Whether no stream, viewer or publisher depends on a process: a box serves with it or without. */
 export function isAide({ duty }: Pick<ProcessSpec, "duty">): boolean {
-  return duty === "admin";
+  return duty === "admin" || duty === "packager";
+}
+
+/** The process that writes streams to disk, where a vhost asks for it; `specs`: those of our own servers that streams are published to. */
+export function planPackager(config: Config, specs: readonly ProcessSpec[]): ProcessSpec[] {
+  const isAsked = config.vhosts.some(
+    ({ enabled, cluster, hls, dvr }) => enabled && cluster.mode === "local" && (hls !== null || dvr !== null),
+  );
+  const origins = isAsked ? specs.flatMap(originsOf) : [];
+  if (origins.length === 0) return [];
+  return [
+    { name: "packager", duty: "packager", place: "child", isPublic: false, startsAfter: null, config, maxConnections: null, origins },
+  ];
+}
+
+/** Where the streams of a process can be had that are published to it; none where it has none, or is not ours. */
+function originsOf({ duty, config, backend }: ProcessSpec): Endpoint[] {
+  if (backend !== undefined) return backend.program === null ? [backend.rtmp] : [];
+  const [first] = config.listen;
+  return (duty === "origin" || duty === "server") && first !== undefined ? [reachable(first)] : [];
+}
+
+/** An address to listen on, as it is connected to from the same machine. */
+function reachable({ host, port }: Endpoint): Endpoint {
+  return { host: host === "0.0.0.0" ? loopback : host === "::" ? "::1" : host, port };
 }
 
 /** How many public workers a configuration asks for. */

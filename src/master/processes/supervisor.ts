@@ -7,7 +7,7 @@
 import { messageOf } from "../../base/errors.js";
 import type { Timers } from "../../base/timers.js";
 import type { ProxySetup } from "../../ipc/balance.js";
-import type { AdminSetup, FromChild, ServerSetup, ToChild } from "../../ipc/messages.js";
+import type { AdminSetup, FromChild, PackagerSetup, ServerSetup, ToChild } from "../../ipc/messages.js";
 import { lastCause, newborn, step, type Child, type ChildEvent, type ChildLimits, type ChildState, type Effect } from "./child.js";
 import { isAide, type ProcessSpec } from "./plan.js";
 
@@ -67,7 +67,7 @@ export interface SupervisorOptions {
   readonly events: SupervisorEvents;
 }
 
-type Setup = ServerSetup | ProxySetup | AdminSetup;
+type Setup = ServerSetup | ProxySetup | AdminSetup | PackagerSetup;
 
 interface Slot {
   spec: ProcessSpec;
@@ -390,6 +390,7 @@ function isAnythingServed(slots: readonly Slot[]): boolean {
 }
 
 function configure(setup: Setup): ToChild {
+  if ("stateFolder" in setup) return { type: "configure-packager", setup };
   if ("controlSocket" in setup) return { type: "configure-admin", setup };
   return "isEdge" in setup ? { type: "configure", setup } : { type: "configure-proxy", setup };
 }

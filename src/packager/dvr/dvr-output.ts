@@ -51,6 +51,8 @@ interface FileState {
 interface DvrState extends StreamName {
   readonly kind: "dvr";
   clockId: number;
+  /** Behind the last packet of a stream that has ended. */
+  last: Position | null;
   file: FileState | null;
 }
 
@@ -91,6 +93,7 @@ export class DvrOutput implements Output {
     this.options = options;
     this.state = state;
     this.clockId = state.clockId;
+    this.last = state.last;
   }
 
   /** Whether a stream is recorded at all: `all`, or a line of `app/stream`, in which `*` stands for any name. */
@@ -102,7 +105,7 @@ export class DvrOutput implements Output {
   static async load(options: DvrOptions): Promise<DvrOutput> {
     const { name, states } = options;
     const found = await states.load(keyOf(name));
-    const output = new DvrOutput(options, isState(found) ? found : { kind: "dvr", ...name, clockId: 0, file: null });
+    const output = new DvrOutput(options, isState(found) ? found : { kind: "dvr", ...name, clockId: 0, last: null, file: null });
     output.pathAt(0);
     const { file } = output.state;
     if (file !== null) output.inherited = await findLeft(file);
@@ -150,8 +153,13 @@ export class DvrOutput implements Output {
     this.inherited = null;
     this.finish();
     this.forget();
-    this.clockId = 0;
     this.stopTimer();
+    const { clockId, last } = this;
+    if (clockId === 0) return;
+    this.inTurn(async () => {
+      Object.assign(this.state, { clockId, last });
+      await this.saveState();
+    });
   }
 
   async close(isOver: boolean): Promise<void> {
@@ -173,7 +181,6 @@ export class DvrOutput implements Output {
     this.headers = new Headers();
     this.hasAudio = false;
     this.hasVideo = false;
-    this.last = null;
     this.lastMs = null;
     this.firstSoundMs = null;
   }
@@ -276,7 +283,7 @@ export class DvrOutput implements Output {
   private async ended(file: FileState, ended: Ended | null): Promise<void> {
     if (this.state.file?.path === file.path) {
       this.state.file = null;
-      await this.options.states.remove(keyOf(this.options.name));
+      await this.saveState();
     }
     if (ended !== null) this.options.onFile({ ...ended, startedAtMs: file.startedAtMs });
   }

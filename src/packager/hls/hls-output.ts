@@ -77,6 +77,7 @@ export class HlsOutput implements Output {
     this.state = state;
     this.inherited = state.open;
     this.clockId = state.clockId;
+    this.last = state.last;
     this.epochMs = state.epochMs;
     this.sequence = state.next;
     this.key = state.key;
@@ -136,11 +137,12 @@ export class HlsOutput implements Output {
   }
 
   end(): void {
+    if (this.segmenter === null && this.inherited === null) return;
     this.breakOff();
-    this.clockId = 0;
     this.inherited = null;
+    const { clockId, last } = this;
     this.inTurn(async () => {
-      Object.assign(this.state, { clockId: 0, open: null, activeAtMs: Date.now() });
+      Object.assign(this.state, { clockId, last, open: null, activeAtMs: Date.now() });
       await this.saveState();
       this.scheduleDisposal();
     });

@@ -1,5 +1,6 @@
 // What is known of a stream's segments: those in the list, those that have left it and are kept for players who are late, and the number
 // of the next. Plain data, which is written down at every change; the functions change it. Source: RFC 8216 section 6.2.2.
+import type { Position } from "../../base/position.js";
 import { mediaList, type Key } from "../../codec/m3u8.js";
 import type { HlsBlock } from "../../conf/meaning/config.js";
 import type { SegmentStart } from "./segmenter.js";
@@ -43,13 +44,15 @@ export interface HlsState {
   key: KeyFile | null;
   /** The segment under way. */
   open: SegmentStart | null;
+  /** Behind the last packet of a stream that has ended. */
+  last: Position | null;
   /** What programme time has to be added to the stream's times. */
   epochMs: number;
 }
 
 export function makeHlsState(name: Pick<HlsState, "vhost" | "app" | "stream">): HlsState {
   const { vhost, app, stream } = name;
-  const rest = { segments: [], expired: [], key: null, open: null, epochMs: 0 };
+  const rest = { segments: [], expired: [], key: null, open: null, last: null, epochMs: 0 };
   return {
     kind: "hls",
     vhost,

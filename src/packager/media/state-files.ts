@@ -1,7 +1,7 @@
 // What outputs have to remember beyond their process: one small file of JSON for each, in a folder of the packagers' own. A file is
 // replaced as a whole, so that a death at any moment leaves the one before or the one after.
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** The files of one folder. */
@@ -29,10 +29,6 @@ export class StateFiles {
     await mkdir(this.folder, { recursive: true });
     await writeFile(temporary, JSON.stringify(state));
     await rename(temporary, path);
-  }
-
-  async remove(key: string): Promise<void> {
-    await rm(this.pathOf(key), { force: true });
   }
 
   private pathOf(key: string): string {

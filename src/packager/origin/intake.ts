@@ -43,8 +43,8 @@ export class Intake {
     this.connect();
   }
 
-  get bytesIn(): number {
-    return this.client?.bytesIn ?? 0;
+  get endpoint(): Endpoint {
+    return this.options.endpoint;
   }
 
   close(): void {

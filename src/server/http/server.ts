@@ -40,6 +40,7 @@ import { FlvPlayer, type FlvPlayerOptions } from "./flv-player.js";
 import { forwardedClient } from "./forwarded.js";
 import type { Framing } from "./framing.js";
 import { askUpstreamMs, isPublished } from "./head.js";
+import { cachingOf, isGuarded } from "./packaged.js";
 import { descriptorsOf } from "../../wire/shared-read.js";
 import { findRoute, splitTarget, vhostName } from "./route.js";
 import { acceptOf, answerTo, asksForWebSocket } from "./web-socket.js";
@@ -163,10 +164,16 @@ async function hasFile(hub: Hub, request: IncomingMessage, response: ServerRespo
   try {
     const [path, query] = splitTarget(request.url ?? "/");
     const vhost = vhostFor(vhostName(request.headers.host ?? "", query), config.vhosts);
-    return await answerFile(request, response, headers, placeOf(path, vhost, config.httpDir));
+    if (vhost !== null && isGuarded(path, vhost)) {
+      const { host } = forwardedClient(request.headers, clientOf(request.socket), hub.trusted);
+      checkAccess(vhost, { does: "play", host, page: pageOf(request.headers) });
+    }
+    return await answerFile(request, response, { ...headers, ...cachingOf(path, vhost) }, placeOf(path, vhost, config.httpDir));
   } catch (thrown) {
-    if (thrown instanceof DolphinError) return false; // a name that is none
-    throw thrown;
+    if (!(thrown instanceof DolphinError)) throw thrown;
+    if (thrown.code !== "RTMP_DENIED") return false; // a name that is none
+    answerForbidden(response, headers);
+    return true;
   }
 }
 

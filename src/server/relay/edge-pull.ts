@@ -51,6 +51,8 @@ export interface EdgePullOptions {
    * `onLive`: packets flow. Null: an ordinary pull.
    */
   readonly mirror: { onLive(): void } | null;
+  /** All that is kept of the stream upstream is asked for, for those who package it here. */
+  readonly isWhole: boolean;
   /** Counts what is received. */
   readonly onBytes: (bytes: number) => void;
   /** The pull has lingered long enough and is over. */
@@ -228,7 +230,7 @@ export class EdgePull {
     const { source } = this.options;
     const isHistory = this.historyLeft > 0;
     if (isHistory) this.historyLeft -= 1;
-    if (isHistory && !this.isResuming) source.remember(type, timestamp, payload);
+    if (isHistory && !this.isResuming && !this.options.isWhole) source.remember(type, timestamp, payload);
     else source.push(type, timestamp, payload);
   }
 
@@ -267,6 +269,7 @@ export class EdgePull {
 
   private publish(): void {
     this.options.source.publish(this);
+    if (this.isMirror && this.clockId !== 0) this.options.source.clockId = this.clockId; // it is the same stream
     this.isPublishing = true;
     this.isLiveNow();
     this.outage.back({ event: "pull.started", upstream: this.from });

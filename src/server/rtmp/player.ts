@@ -62,7 +62,10 @@ export class RtmpPlayer implements Consumer {
     this.cut(manner);
     if (isOwnEdge && source.isLive) owner.onLive(true);
     if (options.isPackager) {
+      const hasEnded = !source.isLive && source.hasKept;
+      if (hasEnded) owner.onLive(true);
       this.seat = source.addWhole(this.tap, this, (count, bytes) => this.giveHistory(count, bytes));
+      if (hasEnded) owner.onLive(false);
       return;
     }
     const history = isOwnEdge ? source.history() : null;

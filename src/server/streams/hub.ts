@@ -10,9 +10,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
+import { settledWithin } from "../../base/until.js";
 import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
-import type { WatchedChange } from "../../codec/rtmp/watch.js";
+import { packagerArgs } from "../../codec/rtmp/watch.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import { trustedNetworks, type TrustedNetworks } from "../../conf/meaning/networks.js";
 import type { Hooks } from "../../hooks/hooks.js";
@@ -22,7 +23,17 @@ import type { Reconfiguration, ServerSetup, StreamReport } from "../../ipc/messa
 import type { MirroredOrigin } from "../../ipc/succession.js";
 import { Source, type SavedSource } from "../../stream/source.js";
 import { vhostFor, whyLeave, type Client } from "../peers/clients.js";
-import { forward, type LiveStream, type Passage, publishInto, reportsOf, succeed, upstreamRequest } from "./live-stream.js";
+import {
+  forward,
+  keyOf,
+  type LiveStream,
+  newStream,
+  type Passage,
+  publishInto,
+  reportsOf,
+  succeed,
+  upstreamRequest,
+} from "./live-stream.js";
 import type { MergedReads } from "../peers/merged-read.js";
 import type { Publication, Publisher } from "../peers/publication.js";
 import { EdgePull, type EdgePullOptions } from "../relay/edge-pull.js";
@@ -33,8 +44,8 @@ import { makePass, makeUpstreams, ownOriginPauseMs, type Upstreams } from "../re
 import { upnodeArgs } from "../../wire/client.js";
 import type { Mover } from "../peers/saved-publisher.js";
 import { checkVia, placeOf, viaArgs } from "../peers/via.js";
-import { jitterOf, settingsOf } from "./settings.js";
-import { Watchers } from "./watchers.js";
+import { isPackaged, jitterOf, settingsOf } from "./settings.js";
+import { lingers, Watchers, type Tell } from "./watchers.js";
 import { noTraffic } from "../peers/traffic.js";
 
 /** Streams that one process keeps at once: random names must not fill the memory. */
@@ -187,12 +198,11 @@ export class Hub {
       const settings = settingsOf(one.vhost, this.setup.isEdge);
       one.source.adopt({ ...settings, timeline: settings.timeline === "off" ? "off" : "follow" });
       one.source.expectViewers();
-      return new Promise<void>((onLive) => (one.pull = this.pull(one, { upstreams, args, isOwnOrigin: true, mirror: { onLive } })));
+      const isWhole = isPackaged(one.vhost);
+      const from = { upstreams, args: { ...args, ...(isWhole ? packagerArgs() : {}) }, isOwnOrigin: true, isWhole };
+      return new Promise<void>((onLive) => (one.pull = this.pull(one, { ...from, mirror: { onLive } })));
     });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, mirroredWithinMs)));
-    await Promise.race([Promise.all(live), late]);
-    clearTimeout(timer);
+    await settledWithin(live, mirroredWithinMs);
   }
 
   /** The process before this one has handed over everything: streams whose publisher did not come end, or are pulled from where they are. */
@@ -205,9 +215,9 @@ export class Hub {
     }
   }
 
-  /** Tells which streams that are to be packaged run now, and whenever one begins or ends. Returns how to stop. */
-  watch(tell: (change: WatchedChange) => void): () => void {
-    return this.watchers.add(tell, this.streams.values());
+  /** As `Watchers.add`. */
+  watch(tell: Tell): () => void {
+    return this.watchers.add([...this.streams.values()], tell);
   }
 
   /** Every stream that this process knows, for `dolphin status`. */
@@ -247,12 +257,12 @@ export class Hub {
         onWanted: () => this.wanted(stream),
         onUnwanted: () => stream.pull?.release(),
         onIdle: () => this.idle(stream),
-        onLive: (_source, isLive) => this.watchers.changed(stream, isLive),
+        onLive: (_source, isLive) => this.watchers.tell(stream, isLive),
       },
     );
     const { destinations, traffic } = this;
     const forwards = new Forwards({ source, destinations, traffic, log: this.logOf(vhost, request) });
-    const stream: LiveStream = { order: this.nextOrder(), source, vhost, request, pull: null, forwards, publisher: null, forwardArgs: {} };
+    const stream: LiveStream = newStream(this.nextOrder(), { source, vhost, request, forwards });
     this.streams.set(key, stream);
     return stream;
   }
@@ -263,11 +273,17 @@ export class Hub {
     if (stream.pull !== null) stream.pull.keep();
     else if (vhost.cluster.mode === "remote") {
       const upstreams = this.upstreams.get(vhost.name)!;
-      stream.pull = this.pull(stream, { upstreams, args: this.args(vhost, stream.request), isOwnOrigin: this.setup.isEdge, mirror: null });
+      stream.pull = this.pull(stream, {
+        upstreams,
+        args: this.args(vhost, stream.request),
+        isOwnOrigin: this.setup.isEdge,
+        mirror: null,
+        isWhole: false,
+      });
     }
   }
 
-  private pull(stream: LiveStream, from: Pick<EdgePullOptions, "upstreams" | "args" | "isOwnOrigin" | "mirror">): EdgePull {
+  private pull(stream: LiveStream, from: Pick<EdgePullOptions, "upstreams" | "args" | "isOwnOrigin" | "mirror" | "isWhole">): EdgePull {
     const { source, vhost, request } = stream;
     return new EdgePull({
       ...from,
@@ -291,6 +307,7 @@ export class Hub {
   private idle(stream: LiveStream): void {
     const { source } = stream;
     if (stream.pull !== null || source.hasPublisher || source.consumers > 0) return;
+    if (lingers(stream, () => this.idle(stream))) return;
     source.close();
     this.streams.delete(source.key);
   }
@@ -302,6 +319,7 @@ export class Hub {
     if (vhost !== undefined) {
       stream.vhost = vhost;
       source.adopt(settingsOf(vhost, this.setup.isEdge));
+      if (source.isLive) this.watchers.tell(stream, true); // who knows it already does nothing
       forward(stream);
     }
     if (stream.pull?.isMirror === true) return; // it ends with the mirror, or its publisher goes on in it
@@ -389,8 +407,4 @@ export class Hub {
 
 function busy(key: string): DolphinError {
   return new DolphinError("RTMP_BUSY", `${key} is being published already`);
-}
-
-function keyOf(vhost: Vhost, request: StreamRequest): string {
-  return `${vhost.name}/${request.app}/${request.stream}`;
 }

@@ -20,6 +20,8 @@ export interface LiveStream {
   /** Its place among those that have come to this process; it only grows. */
   readonly order: number;
   readonly source: Source;
+  /** Of a stream that has ended, until what is kept of it is forgotten. */
+  keptTimer: NodeJS.Timeout | null;
   vhost: Vhost;
   /** As it was asked for first; its parameters go upstream with the pull. */
   readonly request: StreamRequest;
@@ -38,6 +40,16 @@ export interface Passage {
   readonly publisher: Publisher;
   readonly vhost: string;
   readonly request: StreamRequest;
+}
+
+/** The name of a stream in its process: `vhost/app/stream`. */
+export function keyOf(vhost: Vhost, request: StreamRequest): string {
+  return `${vhost.name}/${request.app}/${request.stream}`;
+}
+
+/** A stream that nobody publishes yet. */
+export function newStream(order: number, parts: Pick<LiveStream, "source" | "vhost" | "request" | "forwards">): LiveStream {
+  return { order, ...parts, keptTimer: null, pull: null, publisher: null, forwardArgs: {} };
 }
 
 /** Begins to publish, or goes on with what another process has saved. Throws RTMP_BUSY while another publishes. */

@@ -3,6 +3,8 @@ import type { Vhost } from "../../conf/meaning/config.js";
 import type { SourceSettings } from "../../stream/source-settings.js";
 
 const restartedWithinMs = 20_000;
+/** How long what is kept outlives its stream. */
+export const keptAfterEndMs = restartedWithinMs;
 /** How long packets are kept for packagers at most. */
 export const longestKeptMs = 60_000;
 

@@ -1,29 +1,43 @@
-// Who is told which streams run that are to be packaged, whenever one begins or ends.
+// Those who are told which streams there are to package: packagers, each over a connection of its own. A stream that has ended is one of
+// them for a while, for a packager that has died with it is followed by one that finds what is kept.
 import type { WatchedChange, WatchedStream } from "../../codec/rtmp/watch.js";
 import type { LiveStream } from "./live-stream.js";
-import { isPackaged } from "./settings.js";
+import { isPackaged, keptAfterEndMs } from "./settings.js";
 
-type Watched = Pick<LiveStream, "source" | "vhost" | "request">;
+export type Tell = (change: WatchedChange) => void;
 
-/** Those who watch the streams of one process. */
+/** The watchers of one process. Nothing to close: each leaves by itself. */
 export class Watchers {
-  private readonly all = new Set<(change: WatchedChange) => void>();
+  private readonly all = new Set<Tell>();
 
-  /** Tells which of these run now, and every change from now on. Returns how to stop. */
-  add(tell: (change: WatchedChange) => void, streams: Iterable<Watched>): () => void {
-    const live = [...streams].filter(({ source, vhost }) => source.isLive && isPackaged(vhost)).map(namesOf);
+  /** Tells of these streams now, and whenever one begins or ends. Returns how to stop. */
+  add(streams: readonly LiveStream[], tell: Tell): () => void {
+    const live = streams.filter(({ source, vhost }) => source.hasKept && isPackaged(vhost)).map(namesOf);
     tell({ live, ended: [], isAll: true });
     this.all.add(tell);
     return () => void this.all.delete(tell);
   }
 
-  changed(stream: Watched, isLive: boolean): void {
+  /** A stream has begun or ended. */
+  tell(stream: LiveStream, isLive: boolean): void {
     if (this.all.size === 0 || !isPackaged(stream.vhost)) return;
     const names = [namesOf(stream)];
     for (const tell of this.all) tell({ live: isLive ? names : [], ended: isLive ? [] : names, isAll: false });
   }
 }
 
-function namesOf({ vhost, request }: Watched): WatchedStream {
+/** Whether a stream that has nobody stays for what is kept of it; `over`: it is time to look again. */
+export function lingers(stream: LiveStream, over: () => void): boolean {
+  const { source } = stream;
+  if (!source.hasKept) return false;
+  stream.keptTimer ??= setTimeout(() => {
+    stream.keptTimer = null;
+    source.forgetKept();
+    over();
+  }, keptAfterEndMs).unref();
+  return true;
+}
+
+function namesOf({ vhost, request }: LiveStream): WatchedStream {
   return [vhost.name, request.app, request.stream];
 }

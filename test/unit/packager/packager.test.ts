@@ -34,7 +34,7 @@ async function startBox(t: Cleanup, blocks: (folder: string) => string): Promise
   const { log, lines } = memoryLog();
   const start = (): Packager =>
     Packager.start(
-      { name: "packager", config: configOf(vhosts), edgeKey, origin: parseServer(rig.address), stateFolder: join(folder, "states") },
+      { name: "packager", config: configOf(vhosts), edgeKey, origins: [parseServer(rig.address)], stateFolder: join(folder, "states") },
       log,
     );
   const box: Box = {
@@ -44,11 +44,11 @@ async function startBox(t: Cleanup, blocks: (folder: string) => string): Promise
     told: lines,
     packager: start(),
     async replace() {
-      await box.packager.close(false);
+      await box.packager.close("the test is over", true);
       box.packager = start();
     },
   };
-  t.after(() => box.packager.close(false));
+  t.after(() => box.packager.close("the test is over", true));
   return box;
 }
 
@@ -162,7 +162,7 @@ for (const ending of ["flv", "mp4"]) {
     const source = await publisher(box.rtmpUrl("s"));
     const half = Math.floor(media.length * 0.55);
     await sendClip(source, media, 8, 0, half);
-    await eventually(() => box.packager.stats().streams === 1);
+    await eventually(() => box.told.some(({ event }) => event === "package.started"));
     await box.replace();
     await sendClip(source, media, 8, half);
     source.close();

@@ -181,7 +181,7 @@ const told: [env: Environment, lines: string[]][] = [
       '$SRS_VHOST_PLAY_GOP_CACHE: CONF_VALUE: gop_cache: "yes" is neither on nor off; on is used',
     ],
   ],
-  [{ SRS_VHOST_HLS_ENABLED: "on" }, ["$SRS_VHOST_HLS_ENABLED: CONF_NOT_SERVED: hls is known but not served yet: it has no effect"]],
+  [{ SRS_VHOST_DASH_ENABLED: "on" }, ["$SRS_VHOST_DASH_ENABLED: CONF_NOT_SERVED: dash is known but not served yet: it has no effect"]],
   [{ SRS_LISTN: "1936" }, ["$SRS_LISTN: CONF_UNKNOWN: there is no such variable: is SRS_LISTEN meant?"]],
   [
     { SRS_VHOST_GOP_CACHE: "off", SRS_VHOST_PLAY_GOPCACHE: "off" },

@@ -96,7 +96,7 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
   ],
   [
     "a disabled vhost with bad values",
-    "listen 1935; vhost a { enabled off; chunk_size x; hls { enabled on; hls_fragment x; } }",
+    "listen 1935; vhost a { enabled off; chunk_size x; dash { enabled on; dash_fragment x; } }",
     ['CONF_VALUE chunk_size: "x" is not a whole number of bytes from 128 to 65536; 128 is used'],
   ],
   ["no argument", inVhost("chunk_size;"), ["CONF_ARGUMENTS chunk_size has no argument; it is taken as not given"]],
@@ -204,7 +204,7 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
   ["the folder of static files", "listen 1935; http_server { enabled on; dir ./objs/nginx/html; } vhost a { }", []],
   ["that folder where HTTP is off", "listen 1935; http_server { dir ./objs/nginx/html; } vhost a { }", []],
   ["what has no meaning here", inVhost("publish { mr on; mr_latency x; } bandcheck { any thing; }"), []],
-  ["a bad value in a block that is not served", inVhost("hls { enabled off; hls_fragment x; }"), []],
+  ["a bad value in a block that is not served", inVhost("dash { enabled off; dash_fragment x; }"), []],
   ["any name in an open block", inVhost("rtc { enabled off; whatever 1; deep { er 2; } }"), []],
   [
     "security without a rule",

@@ -74,7 +74,7 @@ vhost b { cluster { token_traverse on; } }`;
   );
 });
 
-const guarded = inVhost("cluster { token_traverse on; } hls { enabled on; }");
+const guarded = inVhost("cluster { token_traverse on; } dash { enabled on; }");
 
 test("guards: an unmodified srs behind the proxies serves what we do not, and nothing is told", () => {
   for (const [text, more] of [
