@@ -22,6 +22,8 @@ import { Watch } from "./origin/watch.js";
 
 /** What was under way in a stream that does not come back so soon is finished without it. */
 const comesBackWithinMs = 10_000;
+/** How long the number of a stream is remembered of which there is nothing else. */
+const rememberedMs = 30 * 24 * 3_600_000;
 /** How often streams that are over and forgotten are let go of. */
 const sweepMs = 30_000;
 
@@ -98,7 +100,7 @@ export class Packager {
       this.turn?.release();
       return;
     }
-    for (const state of await this.states.all()) if (isNamed(state)) await this.open(state);
+    for (const state of await this.states.all(isForgotten)) if (isNamed(state)) await this.open(state);
     const args = { ...upnodeArgs(options.name, options.edgeKey), ...packagerArgs() };
     this.watches = options.origins.map((origin) => new Watch(origin, args, (change) => this.changed(change, origin), log));
     this.timers.push(setTimeout(() => this.finishAbsent(), comesBackWithinMs));
@@ -235,6 +237,13 @@ export class Packager {
 
 function keyOf({ vhost, app, stream }: StreamName): string {
   return `${vhost}/${app}/${stream}`;
+}
+
+/** Nothing is under way in it, and nobody has published the stream for long: only its number would be remembered. */
+function isForgotten(state: unknown, ageMs: number): boolean {
+  if (!isNamed(state)) return true;
+  const { segments = [], file = null } = state as { readonly segments?: readonly unknown[]; readonly file?: unknown };
+  return segments.length === 0 && file === null && ageMs > rememberedMs;
 }
 
 function isNamed(state: unknown): state is StreamName {

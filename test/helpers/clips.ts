@@ -7,7 +7,6 @@ import { FlvReader, type FlvTag } from "../../src/codec/flv-reader.js";
 import { run } from "./child.js";
 import { findFfmpeg, findFfprobe } from "./ffmpeg.js";
 
-const picture = "testsrc=size=320x180:rate=25";
 const tone = "sine=frequency=440:sample_rate=48000";
 const x264 = "-c:v libx264 -preset veryfast -pix_fmt yuv420p -sc_threshold 0 -threads 1";
 
@@ -19,11 +18,20 @@ export interface ClipOptions {
   readonly gop?: number;
   /** B-frames between two others. */
   readonly bFrames?: number;
+  readonly size?: string;
 }
 
 /** The audio and video of a clip in the order of its file. */
-export async function clip({ seconds, video = "h264", audio = "aac", gop = 25, bFrames = 0 }: ClipOptions): Promise<FlvTag[]> {
+export async function clip({
+  seconds,
+  video = "h264",
+  audio = "aac",
+  gop = 25,
+  bFrames = 0,
+  size = "320x180",
+}: ClipOptions): Promise<FlvTag[]> {
   const tags: FlvTag[] = [];
+  const picture = `testsrc=size=${size}:rate=25`;
   if (video !== "h265") {
     const input = video === "none" ? "" : `-f lavfi -i ${picture} `;
     const inputs = audio === "none" ? input : `${input}-f lavfi -i ${tone} `;

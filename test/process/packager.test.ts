@@ -13,6 +13,7 @@ import { eventually } from "../helpers/wait.js";
 const hls = "hls { enabled on; hls_fragment 1; hls_window 60; }";
 const confOf = (inside: string, more = ""): string =>
   `listen 1935; http_server { enabled on; listen 8080; } ${more} vhost __defaultVhost__ { min_latency on; ${inside} }`;
+const dvrAs = (ending: string): string => `dvr { enabled on; dvr_path ./objs/nginx/html/[app]/[stream].${ending}; }`;
 const seconds = 10;
 
 function httpUrl(dolphin: Dolphin, path: string): string {
@@ -47,6 +48,13 @@ async function assertWhole(dolphin: Dolphin, stream: string, media: readonly Med
   assert.deepEqual(await pictureSums(Buffer.concat(segments.map((bytes) => Buffer.from(bytes))), "ts"), await clipSums(media));
 }
 
+/** Fails unless the recording of that name has every picture of what was sent, once. */
+async function assertRecorded(dolphin: Dolphin, name: string, media: readonly Media[]): Promise<void> {
+  await dolphin.waitFor("dvr.finished", { where: ({ file }) => String(file).endsWith(`/${name}`) });
+  const recording = Buffer.from(await (await fetch(httpUrl(dolphin, `/live/${name}`))).arrayBuffer());
+  assert.deepEqual(await pictureSums(recording, name.slice(-3)), await clipSums(media), name);
+}
+
 async function makeMedia(): Promise<Media[]> {
   return repeated(await clip({ seconds: 2, bFrames: 2 }), seconds / 2, 2000);
 }
@@ -70,35 +78,29 @@ async function packagerPid(dolphin: Dolphin): Promise<number> {
   return Number((await dolphin.waitFor("child.ready", { where: ({ child }) => child === "packager" }))["childPid"]);
 }
 
-for (const { how, signal, more, provoked } of [
-  { how: "is killed", signal: "SIGKILL", more: "", provoked: ["child.exited"] },
-  { how: "hangs", signal: "SIGSTOP", more: "dolphin { heartbeat_timeout 2; }", provoked: ["child.hung", "child.exited"] },
+for (const { how, signal, ending, more, provoked } of [
+  { how: "is killed", signal: "SIGKILL", ending: "mp4", more: "", provoked: ["child.exited"] },
+  { how: "hangs", signal: "SIGSTOP", ending: "flv", more: "dolphin { heartbeat_timeout 2; }", provoked: ["child.hung", "child.exited"] },
 ] as const) {
   test(`packager: one that ${how} in mid-segment is missed by nobody: numbers go on, and every picture is there once`, async (t) => {
-    const dolphin = await Dolphin.start(t, { conf: confOf(hls, more) });
+    const dolphin = await Dolphin.start(t, { conf: confOf(`${hls} ${dvrAs(ending)}`, more) });
     const pid = await packagerPid(dolphin);
     const media = await publishOver(t, dolphin, "s", async () => void process.kill(pid, signal));
     await assertWhole(dolphin, "s", media);
+    await assertRecorded(dolphin, `s.${ending}`, media);
     await dolphin.stop({ allow: ({ event }) => provoked.some((one) => one === event) });
   });
 }
 
 test("packager: a restart and an upgrade of the box in mid-segment leave lists and recordings whole", async (t) => {
-  const dvr = "dvr { enabled on; dvr_path ./objs/nginx/html/[app]/[stream].mp4; }";
-  const dolphin = await Dolphin.start(t, { conf: confOf(`${hls} ${dvr}`) });
+  const dolphin = await Dolphin.start(t, { conf: confOf(`${hls} ${dvrAs("mp4")}`) });
   await packagerPid(dolphin);
   const restarted = await publishOver(t, dolphin, "a", () => Promise.resolve(dolphin.signal("SIGUSR2")));
   await assertWhole(dolphin, "a", restarted);
   const upgraded = await publishOver(t, dolphin, "b", () => dolphin.ask("upgrade"));
   await assertWhole(dolphin, "b", upgraded);
-  for (const [stream, media] of [
-    ["a", restarted],
-    ["b", upgraded],
-  ] as const) {
-    await dolphin.waitFor("dvr.finished", { where: ({ file }) => String(file).endsWith(`/${stream}.mp4`) });
-    const recording = Buffer.from(await (await fetch(httpUrl(dolphin, `/live/${stream}.mp4`))).arrayBuffer());
-    assert.deepEqual(await pictureSums(recording, "mp4"), await clipSums(media), stream);
-  }
+  await assertRecorded(dolphin, "a.mp4", restarted);
+  await assertRecorded(dolphin, "b.mp4", upgraded);
   await dolphin.stop();
 });
 

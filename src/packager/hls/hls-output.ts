@@ -68,6 +68,7 @@ export class HlsOutput implements Output {
   private keyBytes: Buffer | null = null;
   private turn: Promise<void> = Promise.resolve();
   private inTurnCount = 0;
+  /** Whether what came before the next segment could not be written. */
   private hasFailed = false;
   private isGivenUp = false;
   private disposal: NodeJS.Timeout | null = null;
@@ -201,7 +202,7 @@ export class HlsOutput implements Output {
     this.open = null;
     if (open === null) return;
     const { file, start, sequence, key, cipher } = open;
-    if (durationMs < shortestSegmentMs || file.hasFailed) {
+    if (durationMs < shortestSegmentMs) {
       this.inTurn(() => file.discard());
       return;
     }
@@ -209,10 +210,10 @@ export class HlsOutput implements Output {
     if (cipher !== null) file.append(cipher.final());
     const path = file.path.slice(0, -".tmp".length).replaceAll("[duration]", String(durationMs));
     const uri = posix.relative(dirname(this.listPath), path);
-    const { isDiscontinuous, startMs } = start;
-    const programTimeMs = Math.round(epochMs + startMs);
+    const programTimeMs = Math.round(epochMs + start.startMs);
     this.inTurn(async () => {
       await file.finish(path);
+      const isDiscontinuous = start.isDiscontinuous || this.hasFailed;
       this.hasFailed = false;
       const segment = { sequence, uri, path, durationMs, sizeBytes: file.sizeBytes, isDiscontinuous, programTimeMs, key };
       this.options.onSegment({ ...segment, listPath: this.listPath });
@@ -266,7 +267,6 @@ export class HlsOutput implements Output {
     const { settings, log } = this.options;
     if (!this.hasFailed) log.error({ event: "hls.failed", code: error.code }, `${error.message}; the stream goes on, its HLS when it can`);
     this.hasFailed = true;
-    this.segmenter?.breakHere();
     if (settings.onError !== "continue") this.isGivenUp = true;
   }
 

@@ -65,24 +65,13 @@ export class Segmenter {
   private isResuming = false;
 
   /** Begins, or begins a segment anew that another process did not finish. */
-  constructor(
-    settings: HlsBlock,
-    events: SegmenterEvents,
-    resumed: SegmentStart | null,
-    isDiscontinuous: boolean,
-    ts: TsState | null = null,
-  ) {
+  constructor(settings: HlsBlock, events: SegmenterEvents, resumed: SegmentStart | null, isDiscontinuous: boolean) {
     this.settings = settings;
     this.events = events;
     this.resumed = resumed;
     this.isDiscontinuous = resumed?.isDiscontinuous ?? isDiscontinuous;
-    this.ts = structuredClone(resumed?.ts ?? ts ?? makeTsState());
+    this.ts = structuredClone(resumed?.ts ?? makeTsState());
     this.audioClock = { nextTicks: resumed?.audioClock.nextTicks ?? null };
-  }
-
-  /** What goes on from segment to segment. */
-  get state(): TsState {
-    return this.ts;
   }
 
   /** Takes the next frame, with the tracks as they are. */
@@ -103,11 +92,6 @@ export class Segmenter {
   end(): void {
     if (this.open !== null) this.close(this.lastMs + this.lastStepMs);
     this.waiting = [];
-    this.isDiscontinuous = true;
-  }
-
-  /** A file could not be written: what comes does not continue what was there. */
-  breakHere(): void {
     this.isDiscontinuous = true;
   }
 

@@ -12,7 +12,8 @@ export interface StreamName {
 
 /** Fills `[vhost]`, `[app]` and `[stream]` in. */
 export function fillStream(template: string, { vhost, app, stream }: StreamName): string {
-  return template.replaceAll("[vhost]", vhost).replaceAll("[app]", app).replaceAll("[stream]", stream);
+  const values: Readonly<Record<string, string>> = { "[vhost]": vhost, "[app]": app, "[stream]": stream };
+  return template.replaceAll(/\[(?:vhost|app|stream)\]/g, (place) => values[place] ?? place);
 }
 
 /** Fills the variables of time in: local time, as SRS takes it. */

@@ -1,8 +1,11 @@
 // What outputs have to remember beyond their process: one small file of JSON for each, in a folder of the packagers' own. A file is
 // replaced as a whole, so that a death at any moment leaves the one before or the one after.
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+
+/** What is no state, as one that was cut off, is left for so long. */
+const forgottenMs = 3_600_000;
 
 /** The files of one folder. */
 export class StateFiles {
@@ -12,11 +15,17 @@ export class StateFiles {
     this.folder = folder;
   }
 
-  /** All that is remembered; what cannot be read is left out. */
-  async all(): Promise<unknown[]> {
-    const names = await readdir(this.folder).catch(() => []);
-    const found = await Promise.all(names.filter((name) => name.endsWith(".json")).map((name) => this.read(join(this.folder, name))));
-    return found.filter((one) => one !== null);
+  /** All that is remembered; what cannot be read is left out, and what is said to be over by its age is forgotten. */
+  async all(isOver: (state: unknown, ageMs: number) => boolean): Promise<unknown[]> {
+    const found: unknown[] = [];
+    for (const name of await readdir(this.folder).catch(() => [])) {
+      const path = join(this.folder, name);
+      const state = name.endsWith(".json") ? await this.read(path) : null;
+      const { mtimeMs } = await stat(path);
+      if (state === null ? Date.now() - mtimeMs > forgottenMs : isOver(state, Date.now() - mtimeMs)) await rm(path, { force: true });
+      else if (state !== null) found.push(state);
+    }
+    return found;
   }
 
   load(key: string): Promise<unknown> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createDecipheriv } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -221,4 +221,82 @@ test("packager: names that lead out of the folder are refused, and others are pa
   await eventually(() => box.told.some(({ code }) => code === "PACK_NAME"));
   assert.equal(source.connection.endedBy, null);
   source.close();
+});
+
+test("packager: a folder that cannot be written to costs one line; the stream goes on, and its segments come when it can", async (t) => {
+  const media = repeated(await clip({ seconds: 2 }), 6, 2000);
+  const box = await startBox(t, hls());
+  writeFileSync(join(box.folder, "live"), "no folder");
+  const source = await publisher(box.rtmpUrl("s"));
+  const half = Math.floor(media.length / 2);
+  await sendClip(source, media, 12, 0, half);
+  const told = (): LogLine[] => box.told.filter(({ level }) => level === "error");
+  await eventually(() => told().length > 0);
+  rmSync(join(box.folder, "live"));
+  await sendClip(source, media, 12, half);
+  assert.equal(source.connection.endedBy, null);
+  source.close();
+  const list = await listOf(box, 2);
+  assert.equal(list.entries[0]?.isDiscontinuous, true, list.text);
+  assert.deepEqual(
+    told().map(({ event, code }) => [event, code]),
+    [["hls.failed", "PACK_WRITE"]],
+  );
+  assert.ok((await pictureSums(joined(box.list, list), "ts")).length >= 100);
+});
+
+test("packager: pictures that join late begin a segment of their own, and sound goes on", async (t) => {
+  const sound = await clip({ seconds: 3, video: "none" });
+  const whole = await clip({ seconds: 4 });
+  const later = whole.map(({ type, timestamp, payload }) => ({ type, payload, timestamp: timestamp + 3000 }));
+  const media = [...sound, ...later.filter(({ type, payload }) => type === 9 || payload[1] !== 0)];
+  const box = await startBox(t, hls());
+  const source = await publisher(box.rtmpUrl("s"));
+  await sendClip(source, media, 8);
+  source.close();
+  const list = await listOf(box, 4);
+  assert.deepEqual(
+    list.entries.map(({ isDiscontinuous }) => isDiscontinuous),
+    [false, false, true, false],
+    list.text,
+  );
+  const video = list.entries.slice(2).map(({ uri }) => readFileSync(join(box.folder, "live", uri)));
+  assert.deepEqual(await pictureSums(Buffer.concat(video), "ts"), await clipSums(whole));
+});
+
+test("packager: another picture size begins behind a discontinuity, and the same headers again do not", async (t) => {
+  const one = await clip({ seconds: 4 });
+  const again = one.map(({ type, timestamp, payload }) => ({ type, payload, timestamp: timestamp + 4000 }));
+  const other = (await clip({ seconds: 2, size: "160x90" })).map(({ type, timestamp, payload }) => ({
+    type,
+    payload,
+    timestamp: timestamp + 8000,
+  }));
+  const box = await startBox(t, hls());
+  const source = await publisher(box.rtmpUrl("s"));
+  await sendClip(source, [...one, ...again, ...other], 8);
+  source.close();
+  const list = await listOf(box, 5);
+  assert.deepEqual(
+    list.entries.map(({ isDiscontinuous }) => isDiscontinuous),
+    [false, false, false, false, true],
+    list.text,
+  );
+});
+
+test("packager: segments leave the list by the window, and the disk when late players have had their time", async (t) => {
+  const media = repeated(await clip({ seconds: 2 }), 5, 2000);
+  const box = await startBox(t, (folder) => `hls { enabled on; hls_path ${folder}; hls_fragment 1; hls_window 3; }`);
+  const source = await publisher(box.rtmpUrl("s"));
+  await sendClip(source, media, 12);
+  source.close();
+  const list = await eventually(() => {
+    const found = readList(box.list);
+    return found.sequence === 7 ? found : null;
+  });
+  assert.deepEqual(
+    list.entries.map(({ uri }) => uri),
+    ["s-7.ts", "s-8.ts", "s-9.ts"],
+  );
+  assert.ok(existsSync(join(box.folder, "live/s-6.ts")), "a player who has the list before this one");
 });
