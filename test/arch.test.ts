@@ -17,10 +17,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   proxy: ["base", "codec", "conf", "ipc"],
   publisher: ["base", "codec", "conf"],
   admin: ["base", "codec", "conf", "ipc"],
-  packager: ["base", "codec", "conf", "ipc", "stream", "wire"],
+  packager: ["base", "codec", "conf", "ipc", "hooks", "stream", "wire"],
   worker: ["base", "ipc", "proxy", "server"],
   box: ["base", "conf", "ipc", "hooks", "master", "proxy", "server", "worker"],
-  roles: ["base", "conf", "ipc", "wire", "master", "proxy", "server", "publisher", "admin", "packager", "worker", "box"],
+  roles: ["base", "conf", "ipc", "hooks", "wire", "master", "proxy", "server", "publisher", "admin", "packager", "worker", "box"],
   verbs: ["base", "conf", "ipc", "master", "box", "roles"],
   main: ["base", "conf", "verbs"],
 };

@@ -45,10 +45,10 @@ export class Briefing {
 
   /** What a child is told when it starts; null for a program that is not ours. */
   setupOf(spec: ProcessSpec): ServerSetup | ProxySetup | AdminSetup | PackagerSetup | null {
-    const { listeners, vhosts, controlSocket, edgeKey } = this.parts;
+    const { listeners, vhosts, controlSocket, edgeKey, identity } = this.parts;
     const { name, duty, backend, config, maxConnections, origins = [] } = spec;
     this.told.set(name, config);
-    if (duty === "packager") return { name, config, edgeKey, origins, stateFolder: stateFolderOf(config) };
+    if (duty === "packager") return { name, config, edgeKey, origins, stateFolder: stateFolderOf(config), identity };
     if (duty === "admin") return { name, config, listeners: listeners.give(name), controlSocket };
     if (duty === "proxy") return { name, config, listeners: listeners.give(name), maxConnections, vhosts };
     if (backend === undefined) return this.setupFor(spec, [...listeners.give(name), ...(isStandAlone(spec) ? [ownAddress] : [])]);

@@ -34,9 +34,8 @@ import { Balance } from "./plan-b/balance.js";
 import { answerDeadlineMs, Briefing, isOwn } from "./briefing.js";
 import { FrontDesk } from "./front-desk.js";
 import { originHere, type Estate } from "./estate.js";
-import { Packagers } from "./packagers.js";
 import type { PlanB } from "./plan-b/plan-b.js";
-import { belongsTo, openRollouts, replaceThose, type Whose } from "./rollouts.js";
+import { belongsTo, listensElsewhere, openRollouts, Packagers, replaceThose, type Whose } from "./rollouts.js";
 import { Roster } from "./roster.js";
 import { StandAlone } from "./stand-alone.js";
 
@@ -228,7 +227,7 @@ export class Crew {
       await this.tellAll(this.plan(this.config).filter(isOther));
       return problem;
     }
-    const moved = others.filter((spec) => isOwn(spec) && this.listensElsewhere(spec));
+    const moved = others.filter((spec) => isOwn(spec) && listensElsewhere(this.children(), spec));
     this.adopt(config, specs);
     for (const spec of moved) await this.supervisor.restart(spec);
     return null;
@@ -241,9 +240,7 @@ export class Crew {
   async restart(reason: string, only: string | null = null): Promise<string | null> {
     const { drainTimeoutMs } = this.config.dolphin;
     const problem = await this.rollouts.public.replaceEach(reason, drainTimeoutMs, only);
-    const failed = problem ?? (await this.packagers.restart(reason, only));
-    if (failed !== null) return failed;
-    return this.rollouts.admin.replaceEach(reason, drainTimeoutMs, only);
+    return problem ?? (await this.packagers.restart(reason, only)) ?? this.rollouts.admin.replaceEach(reason, drainTimeoutMs, only);
   }
 
   /** Has another number of those who serve the public addresses: the rest go on as they are. Resolves as `reconfigure`. */
@@ -280,7 +277,7 @@ export class Crew {
     this.supervisor.setLimits(limitsOf(config));
     this.desk.hooks.reconfigure(config.dolphin.hooks);
     const replaced = Object.values(this.rollouts).flatMap((rollout) => rollout.update(specs));
-    this.packagers.adopt(specs.find(({ duty }) => duty === "packager"));
+    this.packagers.adopt(specs);
     for (const spec of [...replaced, ...specs]) this.supervisor.update(spec);
     this.balance?.adopt(config, specs);
   }
@@ -293,11 +290,6 @@ export class Crew {
       return `the origin cannot take the change: ${messageOf(thrown)}`;
     }
     return this.briefing.tellAll(specs, this.supervisor);
-  }
-
-  private listensElsewhere({ name, backend }: ProcessSpec): boolean {
-    const now = this.children().find(({ spec }) => spec.name === name)?.spec.backend;
-    return JSON.stringify([now?.rtmp, now?.http]) !== JSON.stringify([backend?.rtmp, backend?.http]);
   }
 
   private openSupervisor(specs: readonly ProcessSpec[]): Supervisor {

@@ -91,6 +91,7 @@ export interface PackagerSetup {
   readonly origins: readonly Endpoint[];
   /** Where it remembers what is under way. */
   readonly stateFolder: string;
+  readonly identity: Identity;
 }
 
 /** What a running child can be told to go by from now on. */

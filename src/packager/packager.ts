@@ -7,21 +7,25 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Log } from "../base/log.js";
 import { DolphinError, messageOf } from "../base/errors.js";
-import { packagerArgs, type WatchedChange } from "../codec/rtmp/watch.js";
+import { packagerArgs, type WatchedChange, type WatchedStream } from "../codec/rtmp/watch.js";
 import type { Config, Endpoint, Vhost } from "../conf/meaning/config.js";
+import type { Hooks } from "../hooks/hooks.js";
 import { noStats, type PackagerSetup, type Reconfiguration, type ServerStats } from "../ipc/messages.js";
 import { upnodeArgs } from "../wire/client.js";
-import { DvrOutput } from "./dvr/dvr-output.js";
-import { HlsOutput } from "./hls/hls-output.js";
+import { DvrOutput, type FinishedRecording } from "./dvr/dvr-output.js";
+import { HlsOutput, type FinishedSegment } from "./hls/hls-output.js";
 import { StateFiles } from "./media/state-files.js";
 import { takeTurn, type Turn } from "./media/turn.js";
 import type { StreamName } from "./media/names.js";
 import type { Output } from "./media/output.js";
 import { Intake } from "./origin/intake.js";
 import { Watch } from "./origin/watch.js";
+import { Teller } from "./teller.js";
 
 /** What was under way in a stream that does not come back so soon is finished without it. */
 const comesBackWithinMs = 10_000;
+/** How long what is to be told at the end may take; the rest is told by the master. */
+const lastWordsMs = 1_000;
 /** How long the number of a stream is remembered of which there is nothing else. */
 const rememberedMs = 30 * 24 * 3_600_000;
 /** How often streams that are over and forgotten are let go of. */
@@ -29,6 +33,8 @@ const sweepMs = 30_000;
 
 interface Packaged {
   readonly name: StreamName;
+  /** Who publishes it, or has. */
+  by: WatchedStream;
   outputs: Output[];
   intake: Intake | null;
   isLive: boolean;
@@ -46,7 +52,10 @@ export class Packager {
   private config: Config;
   private isClosed = false;
 
-  private constructor(options: PackagerSetup, log: Log) {
+  private readonly hooks: Hooks;
+
+  private constructor(options: PackagerSetup, log: Log, hooks: Hooks) {
+    this.hooks = hooks;
     this.options = options;
     this.config = options.config;
     this.log = log;
@@ -54,8 +63,8 @@ export class Packager {
   }
 
   /** Begins when the packager before this one has ended, which it does not wait for: streams are packaged from what is kept of them. */
-  static start(options: PackagerSetup, log: Log): Packager {
-    const packager = new Packager(options, log);
+  static start(options: PackagerSetup, log: Log, hooks: Hooks): Packager {
+    const packager = new Packager(options, log, hooks);
     void packager.begin();
     return packager;
   }
@@ -63,23 +72,25 @@ export class Packager {
   readonly endpoints = [];
 
   stats(): Omit<ServerStats, "lagMs"> {
-    return noStats; // it has no clients, and what it takes in is no traffic of the box
+    const hooks = this.hooks.snapshot();
+    return hooks.length === 0 ? noStats : { ...noStats, hooks }; // it has no clients, and what it takes in is no traffic of the box
   }
 
   /** Streams whose outputs a change leaves as they are go on; the others end and begin anew. */
   reconfigure({ config }: Reconfiguration): void {
     const before = this.config;
     this.config = config;
+    this.hooks.reconfigure(config.dolphin.hooks);
     for (const [key, packaged] of this.packages) {
       const of = ({ vhosts }: Config): Vhost | undefined => vhosts.find(({ name }) => name === packaged.name.vhost);
       const [was, is] = [of(before), of(config)];
       if (isDeepStrictEqual([was?.hls, was?.dvr], [is?.hls, is?.dvr])) continue;
-      const { intake, name, outputs } = packaged;
+      const { intake, by, outputs } = packaged;
       intake?.close();
       packaged.intake = null;
       this.packages.delete(key);
       const closed = Promise.all(outputs.map((output) => output.close(true)));
-      if (intake !== null) void closed.then(() => this.begun(name, intake.endpoint));
+      if (intake !== null) void closed.then(() => this.begun(by, intake.endpoint));
     }
   }
 
@@ -90,6 +101,7 @@ export class Packager {
     for (const timer of this.timers) clearInterval(timer);
     for (const { intake } of this.packages.values()) intake?.close();
     await Promise.all([...this.packages.values()].flatMap(({ outputs }) => outputs.map((output) => output.close(!isReplaced))));
+    await this.hooks.settle(lastWordsMs, false);
     this.turn?.release();
   }
 
@@ -108,18 +120,19 @@ export class Packager {
   }
 
   private changed({ live, ended }: WatchedChange, origin: Endpoint): void {
-    for (const [vhost, app, stream] of live) void this.begun({ vhost, app, stream }, origin);
+    for (const by of live) void this.begun(by, origin);
     for (const [vhost, app, stream] of ended) {
       const packaged = this.packages.get(keyOf({ vhost, app, stream }));
       if (packaged !== undefined) this.over(packaged);
     }
   }
 
-  private async begun(name: StreamName, origin: Endpoint): Promise<void> {
-    const packaged = await this.open(name);
+  private async begun(by: WatchedStream, origin: Endpoint): Promise<void> {
+    const [vhost, app, stream] = by;
+    const packaged = await this.open({ vhost, app, stream });
     if (packaged === null || packaged.intake !== null || this.isClosed) return;
+    packaged.by = by;
     const { options } = this;
-    const { vhost, app, stream } = name;
     const log = this.log.child({ vhost, app, stream });
     packaged.isLive = true;
     packaged.intake = new Intake({
@@ -176,9 +189,14 @@ export class Packager {
     const name = { vhost: vhostName, app, stream };
     const vhost = this.config.vhosts.find((one) => one.name === vhostName);
     if (vhost === undefined) return null;
-    const packaged: Packaged = { name, outputs: [], intake: null, isLive: false };
+    const by: WatchedStream = [vhostName, app, stream, "", "", "", ""];
+    const packaged: Packaged = { name, by, outputs: [], intake: null, isLive: false };
     try {
-      packaged.outputs = await this.outputsOf(vhost, name);
+      packaged.outputs = await this.outputsOf(
+        vhost,
+        name,
+        () => new Teller(this.hooks, this.options.identity, this.vhostOf(vhost), packaged.by),
+      );
     } catch (thrown) {
       const code = thrown instanceof DolphinError ? thrown.code : "INTERNAL";
       this.log.warn({ event: "package.refused", code, ...name }, messageOf(thrown));
@@ -189,38 +207,32 @@ export class Packager {
     return packaged;
   }
 
-  private async outputsOf({ hls, dvr }: Vhost, name: StreamName): Promise<Output[]> {
+  private async outputsOf({ hls, dvr }: Vhost, name: StreamName, teller: () => Teller): Promise<Output[]> {
     const { states } = this;
     const { vhost, app, stream } = name;
     const log = this.log.child({ vhost, app, stream });
     const outputs: Output[] = [];
     if (hls !== null) {
-      const onSegment = ({
-        path,
-        sequence,
-        durationMs,
-        sizeBytes,
-      }: {
-        path: string;
-        sequence: number;
-        durationMs: number;
-        sizeBytes: number;
-      }) => log.debug({ event: "hls.segment", file: path, seq: sequence, durMs: durationMs, bytesOut: sizeBytes });
+      const onSegment = (segment: FinishedSegment): void => {
+        const { path, sequence, durationMs, sizeBytes } = segment;
+        log.debug({ event: "hls.segment", file: path, seq: sequence, durMs: durationMs, bytesOut: sizeBytes });
+        teller().segment(segment);
+      };
       outputs.push(await HlsOutput.load({ name, settings: hls, states, log, onSegment }));
     }
     if (dvr !== null && DvrOutput.isWanted(dvr, name)) {
-      outputs.push(
-        await DvrOutput.load({
-          name,
-          settings: dvr,
-          states,
-          log,
-          onFile: ({ path, durationMs, sizeBytes }) =>
-            log.info({ event: "dvr.finished", file: path, durMs: durationMs, bytesOut: sizeBytes }),
-        }),
-      );
+      const onFile = (file: FinishedRecording): void => {
+        log.info({ event: "dvr.finished", file: file.path, durMs: file.durationMs, bytesOut: file.sizeBytes });
+        teller().recording(file);
+      };
+      outputs.push(await DvrOutput.load({ name, settings: dvr, states, log, onFile }));
     }
     return outputs;
+  }
+
+  /** As the configuration has it now: other URLs are told from the next file on. */
+  private vhostOf(known: Vhost): Vhost {
+    return this.config.vhosts.find(({ name }) => name === known.name) ?? known;
   }
 
   /** Streams that were under way when the packager before this one ended, and have not come back. */

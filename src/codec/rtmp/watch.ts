@@ -8,8 +8,16 @@ import type { AmfObject, AmfValue } from "./amf0.js";
 import { makeCommand } from "./command.js";
 import type { Message } from "./message.js";
 
-/** Vhost, app and stream. */
-export type WatchedStream = readonly [vhost: string, app: string, stream: string];
+/** A stream, and by whom it is published, as hooks tell it; empty where that is not known. */
+export type WatchedStream = readonly [
+  vhost: string,
+  app: string,
+  stream: string,
+  clientId: string,
+  ip: string,
+  params: string,
+  tcUrl: string,
+];
 
 export interface WatchedChange {
   readonly live: readonly WatchedStream[];

@@ -33,7 +33,7 @@ export const mediaPlaces = {
     hls_ts_floor: [onOff, "off", notYet, live, "Cut by the clock."],
     hls_cleanup: [onOff, "on", served, live, "Delete segments that left the playlist."],
     hls_dispose: [decimal("s"), "120", served, live, "Delete everything so long after the last packet."],
-    hls_nb_notify: [whole("bytes"), "64", notYet, live, "How much of the answer to on_hls_notify is read."],
+    hls_nb_notify: [whole("bytes"), "64", served, live, "How much of the answer to on_hls_notify is read."],
     hls_wait_keyframe: [onOff, "on", served, live, "Cut at key frames only."],
     hls_dts_directly: [onOff, "on", served, live, "Use the timestamps as they are."],
     hls_ctx: [onOff, "on", notYet, live, "Follow sessions by a parameter of the playlist."],

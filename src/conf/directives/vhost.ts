@@ -122,9 +122,9 @@ export const vhostPlaces = {
     on_unpublish: [texts, null, served, live, "A publisher has stopped: the URLs that are told."],
     on_play: [texts, null, served, live, "A client wants to play: the URLs that decide."],
     on_stop: [texts, null, served, live, "A player has stopped: the URLs that are told."],
-    on_dvr: [texts, null, notYet, live, "A recording is complete."],
-    on_hls: [texts, null, notYet, live, "A segment is complete."],
-    on_hls_notify: [texts, null, notYet, live, "A segment is complete, asked by GET."],
+    on_dvr: [texts, null, served, live, "A recording is complete: the URLs that are told."],
+    on_hls: [texts, null, served, live, "A segment is complete: the URLs that are told."],
+    on_hls_notify: [texts, null, served, live, "A segment is complete: URLs that are asked by GET."],
   },
   "vhost.security": {
     enabled: [onOff, "off", served, live, "Check addresses of those who come from now on."],

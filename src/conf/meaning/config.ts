@@ -160,7 +160,17 @@ export interface HookSettings {
 }
 
 /** The hooks of a vhost. */
-export const hookNames = ["on_connect", "on_close", "on_publish", "on_unpublish", "on_play", "on_stop"] as const;
+export const hookNames = [
+  "on_connect",
+  "on_close",
+  "on_publish",
+  "on_unpublish",
+  "on_play",
+  "on_stop",
+  "on_dvr",
+  "on_hls",
+  "on_hls_notify",
+] as const;
 
 /** The URLs of each; none where hooks are off. */
 export type VhostHooks = Readonly<Record<(typeof hookNames)[number], readonly string[]>>;

@@ -22,7 +22,7 @@ import { findMp4End, finishLeftMp4, Mp4Recording } from "./mp4-recording.js";
 import type { Ended, LeftOff, Recording } from "./recording.js";
 
 /** A finished recording, as hooks are told of it. */
-interface FinishedRecording extends Ended {
+export interface FinishedRecording extends Ended {
   readonly startedAtMs: number;
 }
 

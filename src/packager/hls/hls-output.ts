@@ -22,7 +22,7 @@ import { addSegment, listText, makeHlsState, takeExpired, type HlsState, type Ke
 import { Segmenter, type SegmentStart } from "./segmenter.js";
 
 /** A finished segment, as hooks are told of it. */
-interface FinishedSegment extends ListedSegment {
+export interface FinishedSegment extends ListedSegment {
   readonly listPath: string;
 }
 

@@ -23,17 +23,8 @@ import type { Reconfiguration, ServerSetup, StreamReport } from "../../ipc/messa
 import type { MirroredOrigin } from "../../ipc/succession.js";
 import { Source, type SavedSource } from "../../stream/source.js";
 import { vhostFor, whyLeave, type Client } from "../peers/clients.js";
-import {
-  forward,
-  keyOf,
-  type LiveStream,
-  newStream,
-  type Passage,
-  publishInto,
-  reportsOf,
-  succeed,
-  upstreamRequest,
-} from "./live-stream.js";
+import type { LiveStream, Passage } from "./live-stream.js";
+import { forward, keyOf, newStream, publishInto, reportsOf, succeed, upstreamRequest } from "./live-stream.js";
 import type { MergedReads } from "../peers/merged-read.js";
 import type { Publication, Publisher } from "../peers/publication.js";
 import { EdgePull, type EdgePullOptions } from "../relay/edge-pull.js";
@@ -215,7 +206,6 @@ export class Hub {
     }
   }
 
-  /** As `Watchers.add`. */
   watch(tell: Tell): () => void {
     return this.watchers.add([...this.streams.values()], tell);
   }
@@ -319,7 +309,7 @@ export class Hub {
     if (vhost !== undefined) {
       stream.vhost = vhost;
       source.adopt(settingsOf(vhost, this.setup.isEdge));
-      if (source.isLive) this.watchers.tell(stream, true); // who knows it already does nothing
+      if (source.isLive) this.watchers.tell(stream, true);
       forward(stream);
     }
     if (stream.pull?.isMirror === true) return; // it ends with the mirror, or its publisher goes on in it

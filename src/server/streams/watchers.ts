@@ -38,6 +38,7 @@ export function lingers(stream: LiveStream, over: () => void): boolean {
   return true;
 }
 
-function namesOf({ vhost, request }: LiveStream): WatchedStream {
-  return [vhost.name, request.app, request.stream];
+function namesOf({ vhost, request, publisher }: LiveStream): WatchedStream {
+  const { clientId = "", peer = "", tcUrl = "" } = publisher ?? {};
+  return [vhost.name, request.app, request.stream, clientId, peer.replace(/:\d+$/, ""), request.params, tcUrl];
 }

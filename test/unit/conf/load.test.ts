@@ -10,7 +10,17 @@ import { defaultConfig, loadConfig } from "../../../src/conf/load.js";
 import { formatProblem } from "../../../src/conf/grammar/problem.js";
 import { anotherValue, fileWith } from "./meaning/another-value.js";
 
-const noHooks = { on_connect: [], on_close: [], on_publish: [], on_unpublish: [], on_play: [], on_stop: [] };
+const noHooks = {
+  on_connect: [],
+  on_close: [],
+  on_publish: [],
+  on_unpublish: [],
+  on_play: [],
+  on_stop: [],
+  on_dvr: [],
+  on_hls: [],
+  on_hls_notify: [],
+};
 const quietHooks = {
   timeoutMs: 30_000,
   connections: 256,

@@ -3,8 +3,10 @@ import { createDecipheriv } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createServer } from "node:http";
 import { test } from "node:test";
 import { parseServer } from "../../../src/conf/meaning/endpoint.js";
+import { Hooks } from "../../../src/hooks/hooks.js";
 import { Packager } from "../../../src/packager/packager.js";
 import { clip } from "../../helpers/clips.js";
 import type { Cleanup, LogLine } from "../../helpers/dolphin.js";
@@ -32,11 +34,12 @@ async function startBox(t: Cleanup, blocks: (folder: string) => string): Promise
   const vhosts = `vhost __defaultVhost__ { min_latency on; ${blocks(folder)} }`;
   const rig = await startServer(t, vhosts, { edgeKey });
   const { log, lines } = memoryLog();
-  const start = (): Packager =>
-    Packager.start(
-      { name: "packager", config: configOf(vhosts), edgeKey, origins: [parseServer(rig.address)], stateFolder: join(folder, "states") },
-      log,
-    );
+  const identity = { serverId: "vid-test", serviceId: "12345678" };
+  const start = (): Packager => {
+    const config = configOf(vhosts);
+    const setup = { name: "packager", config, edgeKey, origins: [parseServer(rig.address)], stateFolder: join(folder, "states"), identity };
+    return Packager.start(setup, log, new Hooks({ identity, settings: config.dolphin.hooks, log, tell: () => undefined }));
+  };
   const box: Box = {
     ...rig,
     folder,
@@ -299,4 +302,62 @@ test("packager: segments leave the list by the window, and the disk when late pl
     ["s-7.ts", "s-8.ts", "s-9.ts"],
   );
   assert.ok(existsSync(join(box.folder, "live/s-6.ts")), "a player who has the list before this one");
+});
+
+test("packager: the site's backend is told of segments and recordings in SRS's words, once each and in order", async (t) => {
+  const told: unknown[] = [];
+  const asked: string[] = [];
+  const backend = createServer((request, response) => {
+    let body = "";
+    request.on("data", (bytes: Buffer) => (body += bytes.toString()));
+    request.on("end", () => {
+      if (request.method === "GET") asked.push(request.url ?? "");
+      else told.push(JSON.parse(body));
+      response.end("0");
+    });
+  });
+  await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", resolve));
+  t.after(() => backend.close());
+  const address = backend.address();
+  const url = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
+  const hooks = `http_hooks { enabled on; on_hls ${url}/hls; on_dvr ${url}/dvr; on_hls_notify ${url}/notify/[server_id]/[app]/[stream]/[ts_url][param]; }`;
+  const box = await startBox(t, (folder) => `${hls()(folder)} dvr { enabled on; dvr_path ${folder}/[app]/[stream].flv; } ${hooks}`);
+  const source = await publisher(box.rtmpUrl("s?token=1"));
+  await sendClip(source, await clip({ seconds: 4 }), 8);
+  source.close();
+  const bodies = await eventually(() => (told.length === 3 ? (told as Record<string, unknown>[]) : null));
+  const segments = bodies.filter(({ action }) => action === "on_hls");
+  const { client_id: clientId, stream_id: streamId, duration, ...rest } = segments[0]!;
+  assert.deepEqual(rest, {
+    server_id: "vid-test",
+    service_id: "12345678",
+    action: "on_hls",
+    ip: "127.0.0.1",
+    vhost: "__defaultVhost__",
+    app: "live",
+    tcUrl: `rtmp://${box.address}/live`,
+    stream: "s",
+    param: "?token=1",
+    cwd: process.cwd(),
+    file: `${box.folder}/live/s-0.ts`,
+    url: "live/s-0.ts",
+    m3u8: `${box.folder}/live/s.m3u8`,
+    m3u8_url: "live/s.m3u8",
+    seq_no: 0,
+    stream_url: "/live/s",
+  });
+  assert.deepEqual([typeof clientId, duration], ["string", 2]);
+  assert.match(String(streamId), /^vid-/);
+  assert.deepEqual(
+    segments.map(({ seq_no: number }) => number),
+    [0, 1],
+  );
+  const recording = bodies.find(({ action }) => action === "on_dvr");
+  assert.equal(recording?.["file"], `${box.folder}/live/s.flv`);
+  assert.ok(Math.abs(Number(recording["duration"]) - 4) < 0.1 && Number(recording["size"]) > 0);
+  await eventually(() => asked.length === 2);
+  assert.deepEqual(
+    asked.map((path) => path.replace(/\?.*/, "")),
+    ["/notify/vid-test/live/s/live/s-0.ts", "/notify/vid-test/live/s/live/s-1.ts"],
+  );
 });
