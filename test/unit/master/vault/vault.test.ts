@@ -35,6 +35,7 @@ let told: string[];
 let lost: Due[];
 
 const session = (token: string): CarriedSession => ({ token, kind: "rtmp", saved: { stream: token } });
+const dueOf = (key: string): Due => ({ key, action: "on_stop", urls: [], body: {} });
 /** A moment later: what children gather has been told. */
 async function soon(): Promise<void> {
   for (let turn = 0; turn < 2; turn++) {
@@ -324,6 +325,44 @@ describe("the vault", () => {
     await soon();
     assert.deepEqual(told, ["a left edge-1", "a goes on at edge-2"]);
     vault.close();
+  });
+
+  it("gives what is due along with a connection, but for what was called meanwhile, and gives it back when nobody goes on", async () => {
+    const dues = [dueOf("a.stop"), dueOf("done"), dueOf("a.close")];
+    const [first, second] = [await admit("edge-1"), await admit("edge-2")];
+    const fd = openSync("/dev/null", "r");
+    const carriage = first.carrier.carry(() => [fd], { ...session("a"), dues }, null);
+    assert.ok(carriage !== null);
+    mark(carriage, stateClean);
+    await soon();
+    assert.deepEqual([...vault.dues()].toSorted(), ["a.close", "a.stop", "done"]);
+    second.isDeaf = true;
+    die("edge-1");
+    assert.deepEqual([...vault.dues()].toSorted(), ["a.close", "a.stop"]);
+    assert.deepEqual(lost, []);
+    die("edge-2");
+    timers.pass(2 * orphanMs);
+    assert.deepEqual(
+      lost.map(({ key }) => key),
+      ["a.stop", "a.close"],
+    );
+    assert.equal(vault.dues().size, 0);
+    closeSync(fd);
+  });
+
+  it("gives back what is due for a connection that was cut with its process", async () => {
+    const child = await admit("edge-1");
+    const fd = openSync("/dev/null", "r");
+    const carriage = child.carrier.carry(() => [fd], { ...session("a"), dues: [dueOf("a.stop")] }, null);
+    assert.ok(carriage !== null);
+    await soon();
+    mark(carriage, stateBusy);
+    die("edge-1");
+    assert.deepEqual(
+      lost.map(({ key }) => key),
+      ["a.stop"],
+    );
+    closeSync(fd);
   });
 
   it("tells who is lost because nobody came, or because the heir did not carry it on", async () => {
