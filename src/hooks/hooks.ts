@@ -8,7 +8,7 @@
 //   keep, release ─▶ a due goes on here, or in another process        the master knows of all dues (ledger.ts)
 //
 //   answer.ts  backend.ts  messenger.ts  counts.ts: one call         bodies.ts  decisions.ts  lanes.ts  turns.ts: what, again, in order
-import { DolphinError } from "../base/errors.js";
+import { asDolphinError, DolphinError } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { HookSettings, Vhost } from "../conf/meaning/config.js";
 import type { Due, DueNote, HookBody, HookCounts, Undelivered } from "../ipc/dues.js";
@@ -63,7 +63,7 @@ export class Hooks {
   private readonly options: HooksOptions;
   private readonly messenger: Messenger;
   private readonly decisions = new Decisions();
-  private readonly lanes = new Lanes();
+  private readonly lanes: Lanes;
   /** A crowd that was asked about at once is answered at once, too. */
   private readonly answers = new Turns();
   /** Of each stream that has stopped and whose hooks are under way: its publisher's id. */
@@ -76,6 +76,7 @@ export class Hooks {
   constructor(options: HooksOptions) {
     this.options = options;
     this.messenger = new Messenger(options.settings, options.log);
+    this.lanes = new Lanes((thrown) => this.failed(thrown));
   }
 
   /** Goes by other settings from now on; sessions keep the URLs that they were admitted with. */
@@ -214,7 +215,21 @@ export class Hooks {
 
   /** Tells an answer in its turn. Resolves to false when nobody waits for it any more. */
   private settleIn(question: Question, tell: () => void): Promise<boolean> {
-    return new Promise((resolve) => this.answers.run(() => resolve(question.settle(tell))));
+    return new Promise((resolve, reject) => {
+      this.answers.run(() => {
+        try {
+          resolve(question.settle(tell));
+        } catch (thrown) {
+          reject(asDolphinError(thrown));
+        }
+      });
+    });
+  }
+
+  /** A mistake of ours costs the session that it is about. */
+  private failed(thrown: unknown): void {
+    const { code, message, cause } = asDolphinError(thrown);
+    this.options.log.error({ event: "hook.lost", code, err: cause ?? message }, message);
   }
 
   /** Asks all URLs of a hook, one behind the other, until one says no. */
