@@ -24,6 +24,7 @@ for (const [name, args, block] of [
     const dolphin = await Dolphin.start(t, { args, conf: conf(`dolphin { http_flv_wait 1; play_wait 1; ${block} }`) });
     const source = await steadyPublisher(t, dolphin, "s");
     const [ws, flv] = await Promise.all([watchWebSocket(`${dolphin.flvUrl("s")}?token=1`), watchFlv(dolphin.flvUrl("s"))]);
+    const none = watchWebSocket(dolphin.flvUrl("nobody"), { timeoutMs: 15_000 });
     for (const viewer of [ws, flv]) await viewer.waitForMedia(60);
     assert.deepEqual(ws.flags, flv.flags);
     assertUnbroken(ws);
@@ -34,8 +35,6 @@ for (const [name, args, block] of [
     await eventually(() => ws.pongs.includes("are you there"), { what: "the answer to a ping" });
     assert.equal((await dolphin.status()).streams.find(({ stream }) => stream === "s")?.players, 2);
 
-    const none = await watchWebSocket(dolphin.flvUrl("nobody"), { timeoutMs: 15_000 });
-    assert.equal(none.status, 404);
     const old = await watchWebSocket(dolphin.flvUrl("s"), { headers: { "Sec-WebSocket-Version": "8" } });
     assert.deepEqual([old.status, old.headers["sec-websocket-version"]], [426, "13"]);
     assert.equal((await watchWebSocket(dolphin.flvUrl("s"), { headers: { "Sec-WebSocket-Key": "x" } })).status, 400);
@@ -51,6 +50,7 @@ for (const [name, args, block] of [
     left.say(0x88, Buffer.of(3, 232));
     assert.equal(await within(left.ended, 5000, "the end of who has said goodbye"), "complete");
     source.close();
+    assert.equal((await none).status, 404);
     await within(ws.ended, 10_000, "the end");
     assert.equal(ws.closedWith, 1001);
     flv.close();

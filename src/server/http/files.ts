@@ -50,7 +50,7 @@ export async function answerFile(request: IncomingMessage, response: ServerRespo
   } catch {
     response.destroy(); // the client has left, or the disk has failed in the middle: either way it gets no more
   } finally {
-    await handle.close();
+    await handle.close().catch(() => undefined); // what it could still say is of no use to anybody
   }
   return true;
 }

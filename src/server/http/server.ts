@@ -133,7 +133,11 @@ function serve(hub: Hub, log: Log, request: IncomingMessage, response: ServerRes
     request.socket.destroy();
   } else if (method === "OPTIONS") answerOptions(request, response, headers);
   else if (method !== "GET" && method !== "HEAD") answerNotAllowed(response, headers);
-  else void answer(hub, log, request, response, headers);
+  else
+    answer(hub, log, request, response, headers).catch((thrown: unknown) => {
+      log.error({ event: "http.refused", code: "INTERNAL", peer: askerOf(hub, request), err: thrown }, messageOf(thrown));
+      request.socket.destroy();
+    });
 }
 
 /** A stream where one is mounted, else a file, else the page at `/`, else nothing. */
