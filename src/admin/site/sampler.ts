@@ -52,7 +52,9 @@ export class Sampler {
     try {
       const facts = await this.context.view.facts();
       await this.measure(facts);
+      const isFirst = this.last === null;
       this.note(facts);
+      if (isFirst) return; // what flows, and what it costs, shows between two looks
       this.history.add(Date.now(), { ...totalsOf(facts, this.usage), ...this.flow });
     } catch {
       // the master is being replaced: a step without a row
