@@ -24,7 +24,7 @@ for (const [name, args, block] of [
   void test(`${name}: security keeps out who is denied, by RTMP with a status, over HTTP with 403, and lets in everybody else`, async (t) => {
     const rules = "security { enabled on; allow publish 127.0.0.1; allow play 10.0.0.0/8; allow play 127.0.0.1; deny play 10.6.6.6; }";
     const dolphin = await Dolphin.start(t, { args, conf: conf(rules, block) });
-    await steadyPublisher(t, dolphin, "s");
+    const encoder = await steadyPublisher(t, dolphin, "s");
     const viewers = [await player(dolphin.rtmpUrl("s")), await watchFlv(dolphin.flvUrl("s"), as("10.1.2.3"))];
     for (const viewer of viewers) await viewer.waitForMedia(20);
     for (const address of ["10.6.6.6", "192.0.2.1"]) {
@@ -41,6 +41,8 @@ for (const [name, args, block] of [
     await assert.rejects(publisher(dolphin.rtmpUrl("other")), /denies it/);
     for (const viewer of viewers) await viewer.waitForMedia(viewer.media.length + 20);
     for (const viewer of viewers) viewer.close();
+    encoder.close();
+    await dolphin.waitFor("publish.ended", { where: ({ stream }) => stream === "s" });
     await dolphin.stop({ allow: isDenied });
   });
 }

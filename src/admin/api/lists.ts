@@ -2,6 +2,7 @@
 //
 //   /vhosts/ /streams/ /clients/   ?start=0&count=10, cut as SRS cuts them; ?vhost=&app=&stream=&ip=&type= say which; `total` how many
 import { defaultVhost } from "../../base/host-name.js";
+import type { Vhost } from "../../conf/meaning/config.js";
 import { streamId, vhostId } from "../../ipc/ids.js";
 import type { BoxClient } from "../../ipc/lists.js";
 import type { StreamStatus } from "../../ipc/streams.js";
@@ -19,14 +20,12 @@ type Row = Readonly<Record<string, unknown>>;
 export const listVhosts: Handler = async (asked) => {
   const { view, exchange, id } = asked;
   const [streams, clients] = await Promise.all([view.streams(), view.clients()]);
-  const known = asked
-    .config()
-    .vhosts.filter(({ enabled }) => enabled)
-    .map(({ name }) => name);
-  const names = [...new Set([...known, ...streams.map(({ vhost }) => vhost)])];
+  const known = asked.config().vhosts.filter(({ enabled }) => enabled);
+  const names = [...new Set([...known.map(({ name }) => name), ...streams.map(({ vhost }) => vhost)])];
   const rowOf = (name: string): Row =>
     vhostRow(
       name,
+      known.find((vhost) => vhost.name === name)?.hls ?? null,
       streams.filter(({ vhost }) => vhost === name),
       clients.filter(({ vhost }) => vhost === name),
       view,
@@ -121,7 +120,7 @@ function countsOf(clients: readonly BoxClient[]): Map<string, number> {
   return counts;
 }
 
-function vhostRow(name: string, streams: readonly StreamStatus[], clients: readonly BoxClient[], view: BoxView): Row {
+function vhostRow(name: string, hls: Vhost["hls"], streams: readonly StreamStatus[], clients: readonly BoxClient[], view: BoxView): Row {
   const rows = streams.map((stream) => ({ stream, rates: ratesOf(stream, view) }));
   const sum = (of: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + of(row), 0);
   return {
@@ -133,7 +132,7 @@ function vhostRow(name: string, streams: readonly StreamStatus[], clients: reado
     send_bytes: sum(({ stream }) => stream.bytesOut),
     recv_bytes: sum(({ stream }) => stream.bytesIn),
     kbps: { recv_30s: sum(({ rates }) => rates.recv_30s), send_30s: sum(({ rates }) => rates.send_30s) },
-    hls: { enabled: false },
+    hls: hls === null ? { enabled: false } : { enabled: true, fragment: hls.fragmentMs / 1000 },
   };
 }
 
