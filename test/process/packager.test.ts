@@ -1,6 +1,8 @@
 // The packager in a real box: it writes what its server has, and its death, its hang, a restart, a reload and an upgrade of the box are
 // told by no list of segments and by no recording.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { run } from "../helpers/child.js";
 import { clip } from "../helpers/clips.js";
@@ -50,8 +52,8 @@ async function assertWhole(dolphin: Dolphin, stream: string, media: readonly Med
 
 /** Fails unless the recording of that name has every picture of what was sent, once. */
 async function assertRecorded(dolphin: Dolphin, name: string, media: readonly Media[]): Promise<void> {
-  await dolphin.waitFor("dvr.finished", { where: ({ file }) => String(file).endsWith(`/${name}`) });
-  const recording = Buffer.from(await (await fetch(httpUrl(dolphin, `/live/${name}`))).arrayBuffer());
+  const { file } = await dolphin.waitFor("dvr.finished", { where: (line) => String(line["file"]).endsWith(`/${name}`), timeoutMs: 20_000 });
+  const recording = readFileSync(join(`/proc/${dolphin.pid}/cwd`, String(file)));
   assert.deepEqual(await pictureSums(recording, name.slice(-3)), await clipSums(media), name);
 }
 
