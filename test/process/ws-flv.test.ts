@@ -18,7 +18,6 @@ const conf = (more: string): string => `listen 1935; http_server { enabled on; l
 for (const [name, args, block] of [
   ["plan a", ["--plan", "a"], ""],
   ["plan b, routing stream", ["--plan", "b"], "routing stream;"],
-  ["plan b, routing connection", ["--plan", "b"], "routing connection; servers 1;"],
 ] as const) {
   void test(`${name}: a viewer over WebSocket gets what one over HTTP-FLV gets, is answered, and is told of the end`, async (t) => {
     const dolphin = await Dolphin.start(t, { args, conf: conf(`dolphin { http_flv_wait 1; play_wait 1; ${block} }`) });
