@@ -106,37 +106,39 @@ test("packager: a restart and an upgrade of the box in mid-segment leave lists a
   await dolphin.stop();
 });
 
-test("packager: ffmpeg watches a list while it grows, from a box of one server", async (t) => {
-  const dolphin = await Dolphin.start(t, { conf: confOf(hls, "dolphin { plan single; }") });
-  await packagerPid(dolphin);
-  const media = await makeMedia();
-  const source = await publisher(dolphin.rtmpUrl("s"));
-  t.after(() => source.close());
-  const sent = sendClip(source, media, 2);
-  await listOf(dolphin, "s", 2);
-  const input = [
-    "-v",
-    "error",
-    "-live_start_index",
-    "0",
-    "-i",
-    httpUrl(dolphin, "/live/s.m3u8"),
-    "-t",
-    "6",
-    "-map",
-    "0:v",
-    "-f",
-    "framemd5",
-    "-",
-  ];
-  const lines = (await run(findFfmpeg(), input, 30_000)).split("\n").filter((line) => line.startsWith("0,"));
-  const sums = lines.map((line) => line.split(",").at(-1)!.trim());
-  assert.deepEqual(sums, (await clipSums(media)).slice(0, sums.length));
-  assert.ok(sums.length >= 145, `${sums.length} pictures`);
-  await sent;
-  source.close();
-  await dolphin.stop();
-});
+for (const plan of ["single", "b"]) {
+  test(`packager: ffmpeg watches a list while it grows, from a box of plan ${plan}`, async (t) => {
+    const dolphin = await Dolphin.start(t, { conf: confOf(hls, `dolphin { plan ${plan}; }`) });
+    await packagerPid(dolphin);
+    const media = await makeMedia();
+    const source = await publisher(dolphin.rtmpUrl("s"));
+    t.after(() => source.close());
+    const sent = sendClip(source, media, 2);
+    await listOf(dolphin, "s", 2);
+    const input = [
+      "-v",
+      "error",
+      "-live_start_index",
+      "0",
+      "-i",
+      httpUrl(dolphin, "/live/s.m3u8"),
+      "-t",
+      "6",
+      "-map",
+      "0:v",
+      "-f",
+      "framemd5",
+      "-",
+    ];
+    const lines = (await run(findFfmpeg(), input, 30_000)).split("\n").filter((line) => line.startsWith("0,"));
+    const sums = lines.map((line) => line.split(",").at(-1)!.trim());
+    assert.deepEqual(sums, (await clipSums(media)).slice(0, sums.length));
+    assert.ok(sums.length >= 145, `${sums.length} pictures`);
+    await sent;
+    source.close();
+    await dolphin.stop();
+  });
+}
 
 test("packager: it comes with the first vhost that asks for it, and goes with the last, while streams go on", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: confOf("") });

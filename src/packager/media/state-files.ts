@@ -21,7 +21,7 @@ export class StateFiles {
     for (const name of await readdir(this.folder).catch(() => [])) {
       const path = join(this.folder, name);
       const state = name.endsWith(".json") ? await this.read(path) : null;
-      const { mtimeMs } = await stat(path);
+      const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() })); // gone in this very moment
       if (state === null ? Date.now() - mtimeMs > forgottenMs : isOver(state, Date.now() - mtimeMs)) await rm(path, { force: true });
       else if (state !== null) found.push(state);
     }
