@@ -18,7 +18,7 @@ import type { BoxEvent } from "../ipc/events.js";
 import type { EventBook } from "../master/control/event-book.js";
 import { memberOf } from "../master/control/directory.js";
 import { Overview } from "../master/control/overview.js";
-import { isGone, limitsOf } from "../master/processes/child.js";
+import { limitsOf } from "../master/processes/child.js";
 import { clusterSpawner } from "../master/processes/cluster-spawner.js";
 import { isAide, planAdmin, planPackager, planProcesses, type ProcessSpec } from "../master/processes/plan.js";
 import { Questions } from "../master/processes/questions.js";
@@ -368,7 +368,7 @@ export class Crew {
       this.desk.gone(name, () => this.vault?.dues() ?? new Set());
     }
     this.balance?.changed(change);
-    if (isGone(change.child)) this.overview.gone(name);
+    this.overview.changed(change);
     this.events?.changed(change);
     if (change.child.state === "up") {
       this.briefing.catchUp(change.spec, this.supervisor);

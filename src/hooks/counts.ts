@@ -1,9 +1,6 @@
 // How the calls of one process to one URL went, as plain numbers that only grow, for metrics and consoles.
 
-import type { HookCounts } from "../ipc/dues.js";
-
-/** Upper bounds (ms) of the classes of the time that answers took; the last class has none. */
-export const latencyBoundsMs = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000] as const;
+import { latencyBoundsMs, type HookCounts } from "../ipc/dues.js";
 
 export function newCounts(action: string, url: string): HookCounts {
   const latencies = Array.from({ length: latencyBoundsMs.length + 1 }, () => 0);

@@ -1,5 +1,6 @@
 // What the master tells of the box when it is asked for nothing that takes a look at the processes: it is all in its memory.
 import type { HookCounts } from "./dues.js";
+import type { Present, Tally, Times } from "./tally.js";
 
 /** One process of the box. */
 interface ProcessFacts {
@@ -19,6 +20,28 @@ interface ProcessFacts {
   readonly publishers: number;
   readonly mbpsIn: number;
   readonly mbpsOut: number;
+}
+
+/** What the processes of one place, `edge-1` with all its heirs, have counted since the box began: none of it falls, whatever dies. */
+export interface ProcessCounts {
+  readonly name: string;
+  /** Of those that tell it: a foreign server does not. */
+  readonly cpuSeconds: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Of these, what passed between the box's own processes. */
+  readonly innerBytesIn: number;
+  readonly innerBytesOut: number;
+  readonly tally: Tally;
+  /** The latest turn of the event loop of each second. */
+  readonly lag: Times;
+  readonly restarts: number;
+  /** By a word for the cause: a signal, `exit 1`. */
+  readonly deaths: Readonly<Record<string, number>>;
+  /** What those have now who live. */
+  readonly presents: readonly Present[];
+  /** How long it has been silent; null: there is none, or it tells nothing. */
+  readonly reportAgeSeconds: number | null;
 }
 
 /** The box itself. */
@@ -44,4 +67,5 @@ export interface BoxFacts {
   readonly carried: Readonly<Record<string, number>> | null;
   /** How the calls of hooks went, of all processes since the start, one row for each hook and URL. */
   readonly hooks: readonly HookCounts[];
+  readonly counts: readonly ProcessCounts[];
 }

@@ -5,6 +5,9 @@
 //                       ├─▶ the connection goes on elsewhere, and the due with it: open, there
 //                       └─▶ its process is gone for good ─▶ called by the master
 
+/** Upper bounds (ms) of the classes of the time that answers took; the last class has none. */
+export const latencyBoundsMs = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000] as const;
+
 /** What a hook tells, in the order in which it is written. */
 export type HookBody = Readonly<Record<string, string | number>>;
 
@@ -52,7 +55,7 @@ export interface HookCounts {
   refusals: number;
   /** Notifications that were given up, for there were too many or no attempt was left. */
   dropped: number;
-  /** Answers by the time that they took, one number for each class of hooks/counts.ts; together they are `calls` without those under way. */
+  /** Answers by the time that they took, one number for each class of `latencyBoundsMs`; together they are `calls` without those under way. */
   readonly latencies: number[];
   /** Of all of them together. */
   latencySumMs: number;

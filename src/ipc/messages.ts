@@ -51,6 +51,7 @@ import type { Identity } from "./identity.js";
 import type { Listed, ListPage } from "./lists.js";
 import type { Listener, Protocol } from "./listener.js";
 import type { MirroredOrigin } from "./succession.js";
+import type { Present, Tally } from "./tally.js";
 
 /** Everything that a server process needs to know: it reads no file and no flag of its own. */
 export interface ServerSetup {
@@ -111,6 +112,11 @@ export interface ServerStats {
   readonly lagMs: number;
   /** How its calls of hooks went; absent: it made none. */
   readonly hooks?: readonly HookCounts[];
+  /** CPU time since its start; absent: not told. */
+  readonly cpuSeconds?: number;
+  /** Of a process that serves streams. */
+  readonly tally?: Tally;
+  readonly present?: Present;
 }
 
 /** The totals of a process that does nothing, or of which nothing is known. */

@@ -20,6 +20,7 @@ import type { Listed, ListPage } from "../ipc/lists.js";
 import type { Reconfiguration, ServerSetup, ServerStats, StreamReport, Whom } from "../ipc/messages.js";
 import type { Listener, Protocol } from "../ipc/listener.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
+import { countEnd } from "../ipc/tally.js";
 import { Hooks, type HooksOptions } from "../hooks/hooks.js";
 import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/server.js";
 import type { Mover, SavedConnection, SavedPublisher } from "./peers/saved-publisher.js";
@@ -28,6 +29,7 @@ import { endSoon } from "../wire/farewell.js";
 import { loadDirectRead, MergedReads, type DirectRead } from "./peers/merged-read.js";
 import { Hub, type HubParts } from "./streams/hub.js";
 import { kick, listPage } from "./streams/listing.js";
+import { presentOf } from "./streams/live-stream.js";
 import { Refusals } from "./streams/refusals.js";
 import { clientOf, meetPeer, nameClient, peerOf } from "./peers/peer.js";
 import { RtmpSession } from "./rtmp/session.js";
@@ -100,7 +102,9 @@ export class Server {
   /** What the heartbeat reports; the event-loop lag is the process's own and is added by the role. */
   stats(): Omit<ServerStats, "lagMs"> {
     const hooks = this.hub.hooks.snapshot();
-    return hooks.length === 0 ? { ...this.hub.traffic } : { ...this.hub.traffic, hooks };
+    const { flvPlayers, wsPlayers, ...traffic } = this.hub.traffic;
+    const stats = { ...traffic, present: { flvPlayers, wsPlayers, ...presentOf(this.hub) } };
+    return hooks.length === 0 ? stats : { ...stats, hooks };
   }
 
   /** The streams that this process knows. */
@@ -263,10 +267,12 @@ export class Server {
         `all ${setup.maxConnections} connections are in use`,
       );
       this.refusals.count(protocol, setup.maxConnections);
+      countEnd(traffic.tally, "RTMP_FULL");
       socket.destroy();
       return;
     }
     const client = clientOf(socket);
+    traffic.tally.accepted += 1;
     if (protocol === "rtmp")
       this.openSession((take) => withSharedRead(socket, take), { client, conn: randomBytes(6).toString("base64url") });
     else this.count(socket);

@@ -16,7 +16,8 @@ export class Heart {
   constructor(stats: () => Omit<ServerStats, "lagMs">, beat: (stats: ServerStats) => void) {
     this.timer = setInterval(() => {
       const now = stats();
-      beat({ ...now, lagMs: this.takeLag() });
+      const { user, system } = process.cpuUsage();
+      beat({ ...now, lagMs: this.takeLag(), cpuSeconds: (user + system) / 1e6 });
       this.sample(now.connections > 0);
     }, beatMs);
   }

@@ -55,6 +55,7 @@ function facts(players: number): BoxFacts {
     mbpsOut: 90,
   };
   return {
+    counts: [],
     version: "0.1.0",
     pid: 1,
     ppid: 0,

@@ -216,6 +216,14 @@ export const rootPlaces = {
       "How long the answer about a player holds for others that are alike.",
       "strict",
     ],
+    metrics_streams: [
+      whole("count", 0, 10_000),
+      "0",
+      served,
+      live,
+      "Streams that have series of their own in metrics, those with most viewers first; the others are `__other__`.",
+      "strict",
+    ],
     server: [
       texts,
       "builtin",

@@ -154,6 +154,7 @@ function buildDolphin(block: Block<"dolphin">): DolphinBlock {
       whenDown: valueOf(block, "hook_when_down"),
       cacheMs: valueOf(block, "hook_cache"),
     },
+    metricsStreams: valueOf(block, "metrics_streams"),
     balance,
   };
 }

@@ -140,6 +140,8 @@ export interface DolphinBlock {
   /** How long an edge keeps pulling after its last player left. */
   readonly pullLingerMs: number;
   readonly hooks: HookSettings;
+  /** Streams that have series of their own in metrics; 0: none has. */
+  readonly metricsStreams: number;
   readonly balance: BalanceBlock;
 }
 

@@ -3,7 +3,10 @@
 import type { BoxFacts } from "../../ipc/box.js";
 import type { FromChild, ServerStats, StreamReport } from "../../ipc/messages.js";
 import { Directory, measureUsage, type Member } from "./directory.js";
+import { isGone } from "../processes/child.js";
 import { Questions } from "../processes/questions.js";
+import type { Change } from "../processes/supervisor.js";
+import { Sums } from "./sums.js";
 import type { BoxStatus } from "./status.js";
 import type { Timers } from "../../base/timers.js";
 
@@ -24,6 +27,7 @@ export interface OverviewOptions {
 export class Overview {
   private readonly options: OverviewOptions;
   private readonly directory = new Directory();
+  private readonly sums = new Sums();
   private readonly questions: Questions<readonly StreamReport[]>;
   /** One question is on its way for however many look at once. */
   private round: Promise<void> | null = null;
@@ -47,13 +51,24 @@ export class Overview {
 
   /** Takes the numbers of a process. */
   beat(name: string, stats: ServerStats): void {
-    this.directory.heard(name, stats, this.options.timers.nowMs());
+    const nowMs = this.options.timers.nowMs();
+    this.directory.heard(name, stats, nowMs);
+    this.sums.heard(name, stats, nowMs);
   }
 
   /** A process is gone, and what it served with it. */
   gone(name: string): void {
     this.directory.gone(name);
+    this.sums.gone(name);
     this.questions.gone(name);
+  }
+
+  /** A child's state has changed: that it serves, and what it died of, is counted. */
+  changed({ spec: { name }, child, ending }: Pick<Change, "spec" | "child" | "ending">): void {
+    if (child.state === "up" && child.upAtMs !== null) this.sums.up(name, child.upAtMs);
+    if (ending !== null && child.state !== "down") this.sums.died(name, child.deaths.at(-1)?.cause ?? ending);
+    if (child.state === "down") this.sums.forget(name);
+    if (isGone(child)) this.gone(name);
   }
 
   /** What these processes carried together at their last heartbeats. */
@@ -62,10 +77,11 @@ export class Overview {
   }
 
   /** What is known without asking anybody; CPU and memory are not looked at. */
-  facts(master: Member): Pick<BoxFacts, "processes" | "bytesIn" | "bytesOut" | "hooks"> {
+  facts(master: Member): Pick<BoxFacts, "processes" | "bytesIn" | "bytesOut" | "hooks" | "counts"> {
     const members = [master, ...this.options.children()];
-    const processes = this.directory.processes(members, new Map(), this.options.timers.nowMs());
-    return { processes, ...this.directory.carriedBytes(), hooks: this.directory.hooks() };
+    const nowMs = this.options.timers.nowMs();
+    const processes = this.directory.processes(members, new Map(), nowMs);
+    return { processes, ...this.directory.carriedBytes(), hooks: this.directory.hooks(), counts: this.sums.counts(nowMs) };
   }
 
   /** Asks and looks around from the master, which comes first; takes about a second at most. */

@@ -15,6 +15,8 @@ import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import { announcedWaitMs } from "../../stream/start-cache.js";
 import type { Carriage } from "../../ipc/carried.js";
+import type { Due } from "../../ipc/dues.js";
+import { countTime, firstMediaBoundsMs } from "../../ipc/tally.js";
 import { writeMarked, writeOpening } from "../peers/carriage.js";
 import { endSoon } from "../../wire/farewell.js";
 import { notFoundText, type Headers } from "./answers.js";
@@ -38,8 +40,18 @@ export interface FlvPlayerOptions {
   /** What the file header announces; null: what the stream has shown frames of by then. */
   readonly announces: { readonly audio: boolean; readonly video: boolean } | null;
   readonly traffic: Traffic;
+  /** When its request came (ms since 1970). */
+  readonly sinceMs: number;
   /** Called once, when the response is over: without a code for ordinary ends. */
   readonly onEnd: (reason: string, code?: ErrorCode) => void;
+}
+
+/** Where a viewer of another process goes on. */
+export interface ResumedFlv {
+  /** As in `CarriedSession`. */
+  readonly token: string;
+  readonly dues: readonly Due[];
+  readonly from: Position | null;
 }
 
 /** An answer with a stream, which begins at once and lives as long as the response. `close` ends it; the connection ends with it. */
@@ -59,9 +71,11 @@ export class FlvPlayer implements Consumer {
   private readonly settling = new Deadline();
   private isClosed = false;
   private hasHead = false;
+  private isWaiting: boolean;
 
   constructor(options: FlvPlayerOptions) {
     this.options = options;
+    this.isWaiting = options.from === null;
     this.socket = options.socket;
     this.socket.once("close", () => this.close("the viewer left"));
     const { source, from, framing } = options;
@@ -85,6 +99,7 @@ export class FlvPlayer implements Consumer {
       return;
     }
     if (!this.hasHead) this.begin();
+    if (this.isWaiting) this.countStart();
     this.options.traffic.bytesOut += bytes.length;
     this.options.source.bytesOut += bytes.length;
     this.write(bodyOf(this.options.framing, bytes), last);
@@ -147,6 +162,11 @@ export class FlvPlayer implements Consumer {
     this.carriage.letGo();
     this.socket.destroy(); // the connection itself goes on in the copy
     return true;
+  }
+
+  private countStart(): void {
+    this.isWaiting = false;
+    countTime(this.options.traffic.tally.firstMedia, firstMediaBoundsMs, Date.now() - this.options.sinceMs);
   }
 
   private leave(): void {

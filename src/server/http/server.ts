@@ -17,12 +17,13 @@ import { isOwnCheck, prefaceIn, unreadableRequest } from "../../codec/strangers.
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint, Vhost } from "../../conf/meaning/config.js";
-import type { Position } from "../../base/position.js";
 import type { Due } from "../../ipc/dues.js";
 import type { ClientReport } from "../../ipc/lists.js";
+import { countEnd } from "../../ipc/tally.js";
 import { checkAccess } from "../peers/access.js";
 import { vhostFor, type Client } from "../peers/clients.js";
 import type { Hub } from "../streams/hub.js";
+import { countPlayer } from "../peers/traffic.js";
 import { clientOf, nameClient, peerOf } from "../peers/peer.js";
 import {
   answerForbidden,
@@ -36,7 +37,7 @@ import {
 } from "./answers.js";
 import { admitHttp, endUnbegun } from "./admission.js";
 import { answerFile, placeOf } from "./files.js";
-import { FlvPlayer, type FlvPlayerOptions } from "./flv-player.js";
+import { FlvPlayer, type FlvPlayerOptions, type ResumedFlv } from "./flv-player.js";
 import { forwardedClient } from "./forwarded.js";
 import type { Framing } from "./framing.js";
 import { askUpstreamMs, isPublished } from "./head.js";
@@ -299,14 +300,6 @@ export function resumeFlv(hub: Hub, log: Log, socket: Socket, saved: SavedFlv, r
   return watch(hub, log, { saved, vhost, socket, token, from, firstWaitMs, due }, "play.resumed");
 }
 
-/** Where a viewer of another process goes on. */
-export interface ResumedFlv {
-  /** As in `CarriedSession`. */
-  readonly token: string;
-  readonly dues: readonly Due[];
-  readonly from: Position | null;
-}
-
 /** Takes what a viewer has sent. */
 type Hear = (bytes: Buffer) => void;
 
@@ -327,11 +320,12 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
   const source = hub.source(vhost, stream);
   const streamLog = log.child({ conn: id, peer: formatEndpoint(peer), vhost: vhost.name, app: stream.app, stream: stream.stream });
   const { hasAudio, hasVideo, guessHasAv } = vhost.httpRemux;
-  hub.traffic.players += 1;
+  const { traffic } = hub;
+  const leave = countPlayer(traffic, framing.kind === "websocket" ? "wsPlayers" : "flvPlayers", event === "play.started");
   // Of those who come from another process one line tells for all.
   streamLog[event === "play.started" ? "info" : "debug"]({ event, protocol: framing.kind === "websocket" ? "ws-flv" : "flv" });
   const left = (): void => {
-    hub.traffic.players -= 1;
+    leave();
     hub.clients.delete(client);
   };
   const player = new FlvPlayer({
@@ -343,11 +337,13 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
     source,
     waitMs: hub.setup.config.dolphin.flvWaitMs,
     announces: guessHasAv && hasAudio && hasVideo ? null : { audio: hasAudio, video: hasVideo },
-    traffic: hub.traffic,
+    traffic,
+    sinceMs: startedAtMs,
     carry: () =>
       hub.carrier?.carry(() => descriptorsOf(socket), { token, dues: due === null ? [] : [due], kind: "flv", saved }, from) ?? null,
     onEnd: (reason, code) => {
       left();
+      countEnd(traffic.tally, code);
       if (due !== null) hub.hooks.end(due, { clients: hub.playersOf(source.key) });
       const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: socket.bytesWritten };
       if (code === undefined || code === "FLV_NOT_FOUND") streamLog.info(line);

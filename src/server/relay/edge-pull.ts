@@ -98,6 +98,11 @@ export class EdgePull {
     this.connect();
   }
 
+  /** Whether its server was lost, or could not be reached, and is tried again. */
+  get isLost(): boolean {
+    return this.outage.isLost;
+  }
+
   /** The upstream that it pulls from, for people. */
   get from(): string {
     return formatEndpoint(this.client?.endpoint ?? candidate(this.pass));

@@ -68,6 +68,11 @@ export class EdgePush implements Publication {
     this.client = this.connect();
   }
 
+  /** Whether its server was lost, or could not be reached, and is tried again. */
+  get isLost(): boolean {
+    return this.outage.isLost;
+  }
+
   /** Whether it goes to one of these origins, under this name. */
   isFor(origins: readonly Endpoint[], { vhost }: StreamRequest): boolean {
     const at = formatEndpoint(candidate(this.options.pass));

@@ -46,6 +46,11 @@ export class Forward {
     this.connect();
   }
 
+  /** Whether its server was lost, or could not be reached, and is tried again. */
+  get isLost(): boolean {
+    return this.outage.isLost;
+  }
+
   close(): void {
     this.retry.clear();
     this.options.upstreams.waiting.delete(this.again);

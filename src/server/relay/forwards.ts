@@ -53,6 +53,10 @@ export class Forwards {
     }
   }
 
+  get list(): readonly Forward[] {
+    return [...this.running.values()];
+  }
+
   close(): void {
     for (const forward of this.running.values()) forward.close();
     this.running.clear();

@@ -33,6 +33,11 @@ export class Outage {
     this.firstHoldMs = holdMs;
   }
 
+  /** Whether what was lost is not back yet. */
+  get isLost(): boolean {
+    return this.isDown;
+  }
+
   /** A connection was lost, or could not be made. */
   lost(reason: DolphinError, line: { readonly upstream: string; readonly [field: string]: unknown }): void {
     const nowMs = Date.now();

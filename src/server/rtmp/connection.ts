@@ -12,6 +12,7 @@ import { Engine, type EngineHandler } from "../../codec/rtmp/engine.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { Holder } from "../../codec/rtmp/slabs.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
+import { countEnd } from "../../ipc/tally.js";
 import type { Asked } from "../peers/caller.js";
 import { endSoon } from "../../wire/farewell.js";
 import type { Hub } from "../streams/hub.js";
@@ -197,6 +198,7 @@ export class Connection {
     this.owner.onClose();
     endSoon(this.socket);
     const line = { event: "rtmp.closed", code, reason, ...this.account() };
+    countEnd(this.options.hub.traffic.tally, code);
     // Whoever leaves before the handshake is through, as balancers' checks do, has asked for nothing; a relay that leads back here
     // tells of it itself, once, and tries again.
     if (code === undefined ? !this.engine.isOpen : code === "RELAY_LOOP") this.whisper(line);

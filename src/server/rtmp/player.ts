@@ -7,6 +7,7 @@ import type { Consumer, Seat } from "../../stream/fanout.js";
 import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import type { Carriage } from "../../ipc/carried.js";
+import { countTime, firstMediaBoundsMs } from "../../ipc/tally.js";
 import { markNow, writeMarked } from "../peers/carriage.js";
 import type { Traffic } from "../peers/traffic.js";
 import { Excerpt, plainManner, type Manner } from "./excerpt.js";
@@ -25,6 +26,8 @@ export interface PlayerOptions {
   readonly traffic: Traffic;
   /** Where it goes on, if another process has served it; null: from the stream's start. */
   readonly from: Position | null;
+  /** When a viewer connected who has had no media yet (ms since 1970); null: it is not looked at. */
+  readonly sinceMs: number | null;
   readonly owner: PlayerOwner;
 }
 
@@ -53,9 +56,11 @@ export class RtmpPlayer implements Consumer {
   private last: Packet | null = null;
   /** Null: the connection ends with this process. */
   private carriage: Carriage | null = null;
+  private waitsSinceMs: number | null;
 
   constructor(options: PlayerOptions) {
     this.options = options;
+    this.waitsSinceMs = options.sinceMs;
     this.socket = options.socket;
     const { source, from, isOwnEdge, owner, manner } = options;
     this.isPaused = manner.isPaused;
@@ -89,6 +94,7 @@ export class RtmpPlayer implements Consumer {
 
   send(bytes: Buffer, last: Packet | null): void {
     if (this.isPaused) return;
+    if (this.waitsSinceMs !== null) this.countStart(this.waitsSinceMs);
     const own = this.excerpt === null ? bytes : this.excerptOf(bytes, this.excerpt);
     this.options.traffic.bytesOut += own.length;
     if (this.options.isOwnEdge) this.options.traffic.innerBytesOut += own.length;
@@ -139,6 +145,11 @@ export class RtmpPlayer implements Consumer {
     const seat = this.seat;
     this.seat = null;
     if (seat !== null) this.options.source.remove(this.tap, seat);
+  }
+
+  private countStart(sinceMs: number): void {
+    this.waitsSinceMs = null;
+    countTime(this.options.traffic.tally.firstMedia, firstMediaBoundsMs, Date.now() - sinceMs);
   }
 
   private get tap(): "rtmp" | "prompt" {

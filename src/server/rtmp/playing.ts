@@ -78,10 +78,24 @@ export class Playing implements PlayerOwner {
     this.token = resumed?.token ?? null;
     hub.clients.add(client);
     if (!this.isOwnEdge) hub.traffic.players += 1;
+    const isNew = !this.isOwnEdge && resumed === null;
+    if (isNew) hub.traffic.tally.plays += 1;
     const from = resumed?.from ?? null;
     const { isOwnEdge } = this;
     const { isPackager } = options.caller;
-    this.player = new RtmpPlayer({ socket, source, streamId, manner, isOwnEdge, isPackager, traffic: hub.traffic, from, owner: this });
+    const sinceMs = isNew ? (client.report()?.sinceMs ?? null) : null;
+    this.player = new RtmpPlayer({
+      socket,
+      source,
+      streamId,
+      manner,
+      isOwnEdge,
+      isPackager,
+      traffic: hub.traffic,
+      from,
+      sinceMs,
+      owner: this,
+    });
   }
 
   onDrop(code: ErrorCode, reason: string): void {

@@ -70,6 +70,7 @@ export class Publishing implements MergedReader {
       if (isOwnEdge || !this.waitsFor(error)) throw error;
     }
     if (!isOwnEdge) hub.traffic.publishers += 1;
+    if (!isOwnEdge && saved === null) hub.traffic.tally.publishes += 1;
     hub.clients.add(asked.client);
     options.connection.lendTo((held) => this.hold(held));
   }

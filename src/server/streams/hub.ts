@@ -72,8 +72,8 @@ export class Hub {
   /** The publishers of this process, read in step. */
   readonly mergedReads: MergedReads;
   private readonly log: Log;
-  private readonly streams = new Map<string, LiveStream>();
-  private readonly pushes = new Map<string, Passage>();
+  readonly streams = new Map<string, LiveStream>();
+  readonly pushes = new Map<string, Passage>();
   private upstreams: ReadonlyMap<string, Upstreams> = new Map();
   private readonly destinations = new Destinations();
   private lastOrder = 0;

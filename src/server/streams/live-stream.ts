@@ -8,6 +8,7 @@ import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import { parseServer } from "../../conf/meaning/endpoint.js";
 import type { StreamReport } from "../../ipc/messages.js";
+import type { Present, Relays } from "../../ipc/tally.js";
 import type { SavedSource, Source } from "../../stream/source.js";
 import type { SourceSettings } from "../../stream/source-settings.js";
 import type { Publication, Publisher } from "../peers/publication.js";
@@ -200,4 +201,24 @@ function unpublish(stream: LiveStream, publisher: Publisher): void {
 function pushInto(source: Source, { type, timestamp, payload }: Message): void {
   if (type === messageType.audio || type === messageType.video) source.push(type, timestamp, payload);
   else if (type === messageType.data) source.push(type, timestamp, forPlayers(payload, signature));
+}
+
+/** What metrics tell of the streams of a process. */
+export function presentOf(hub: {
+  readonly streams: ReadonlyMap<string, LiveStream>;
+  readonly pushes: ReadonlyMap<string, Passage>;
+}): Pick<Present, "streams" | "pulls" | "pushes" | "forwards"> {
+  const streams = [...hub.streams.values()];
+  return {
+    streams: streams.filter(({ source }) => source.isLive).length,
+    pulls: countRelays(streams.flatMap(({ pull }) => pull ?? [])),
+    pushes: countRelays([...hub.pushes.values()].map(({ push }) => push)),
+    forwards: countRelays(streams.flatMap(({ forwards }) => forwards.list)),
+  };
+}
+
+/** How many relays work, and how many wait for their server. */
+function countRelays(relays: readonly { readonly isLost: boolean }[]): Relays {
+  const down = relays.filter(({ isLost }) => isLost).length;
+  return { up: relays.length - down, down };
 }

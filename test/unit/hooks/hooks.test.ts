@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import { test } from "node:test";
 import { DolphinError } from "../../../src/base/errors.js";
 import type { VhostHooks } from "../../../src/conf/meaning/config.js";
-import { latencyBoundsMs } from "../../../src/hooks/counts.js";
+import { latencyBoundsMs } from "../../../src/ipc/dues.js";
 import { HookBackend } from "../../helpers/hook-backend.js";
 import { eventually } from "../../helpers/wait.js";
 import { hooksAt, letIn, makeHooks, visit } from "./rig.js";

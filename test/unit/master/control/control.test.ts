@@ -49,6 +49,7 @@ const answer: ControlAnswers = {
     bytesOut: 0,
     carried: null,
     hooks: [],
+    counts: [],
   }),
   listers: () => [],
   explain: (key) => Promise.resolve(findStream(box, key)),

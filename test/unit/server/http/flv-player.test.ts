@@ -45,6 +45,7 @@ class Viewer {
       waitMs,
       announces: null,
       traffic: noTraffic(),
+      sinceMs: Date.now(),
       onEnd: (reason) => (this.closedBy = reason),
     });
   }
