@@ -59,6 +59,13 @@ export interface StormReport {
   readonly perSecond: number;
 }
 
+interface QuestionsReport {
+  readonly answered: number;
+  readonly failed: number;
+  readonly perSecond: number;
+  readonly kibEach: number;
+}
+
 export interface Load<Report> {
   readonly pid: number;
   readonly report: Promise<Report>;
@@ -112,6 +119,13 @@ export async function startPublishers(publishing: Publishing, runS: number): Pro
 export async function startStorm(port: number, clients: number, runS: number): Promise<Load<StormReport>> {
   const child = start(await compiled("tcpstorm"), [host, port, clients, runS].map(String));
   return { pid: child.pid, report: reportOf<StormReport>(child, runS), stop: () => ended(child) };
+}
+
+/** Starts who asks an HTTP server, for `runS` seconds behind `warmS`. A question is a path, or `PATH@MS` for one that waits its time. */
+export function startQuestions(port: number, questions: readonly string[], warmS: number, runS: number): Load<QuestionsReport> {
+  const tool = join(projectRoot, "dist", "bench", "tools", "httpload.js");
+  const child = start(process.execPath, [tool, ...[port, warmS, runS].map(String), ...questions]);
+  return { pid: child.pid, report: reportOf<QuestionsReport>(child, warmS + runS), stop: () => ended(child) };
 }
 
 /** Starts the server that they go to. */

@@ -1,5 +1,6 @@
 // All rows, in the order of the table.
 import type { Row } from "./row.js";
+import { askedRows } from "./rows/asked.js";
 import { crowdRows, deathRows } from "./rows/crowds.js";
 import { fanoutRows, manyRows } from "./rows/fanout.js";
 import { hookRows } from "./rows/hooks.js";
@@ -11,6 +12,7 @@ export const rows: readonly Row[] = [
   ...ingestRows,
   ...crowdRows,
   ...hookRows,
+  ...askedRows,
   ...deathRows,
   ...manyRows,
   ...fanoutRows,

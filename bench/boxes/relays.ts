@@ -23,7 +23,7 @@ export async function servePlanB(build: Build, kind: Behind): Promise<Serving> {
   const box = await Box.start(build, await planB(kind));
   const { rtmpPort, httpPort } = box;
   const tree = { roots: [box.pidOf("master")], except: [box.pidOf("server-1")] };
-  return { rtmpPort, httpPort, box, tree, stop: () => box.stop() };
+  return { rtmpPort, httpPort, askPort: 0, box, tree, stop: () => box.stop() };
 }
 
 export function serveHaproxy({ path, libraries }: HaproxyProgram, isSplicing: boolean, kind: Behind, own: Build): Promise<Serving> {
@@ -87,7 +87,7 @@ async function serveRelay(kind: Behind, own: Build, run: (port: number, serverPo
     cleanups.after(async () => void (await child.stop("SIGTERM", 3000)));
     await eventually(() => portIsOpen(child, port), { timeoutMs: 5000, what: `${child.name} to listen: ${child.output()}` });
     const tree = { roots: [child.pid], except: server.pids };
-    return { rtmpPort: port, httpPort: 0, box: null, tree, stop: () => cleanups.stopAll() };
+    return { rtmpPort: port, httpPort: 0, askPort: 0, box: null, tree, stop: () => cleanups.stopAll() };
   } catch (thrown) {
     await cleanups.stopAll();
     throw thrown;

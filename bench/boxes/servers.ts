@@ -11,6 +11,8 @@ export interface Serving {
   readonly rtmpPort: number;
   /** 0 where there is no HTTP-FLV. */
   readonly httpPort: number;
+  /** Where it is asked about itself over HTTP; 0 where that is nobody's concern. */
+  readonly askPort: number;
   readonly tree: Tree;
   /** Null of a peer. */
   readonly box: Box | null;
@@ -34,11 +36,20 @@ export function withoutCarrying({ args, env }: Shape): Shape {
 export async function serveBox(build: Build, shape: Shape): Promise<Serving> {
   const box = await Box.start(build, shape);
   const { rtmpPort, httpPort } = box;
-  return { rtmpPort, httpPort, box, tree: { roots: [box.pidOf("master")], except: [] }, stop: () => box.stop() };
+  return { rtmpPort, httpPort, askPort: 0, box, tree: { roots: [box.pidOf("master")], except: [] }, stop: () => box.stop() };
 }
 
+/** The same, and its API on a port of this measurement's own. */
+export async function serveAskedBox(build: Build, { args, env }: Shape): Promise<Serving> {
+  const askPort = await freePort();
+  const serving = await serveBox(build, { args: [...args, "--api", `127.0.0.1:${askPort}`], ...(env === undefined ? {} : { env }) });
+  return { ...serving, askPort };
+}
+
+/** With its page of statistics at `askPort`. */
 export async function serveNginx(program: NginxProgram): Promise<Serving> {
-  const nginx = await startNginx(program, { rtmpPort: await freePort() });
+  const [rtmpPort, statPort] = [await freePort(), await freePort()];
+  const nginx = await startNginx(program, { rtmpPort, statPort });
   const tree = { roots: [nginx.pid], except: [] };
-  return { rtmpPort: nginx.rtmpPort, httpPort: 0, box: null, tree, stop: () => nginx.stop() };
+  return { rtmpPort, httpPort: 0, askPort: statPort, box: null, tree, stop: () => nginx.stop() };
 }

@@ -37,7 +37,7 @@ export function relays(behind: Behind, peers: readonly RelayPeer[], measure: Mea
 }
 
 /** Starts, measures, and stops in any case. */
-function contender(name: string, serve: () => Promise<Serving>, measure: Measure): Contender {
+export function contender(name: string, serve: () => Promise<Serving>, measure: Measure): Contender {
   return {
     name,
     async measure() {
