@@ -1,7 +1,7 @@
 // `make bench`: compares dolphin with an earlier commit of its own, with nginx-rtmp, and its proxies with HAProxy and nginx's stream
 // module, on this machine and in the same run, and prints a Markdown table.
 //
-// All rows with three runs take about an hour and a quarter.
+// All rows with three runs take about an hour and a half.
 //
 //   BENCH_RUNS   how often each row is run (3); medians are shown
 //   BENCH_ROWS   words, separated by semicolons; a row is run when its name holds one of them. `?` prints the names

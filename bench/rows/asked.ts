@@ -72,7 +72,9 @@ export const askedRows: readonly Row[] = [
       { figure: "longestGapMs", as: "ratio", limit: null },
       { figure: "latePlayers", as: "value", limit: { bar: 0, aim: 0 } },
     ],
-    remark: "nginx-rtmp's page tells all of its viewers, and its one process serves them too",
+    remark:
+      "nginx-rtmp's page tells all of its viewers, its one process serves them too, and it keeps connections; the API ends each with its " +
+      "answer, as SRS's does",
   })),
 ];
 
