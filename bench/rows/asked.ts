@@ -6,7 +6,7 @@ import { measureAsked, type Asking } from "../runs/asked.js";
 import { contender } from "./contenders.js";
 
 /** Three dashboards' worth: 50 requests a second. */
-const polled = ["/api/v1/summaries", "/api/v1/streams", "/api/v1/clients?count=100"].map((path) => `${path}@60`);
+const polled = ["/api/v1/summaries", "/api/v1/streams/", "/api/v1/clients/?count=100"].map((path) => `${path}@60`);
 
 /** What the pages of the console ask for, each as often as it does: one open at every page takes more than a person does. */
 const openConsole = [
@@ -22,7 +22,7 @@ const watched = { players: 2000, rampS: 3 };
 const few = { players: 500, rampS: 2 };
 const atOnce = 4;
 
-const allClients = "/api/v1/clients?count=1000";
+const allClients = "/api/v1/clients/?count=1000";
 const questions = [
   { path: "/api/v1/summaries", name: "/api/v1/summaries" },
   { path: allClients, name: "/api/v1/clients with all of them" },

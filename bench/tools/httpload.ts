@@ -98,7 +98,7 @@ setTimeout(() => {
   setTimeout(() => {
     const { answered, failed, bytes } = counts;
     const perSecond = answered / ((performance.now() - fromMs) / 1000);
-    const kibEach = bytes / 1024 / Math.max(1, answered);
+    const kibEach = bytes / 1024 / Math.max(1, answered + failed);
     process.stdout.write(`${JSON.stringify({ answered, failed, perSecond, kibEach })}\n`, () => process.exit(0));
   }, runS * 1000);
 }, warmS * 1000);
