@@ -69,7 +69,7 @@ export const askedRows: readonly Row[] = [
     held: [
       { figure: "requestsPerS", as: "ratio", limit: null },
       { figure: "answerKib", as: "ratio", limit: null },
-      { figure: "longestGapMs", as: "ratio", limit: null },
+      { figure: "longestGapMs", as: "value", limit: null },
       { figure: "latePlayers", as: "value", limit: { bar: 0, aim: 0 } },
     ],
     remark:
