@@ -14,6 +14,7 @@ import type { Listener } from "../ipc/listener.js";
 import { noStats, type AdminSetup, type Reconfiguration, type ServerStats } from "../ipc/messages.js";
 import type { AdminContext } from "./box/context.js";
 import { ControlClient } from "./box/control-client.js";
+import { SrsServers } from "./box/srs-servers.js";
 import { BoxView } from "./box/view.js";
 import { createAdminServer } from "./http/server.js";
 import { answer } from "./routes.js";
@@ -31,12 +32,19 @@ export class Admin {
   private readonly servers: HttpServer[] = [];
   private readonly context: AdminContext;
   private readonly site: Site;
+  private readonly srs: SrsServers;
   private config: Config;
 
   private constructor({ config, controlSocket }: AdminSetup, log: Log) {
     this.config = config;
     const control = new ControlClient(controlSocket);
-    this.context = { log, control, view: new BoxView(control), config: () => this.config };
+    this.srs = new SrsServers({ log, auth: () => this.config.api.auth });
+    this.context = {
+      log,
+      control,
+      view: new BoxView(control, this.srs),
+      config: () => this.config,
+    };
     this.site = new Site(this.context);
   }
 
@@ -71,6 +79,7 @@ export class Admin {
     ];
     await Promise.all(closed);
     for (const timer of timers) clearTimeout(timer);
+    this.srs.close();
   }
 
   private listen({ protocol, endpoint, fd }: Listener): Promise<void> {

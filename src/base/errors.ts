@@ -5,6 +5,7 @@
 /** Every code that an error, a closed connection or a refused start can carry. */
 export const errorCodes = [
   "API_REFUSED",
+  "API_SERVER_SILENT",
   "CONF_ARGUMENTS",
   "CONF_DUPLICATE",
   "CONF_FILE",

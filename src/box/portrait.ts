@@ -42,6 +42,7 @@ export class Portrait {
   /** All that takes no look at the processes. */
   facts(): BoxFacts {
     const { version, plan, timers, claims, crew } = this.parts;
+    const servers = crew.balance?.foreign() ?? null;
     return {
       version,
       pid: process.pid,
@@ -54,6 +55,7 @@ export class Portrait {
       upSeconds: Math.round((timers.nowMs() - this.startedAtMs) / 1000),
       carried: crew.carried() === null ? null : { ...crew.carried() },
       ...crew.overview.facts(this.master()),
+      ...(servers === null ? {} : { servers }),
     };
   }
 

@@ -1,4 +1,5 @@
 // What the master tells of the box when it is asked for nothing that takes a look at the processes: it is all in its memory.
+import type { Endpoint } from "../conf/meaning/config.js";
 import type { HookCounts } from "./dues.js";
 import type { Present, Tally, Times } from "./tally.js";
 
@@ -44,6 +45,14 @@ export interface ProcessCounts {
   readonly reportAgeSeconds: number | null;
 }
 
+/** A foreign server of plan b, behind the proxies. */
+export interface ForeignServer {
+  /** `server-1`. */
+  readonly name: string;
+  /** Where it answers SRS's HTTP API; null: it has none. */
+  readonly api: Endpoint | null;
+}
+
 /** The box itself. */
 export interface BoxFacts {
   readonly version: string;
@@ -68,4 +77,6 @@ export interface BoxFacts {
   /** How the calls of hooks went, of all processes since the start, one row for each hook and URL. */
   readonly hooks: readonly HookCounts[];
   readonly counts: readonly ProcessCounts[];
+  /** Absent: all servers are ours. */
+  readonly servers?: readonly ForeignServer[];
 }

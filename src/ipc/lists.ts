@@ -32,7 +32,8 @@ export interface ClientReport {
   readonly vhost: string;
   readonly app: string;
   readonly stream: string;
-  readonly type: "rtmp-play" | "flv-play" | "fmle-publish" | "flash-publish";
+  /** A word of SRS: `rtmp-play`, `flv-play`, `fmle-publish`, `flash-publish`; a foreign server may have more of them. */
+  readonly type: string;
   readonly ip: string;
   readonly tcUrl: string;
   readonly pageUrl: string;

@@ -39,9 +39,22 @@ export async function dolphin(asked: Asked, verb: string, name: string): Promise
     case "events":
       await streamEvents(asked);
       return;
+    case "kick":
+      await kick(asked, name);
+      return;
     default:
       await pass(asked, verb, name);
   }
+}
+
+/** One client, wherever he is: at a foreign server too. */
+async function kick(asked: Asked, id: string): Promise<void> {
+  const { exchange, facts, log, view } = asked;
+  const isThere = await view.kick(id);
+  const peer = exchange.request.socket.remoteAddress;
+  log.info({ event: "api.act", act: "kick", name: id, peer, status: isThere ? 200 : 404 }, "somebody has acted over the API");
+  if (isThere) reply(exchange, { code: codes.ok, ...envelope(facts), data: { count: 1 } });
+  else replyCode(asked, 404, "nobody of that name is here", 404);
 }
 
 /** Hands a question to the master, and its answer back. */

@@ -4,8 +4,9 @@
 import { defaultVhost } from "../../base/host-name.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import { streamId, vhostId } from "../../ipc/ids.js";
-import type { BoxClient } from "../../ipc/lists.js";
+import { messageOf } from "../../base/errors.js";
 import type { StreamStatus } from "../../ipc/streams.js";
+import { clientRowOf, streamRowOf, textOf, vhostRowOf, type SeenClient, type SeenStream } from "../box/srs-rows.js";
 import { keyOf, type BoxView } from "../box/view.js";
 import { codes, replyCode, replyWith, type Asked, type Handler } from "./asked.js";
 
@@ -19,17 +20,18 @@ type Row = Readonly<Record<string, unknown>>;
 /** Answers `/api/v1/vhosts/`. */
 export const listVhosts: Handler = async (asked) => {
   const { view, exchange, id } = asked;
-  const [streams, clients] = await Promise.all([view.streams(), view.clients()]);
-  const known = asked.config().vhosts.filter(({ enabled }) => enabled);
-  const names = [...new Set([...known.map(({ name }) => name), ...streams.map(({ vhost }) => vhost)])];
-  const rowOf = (name: string): Row =>
-    vhostRow(
-      name,
-      known.find((vhost) => vhost.name === name)?.hls ?? null,
-      streams.filter(({ vhost }) => vhost === name),
-      clients.filter(({ vhost }) => vhost === name),
-      view,
-    );
+  const [streams, clients, told] = await Promise.all([view.streams(), view.clients(), view.vhosts()]);
+  const configured = asked.config().vhosts.filter(({ enabled }) => enabled);
+  const known = told === null ? configured.map(({ name }) => name) : told.map(({ row }) => textOf(row, "name"));
+  const names = [...new Set([...known, ...streams.map(({ vhost }) => vhost)])];
+  const rowOf = (name: string): Row => {
+    const here = streams.filter(({ vhost }) => vhost === name);
+    const rows = told?.filter(({ row }) => row["name"] === name) ?? [];
+    if (rows.length > 0) return vhostRowOf(name, rows, here.length);
+    const there = clients.filter(({ vhost }) => vhost === name);
+    const hls = configured.find((vhost) => vhost.name === name)?.hls ?? null;
+    return vhostRow(name, hls, here, there, view);
+  };
   if (id === "")
     return replyPage(
       asked,
@@ -46,7 +48,7 @@ export const listStreams: Handler = async (asked) => {
   const { view, exchange, id } = asked;
   const [all, clients] = await Promise.all([view.streams(), view.clients()]);
   const counts = countsOf(clients);
-  const rowOf = (stream: StreamStatus): Row => streamRow(stream, counts.get(keyOf(stream)) ?? 0, view);
+  const rowOf = (stream: SeenStream): Row => streamRow(stream, counts.get(keyOf(stream)) ?? 0, view);
   if (id === "") {
     const { query } = exchange;
     const wanted = all.filter(
@@ -63,7 +65,7 @@ export const listClients: Handler = async (asked) => {
   const { view, exchange, id, method } = asked;
   if (method === "DELETE") return kick(asked);
   const all = await view.clients();
-  const rowOf = (client: BoxClient): Row => clientRow(client, view);
+  const rowOf = (client: SeenClient): Row => clientRow(client, view);
   if (id === "")
     return replyPage(
       asked,
@@ -76,18 +78,23 @@ export const listClients: Handler = async (asked) => {
 };
 
 async function kick(asked: Asked): Promise<void> {
-  const { control, view, id, log, exchange } = asked;
+  const { view, id, log, exchange } = asked;
   if (id === "") return replyCode(asked, codes.noClient);
-  const { status } = await control.ask(`/kick/${encodeURIComponent(id)}`, { method: "POST" });
-  log.info(
-    { event: "api.act", act: "kick", client: id, peer: exchange.request.socket.remoteAddress, status },
-    "somebody was to be sent away",
-  );
-  view.forget();
-  return status === 200 ? replyWith(asked, {}) : replyCode(asked, codes.noClient);
+  const tell = (status: number): void => {
+    const peer = exchange.request.socket.remoteAddress;
+    log.info({ event: "api.act", act: "kick", client: id, peer, status }, "somebody was to be sent away");
+  };
+  try {
+    const isThere = await view.kick(id);
+    tell(isThere ? 200 : 404);
+    return isThere ? replyWith(asked, {}) : replyCode(asked, codes.noClient);
+  } catch (thrown) {
+    tell(503);
+    return replyCode(asked, codes.unavailable, messageOf(thrown), 503);
+  }
 }
 
-function isMeant(client: BoxClient, query: URLSearchParams): boolean {
+function isMeant(client: SeenClient, query: URLSearchParams): boolean {
   const { vhost, app, stream, ip, type } = client;
   return (
     has(query, "vhost", vhost) && has(query, "app", app) && has(query, "stream", stream) && has(query, "ip", ip) && has(query, "type", type)
@@ -106,7 +113,12 @@ function replyPage<Item>(asked: Asked, name: string, items: readonly Item[], row
   const start = numberIn(query, "start") ?? 0;
   const asks = numberIn(query, "count");
   const count = asks === null || asks < 1 ? defaultCount : Math.min(asks, maxListCount);
-  replyWith(asked, { [name]: items.slice(start, start + count).map(rowOf), total: items.length });
+  replyWith(asked, { [name]: items.slice(start, start + count).map(rowOf), total: items.length, ...leftOut(asked) });
+}
+
+/** Servers that do not answer: the list is without theirs. */
+function leftOut({ view: { silent } }: Asked): Row {
+  return silent.length === 0 ? {} : { dolphin: { silent } };
 }
 
 function numberIn(query: URLSearchParams, name: string): number | null {
@@ -114,13 +126,13 @@ function numberIn(query: URLSearchParams, name: string): number | null {
   return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-function countsOf(clients: readonly BoxClient[]): Map<string, number> {
+function countsOf(clients: readonly SeenClient[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const client of clients) counts.set(keyOf(client), (counts.get(keyOf(client)) ?? 0) + 1);
   return counts;
 }
 
-function vhostRow(name: string, hls: Vhost["hls"], streams: readonly StreamStatus[], clients: readonly BoxClient[], view: BoxView): Row {
+function vhostRow(name: string, hls: Vhost["hls"], streams: readonly StreamStatus[], clients: readonly SeenClient[], view: BoxView): Row {
   const rows = streams.map((stream) => ({ stream, rates: ratesOf(stream, view) }));
   const sum = (of: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + of(row), 0);
   return {
@@ -144,10 +156,23 @@ function ratesOf(stream: StreamStatus, view: BoxView): { readonly recv_30s: numb
 /** SRS's words for codecs, where they are others than ours. */
 const codecNames: Readonly<Record<string, string>> = { "H.264": "H264", "H.265": "HEVC", "H.266": "VVC" };
 
-function streamRow(status: StreamStatus, clients: number, view: BoxView): Row {
+function streamRow(status: SeenStream, clients: number, view: BoxView): Row {
   const { vhost, app, stream, state, source, videoFrames, audioFrames, keyFrameMs, sinceMs } = status;
   const key = keyOf(status);
   const isActive = state !== "wait";
+  // What SRS has no words for.
+  const dolphin = {
+    key,
+    state,
+    process: source?.process ?? null,
+    from: source?.peer ?? null,
+    since_ms: sinceMs,
+    key_frame_ms: keyFrameMs,
+    players: status.players,
+    players_of: status.playersOf,
+    pulled_by: status.pulledBy,
+  };
+  if (status.srs !== undefined) return { ...streamRowOf(status, status.srs), dolphin };
   return {
     id: streamId(key),
     name: stream,
@@ -166,18 +191,7 @@ function streamRow(status: StreamStatus, clients: number, view: BoxView): Row {
     publish: isActive ? { active: true, cid: status.publisherId === "" ? streamId(`pull ${key}`) : status.publisherId } : { active: false },
     video: isActive && status.video !== "" ? videoRow(status) : null,
     audio: isActive && status.audio !== "" ? audioRow(status) : null,
-    // What SRS has no words for.
-    dolphin: {
-      key,
-      state,
-      process: source?.process ?? null,
-      from: source?.peer ?? null,
-      since_ms: sinceMs,
-      key_frame_ms: keyFrameMs,
-      players: status.players,
-      players_of: status.playersOf,
-      pulled_by: status.pulledBy,
-    },
+    dolphin,
   };
 }
 
@@ -191,8 +205,10 @@ function audioRow({ audio, audioDetails }: StreamStatus): Row {
   return { codec: codecNames[audio] ?? audio, sample_rate: sampleRate, channel: channels, profile };
 }
 
-function clientRow(client: BoxClient, view: BoxView): Row {
+function clientRow(client: SeenClient, view: BoxView): Row {
   const { id, vhost, ip, pageUrl, swfUrl, tcUrl, name, type, sinceMs, bytesIn, bytesOut } = client;
+  const dolphin = { key: keyOf(client), process: client.process };
+  if (client.srs !== undefined) return { ...clientRowOf(client, client.srs), dolphin };
   const { recv, send } = view.rates("client", id, { recv: bytesIn, send: bytesOut }, sinceMs);
   return {
     id,
@@ -210,7 +226,7 @@ function clientRow(client: BoxClient, view: BoxView): Row {
     send_bytes: bytesOut,
     recv_bytes: bytesIn,
     kbps: { recv_30s: recv, send_30s: send },
-    dolphin: { key: keyOf(client), process: client.process },
+    dolphin,
   };
 }
 

@@ -21,16 +21,19 @@ import { replyWith, type Handler } from "./asked.js";
 const meter = new CpuMeter();
 
 /** Answers `/api/v1/versions`. */
-export const versions: Handler = (asked) => {
+export const versions: Handler = async (asked) => {
+  const told = await asked.view.ofFirst("/api/v1/versions");
+  if (told !== null) return replyWith(asked, { data: told["data"] });
   const [major = 0, minor = 0, revision = 0] = version.split(/[.-]/).map(Number);
-  replyWith(asked, { data: { major, minor, revision, version } });
+  return replyWith(asked, { data: { major, minor, revision, version } });
 };
 
 /** Answers `/api/v1/summaries`. */
 export const summaries: Handler = async (asked) => {
   const { facts } = asked;
   const pids = facts.processes.flatMap(({ pid }) => (pid === null ? [] : [pid]));
-  const [found, cpu, memory, uptime, network, sockets] = await Promise.all([
+  const [srs, found, cpu, memory, uptime, network, sockets] = await Promise.all([
+    asked.view.sums(),
     Promise.all(pids.map(readStat)),
     readCpu(),
     readNumbers("/proc/meminfo"),
@@ -50,7 +53,7 @@ export const summaries: Handler = async (asked) => {
       ok: true,
       now_ms: nowMs,
       self: {
-        version: facts.version,
+        version: srs?.version ?? facts.version,
         pid: facts.pid,
         ppid: facts.ppid,
         argv: facts.argv,
@@ -58,7 +61,7 @@ export const summaries: Handler = async (asked) => {
         mem_kbyte: memKb,
         mem_percent: machine.totalKb === 0 ? 0 : rounded(memKb / machine.totalKb),
         cpu_percent: rounded(shares.reduce((sum, share) => sum + share, 0)),
-        srs_uptime: facts.upSeconds,
+        srs_uptime: srs?.upSeconds ?? facts.upSeconds,
       },
       system: {
         cpu_percent: meter.machine(cpu),
@@ -80,14 +83,29 @@ export const summaries: Handler = async (asked) => {
         net_recvi_bytes: 0,
         net_sendi_bytes: 0,
         srs_sample_time: nowMs,
-        srs_recv_bytes: facts.bytesIn,
-        srs_send_bytes: facts.bytesOut,
+        srs_recv_bytes: srs?.recvBytes ?? facts.bytesIn,
+        srs_send_bytes: srs?.sendBytes ?? facts.bytesOut,
         conn_sys: sockets.inUse,
         conn_sys_et: sockets.inUse,
         conn_sys_tw: sockets.timeWait,
         conn_sys_udp: sockets.udp,
-        conn_srs: connections,
+        conn_srs: srs?.connections ?? connections,
       },
+      // Over foreign servers: what each says of itself, and what this box carried to and from them.
+      ...(srs === null
+        ? {}
+        : {
+            dolphin: {
+              version: facts.version,
+              processes: facts.processes.length,
+              up_seconds: facts.upSeconds,
+              recv_bytes: facts.bytesIn,
+              send_bytes: facts.bytesOut,
+              connections,
+              servers: srs.servers,
+              silent: asked.view.silent,
+            },
+          }),
     },
   });
 };
@@ -173,8 +191,10 @@ export const meminfos: Handler = async (asked) => {
 export const authors: Handler = (asked) => replyWith(asked, { data: { license: "MIT", contributors: "the authors of dolphin" } });
 
 /** Answers `/api/v1/features`. */
-export const features: Handler = (asked) =>
-  replyWith(asked, {
+export const features: Handler = async (asked) => {
+  const told = await asked.view.ofFirst("/api/v1/features");
+  if (told !== null) return replyWith(asked, { data: told["data"] });
+  return replyWith(asked, {
     data: {
       options: "",
       options2: "",
@@ -199,6 +219,7 @@ export const features: Handler = (asked) =>
       },
     },
   });
+};
 
 /** Connections from outside: an origin's are those of its edges, but for its publishers; a server's of plan b are its proxies'. */
 function peopleOf({ duty, connections, publishers }: BoxFacts["processes"][number], plan: string): number {

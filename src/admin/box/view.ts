@@ -1,10 +1,14 @@
 // What the admin knows of the box: asked of the master when somebody wants to know, at most once a second however many do, and longer
-// apart where an answer takes long to make. Those who ask at once share one answer.
+// apart where an answer takes long to make. Those who ask at once share one answer. Of unmodified srs behind plan b's proxies it knows what
+// they tell over their own APIs; of other foreign servers what the proxies know.
+import { DolphinError } from "../../base/errors.js";
 import type { BoxFacts } from "../../ipc/box.js";
-import { allClients, type BoxClient, type ClientReport, type Listed, type ProcessList } from "../../ipc/lists.js";
+import { allClients, type ClientReport, type Listed, type ProcessList } from "../../ipc/lists.js";
 import type { StreamReport } from "../../ipc/messages.js";
 import { mergeStreams, type StreamStatus } from "../../ipc/streams.js";
 import type { ControlClient } from "./control-client.js";
+import { partsOfId, seenClients, seenStreams, type SeenClient, type SeenStream, type ServerRow, type SrsRow } from "./srs-rows.js";
+import type { SrsServer, SrsServers, SrsSums } from "./srs-servers.js";
 
 const freshMs = 1000;
 /** Of the time of the processes that serve, lists may take this part: one that took 100 ms is not asked for again before 2 s. */
@@ -35,10 +39,13 @@ interface Sample {
 export class BoxView {
   private readonly control: ControlClient;
   private readonly answers = new Map<string, Answer<unknown>>();
+  private readonly srs: SrsServers | null;
   private samples = new Map<string, Sample[]>();
 
-  constructor(control: ControlClient) {
+  /** `srs`: by whom servers with an API of SRS are asked; null: nobody, there are none. */
+  constructor(control: ControlClient, srs: SrsServers | null = null) {
     this.control = control;
+    this.srs = srs;
   }
 
   facts(): Promise<BoxFacts> {
@@ -46,9 +53,13 @@ export class BoxView {
   }
 
   /** Everybody who plays or publishes, each once. */
-  clients(): Promise<readonly BoxClient[]> {
-    return this.shared("clients", async () => {
-      const clients = allClients(await this.lists<ClientReport>("clients"));
+  clients(): Promise<readonly SeenClient[]> {
+    return this.shared("clients", async (worked) => {
+      const servers = await this.srsServers();
+      const clients =
+        servers.length === 0
+          ? allClients(await this.lists<ClientReport>("clients"))
+          : seenClients(await this.srsRows(servers, "clients", worked), Date.now());
       this.note(
         "client",
         clients.map(({ id, bytesIn, bytesOut }) => ({ id, recv: bytesIn, send: bytesOut })),
@@ -57,16 +68,54 @@ export class BoxView {
     });
   }
 
-  streams(): Promise<readonly StreamStatus[]> {
-    return this.shared("streams", async () => {
-      const lists = await this.lists<StreamReport>("streams");
-      const streams = mergeStreams(lists.map(({ name, duty, rows }) => ({ name, duty, streams: rows })));
+  streams(): Promise<readonly SeenStream[]> {
+    return this.shared("streams", async (worked) => {
+      const servers = await this.srsServers();
+      const streams = servers.length === 0 ? await this.ownStreams() : await this.srsStreams(servers, worked);
       this.note(
         "stream",
         streams.map((one) => ({ id: keyOf(one), recv: one.bytesIn, send: one.bytesOut })),
       );
       return streams;
     });
+  }
+
+  /** What srs tell of their vhosts; null: the box's servers are no srs, and vhosts are those of the configuration. */
+  vhosts(): Promise<readonly ServerRow[] | null> {
+    return this.shared("vhosts", async (worked) => {
+      const servers = await this.srsServers();
+      return servers.length === 0 ? null : this.srsRows(servers, "vhosts", worked);
+    });
+  }
+
+  /** What srs tell of themselves, added up; null: there are none, or none answers. */
+  sums(): Promise<SrsSums | null> {
+    return this.shared("sums", async () => {
+      const servers = await this.srsServers();
+      return servers.length === 0 ? null : (this.srs?.sums(servers) ?? null);
+    });
+  }
+
+  /** What the first srs answers there; null: there is none, or none answers. */
+  ofFirst(path: string): Promise<SrsRow | null> {
+    return this.shared(path, async () => (await this.srs?.first(await this.srsServers(), path)) ?? null);
+  }
+
+  /** Servers that are left out because they did not answer. */
+  get silent(): readonly string[] {
+    return this.srs?.silent ?? [];
+  }
+
+  /** Sends a client away. Whether he was there. Throws CHILD_START where his server does not answer. */
+  async kick(id: string): Promise<boolean> {
+    const parts = partsOfId(id);
+    const server = parts === null ? undefined : (await this.srsServers()).find(({ name }) => name === parts.server);
+    let isThere: boolean | null | undefined;
+    if (server === undefined) isThere = (await this.control.ask(`/kick/${encodeURIComponent(id)}`, { method: "POST" })).status === 200;
+    else isThere = await this.srs?.kick(server, parts?.own ?? "");
+    this.forget();
+    if (isThere === null) throw new DolphinError("CHILD_START", `${server?.name ?? ""} does not answer over its API`);
+    return isThere ?? false;
   }
 
   /** Since `sinceMs` (since 1970) at the earliest. */
@@ -84,18 +133,50 @@ export class BoxView {
     this.answers.clear();
   }
 
+  /** Those that have an API to ask; none where servers are ours, or another program. */
+  private async srsServers(): Promise<readonly SrsServer[]> {
+    if (this.srs === null) return [];
+    const { servers = [] } = await this.facts();
+    return servers.flatMap(({ name, api }) => (api === null ? [] : [{ name, api }]));
+  }
+
+  private async srsRows(
+    servers: readonly SrsServer[],
+    name: "vhosts" | "streams" | "clients",
+    worked: (ms: number) => void,
+  ): Promise<readonly ServerRow[]> {
+    const { answers = [], workMs = 0 } = (await this.srs?.rows(servers, name)) ?? {};
+    worked(workMs);
+    return answers;
+  }
+
+  private async srsStreams(servers: readonly SrsServer[], worked: (ms: number) => void): Promise<readonly SeenStream[]> {
+    const [rows, clients] = await Promise.all([this.srsRows(servers, "streams", worked), this.clients()]);
+    return seenStreams(rows, clients);
+  }
+
+  private async ownStreams(): Promise<readonly SeenStream[]> {
+    const lists = await this.lists<StreamReport>("streams");
+    return mergeStreams(lists.map(({ name, duty, rows }) => ({ name, duty, streams: rows })));
+  }
+
   private async lists<Row>(what: Listed): Promise<readonly ProcessList<Row>[]> {
     return ((await this.control.ask(`/list/${what}`)).body as { readonly lists: readonly ProcessList<Row>[] }).lists;
   }
 
-  private shared<T>(name: string, ask: () => Promise<T>): Promise<T> {
+  /** `worked` is told how long those worked who were asked, where that is not how long it took: who hangs does not work. */
+  private shared<T>(name: string, ask: (worked: (ms: number) => void) => Promise<T>): Promise<T> {
     const known = this.answers.get(name) as Answer<T> | undefined;
     if (known !== undefined && performance.now() < known.freshUntilMs) return known.value;
     const fromMs = performance.now();
-    const answer: Answer<T> = { value: ask(), freshUntilMs: Infinity };
+    let workMs: number | null = null;
+    const answer: Answer<T> = { value: ask((ms) => (workMs = ms)), freshUntilMs: Infinity };
     this.answers.set(name, answer);
     answer.value.then(
-      () => (answer.freshUntilMs = Math.max(fromMs + freshMs, performance.now() + (performance.now() - fromMs) * restPerWork)),
+      () => {
+        const nowMs = performance.now();
+        answer.freshUntilMs = Math.max(fromMs + freshMs, nowMs + (workMs ?? nowMs - fromMs) * restPerWork);
+      },
       () => (answer.freshUntilMs = 0),
     );
     return answer.value;

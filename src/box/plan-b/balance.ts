@@ -3,6 +3,7 @@ import type { Log } from "../../base/log.js";
 import type { Timers } from "../../base/timers.js";
 import { routingOf, type Config } from "../../conf/meaning/config.js";
 import type { CarriedSession } from "../../ipc/carried.js";
+import type { ForeignServer } from "../../ipc/box.js";
 import type { FromChild } from "../../ipc/messages.js";
 import { Pool } from "../../master/backends/pool.js";
 import { writeFiles } from "../../master/backends/process-spawner.js";
@@ -88,6 +89,12 @@ export class Balance {
     const key = writtenKey(text, new Set(vhosts));
     const lease = this.pool.listLeases().find((one) => one.key === key) ?? null;
     return explainStream({ key, policy, routing: routingOf(this.config), lease, servers: this.pool.backends(), nowMs: Date.now() });
+  }
+
+  /** Servers that are another program; null: they are ours. */
+  foreign(): readonly ForeignServer[] | null {
+    if (this.parts.planB.software.kind === "builtin") return null;
+    return this.pool.backends().map(({ name, api }) => ({ name, api: api?.endpoint ?? null }));
   }
 
   status(): BalanceStatus {
