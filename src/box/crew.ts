@@ -120,7 +120,7 @@ export class Crew {
       children: () => this.children(),
       send: (name, message) => this.supervisor.send(name, message),
       origin: () => this.origin,
-      leases: () => (planB === null || planB.software.kind === "builtin" ? null : (this.balance?.status().leases ?? [])),
+      isForeign: () => planB !== null && planB.software.kind !== "builtin",
     });
     this.overview = new Overview({
       timers,

@@ -1,8 +1,7 @@
 // Who is in the box, asked of all processes that serve: their clients and streams, page by page, and that some of them are sent away.
 import type { Timers } from "../base/timers.js";
 import type { Listed, ListPage } from "../ipc/lists.js";
-import type { Lease } from "../ipc/balance.js";
-import type { FromChild, StreamReport, ToChild, Whom } from "../ipc/messages.js";
+import type { FromChild, ToChild, Whom } from "../ipc/messages.js";
 import type { Lister } from "../master/control/lists.js";
 import { Questions } from "../master/processes/questions.js";
 import type { ChildView } from "../master/processes/supervisor.js";
@@ -18,8 +17,8 @@ export interface RosterParts {
   send(name: string, message: ToChild): boolean;
   /** The origin in the master itself; null: there is none. */
   origin(): Server | null;
-  /** What proxies know of streams that servers have which tell us nothing; null: all of them are ours. */
-  leases(): readonly Lease[] | null;
+  /** Whether servers are another program, which tells us nothing: then the proxies before them tell what they know. */
+  isForeign(): boolean;
 }
 
 /** The question and answer part of it; it keeps nothing. */
@@ -37,13 +36,9 @@ export class Roster {
   /** Those who know clients and streams, the master first. */
   listers(): Lister[] {
     const origin = this.parts.origin();
-    const leases = this.parts.leases();
-    const foreign: Lister[] =
-      leases === null ? [] : [{ name: "proxies", duty: "proxy", page: (what) => Promise.resolve(leasePage(leases, what)) }];
     const own: Lister[] = origin === null ? [] : [{ name: "master", duty: "origin", page: (what, after) => pageOf(origin, what, after) }];
     return [
       ...own,
-      ...foreign,
       ...this.serving().map(({ name, duty }) => ({ name, duty, page: (what: Listed, after: number) => this.page(name, what, after) })),
     ];
   }
@@ -66,7 +61,9 @@ export class Roster {
   }
 
   private serving(): readonly { readonly name: string; readonly duty: string }[] {
-    const serving = this.parts.children().filter(({ spec, child }) => child.state === "up" && isOwn(spec) && knowsStreams(spec.duty));
+    const serving = this.parts
+      .children()
+      .filter(({ spec, child }) => child.state === "up" && isOwn(spec) && knowsStreams(spec.duty, this.parts.isForeign()));
     return serving.map(({ spec }) => spec);
   }
 
@@ -82,19 +79,6 @@ async function pageOf(origin: Server, what: Listed, after: number): Promise<List
   return origin.list(what, after);
 }
 
-/** All that a proxy knows of a stream: that it is published, since when, and at which server. */
-function leasePage(leases: readonly Lease[], what: Listed): ListPage {
-  if (what === "clients") return { rows: "", next: null };
-  const rows = leases.map(({ key, backend, proxy, sinceMs }): StreamReport => {
-    const [vhost = "", ...names] = key.split("/");
-    const stream = names.pop() ?? "";
-    const counts = { players: 0, edges: 0, bytesIn: 0, bytesOut: 0, videoFrames: 0, audioFrames: 0 };
-    const unknown = { video: "", audio: "", publisherId: "", tcUrl: "", keyFrameMs: null, videoDetails: null, audioDetails: null };
-    return { vhost, app: names.join("/"), stream, state: "publish", from: `${backend}, by ${proxy}`, sinceMs, ...counts, ...unknown };
-  });
-  return { rows: rows.map((row) => JSON.stringify(row)).join(","), next: null };
-}
-
-function knowsStreams(duty: string): boolean {
-  return duty !== "proxy" && duty !== "admin" && duty !== "packager";
+function knowsStreams(duty: string, isForeign: boolean): boolean {
+  return duty !== "admin" && duty !== "packager" && (duty !== "proxy" || isForeign);
 }

@@ -20,6 +20,8 @@ export interface SavedPair {
   readonly backend: string;
   /** The lease that its publisher holds, under the number of the proxy that moves it; null: none. */
   readonly lease: { readonly id: number; readonly key: string } | null;
+  /** What its client asks for, `vhost/app/stream`; absent: the proxy has not read that. */
+  readonly asks?: { readonly key: string; readonly what: "publish" | "play" };
   /** What lines of the log tell of it. */
   readonly line: Readonly<Record<string, unknown>>;
   /** Milliseconds since the epoch. */

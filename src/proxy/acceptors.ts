@@ -9,6 +9,7 @@ import type { MediaProtocol } from "../ipc/listener.js";
 import type { Backends } from "./balance/backends.js";
 import { httpDefaults, HttpProxy } from "./http/proxy.js";
 import type { Pump } from "./pump/pump.js";
+import type { Roll } from "./balance/roll.js";
 import type { RtmpPlaces } from "./balance/places.js";
 import { RtmpRouter, routeDefaults } from "./rtmp/router.js";
 import { TcpProxy } from "./balance/tcp-proxy.js";
@@ -29,6 +30,7 @@ export interface AcceptorParts {
   readonly backends: Backends;
   readonly places: RtmpPlaces;
   readonly pump: Pump;
+  readonly roll: Roll;
   readonly log: Log;
 }
 
@@ -62,12 +64,12 @@ export function routesOf(config: Config, vhosts: readonly string[] | null): Rout
   };
 }
 
-export function makeAcceptors(routes: Routes, { backends, places, pump, log }: AcceptorParts): Acceptors {
+export function makeAcceptors(routes: Routes, { backends, places, pump, roll, log }: AcceptorParts): Acceptors {
   const { routing, playWaitMs, trustedProxies, prefaces } = routes;
   const trusted = trustedProxies.length === 0 ? null : trustedNetworks(trustedProxies);
   if (routing === "connection") {
     const tcpProxy = (service: MediaProtocol): Acceptor =>
-      new TcpProxy({ service, preface: prefaces[service], trusted, idleMs, totalMs: null }, backends, pump, log);
+      new TcpProxy({ service, preface: prefaces[service], trusted, idleMs, totalMs: null }, backends, pump, roll, log);
     return { rtmp: tcpProxy("rtmp"), http: tcpProxy("http") };
   }
   const vhosts = new Set(routes.vhosts.map(canonicalHost));
@@ -75,7 +77,7 @@ export function makeAcceptors(routes: Routes, { backends, places, pump, log }: A
   const tellsPort = !routes.isForeign && prefaces.http !== null;
   const httpOptions = { ...httpDefaults, playWaitMs, flvWaitMs: routes.isForeign ? null : routes.flvWaitMs, vhosts, tellsPort };
   return {
-    rtmp: new RtmpRouter({ chooser: places, accounts: backends, pump, log, options }, trusted),
-    http: new HttpProxy({ chooser: places, servers: backends, log, options: httpOptions, trusted }),
+    rtmp: new RtmpRouter({ chooser: places, accounts: backends, pump, roll, log, options }, trusted),
+    http: new HttpProxy({ chooser: places, servers: backends, roll, log, options: httpOptions, trusted }),
   };
 }

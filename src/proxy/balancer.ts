@@ -14,13 +14,15 @@ import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
 import type { AdoptNote, Carrier } from "../ipc/carried.js";
-import type { FromChild, Reconfiguration, ServerStats, ToChild } from "../ipc/messages.js";
+import type { Listed, ListPage } from "../ipc/lists.js";
+import type { FromChild, Reconfiguration, ServerStats, ToChild, Whom } from "../ipc/messages.js";
 import type { Listener } from "../ipc/listener.js";
 import { Backends } from "./balance/backends.js";
 import { MovedPairs } from "./balance/moved-pairs.js";
 import type { Pump } from "./pump/pump.js";
 import { createPump } from "./pump/create-pump.js";
 import { RtmpPlaces } from "./balance/places.js";
+import { Roll } from "./balance/roll.js";
 import { acceptOptions } from "./balance/tcp-proxy.js";
 import { idleMs, makeAcceptors, routesOf, type Acceptor, type AcceptorParts, type Acceptors } from "./acceptors.js";
 
@@ -41,6 +43,7 @@ export class Balancer {
   private readonly backends: Backends;
   private readonly places: RtmpPlaces;
   private readonly pump: Pump;
+  private readonly roll = new Roll();
   private readonly parts: AcceptorParts;
   private acceptors: Acceptors;
   /** Those of earlier configurations, until their last connection has left. */
@@ -55,7 +58,7 @@ export class Balancer {
     this.pump = pump;
     this.backends = new Backends({ policy: setup.config.dolphin.balance.policy });
     this.places = new RtmpPlaces(this.backends, send);
-    this.parts = { backends: this.backends, places: this.places, pump, log };
+    this.parts = { backends: this.backends, places: this.places, pump, roll: this.roll, log };
     this.acceptors = makeAcceptors(routesOf(setup.config, setup.vhosts), this.parts);
     this.moved = new MovedPairs({ ...this.parts, idleMs });
   }
@@ -85,6 +88,16 @@ export class Balancer {
         this.places.begun(message.begun.map(({ key }) => key));
         return;
     }
+  }
+
+  /** Its clients, or the streams that they have named, behind the one of this number. */
+  list(what: Listed, after: number): ListPage {
+    return this.roll.list(what, after);
+  }
+
+  /** Sends clients away; gives how many. */
+  kick(whom: Whom): number {
+    return this.roll.kick(whom);
   }
 
   /** Looks at what it carries; the event-loop lag is the process's own and is added by the role. */

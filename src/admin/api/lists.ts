@@ -207,18 +207,19 @@ function audioRow({ audio, audioDetails }: StreamStatus): Row {
 
 function clientRow(client: SeenClient, view: BoxView): Row {
   const { id, vhost, ip, pageUrl, swfUrl, tcUrl, name, type, sinceMs, bytesIn, bytesOut } = client;
-  const dolphin = { key: keyOf(client), process: client.process };
+  const dolphin = { key: client.stream === "" ? "" : keyOf(client), process: client.process };
   if (client.srs !== undefined) return { ...clientRowOf(client, client.srs), dolphin };
   const { recv, send } = view.rates("client", id, { recv: bytesIn, send: bytesOut }, sinceMs);
+  const isOfStream = client.stream !== ""; // proxies do not always read it
   return {
     id,
-    vhost: vhostId(vhost),
-    stream: streamId(keyOf(client)),
+    vhost: isOfStream ? vhostId(vhost) : "",
+    stream: isOfStream ? streamId(keyOf(client)) : "",
     ip,
     pageUrl,
     swfUrl,
     tcUrl,
-    url: urlOf(client),
+    url: isOfStream ? urlOf(client) : "",
     name,
     type,
     publish: type.endsWith("-publish"),

@@ -158,7 +158,7 @@ function clientColumns(nowMs: number): readonly Column<BoxClient>[] {
   return [
     { title: "ID", side: "left", text: ({ id }) => id },
     { title: "TYPE", side: "left", text: ({ type }) => type },
-    { title: "STREAM", side: "left", text: ({ vhost, app, stream }) => `${vhost}/${app}/${stream}` },
+    { title: "STREAM", side: "left", text: ({ vhost, app, stream }) => (stream === "" ? "-" : `${vhost}/${app}/${stream}`) },
     { title: "IP", side: "left", text: ({ ip }) => ip },
     { title: "PROCESS", side: "left", text: ({ process }) => process },
     { title: "SINCE", side: "right", text: ({ sinceMs }) => since(sinceMs, nowMs) },

@@ -5,6 +5,7 @@
 //               ├─ leases ─▶ places.ts: the server that has the stream ─▶ the rooms rtmp and http, which ask by chooser.ts
 //               └─ pick ───▶ connect.ts, as long as patience.ts says ─▶ tcp-proxy.ts: a connection, from its client to the pump
 //   client-address.ts: who the client is, before a server is chosen       moved-pairs.ts: pairs of another proxy ─▶ the pump
+//   roll.ts: who is connected, for whoever asks
 import type { BackendState, Carried, Lease, PolicyName } from "../../ipc/balance.js";
 import { candidatesOf, policies } from "./policy.js";
 

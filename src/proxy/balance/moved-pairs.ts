@@ -1,6 +1,5 @@
 // Pairs whose bytes another proxy has moved until it was killed, hung or replaced: from two descriptors and what was saved of
 // them to the pump, and to one closed line. Nothing is read of what they say: they were raw when they came to be carried.
-import { randomUUID } from "node:crypto";
 import { closeSync } from "node:fs";
 import { Socket, type SocketConstructorOpts } from "node:net";
 import { Crowd } from "../../base/crowd.js";
@@ -9,11 +8,13 @@ import type { AdoptNote, CarriedSession, SavedPair } from "../../ipc/carried.js"
 import type { Backends } from "./backends.js";
 import { pumpCodes, type Joined, type Pump } from "../pump/pump.js";
 import type { RtmpPlaces } from "./places.js";
+import type { Roll } from "./roll.js";
 
 export interface MovedPairsParts {
   readonly backends: Backends;
   readonly places: Pick<RtmpPlaces, "hold">;
   readonly pump: Pump;
+  readonly roll: Roll;
   readonly log: Log;
   /** As the pump's. */
   readonly idleMs: number | null;
@@ -21,8 +22,8 @@ export interface MovedPairsParts {
 
 const kib = 1024;
 
-/** What makes a pair one that can be carried. */
-export function sessionOf(saved: SavedPair, token: string = randomUUID()): CarriedSession {
+/** What makes a pair one that can be carried; `token` names it in the whole box. */
+export function sessionOf(saved: SavedPair, token: string): CarriedSession {
   return { token, kind: "pair", saved };
 }
 
@@ -46,7 +47,7 @@ export class MovedPairs {
       throw new Error(`a proxy cannot go on with a connection of the kind ${session.kind}`);
     }
     const [client, server] = socketsOf(fds);
-    const { backends, places, pump, log, idleMs } = this.parts;
+    const { backends, places, pump, roll, log, idleMs } = this.parts;
     const { saved, token } = session;
     const { backend, startedAtMs, line } = saved;
     const bytesBefore = { in: saved.bytesIn + kib * (from?.timestamp ?? 0), out: saved.bytesOut + kib * (from?.packet ?? 0) };
@@ -59,6 +60,7 @@ export class MovedPairs {
       session: sessionOf({ ...saved, lease, bytesIn: bytesBefore.in, bytesOut: bytesBefore.out }, token),
       onEnd: ({ endedBy, reason, bytesIn, bytesOut }) => {
         this.pairs.delete(joined);
+        leaveRoll();
         backends.closed(backend, bytesIn, bytesOut, joined);
         if (reason !== "moved") held?.release();
         const code = pumpCodes[reason];
@@ -76,6 +78,18 @@ export class MovedPairs {
       },
     });
     this.pairs.add(joined);
+    const leaveRoll = roll.add({
+      id: token,
+      describe: () => ({
+        asks: saved.asks ?? null,
+        protocol: "rtmp",
+        peer: typeof line["peer"] === "string" ? line["peer"] : "",
+        sinceMs: Math.round(startedAtMs),
+        bytesIn: bytesBefore.in + joined.bytesIn,
+        bytesOut: bytesBefore.out + joined.bytesOut,
+      }),
+      dismiss: () => joined.close(),
+    });
     backends.follow(backend, joined);
     log.info({ event: "proxy.resumed", ...line, backend });
   }

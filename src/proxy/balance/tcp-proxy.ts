@@ -1,6 +1,7 @@
 // Balancing of raw connections, where any server will do: accept → who is it → pick and connect → the preface that tells the
 // server → pump → one closed line. Nothing of the client's bytes is read, unless a trusted balancer in front tells who
 // the client is. Which stream a connection is about matters elsewhere (rtmp/router.ts).
+import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import { Crowd } from "../../base/crowd.js";
 import { asDolphinError } from "../../base/errors.js";
@@ -15,6 +16,7 @@ import { clientAddress } from "./client-address.js";
 import { connectBackend, ConnectError, type Connected } from "./connect.js";
 import { sessionOf } from "./moved-pairs.js";
 import { pumpCodes, type Pump } from "../pump/pump.js";
+import type { Roll } from "./roll.js";
 
 export interface TcpProxyOptions {
   readonly service: "rtmp" | "http";
@@ -39,6 +41,7 @@ interface Joining {
   readonly closed: (fields: Record<string, unknown>, level: "debug" | "info") => void;
   /** What each line of the log tells of it. */
   readonly line: Readonly<Record<string, unknown>>;
+  readonly peer: string;
   readonly startedMs: number;
 }
 
@@ -58,15 +61,17 @@ export class TcpProxy {
   private readonly options: TcpProxyOptions;
   private readonly backends: Backends;
   private readonly pump: Pump;
+  private readonly roll: Roll;
   private readonly log: Log;
   private readonly sessions = new Crowd<Session>();
   private lastConn = 0;
   private isClosed = false;
 
-  constructor(options: TcpProxyOptions, backends: Backends, pump: Pump, log: Log) {
+  constructor(options: TcpProxyOptions, backends: Backends, pump: Pump, roll: Roll, log: Log) {
     this.options = options;
     this.backends = backends;
     this.pump = pump;
+    this.roll = roll;
     this.log = log;
   }
 
@@ -123,7 +128,7 @@ export class TcpProxy {
         ...(connectTimeoutMs === undefined ? {} : { timeoutMs: connectTimeoutMs }),
       });
       if (preface !== null) server.socket.write(writePreface(preface, client, local));
-      this.join(socket, server, { session, closed, line: { conn, peer, tried: server.tried }, startedMs });
+      this.join(socket, server, { session, closed, line: { conn, peer, tried: server.tried }, peer, startedMs });
     } catch (thrown) {
       const { code, message } = asDolphinError(thrown);
       const tried = thrown instanceof ConnectError ? thrown.tried : [];
@@ -136,16 +141,18 @@ export class TcpProxy {
     }
   }
 
-  private join(client: Socket, server: Connected, { session, closed, line, startedMs }: Joining): void {
+  private join(client: Socket, server: Connected, { session, closed, line, peer, startedMs }: Joining): void {
     const { idleMs, totalMs } = this.options;
     const { name } = server.backend;
     const startedAtMs = Date.now() - (performance.now() - startedMs);
+    const id = randomUUID();
     const joined = this.pump.join(client, server.socket, {
       idleMs,
       totalMs,
-      session: sessionOf({ backend: name, lease: null, line, startedAtMs, bytesIn: 0, bytesOut: 0 }),
+      session: sessionOf({ backend: name, lease: null, line, startedAtMs, bytesIn: 0, bytesOut: 0 }, id),
       onEnd: ({ endedBy, reason, bytesIn, bytesOut }) => {
         this.backends.closed(name, bytesIn, bytesOut, joined);
+        leaveRoll();
         const code = pumpCodes[reason];
         const ended = code === null ? { reason } : { reason, code };
         const isOrdinary = reason === "closed" || reason === "reset";
@@ -154,6 +161,14 @@ export class TcpProxy {
       },
     });
     this.backends.follow(name, joined);
+    const leaveRoll = this.roll.add({
+      id,
+      describe: () => {
+        const { bytesIn, bytesOut } = joined;
+        return { asks: null, protocol: "rtmp", peer, sinceMs: Math.round(startedAtMs), bytesIn, bytesOut };
+      },
+      dismiss: () => joined.close(),
+    });
     session.close = () => joined.close();
     if (this.isClosed) joined.close();
   }

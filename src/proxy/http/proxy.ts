@@ -3,6 +3,7 @@
 //
 //   request ─▶ proxy.ts ─ target and host ─▶ route.ts ─ the streams that it may mean ─▶ proxy.ts ─ choose, or pick ─▶ a server
 //                  └─▶ exchange.ts ─ the request, its headers by headers.ts ─▶ that server ─ the answer ─▶ the client
+import { randomUUID } from "node:crypto";
 import { Agent, createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { Crowd } from "../../base/crowd.js";
@@ -19,6 +20,7 @@ import { asksForWebSocket } from "./headers.js";
 import { exchange, type ExchangeEnd, type Picked } from "./exchange.js";
 import { apiRouteOf, type ApiServer } from "./api.js";
 import { routeOf, type HttpRoute } from "./route.js";
+import type { Roll } from "../balance/roll.js";
 import type { Accounts, Choice, Chooser, LiveBytes, Target } from "../balance/chooser.js";
 
 /** Where requests may go: the accounts, and the policy's pick for those that are no stream's. */
@@ -73,6 +75,7 @@ const keptPerServer = 64;
 export interface HttpProxyParts {
   readonly chooser: Chooser;
   readonly servers: HttpServers;
+  readonly roll: Roll;
   readonly log: Log;
   readonly options: HttpProxyOptions;
   /** Peers whose word on the client's address counts; null: nobody's. */
@@ -184,6 +187,7 @@ export class HttpProxy {
     const askedMs = preferredWaitMs(request.headers["prefer"]) ?? Infinity;
     const waitMs = isStream ? Math.min(playWaitMs, askedMs) : 0;
     const leftMs = (): number => Math.max(0, Math.min(flvWaitMs ?? 0, askedMs) - (performance.now() - startedMs));
+    const listed = isStream ? this.list(route, client, request) : null;
     const end = await exchange({
       request,
       response,
@@ -193,10 +197,38 @@ export class HttpProxy {
       answerTimeoutMs,
       waitLeftMs: () => (isStream && flvWaitMs !== null ? leftMs() : null),
       maxTries,
-      choose: (tried, signal) => (api === null ? this.choose(route, tried, waitMs, signal) : this.chooseApi(api.server, tried)),
+      choose: async (tried, signal) => {
+        const picked = await (api === null ? this.choose(route, tried, waitMs, signal) : this.chooseApi(api.server, tried));
+        return picked === null || listed === null ? picked : listed.over(picked);
+      },
       agentOf: (target) => this.agentOf(target),
     });
+    listed?.leave();
     this.tell(request, client, isStream, end, Math.round(performance.now() - startedMs));
+  }
+
+  /** Puts who plays a stream on the roll. */
+  private list(route: HttpRoute, client: Endpoint, { socket }: IncomingMessage): { over(picked: Picked): Picked; leave(): void } {
+    const { chooser, roll } = this.parts;
+    let live: LiveBytes = { bytesIn: 0, bytesOut: 0 };
+    const sinceMs = Date.now();
+    const leave = roll.add({
+      id: randomUUID(),
+      describe: () => {
+        const key = route.keys.find((one) => chooser.isPublished(one)) ?? route.keys[0]!;
+        const { bytesIn, bytesOut } = live;
+        return { asks: { key, what: "play" }, protocol: "flv", peer: formatEndpoint(client), sinceMs, bytesIn, bytesOut };
+      },
+      dismiss: () => void socket.destroy(),
+    });
+    const over = (picked: Picked): Picked => ({
+      ...picked,
+      follow(counted) {
+        live = counted;
+        picked.follow(counted);
+      },
+    });
+    return { over, leave };
   }
 
   /** Where a stream's request goes is the chooser's word; any other goes by the policy. Servers without HTTP are passed over. */

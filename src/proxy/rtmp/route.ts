@@ -6,6 +6,7 @@
 //      └────────────────────────┴──── error, time-out, end ──────────┴──────────────────────┘
 //
 // A connection stays with its server: if it leaves its stream and asks for another, that is asked of the same one.
+import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import { Deadline } from "../../base/deadline.js";
 import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../../base/errors.js";
@@ -16,6 +17,7 @@ import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { CarriedSession } from "../../ipc/carried.js";
 import { sessionOf } from "../balance/moved-pairs.js";
 import { Patience } from "../balance/patience.js";
+import type { Asks, Described, Roll } from "../balance/roll.js";
 import { pumpCodes, type PumpEnd, type PumpOptions } from "../pump/pump.js";
 import { streamKey, type Accounts, type Choice, type Chooser, type LiveBytes } from "../balance/chooser.js";
 import { Crossing } from "./crossing.js";
@@ -55,6 +57,7 @@ export interface RouteParts {
   readonly chooser: Chooser;
   readonly accounts: Accounts;
   readonly pump: Mover;
+  readonly roll: Roll;
   readonly log: Log;
   readonly options: RouteOptions;
 }
@@ -74,12 +77,15 @@ const farewellMs = 1000;
 
 /** One connection. `close` ends it with a reason. */
 export class RtmpRoute implements LiveBytes {
+  /** Names it in the whole box, wherever it is carried to. */
+  readonly id = randomUUID();
   private readonly parts: RouteParts;
   private readonly who: RouteClient;
   private readonly front: RtmpFront;
   private readonly abort = new AbortController();
   private readonly deadline = new Deadline();
   private readonly startedMs = performance.now();
+  private readonly leaveRoll: () => void;
   private readonly tried = new Set<string>();
   private choice: Choice | null = null;
   private crossing: Crossing | null = null;
@@ -100,6 +106,11 @@ export class RtmpRoute implements LiveBytes {
     this.front = new RtmpFront({ localAddress: local.host, givesStreams }, (bytes) => {
       this.earlierOut += bytes.length;
       socket.write(bytes);
+    });
+    this.leaveRoll = parts.roll.add({
+      id: this.id,
+      describe: () => this.describe(),
+      dismiss: () => this.close("an operator has ended it"),
     });
     const { nameTimeoutMs } = parts.options;
     this.deadline.set(nameTimeoutMs, () => {
@@ -238,18 +249,31 @@ export class RtmpRoute implements LiveBytes {
     });
   }
 
+  private get asks(): Asks | null {
+    const { named } = this.front;
+    return named === null ? null : { key: streamKey(named.request, this.parts.options.vhosts), what: named.what };
+  }
+
+  private describe(): Described | null {
+    const { asks, bytesIn, bytesOut } = this;
+    const sinceMs = Math.round(Date.now() - (performance.now() - this.startedMs));
+    return asks === null ? null : { asks, protocol: "rtmp", peer: formatEndpoint(this.who.client), sinceMs, bytesIn, bytesOut };
+  }
+
   /** The connection as another proxy goes on with it. */
   private session(): CarriedSession | null {
-    const { choice, earlierIn, earlierOut } = this;
+    const { choice, asks, earlierIn, earlierOut } = this;
     if (choice === null) return null;
-    return sessionOf({
+    const saved = {
       backend: choice.target.name,
       lease: choice.lease,
+      ...(asks === null ? {} : { asks }),
       line: this.line(),
       startedAtMs: Date.now() - (performance.now() - this.startedMs),
       bytesIn: earlierIn,
       bytesOut: earlierOut,
-    });
+    };
+    return sessionOf(saved, this.id);
   }
 
   private pumpEnded({ endedBy, reason, bytesIn, bytesOut }: PumpEnd): void {
@@ -290,6 +314,7 @@ export class RtmpRoute implements LiveBytes {
   private finish(endedBy: "client" | "server" | "proxy", reason: string, code?: ErrorCode, cause?: unknown): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.leaveRoll();
     this.deadline.clear();
     this.abort.abort();
     const { socket, onEnd } = this.who;

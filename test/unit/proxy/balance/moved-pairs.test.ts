@@ -9,6 +9,7 @@ import { Backends } from "../../../../src/proxy/balance/backends.js";
 import { MovedPairs, sessionOf } from "../../../../src/proxy/balance/moved-pairs.js";
 import type { Pump } from "../../../../src/proxy/pump/pump.js";
 import { createPump } from "../../../../src/proxy/pump/create-pump.js";
+import { Roll } from "../../../../src/proxy/balance/roll.js";
 import { eventually } from "../../../helpers/wait.js";
 import { keptLog, pattern, received, Rig, stillness, type Pair } from "../pump/rig.js";
 
@@ -104,10 +105,10 @@ describe("a pair that another proxy has moved", { skip: !canCarry }, () => {
       leases.push(`hold ${key} ${backend}`);
       return { id: 1, release: () => void leases.push("release") };
     };
-    moved = new MovedPairs({ backends, places: { hold }, pump: pumps[1]!, log, idleMs: null });
+    moved = new MovedPairs({ backends, places: { hold }, pump: pumps[1]!, roll: new Roll(), log, idleMs: null });
   });
 
-  const join = (): Promise<Pair> => rig.join(pumps[0]!, { session: sessionOf(saved) });
+  const join = (): Promise<Pair> => rig.join(pumps[0]!, { session: sessionOf(saved, "token") });
 
   /** The first proxy lets go, and the second goes on. */
   async function move(pair: Pair): Promise<void> {

@@ -8,6 +8,7 @@ import { Backends } from "../../../../src/proxy/balance/backends.js";
 import { trustedNetworks } from "../../../../src/conf/meaning/networks.js";
 import { createPump } from "../../../../src/proxy/pump/create-pump.js";
 import { acceptOptions, TcpProxy, type TcpProxyOptions } from "../../../../src/proxy/balance/tcp-proxy.js";
+import { Roll } from "../../../../src/proxy/balance/roll.js";
 import { start } from "../../../helpers/child.js";
 import { freePort } from "../../../helpers/ports.js";
 import { eventually, within } from "../../../helpers/wait.js";
@@ -30,7 +31,7 @@ async function started(t: TestContext, { options = {}, policy = "fill", ports }:
   backends.update(all.map((port, i) => backendState({ name: `server-${i + 1}`, rtmp: { host: "127.0.0.1", port } })));
   const pump = await createPump(log);
   const limits = { service: "rtmp", preface: null, trusted: null, idleMs: null, totalMs: null } as const;
-  const proxy = new TcpProxy({ ...limits, ...options }, backends, pump, log);
+  const proxy = new TcpProxy({ ...limits, ...options }, backends, pump, new Roll(), log);
   const port = await serving(t, (socket) => proxy.accept(socket, peerAddress(socket)!));
   t.after(() => pump.close());
   const closedLine = (): Promise<Record<string, unknown>> =>

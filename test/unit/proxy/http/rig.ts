@@ -13,6 +13,7 @@ import { HttpProxy, httpDefaults, type HttpProxyOptions } from "../../../../src/
 import { trustedNetworks } from "../../../../src/conf/meaning/networks.js";
 import type { Target } from "../../../../src/proxy/balance/chooser.js";
 import { acceptOptions } from "../../../../src/proxy/balance/tcp-proxy.js";
+import { Roll } from "../../../../src/proxy/balance/roll.js";
 import type { Cleanup, LogLine } from "../../../helpers/dolphin.js";
 import { CountingAccounts, ListChooser, memoryLog, target } from "../rtmp/rig.js";
 
@@ -54,7 +55,7 @@ export async function startProxy(t: Cleanup, targets: readonly Target[], options
   const { log, lines } = memoryLog();
   const [chooser, servers] = [new ListChooser(targets), new TurningServers(targets)];
   const trusted = trustedNetworks(["127.0.0.1/32"]);
-  const proxy = new HttpProxy({ chooser, servers, log, trusted, options: { ...httpDefaults, ...options } });
+  const proxy = new HttpProxy({ chooser, servers, roll: new Roll(), log, trusted, options: { ...httpDefaults, ...options } });
   const listener = createServer(acceptOptions, (socket: Socket) => proxy.accept(socket, peerAddress(socket)!));
   const port = await listen(listener);
   t.after(() => {

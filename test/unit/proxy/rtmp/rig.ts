@@ -12,6 +12,7 @@ import { RtmpRouter, routeDefaults } from "../../../../src/proxy/rtmp/router.js"
 import type { RouteOptions } from "../../../../src/proxy/rtmp/route.js";
 import { acceptOptions } from "../../../../src/proxy/balance/tcp-proxy.js";
 import { Server } from "../../../../src/server/server.js";
+import { Roll } from "../../../../src/proxy/balance/roll.js";
 import type { Cleanup, LogLine } from "../../../helpers/dolphin.js";
 import { eventually } from "../../../helpers/wait.js";
 
@@ -98,7 +99,7 @@ export async function startRouter(t: Cleanup, targets: readonly Target[], option
   const chooser = new ListChooser(targets);
   const accounts = new CountingAccounts();
   const pump = new PlainPump();
-  const router = new RtmpRouter({ chooser, accounts, pump, log, options: { ...routeDefaults, ...options } });
+  const router = new RtmpRouter({ chooser, accounts, pump, roll: new Roll(), log, options: { ...routeDefaults, ...options } });
   const listener = createServer(acceptOptions, (socket: Socket) => router.accept(socket, peerAddress(socket)!));
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   const address = listener.address();
