@@ -32,7 +32,6 @@ const { metafile } = await build({
   chunkNames: "[name]-[hash]",
   legalComments: "none",
   metafile: true,
-  preserveSymlinks: true, // names do not depend on where packages lie
   logLevel: "warning",
   define: { "process.env.NODE_ENV": '"production"' },
 });
