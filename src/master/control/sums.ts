@@ -9,6 +9,9 @@ function placeOf(name: string): string {
   return name.replace(/\.\d+$/, "");
 }
 
+/** Told from the beginning, so that the first of each is a growth. */
+const commonDeaths = { SIGKILL: 0, SIGABRT: 0, "not started": 0, other: 0 };
+
 interface Place {
   /** Of those that are gone. */
   buried: Sum;
@@ -88,7 +91,7 @@ export class Sums {
     const key = placeOf(name);
     let place = this.places.get(key);
     if (place === undefined) {
-      place = { buried: nothing(), living: new Map(), lag: noTimes(lagBoundsMs), starts: 0, deaths: {} };
+      place = { buried: nothing(), living: new Map(), lag: noTimes(lagBoundsMs), starts: 0, deaths: { ...commonDeaths } };
       this.places.set(key, place);
     }
     return place;

@@ -52,7 +52,7 @@ describe("what processes have counted", () => {
     sums.died("edge-1", "not started: EMFILE, who knows why");
     sums.died("edge-1", "not heard for 10 s");
     assert.equal(sums.counts(0)[0]?.restarts, 1);
-    assert.deepEqual(sums.counts(0)[0]?.deaths, { SIGKILL: 2, "exit 70": 1, "not started": 1, other: 1 });
+    assert.deepEqual(sums.counts(0)[0]?.deaths, { SIGABRT: 0, SIGKILL: 2, "exit 70": 1, "not started": 1, other: 1 });
   });
 
   it("has the lateness of each second in its class", () => {

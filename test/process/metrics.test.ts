@@ -1,0 +1,97 @@
+// Metrics as a real Prometheus takes them: two edges, names that want to break a line, and a process that is killed between scrapes.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promptConf } from "../helpers/bystanders.js";
+import { projectRoot } from "../helpers/child.js";
+import { Dolphin, type Cleanup } from "../helpers/dolphin.js";
+import { watchFlv } from "../helpers/flv-reader.js";
+import { HookBackend } from "../helpers/hook-backend.js";
+import { headers, step } from "../helpers/media.js";
+import { freePort } from "../helpers/ports.js";
+import { lintMetrics, startPrometheus } from "../helpers/prometheus.js";
+import { parseRtmpUrl, RtmpConnection } from "../helpers/rtmp-connection.js";
+import { RtmpPublisher } from "../helpers/rtmp-client.js";
+import { show } from "../helpers/show.js";
+import { eventually } from "../helpers/wait.js";
+
+/** Control characters are refused when somebody publishes. */
+const hostile = ['a"b\\c{d="e"} 1', "# HELP x", "\\", "\u2028ÿ"];
+
+async function publishAs(t: Cleanup, dolphin: Dolphin, name: string): Promise<void> {
+  const connection = await RtmpConnection.open(parseRtmpUrl(dolphin.rtmpUrl("any")));
+  t.after(() => connection.close());
+  const source = new RtmpPublisher(connection, name);
+  await source.publish("fmle");
+  t.after(source.sendEvery((i) => (i === 0 ? headers("avc", "aac") : step("avc", "aac", i - 1)), 100));
+}
+
+interface Dashboard {
+  readonly panels: readonly { readonly title: string; readonly targets: readonly { readonly expr: string }[] }[];
+}
+
+/** The expressions of the dashboard, as Grafana asks them. */
+function expressions(): string[] {
+  const { panels } = JSON.parse(readFileSync(join(projectRoot, "conf/grafana-dashboard.json"), "utf8")) as Dashboard;
+  const all = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+  return all.map((expr) => expr.replaceAll("$__rate_interval", "1m").replaceAll("$instance", ".*"));
+}
+
+void test("Prometheus takes what a box with hostile stream names tells, and no counter falls when an edge is killed", async (t) => {
+  const port = await freePort();
+  const backend = await HookBackend.start(t);
+  const conf = `${promptConf.replace("vhost __defaultVhost__ {", `vhost __defaultVhost__ { ${backend.block("on_play", "on_publish")}`)}
+    exporter { enabled on; listen 127.0.0.1:${port}; label cn; tag edge; } dolphin { metrics_streams 4; }`;
+  const dolphin = await Dolphin.start(t, { api: true, conf });
+  const running = await show(t, dolphin, "s");
+  const flv = await watchFlv(dolphin.flvUrl("s"));
+  t.after(() => flv.close());
+  for (const name of hostile) await publishAs(t, dolphin, name);
+  const prometheus = await startPrometheus(t, port);
+  const valueOf = async (expression: string): Promise<number | undefined> => (await prometheus.query(expression))[0]?.value;
+  await eventually(async () => ((await valueOf("count_over_time(dolphin_streams[1m])")) ?? 0) >= 3, { what: "three scrapes" });
+  assert.equal(await valueOf("dolphin_streams"), 1 + hostile.length);
+  assert.equal(await valueOf("count(dolphin_stream_players)"), 5, "four of five, and the rest");
+
+  const edge = dolphin.pids["edge-1"];
+  assert.ok(edge !== undefined);
+  process.kill(edge, "SIGKILL");
+  await eventually(async () => (await valueOf('dolphin_process_restarts_total{process="edge-1"}')) === 1, { what: "the heir in a scrape" });
+  const before = (await valueOf('dolphin_sent_bytes_total{process="edge-1",peer="outside"}')) ?? 0;
+  await running.goesOn();
+  await eventually(
+    async () =>
+      ((await valueOf('dolphin_process_cpu_seconds_total{process="edge-1"}')) ?? 0) > 0 &&
+      ((await valueOf("sum(dolphin_sent_bytes_total)")) ?? 0) > before,
+    {
+      what: "more of it",
+    },
+  );
+
+  assert.equal(await prometheus.lastError(), "");
+  assert.equal(await valueOf("min_over_time(up[1m])"), 1, "every scrape was taken");
+  assert.equal(await valueOf('dolphin_process_deaths_total{process="edge-1",cause="SIGKILL"}'), 1);
+  const counters = (await prometheus.valuesOf("__name__")).filter((name) => /^(dolphin|srs)_.*_(total|sum|count|bucket)$/.test(name));
+  assert.ok(counters.length > 20, counters.join(" "));
+  const fell = await Promise.all(
+    counters.map(async (name) =>
+      (await prometheus.query(`resets(${name}[5m]) > 0`)).map(({ metric }) => `${name} ${JSON.stringify(metric)}`),
+    ),
+  );
+  assert.deepEqual(fell.flat(), []);
+  assert.ok(
+    (await prometheus.valuesOf("stream")).some((name) => hostile.includes(name)),
+    "a name comes through as it is",
+  );
+
+  const silent: string[] = [];
+  for (const expression of expressions()) if ((await prometheus.query(expression)).length === 0) silent.push(expression);
+  assert.deepEqual(silent, [], "every expression of the dashboard has a value");
+
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const problems = await lintMetrics(text);
+  assert.deepEqual(problems?.filter((line) => !line.startsWith("srs_")) ?? [], [], "SRS's names are as they are; ours are good ones");
+  running.close();
+  await dolphin.stop({ allow: ({ event, child }) => event === "child.exited" && child === "edge-1" });
+});
