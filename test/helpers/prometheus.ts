@@ -11,7 +11,7 @@ import { freePort } from "./ports.js";
 import { eventually } from "./wait.js";
 
 /** One value of an answer, with its labels. */
-export interface PromSample {
+interface PromSample {
   readonly metric: Readonly<Record<string, string>>;
   /** NaN where it is none. */
   readonly value: number;
@@ -27,7 +27,7 @@ export interface PrometheusServer {
 }
 
 /** Throws what apt says where it cannot be had. */
-export async function findPrometheus(): Promise<string> {
+async function findPrometheus(): Promise<string> {
   const named = process.env["PROMETHEUS_PATH"];
   if (named !== undefined && named !== "") return named;
   if (existsSync("/usr/bin/prometheus")) return "/usr/bin/prometheus";
