@@ -5,13 +5,17 @@ import { test } from "node:test";
 import { askApi, clientsOf, shapeOf, type ApiClient } from "../helpers/api.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { fakeSrs, ownerOf } from "../helpers/planb.js";
+import { freePort } from "../helpers/ports.js";
 import { player, publisher } from "../helpers/rtmp-client.js";
 import { eventually } from "../helpers/wait.js";
 
 const names = ["a", "b", "c", "d", "e", "f"];
 
-const conf = (_rtmp: number, http: number, api: number): string => `listen 1935; http_server { enabled on; listen ${http}; }
-http_api { enabled on; listen 127.0.0.1:${api}; } vhost __defaultVhost__ { http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } }
+const conf =
+  (exporter: number) =>
+  (_rtmp: number, http: number, api: number): string =>
+    `listen 1935; http_server { enabled on; listen ${http}; }
+http_api { enabled on; listen 127.0.0.1:${api}; } exporter { enabled on; listen 127.0.0.1:${exporter}; } vhost __defaultVhost__ { http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } }
 dolphin { server ${fakeSrs}; servers 4; balance round_robin; }`;
 
 /** srs-facts: a client as SRS 7.0.18 tells it. */
@@ -34,7 +38,7 @@ const clientShape = shapeOf({
 });
 
 void test("four srs answer as one: lists, pages, ids, sums and who is sent away", async (t) => {
-  const dolphin = await Dolphin.start(t, { api: false, cores: 1, conf });
+  const dolphin = await Dolphin.start(t, { api: false, cores: 1, conf: conf(await freePort()) });
   for (const name of names) {
     const source = await publisher(dolphin.rtmpUrl(name));
     t.after(() => source.close());
@@ -105,6 +109,9 @@ void test("four srs answer as one: lists, pages, ids, sums and who is sent away"
   );
   assert.ok(system["conn_srs"] >= 12);
 
+  const metrics = await (await fetch(dolphin.apiUrl("/metrics"))).text();
+  for (const row of ["srs_streams 6", "srs_clients 12"]) assert.match(metrics, new RegExp(`^${row}$`, "m"));
+
   // The same id is at other servers too: only the one that is meant leaves.
   const meant = all.find(({ name, type }) => name === "d" && type === "rtmp-play");
   assert.equal((await askApi(dolphin, `/clients/${meant?.id}`, { method: "DELETE" })).code, 0);
@@ -121,7 +128,7 @@ void test("four srs answer as one: lists, pages, ids, sums and who is sent away"
 });
 
 void test("a srs whose API hangs is left out and told of, and is there again when it answers", async (t) => {
-  const dolphin = await Dolphin.start(t, { api: false, cores: 1, conf });
+  const dolphin = await Dolphin.start(t, { api: false, cores: 1, conf: conf(await freePort()) });
   for (const name of names) {
     const source = await publisher(dolphin.rtmpUrl(name));
     t.after(() => source.close());

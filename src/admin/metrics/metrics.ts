@@ -21,6 +21,7 @@ const newerListMs = 250;
 
 const meter = new CpuMeter();
 let lastStreams: readonly StreamStatus[] = [];
+let lastSeen = { streams: 0, clients: 0 };
 
 /** Answers one scrape. */
 export async function answerMetrics(context: AdminContext, exchange: Exchange): Promise<void> {
@@ -35,8 +36,9 @@ export async function answerMetrics(context: AdminContext, exchange: Exchange): 
   const shares = await meter.measure(stats);
   const memory = new Map(stats.map((stat) => [stat.pid, residentKb(stat) * 1024]));
   const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, one) => total + one, 0);
+  const seen = facts.servers === undefined ? {} : { seen: await seenSoon(context) };
   const families: Family[] = [
-    ...srsFamilies(facts, exporter, { cpu: sum(shares), memoryBytes: sum(memory.values()) }),
+    ...srsFamilies(facts, exporter, { cpu: sum(shares), memoryBytes: sum(memory.values()), ...seen }),
     ...boxFamilies(facts, memory, Date.now()),
   ];
   if (dolphin.metricsStreams > 0) {
@@ -53,13 +55,27 @@ export async function answerMetrics(context: AdminContext, exchange: Exchange): 
 
 /** The streams as they are, or where a process lets the master wait for its list, as they were. */
 async function streamsSoon({ view }: AdminContext): Promise<readonly StreamStatus[]> {
-  const newer = view.streams().then((streams) => (lastStreams = streams));
+  return soon(
+    view.streams().then((streams) => (lastStreams = streams)),
+    () => lastStreams,
+  );
+}
+
+/** How many streams and clients foreign servers have, in the same way. */
+async function seenSoon({ view }: AdminContext): Promise<typeof lastSeen> {
+  const newer = Promise.all([view.streams(), view.clients()]).then(([streams, clients]) => {
+    return (lastSeen = { streams: streams.filter(({ state }) => state !== "wait").length, clients: clients.length });
+  });
+  return soon(newer, () => lastSeen);
+}
+
+async function soon<T>(newer: Promise<T>, last: () => T): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<readonly StreamStatus[]>((resolve) => {
-    timer = setTimeout(() => resolve(lastStreams), newerListMs);
+  const patience = new Promise<T>((resolve) => {
+    timer = setTimeout(() => resolve(last()), newerListMs);
   });
   try {
-    return await Promise.race([newer.catch(() => lastStreams), patience]);
+    return await Promise.race([newer.catch(last), patience]);
   } finally {
     clearTimeout(timer);
   }

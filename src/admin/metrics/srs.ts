@@ -10,6 +10,8 @@ import { streamsOf } from "./families.js";
 export interface Used {
   readonly cpu: number;
   readonly memoryBytes: number;
+  /** Of foreign servers, as lists have them; absent: the processes tell it themselves. */
+  readonly seen?: { readonly streams: number; readonly clients: number };
 }
 
 export function srsFamilies(facts: BoxFacts, { label, tag }: ExporterSettings, used: Used): Family[] {
@@ -41,12 +43,12 @@ export function srsFamilies(facts: BoxFacts, { label, tag }: ExporterSettings, u
     one("srs_memory", "gauge", "Resident memory of all processes in kB.", Math.round(used.memoryBytes / 1024)),
     one("srs_send_bytes_total", "counter", "Bytes sent, without what passed inside the box.", facts.bytesOut),
     one("srs_receive_bytes_total", "counter", "Bytes received, without what passed inside the box.", facts.bytesIn),
-    one("srs_streams", "gauge", "Streams that are live.", streamsOf(facts)),
+    one("srs_streams", "gauge", "Streams that are live.", used.seen?.streams ?? streamsOf(facts)),
     one(
       "srs_clients",
       "gauge",
       "Viewers and publishers.",
-      processes.reduce((sum, { players, publishers }) => sum + players + publishers, 0),
+      used.seen?.clients ?? processes.reduce((sum, { players, publishers }) => sum + players + publishers, 0),
     ),
     one(
       "srs_clients_total",
