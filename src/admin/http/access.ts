@@ -34,7 +34,7 @@ export class Gate {
   /** Whether somebody may ask, and where he `acts` may change something; null: he may. */
   check({ headers, address }: Asker, { auth, token }: Pick<ApiSettings, "auth" | "token">, acts: boolean): Refusal | null {
     const shown = headers.authorization ?? "";
-    if (auth !== null && !this.isShown(address, shown, auth)) return this.refuse(address, auth);
+    if (auth !== null && !this.isShown(address, shown, auth)) return this.refuse(address, shown, auth);
     if (!acts) return null;
     const foreign = foreignPage(headers);
     if (foreign !== null) return forbidden(`this is asked from a page of ${foreign}, which may not act here`);
@@ -43,7 +43,7 @@ export class Gate {
       if (this.isTold(address, shown, `Bearer ${token}`)) return null;
       return shown === ""
         ? forbidden("to act takes the token of api_token, in a header Authorization: Bearer TOKEN")
-        : this.refuse(address, { type: "bearer" });
+        : this.refuse(address, shown, { type: "bearer" });
     }
     if (!isLocal(address) || wasPassedOn(headers))
       return forbidden("only this machine may act: write api_token in the block dolphin to allow others");
@@ -61,11 +61,12 @@ export class Gate {
     return this.failuresOf(address) < maxFailuresPerMinute && isSame(normal(shown), wanted);
   }
 
-  private refuse(address: string, { type }: Pick<ApiAuth, "type">): Refusal {
+  /** Who shows nothing guesses nothing: a browser asks so before its user is asked, and a monitor that was never told. */
+  private refuse(address: string, shown: string, { type }: Pick<ApiAuth, "type">): Refusal {
     const count = this.failuresOf(address);
     if (count >= maxFailuresPerMinute)
       return { status: 429, error: "too many wrong words from this address: wait a minute", challenge: null };
-    if (this.failures.size < maxRemembered || this.failures.has(address)) this.failures.set(address, count + 1);
+    if (shown !== "" && (this.failures.size < maxRemembered || this.failures.has(address))) this.failures.set(address, count + 1);
     const challenge = type === "basic" ? 'Basic realm="dolphin", charset="UTF-8"' : "Bearer";
     return { status: 401, error: type === "basic" ? "username and password are asked for" : "a token is asked for", challenge };
   }

@@ -85,4 +85,10 @@ describe("who guesses", () => {
     assert.equal(statusOf({ auth: "bearer", headers: { authorization: "Bearer t" } }, gate), 429, "he could be guessing still");
     assert.equal(statusOf({ auth: "bearer", address: "10.0.0.1", headers: { authorization: "Bearer t" } }, gate), 200);
   });
+
+  it("is not who shows no words: whoever has them at the same address still gets in", () => {
+    const gate = new Gate();
+    for (let asks = 0; asks <= maxFailuresPerMinute; asks++) assert.equal(statusOf({ auth: "basic" }, gate), 401);
+    assert.equal(statusOf({ auth: "basic", headers: { authorization: basic("u:p") } }, gate), 200);
+  });
 });
