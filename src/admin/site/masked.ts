@@ -24,5 +24,5 @@ function isSecret(name: string, value: unknown): boolean {
 
 function withoutCredentials(text: string): string {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return text;
-  return text.replace(/^([^:]+:\/\/)[^/@]*@/, `$1${mask}@`).replace(/\?.*$/s, `?${mask}`);
+  return text.replace(/^([^:]+:\/\/)[^/?#]*@/, `$1${mask}@`).replace(/\?.*$/s, `?${mask}`);
 }

@@ -16,3 +16,11 @@ dolphin { api_token ${secrets[1]}; server "http://user:${secrets[2]}@host/x?key=
   assert.match(shown, /http:\/\/…@host\/x\?…/);
   assert.match(shown, /"plan":"single"/);
 });
+
+test("masked: of a password with an @ in it nothing is shown", () => {
+  const { config } = loadConfig({ file: "f", text: 'listen 1935; vhost a { } dolphin { server "http://user:hun@ter2@host/x@y"; }' });
+  assert.ok(config);
+  const shown = JSON.stringify(maskedConfig(config));
+  assert.match(shown, /http:\/\/…@host\/x@y/);
+  assert.doesNotMatch(shown, /ter2/);
+});
