@@ -3,9 +3,34 @@
 import type { Vhost } from "../../conf/meaning/config.js";
 import type { Headers } from "./answers.js";
 
-/** Whether only who may play a vhost's streams gets such a file: with a list it finds the rest. */
-export function isGuarded(path: string, vhost: Vhost | null): boolean {
-  return vhost !== null && vhost.hls !== null && /\.(m3u8|key)$/i.test(path);
+/**
+ * Whose streams' rules hold for a file: for lists and keys, for with a list one finds the rest. It is the file that tells, and not the name
+ * by which somebody asks: the vhost that was asked for counts where it may have written the file, else every one that may have must let in.
+ */
+export function guardsOf(path: string, asked: Vhost | null, vhosts: readonly Vhost[]): readonly Vhost[] {
+  if (!/\.(m3u8|key)$/i.test(path)) return [];
+  const packaged = vhosts.filter(({ enabled, hls }) => enabled && hls !== null);
+  const names = path.replaceAll(/\/+/g, "/");
+  const writers = packaged.filter((vhost) => templatesOf(vhost).some((template) => patternOf(template, vhost.name).test(names)));
+  // Behind a folder of another vhost's name any name could be an app's.
+  const named = writers.filter((vhost) =>
+    templatesOf(vhost).some((template) => template.includes("[vhost]") && patternOf(template, vhost.name).test(names)),
+  );
+  const guards = [named, writers].find((found) => found.length > 0) ?? packaged;
+  return asked !== null && guards.includes(asked) ? [asked] : guards;
+}
+
+function templatesOf({ hls }: Vhost): readonly string[] {
+  if (hls === null) return [];
+  return hls.keys.areOn ? [hls.listFile, hls.keys.file] : [hls.listFile];
+}
+
+/** The end of a path that was made of a template of names; what is no placeholder of the vhost can be anything. */
+function patternOf(template: string, vhost: string): RegExp {
+  const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const parts = template.replace(/^\/+/, "").split(/(\[[^\]]*\])/);
+  const pattern = parts.map((part) => (part === "[vhost]" ? literal(vhost) : /^\[.*\]$/.test(part) ? ".+" : literal(part)));
+  return new RegExp(`/${pattern.join("")}$`, "i");
 }
 
 /** How long it is good for: a list until the next segment, a segment for good, for numbers are used once. */

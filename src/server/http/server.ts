@@ -41,7 +41,7 @@ import { FlvPlayer, type FlvPlayerOptions, type ResumedFlv } from "./flv-player.
 import { forwardedClient } from "./forwarded.js";
 import type { Framing } from "./framing.js";
 import { askUpstreamMs, isPublished } from "./head.js";
-import { cachingOf, isGuarded } from "./packaged.js";
+import { cachingOf, guardsOf } from "./packaged.js";
 import { descriptorsOf } from "../../wire/shared-read.js";
 import { findRoute, splitTarget, vhostName } from "./route.js";
 import { acceptOf, answerTo, asksForWebSocket } from "./web-socket.js";
@@ -169,10 +169,8 @@ async function hasFile(hub: Hub, request: IncomingMessage, response: ServerRespo
   try {
     const [path, query] = splitTarget(request.url ?? "/");
     const vhost = vhostFor(vhostName(request.headers.host ?? "", query), config.vhosts);
-    if (vhost !== null && isGuarded(path, vhost)) {
-      const { host } = forwardedClient(request.headers, clientOf(request.socket), hub.trusted);
-      checkAccess(vhost, { does: "play", host, page: pageOf(request.headers) });
-    }
+    const { host } = forwardedClient(request.headers, clientOf(request.socket), hub.trusted);
+    for (const guard of guardsOf(path, vhost, config.vhosts)) checkAccess(guard, { does: "play", host, page: pageOf(request.headers) });
     return await answerFile(request, response, { ...headers, ...cachingOf(path, vhost) }, placeOf(path, vhost, config.httpDir));
   } catch (thrown) {
     if (!(thrown instanceof DolphinError)) throw thrown;
