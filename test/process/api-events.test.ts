@@ -1,5 +1,6 @@
 // What happens in a box, as operators follow it: over the API as a stream, and by the verb.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { askApi } from "../helpers/api.js";
@@ -109,4 +110,27 @@ void test("connections that are refused for want of room are told of once a seco
   );
   assert.equal(told.count, 29);
   await dolphin.stop({ allow: ({ code }) => code === "RTMP_FULL" });
+});
+
+void test("readers of the events who leave while the master lets them wait take nobody's place", async (t) => {
+  const dolphin = await Dolphin.start(t, { api: true, cores: 1 });
+  const master = dolphin.pids["master"] ?? 0;
+  await askApi(dolphin, "/versions");
+  process.kill(master, "SIGSTOP");
+  try {
+    const peers = Array.from({ length: 25 }, () => {
+      const peer = connect(dolphin.apiPort, "127.0.0.1").on("error", () => undefined);
+      peer.write("GET /api/v1/dolphin/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n");
+      return peer;
+    });
+    await Promise.all(peers.map((peer) => once(peer, "connect")));
+    const page = async (): Promise<number> => (await fetch(dolphin.apiUrl("/players/srs_player.html"))).status;
+    assert.equal(await page(), 200, "the admin has read what came before");
+    for (const peer of peers) peer.destroy();
+    assert.equal(await page(), 200, "and has seen them leave");
+  } finally {
+    process.kill(master, "SIGCONT");
+  }
+  await follow(t, dolphin);
+  await dolphin.stop();
 });

@@ -18,7 +18,7 @@ let readers = 0;
 export async function streamEvents(asked: Asked): Promise<void> {
   const { exchange, control, facts } = asked;
   const { request, response, query } = exchange;
-  const wantsStream = /\btext\/event-stream\b/.test(request.headers.accept ?? "");
+  const wantsStream = request.method !== "HEAD" && /\btext\/event-stream\b/.test(request.headers.accept ?? "");
   const after = numberOf(request.headers["last-event-id"] ?? query.get("after"));
   const count = numberOf(query.get("count") ?? "100");
   if (!wantsStream) {
@@ -32,11 +32,15 @@ export async function streamEvents(asked: Asked): Promise<void> {
     replyCode(asked, codes.unavailable, `there are ${maxEventReaders} readers of events already`, 503);
     return;
   }
+  if (response.destroyed) return; // whoever asked left while it was found out whether he may
   readers += 1;
-  const source = await control.open(`/events?follow=1&count=${count}&after=${after}`, "GET", 0).catch((thrown: unknown) => {
-    readers -= 1;
-    throw thrown;
-  });
+  response.once("close", () => (readers -= 1));
+  const source = await control.open(`/events?follow=1&count=${count}&after=${after}`, "GET", 0);
+  source.on("error", () => response.end());
+  if (response.destroyed) {
+    source.destroy();
+    return;
+  }
   response.writeHead(200, {
     ...safeHeaders,
     ...(exchange.isOpen ? { "Access-Control-Allow-Origin": "*" } : {}),
@@ -51,11 +55,9 @@ export async function streamEvents(asked: Asked): Promise<void> {
     else response.write(`id: ${id}\ndata: ${line}\n\n`);
   });
   source.once("close", () => response.end()); // the master was replaced, or is ending: the reader comes back
-  source.on("error", () => response.end());
   response.once("close", () => {
     clearInterval(comment);
     source.destroy();
-    readers -= 1;
   });
 }
 
