@@ -1,9 +1,12 @@
 // Whom `security` and `refer` of a vhost keep out, decided where the client comes in, by its own address behind trusted proxies.
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Dolphin } from "../helpers/dolphin.js";
 import { watchFlv } from "../helpers/flv-reader.js";
+import { temporaryFolder } from "../helpers/launch.js";
 import { loginAndPublish, RawPeer } from "../helpers/raw-peer.js";
 import { player, publisher } from "../helpers/rtmp-client.js";
 import { steadyPublisher } from "../helpers/show.js";
@@ -92,5 +95,21 @@ void test("a denied encoder is told why, and its connection ends", async (t) => 
   const port = connect(dolphin.rtmpPort, "127.0.0.1");
   t.after(() => port.destroy());
   await within(new Promise((resolve) => port.once("connect", resolve)), 3000, "the port to be open still");
+  await dolphin.stop({ allow: isDenied });
+});
+
+void test("a list of a guarded vhost is refused under every name that a request may bear", async (t) => {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, "live"));
+  writeFileSync(join(folder, "live/s.m3u8"), "#EXTM3U\n");
+  const guarded = `vhost a.test { hls { enabled on; hls_path ${folder}; } security { enabled on; deny play all; } }`;
+  const dolphin = await Dolphin.start(t, {
+    cores: 1,
+    conf: `listen 1935; http_server { enabled on; listen 8080; dir ${folder}; } ${guarded} vhost open.test { ${remux} }`,
+  });
+  for (const vhost of ["a.test", "open.test", "none.test"]) {
+    const response = await fetch(`${dolphin.flvUrl("s").replace(/\.flv$/, ".m3u8")}?vhost=${vhost}`);
+    assert.equal(response.status, 403, vhost);
+  }
   await dolphin.stop({ allow: isDenied });
 });
