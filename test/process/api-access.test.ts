@@ -51,6 +51,11 @@ void test("who acts is this machine under its own name, or has the token", async
   const dolphin = await Dolphin.start(t, { api: true, cores: 1 });
   const kick = "/api/v1/clients/nobody";
   assert.equal((await askApi(dolphin, kick, { method: "DELETE" })).code, 2049);
+  for (const act of ["restart/nobody", "scale/0", "scale/1e1"]) {
+    const refused = await fetch(dolphin.apiUrl(`/api/v1/dolphin/${act}`), { method: "POST" });
+    assert.equal(refused.status, 409, `${act}: what was refused is no success`);
+    assert.match(((await refused.json()) as { error: string }).error, /there is no process nobody|write a number/);
+  }
   assert.equal(await statusAs(dolphin, "evil.example", "DELETE", kick), 403);
   assert.equal(await statusAs(dolphin, "evil.example", "GET", "/api/v1/clients/"), 200, "to look is open");
   assert.equal(await statusOf(dolphin, kick, { method: "DELETE", headers: { origin: "http://evil.example" } }), 403);

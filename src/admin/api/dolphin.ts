@@ -69,7 +69,13 @@ async function pass(asked: Asked, verb: string, name: string): Promise<void> {
     const peer = exchange.request.socket.remoteAddress;
     log.info({ event: "api.act", act: verb, name, peer, status }, "somebody has acted over the API");
   }
-  const { error } = body as { readonly error?: string };
-  if (status === 200) reply(exchange, { code: codes.ok, ...envelope(facts), data: body });
+  const { error, outcome, problems } = body as {
+    readonly error?: string;
+    readonly outcome?: string;
+    readonly problems?: readonly string[];
+  };
+  // Scripts look at the status alone.
+  if (outcome === "refused") reply(exchange, { code: 409, error: (problems ?? []).join("; "), ...envelope(facts), data: body }, 409);
+  else if (status === 200) reply(exchange, { code: codes.ok, ...envelope(facts), data: body });
   else replyCode(asked, status, error ?? `the box answered ${status}`, status);
 }

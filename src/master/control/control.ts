@@ -79,7 +79,7 @@ const questions: Readonly<Record<string, Question>> = {
   explain: { method: "GET", takes: "name", answer: async (answers, key) => [200, await answers.explain(key)] },
   reload: { method: "POST", takes: "nothing", answer: (answers) => done(answers.reload()) },
   restart: { method: "POST", takes: "both", answer: (answers, name) => done(answers.restart(name === "" ? null : name)) },
-  scale: { method: "POST", takes: "name", answer: (answers, text) => done(answers.scale(Number(text))) },
+  scale: { method: "POST", takes: "name", answer: (answers, text) => done(answers.scale(/^\d{1,4}$/.test(text) ? Number(text) : 0)) },
   upgrade: { method: "POST", takes: "name", answer: (answers, text) => done(answers.upgrade(JSON.parse(text) as UpgradeProgram)) },
   drain: { method: "POST", takes: "name", answer: (answers, name) => drained(answers, name, true) },
   undrain: { method: "POST", takes: "name", answer: (answers, name) => drained(answers, name, false) },
