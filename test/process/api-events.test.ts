@@ -58,7 +58,9 @@ void test("a stream of events tells of publishes, deaths and their cause, carrie
   const viewer = await playerAt(t, dolphin, "show", dolphin.pids["edge-2"] ?? 0);
   await viewer.waitForMedia(10);
   await has("publish.started", { stream: "__defaultVhost__/live/show", process: "master" });
-  process.kill(dolphin.pids["edge-2"] ?? -1, "SIGKILL");
+  const edge = dolphin.pids["edge-2"];
+  assert.ok(edge !== undefined);
+  process.kill(edge, "SIGKILL");
   await has("child.exited", { process: "edge-2", reason: "killed by SIGKILL" });
   await has("connections.carried", { process: "edge-2" });
   await dolphin.ask("reload");
