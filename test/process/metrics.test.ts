@@ -95,3 +95,23 @@ void test("Prometheus takes what a box with hostile stream names tells, and no c
   running.close();
   await dolphin.stop({ allow: ({ event, child }) => event === "child.exited" && child === "edge-1" });
 });
+
+void test("a scrape waits for no process that hangs, and tells how long it has been silent", async (t) => {
+  const port = await freePort();
+  const conf = `${promptConf} exporter { enabled on; listen 127.0.0.1:${port}; } dolphin { metrics_streams 10; heartbeat_timeout 60; }`;
+  const dolphin = await Dolphin.start(t, { api: true, conf });
+  const edge = dolphin.pids["edge-1"];
+  assert.ok(edge !== undefined);
+  const scrape = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const age = async (): Promise<number> =>
+    Number(/^dolphin_process_report_age_seconds\{process="edge-1"\} (\S+)$/m.exec(await scrape())?.[1]);
+  await eventually(async () => (await age()) >= 0, { what: "its first report" });
+  process.kill(edge, "SIGSTOP");
+  try {
+    await eventually(async () => (await age()) > 3, { what: "the age of its last report" });
+    assert.match(await scrape(), /^dolphin_process_up\{process="edge-2"\} 1$/m);
+  } finally {
+    process.kill(edge, "SIGCONT");
+  }
+  await dolphin.stop();
+});
