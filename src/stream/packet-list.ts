@@ -1,6 +1,6 @@
 // Packets that are kept because somebody may come who needs them. Nobody comes to most streams at most times, and two objects for each
 // of 75 packets a second and stream, alive for as long as a GOP lasts, kept the garbage collector busier than the parser. So what is
-// kept of a packet is six numbers in a row and the memory that its payload lies in, which it shares with those around it; it becomes a
+// kept of a packet is five numbers in a row and the memory that its payload lies in, which it shares with those around it; it becomes a
 // packet again when it is asked for.
 //
 //   fields   │ kind │ time │ memory │ offset │ length │ …      a row a packet

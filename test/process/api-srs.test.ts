@@ -18,7 +18,7 @@ const conf =
 http_api { enabled on; listen 127.0.0.1:${api}; } exporter { enabled on; listen 127.0.0.1:${exporter}; } vhost __defaultVhost__ { http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } }
 dolphin { server ${fakeSrs}; servers 4; balance round_robin; }`;
 
-/** srs-facts: a client as SRS 7.0.18 tells it. */
+/** A client as SRS 7.0.18 tells it. */
 const clientShape = shapeOf({
   id: "",
   vhost: "",
