@@ -110,9 +110,10 @@ export class Payloads {
   /** A place for a message behind all that lies in the slabs, if it can be had. */
   private reserve(stream: ChunkStream, bytes: Buffer, size: number): Buffer {
     // A slab that is being read is left to what it brings, and must stay the last but one, at most: those before it may be free.
+    this.count(size);
     const place = this.isSlabRead && bytes !== this.slabs.open ? null : this.slabs.reserve(size, this.isSlabRead);
     this.reserved = place === null ? null : stream;
-    return this.takeMemory(size, place);
+    return place ?? Buffer.allocUnsafe(size);
   }
 
   private grow(stream: ChunkStream, payload: Buffer, needed: number, bytes: Buffer): Buffer {
@@ -138,13 +139,17 @@ export class Payloads {
     begun.copy(stream.payload, 0, 0, stream.received);
   }
 
-  /** Counts so much memory of a message under way, which is made where there is none yet. */
-  private takeMemory(bytes: number, place: Buffer | null = null): Buffer {
+  private takeMemory(bytes: number): Buffer {
+    this.count(bytes);
+    return Buffer.allocUnsafe(bytes);
+  }
+
+  /** Counts so much memory of messages under way, before there is any. */
+  private count(bytes: number): void {
     if (this.pendingBytes + bytes > maxPendingBytes) {
       throw new DolphinError("RTMP_MEMORY", `unfinished messages of one connection would take more than ${maxPendingBytes} bytes`);
     }
     this.pendingBytes += bytes;
-    return place ?? Buffer.allocUnsafe(bytes);
   }
 
   private *underWay(): Generator<Buffer> {
