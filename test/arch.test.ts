@@ -18,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   publisher: ["base", "codec", "conf"],
   admin: ["base", "codec", "conf", "ipc"],
   packager: ["base", "codec", "conf", "ipc", "hooks", "stream", "wire"],
-  worker: ["base", "ipc", "proxy", "server"],
+  worker: ["base", "codec", "conf", "ipc", "wire", "proxy", "server"],
   box: ["base", "conf", "ipc", "hooks", "master", "proxy", "server", "worker"],
   roles: ["base", "conf", "ipc", "hooks", "wire", "master", "proxy", "server", "publisher", "admin", "packager", "worker", "box"],
   verbs: ["base", "conf", "ipc", "master", "box", "roles"],

@@ -44,19 +44,6 @@ export function createLog(options: LogOptions): Log {
   const { role, child, level, format, file } = options;
   const base = child === null ? { role, pid: process.pid } : { role, child, pid: process.pid };
   setLogLevel(level);
-  const settings: LoggerOptions = {
-    level: "trace",
-    base,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    hooks: {
-      logMethod(args, write, ofLine) {
-        if (ofLine < least) return;
-        write.apply(this, args);
-        if (ofLine >= urgent) buffer.flush();
-      },
-    },
-  };
   const isTerminal = file === null && process.stdout.isTTY;
   const hasColours = isTerminal && (process.env["NO_COLOR"] ?? "") === "";
   const style = format === "srs" ? srsStyle() : isTerminal ? forPeople : null;
@@ -64,7 +51,10 @@ export function createLog(options: LogOptions): Log {
   logBuffer?.flush();
   const buffer = new LogBuffer(output);
   logBuffer = buffer;
-  const log = pino(settings, style === null ? buffer : { write: (line) => buffer.write(restyle(line, style, hasColours)) });
+  const log = pino(
+    settingsOf(base, () => buffer.flush()),
+    style === null ? buffer : { write: (line) => buffer.write(restyle(line, style, hasColours)) },
+  );
   return log;
 
   function openFile(path: string): LogFile {
@@ -76,6 +66,30 @@ export function createLog(options: LogOptions): Log {
     });
     return logFile;
   }
+}
+
+/** A log that takes lines like every log, and forgets them. */
+export function unheardLog(): Log {
+  return pino(
+    settingsOf({ role: "unheard" }, () => undefined),
+    { write: () => undefined },
+  );
+}
+
+function settingsOf(base: object, flush: () => void): LoggerOptions {
+  return {
+    level: "trace",
+    base,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    hooks: {
+      logMethod(args, write, ofLine) {
+        if (ofLine < least) return;
+        write.apply(this, args);
+        if (ofLine >= urgent) flush();
+      },
+    },
+  };
 }
 
 /** Sets the least level of what this process logs from now on, also through children of its log that are there already. */

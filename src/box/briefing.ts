@@ -4,6 +4,7 @@
 //   a change ────────────► tellAll(specs)           all who serve, and the origin in the master, or none
 //   started meanwhile ───► catchUp(spec)            it was told the configuration before
 import { dirname, join } from "node:path";
+import { messageOf } from "../base/errors.js";
 import type { Config } from "../conf/meaning/config.js";
 import type { ProxySetup } from "../ipc/balance.js";
 import type { Identity } from "../ipc/identity.js";
@@ -13,6 +14,7 @@ import { isAide, type ProcessSpec } from "../master/processes/plan.js";
 import type { Questions } from "../master/processes/questions.js";
 import type { Supervisor } from "../master/processes/supervisor.js";
 import type { Listeners } from "../master/sockets/listeners.js";
+import type { Server } from "../server/server.js";
 import { isStandAlone, ownAddress } from "./stand-alone.js";
 
 /** Where there is no pid file its usual folder is meant. */
@@ -67,10 +69,16 @@ export class Briefing {
   }
 
   /**
-   * Tells the children that serve and are ours what to be from now on; those that come later are told when they start. Resolves to
+   * Tells the master's own origin, and the children that serve and are ours, what to be from now on; those that come later are told when they start. Resolves to
    * null, or to why one of them cannot; an aide has no say in it.
    */
-  async tellAll(specs: readonly ProcessSpec[], supervisor: Supervisor): Promise<string | null> {
+  async tellAll(specs: readonly ProcessSpec[], supervisor: Supervisor, origin: Server | null): Promise<string | null> {
+    const ofOrigin = specs.find(({ place }) => place === "master");
+    try {
+      if (ofOrigin !== undefined) origin?.reconfigure(ofOrigin);
+    } catch (thrown) {
+      return `the origin cannot take the change: ${messageOf(thrown)}`;
+    }
     const changes = new Map<string, Reconfiguration>();
     for (const { spec, child } of supervisor.children()) {
       // One that is leaving goes by what its place is told.
@@ -94,6 +102,13 @@ export class Briefing {
     const unable = [...answers].find(([, problem]) => problem !== null);
     if (unable !== undefined) return `${unable[0]} cannot take the change: ${unable[1] ?? ""}`;
     return silent[0] === undefined ? null : `${silent[0]} did not answer within ${answerDeadlineMs / 1000} s`;
+  }
+
+  /** Has every child open its log file anew; as `Crew.reopenLogs`. */
+  async reopenLogs(supervisor: Supervisor): Promise<readonly string[]> {
+    const names = supervisor.children().flatMap(({ spec }) => (isOwn(spec) ? [spec.name] : []));
+    const { answers, silent } = await this.parts.questions.ask(names, (name, id) => supervisor.send(name, { type: "reopen-log", id }));
+    return [...silent, ...[...answers].flatMap(([name, problem]) => (problem === null ? [] : [`${name} (${problem})`]))];
   }
 
   /** A child that was starting while the configuration changed was told the one before. */

@@ -20,9 +20,10 @@ import { memberOf } from "../master/control/directory.js";
 import { Overview } from "../master/control/overview.js";
 import { limitsOf } from "../master/processes/child.js";
 import { clusterSpawner } from "../master/processes/cluster-spawner.js";
-import { isAide, planAdmin, planPackager, planProcesses, type ProcessSpec } from "../master/processes/plan.js";
+import { isAide, isServing, planAdmin, planPackager, planProcesses, type ProcessSpec } from "../master/processes/plan.js";
 import { Questions } from "../master/processes/questions.js";
 import type { Rollout } from "../master/processes/rollout.js";
+import { Spares, spareName } from "../master/processes/spares.js";
 import { Supervisor, type Change, type ChildView } from "../master/processes/supervisor.js";
 import type { Listeners } from "../master/sockets/listeners.js";
 import { Vault, type CarriedCounts, type VaultParts } from "../master/vault/vault.js";
@@ -33,7 +34,7 @@ import { Heart } from "../worker/heart.js";
 import { Balance } from "./plan-b/balance.js";
 import { answerDeadlineMs, Briefing, isOwn } from "./briefing.js";
 import { FrontDesk } from "./front-desk.js";
-import { originHere, type Estate } from "./estate.js";
+import { estateOf, originHere, type Estate } from "./estate.js";
 import type { PlanB } from "./plan-b/plan-b.js";
 import { belongsTo, listensElsewhere, openRollouts, Packagers, replaceThose, type Whose } from "./rollouts.js";
 import { Roster } from "./roster.js";
@@ -78,6 +79,7 @@ export class Crew {
   private readonly parts: CrewParts;
   private readonly edgeKey = randomBytes(16).toString("hex");
   private readonly supervisor: Supervisor;
+  private readonly spares: Spares;
   private readonly rollouts: Readonly<Record<Whose, Rollout>>;
   private readonly questions: Questions<string | null>;
   private readonly briefing: Briefing;
@@ -113,6 +115,7 @@ export class Crew {
       questions: this.questions,
     });
     this.desk = new FrontDesk({ ...parts, settings: config.dolphin.hooks, send: (name, message) => this.supervisor.send(name, message) });
+    this.spares = this.openSpares();
     this.supervisor = this.openSupervisor(specs);
     this.packagers = new Packagers(this.supervisor);
     this.roster = new Roster({
@@ -186,14 +189,9 @@ export class Crew {
 
   /** What goes to the process that takes the place of this one, or comes from the one before; null: not all of it could. */
   get estate(): Estate | null {
-    const { vault } = this;
     const alone = this.config.dolphin.plan === "single" ? this.standAlone : null;
     const origin = this.origin === null ? alone : originHere(this.origin, this.edgeKey);
-    if (origin === null || vault === null) return null;
-    const retireAll = (why: string): void => {
-      for (const { spec } of this.children()) this.supervisor.retire(spec.name, why, null);
-    };
-    return { origin, vault, retireAll };
+    return estateOf(origin, this.vault, this.supervisor);
   }
 
   /** The listening sockets of those who serve the public addresses, and of the admin. */
@@ -252,10 +250,8 @@ export class Crew {
   }
 
   /** Resolves when every child has opened its log file anew, or has taken too long; to the names of those that have not. */
-  async reopenLogs(): Promise<readonly string[]> {
-    const names = this.children().flatMap(({ spec }) => (isOwn(spec) ? [spec.name] : []));
-    const { answers, silent } = await this.questions.ask(names, (name, id) => this.supervisor.send(name, { type: "reopen-log", id }));
-    return [...silent, ...[...answers].flatMap(([name, problem]) => (problem === null ? [] : [`${name} (${problem})`]))];
+  reopenLogs(): Promise<readonly string[]> {
+    return this.briefing.reopenLogs(this.supervisor);
   }
 
   private async closeAll(): Promise<void> {
@@ -282,24 +278,29 @@ export class Crew {
     this.balance?.adopt(config, specs);
   }
 
-  private async tellAll(specs: readonly ProcessSpec[]): Promise<string | null> {
-    const origin = specs.find(({ place }) => place === "master");
-    try {
-      if (origin !== undefined) this.origin?.reconfigure(origin);
-    } catch (thrown) {
-      return `the origin cannot take the change: ${messageOf(thrown)}`;
-    }
-    return this.briefing.tellAll(specs, this.supervisor);
+  private tellAll(specs: readonly ProcessSpec[]): Promise<string | null> {
+    return this.briefing.tellAll(specs, this.supervisor, this.origin);
   }
 
-  private openSupervisor(specs: readonly ProcessSpec[]): Supervisor {
-    const { timers, log, planB, hasOwnSockets } = this.parts;
-    const own = clusterSpawner({
+  private openSpares(): Spares {
+    const { timers, log, hasOwnSockets } = this.parts;
+    const spawner = clusterSpawner({
       entryOf: ({ duty }) => entryOf(duty === "origin" || duty === "edge" ? "server" : duty),
       hasOwnSockets,
       give: (spec) => this.descriptorsOf(spec),
       invalid: (spec, error) => log.warn({ event: "message.dropped", child: spec.name, err: messageOf(error) }),
     });
+    return new Spares({
+      spawner,
+      timers,
+      isFor: (spec) => this.config.dolphin.warmsUp && this.vault !== null && isServing(spec),
+      named: (name) => (name === null ? this.vault?.gone(spareName) : this.vault?.rename(spareName, name)),
+    });
+  }
+
+  private openSupervisor(specs: readonly ProcessSpec[]): Supervisor {
+    const { timers, planB } = this.parts;
+    const own = this.spares;
     const foreign = planB?.spawner() ?? own;
     return new Supervisor({
       specs: specs.filter(({ place }) => place === "child"),
@@ -373,6 +374,7 @@ export class Crew {
     if (change.child.state === "up") {
       this.briefing.catchUp(change.spec, this.supervisor);
       if (change.spec.duty === "edge" || change.spec.duty === "server") this.desk.came(name);
+      if (isServing(change.spec) && this.config.dolphin.warmsUp) this.supervisor.send(name, { type: "warm-up" });
       this.vault?.place();
     }
     if (change.child.state === "down") this.briefing.forget(name);
@@ -391,6 +393,7 @@ export class Crew {
   }
 
   private ended(how: "stopped" | "gaveUp"): void {
+    this.spares.close();
     const couldFork = this.children().some(({ child }) => child.deaths.some(({ cause }) => !cause.startsWith("not started")));
     this.events?.childrenEnded(how, couldFork);
   }

@@ -4,6 +4,7 @@ import { until } from "../base/until.js";
 import type { DescriptorLink } from "../ipc/descriptor-link.js";
 import type { StreamReport } from "../ipc/messages.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
+import type { Supervisor } from "../master/processes/supervisor.js";
 import type { Vault } from "../master/vault/vault.js";
 import type { Server } from "../server/server.js";
 import { moverOver } from "../worker/mover.js";
@@ -29,6 +30,15 @@ export interface Estate {
   readonly vault: Vault;
   /** Lets all children go: they leave what they have to others. */
   readonly retireAll: (reason: string) => void;
+}
+
+/** What a box can leave; null: not all of it could go. */
+export function estateOf(origin: Origin | null, vault: Vault | null, supervisor: Supervisor): Estate | null {
+  if (origin === null || vault === null) return null;
+  const retireAll = (why: string): void => {
+    for (const { spec } of supervisor.children()) supervisor.retire(spec.name, why, null);
+  };
+  return { origin, vault, retireAll };
 }
 
 /** The origin in the master itself. */

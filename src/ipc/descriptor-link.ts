@@ -24,11 +24,21 @@ export interface Outgoing {
   readonly gone?: () => void;
 }
 
-/** One that goes now. */
-interface Packed {
+/** One that waits to go. */
+interface Waiting {
+  readonly parcel: Outgoing;
+  readonly note: string;
+  readonly sent: () => void;
+}
+
+/** Those that go now. */
+interface Batch {
   readonly fds: readonly number[];
-  /** What stands in the message: how many descriptors are its own, and the note. */
-  readonly text: string;
+  /** What stands in the message: of each, how many descriptors are its own, and the note. */
+  readonly texts: readonly string[];
+  readonly parts: readonly Waiting[];
+  /** How many no longer wait when it has gone: they, and those before them that were taken back. */
+  readonly end: number;
 }
 
 interface Calls {
@@ -113,7 +123,7 @@ export class DescriptorLink {
   private readonly fd: number;
   private readonly calls: Calls;
   private readonly memory = Buffer.alloc(dataAt + maxMessageBytes + (64 << 10));
-  private waiting: { readonly parcel: Outgoing; readonly note: string; readonly sent: () => void }[] = [];
+  private waiting: Waiting[] = [];
   private timer: NodeJS.Timeout | undefined;
   private isClosed = false;
 
@@ -183,35 +193,39 @@ export class DescriptorLink {
   private flush(): void {
     clearTimeout(this.timer);
     const told = new Set<() => void>();
-    let most = Infinity;
+    let [most, begin] = [Infinity, 0];
     while (!this.isClosed) {
-      const batch = this.nextBatch(most);
-      if (batch.length === 0) break;
+      const batch = this.nextBatch(begin, most);
+      if (batch.parts.length === 0) {
+        begin = batch.end;
+        break;
+      }
       const errno = this.sendOne(batch);
       if (errno !== 0 && retried.has(errno)) {
         this.timer = setTimeout(() => this.flush(), retryMs);
         break;
       }
       if (errno !== 0 && gone.has(errno)) {
-        this.waiting = []; // the other side's own end tells what becomes of it
+        begin = this.waiting.length; // the other side's own end tells what becomes of it
         break;
       }
-      if (errno !== 0 && batch.length > 1) {
+      if (errno !== 0 && batch.parts.length > 1) {
         most = 1; // one of them is at fault
         continue;
       }
-      for (const { parcel, sent } of this.waiting.splice(0, batch.length)) {
+      begin = batch.end;
+      for (const { parcel, sent } of batch.parts) {
         parcel.gone?.();
         told.add(sent);
       }
     }
+    this.waiting = this.waiting.slice(begin);
     for (const sent of told) sent();
   }
 
   /** Sends the first of those that wait. The error's number, or 0. */
-  private sendOne(batch: readonly Packed[]): number {
-    const size = this.memory.write(`[${batch.map(({ text }) => text).join(",")}]`, dataAt, "utf8");
-    const fds = batch.flatMap((packed) => packed.fds);
+  private sendOne({ fds, texts }: Batch): number {
+    const size = this.memory.write(`[${texts.join(",")}]`, dataAt, "utf8");
     const controlBytes = controlHeaderBytes + 4 * fds.length;
     this.memory.writeBigUInt64LE(BigInt(controlBytes), controlAt);
     this.memory.writeInt32LE(SOL_SOCKET, controlAt + 8);
@@ -222,19 +236,23 @@ export class DescriptorLink {
   }
 
   /** The next ones that go together, without those that were taken back. */
-  private nextBatch(most: number): Packed[] {
-    this.waiting = this.waiting.filter(({ parcel }) => parcel.descriptors() !== null);
-    const batch: Packed[] = [];
-    let [bytes, count] = [2, 0];
-    for (const { parcel, note } of this.waiting) {
-      const fds = parcel.descriptors() ?? [];
-      const text = `[${fds.length},${note}]`;
+  private nextBatch(begin: number, most: number): Batch {
+    const parts: Waiting[] = [];
+    const texts: string[] = [];
+    const all: number[] = [];
+    let [end, bytes] = [begin, 2];
+    for (; end < this.waiting.length && parts.length < most; end++) {
+      const one = this.waiting[end]!;
+      const fds = one.parcel.descriptors();
+      if (fds === null) continue;
+      const text = `[${fds.length},${one.note}]`;
       bytes += Buffer.byteLength(text) + 1;
-      count += fds.length;
-      if (batch.length > 0 && (batch.length >= most || count > maxDescriptors || bytes > maxMessageBytes)) break;
-      batch.push({ fds, text });
+      if (parts.length > 0 && (all.length + fds.length > maxDescriptors || bytes > maxMessageBytes)) break;
+      parts.push(one);
+      texts.push(text);
+      all.push(...fds);
     }
-    return batch;
+    return { fds: all, texts, parts, end };
   }
 
   /** `struct iovec {base, length}` and `struct msghdr {name, name length, iovec, count, control, control length, flags}`. */

@@ -15,6 +15,7 @@
 //     │ done ───────────────────────────────▶│
 //     │◀──────────────────────── reconfigure │  the configuration has changed while it serves
 //     │ done ───────────────────────────────▶│
+//     │◀──────────────────────────── warm-up │  it has time to get ready for a crowd; a spare hears it before `configure`
 //     │ dues ───────────────────────────────▶│  hooks that are to be called when sessions are over
 //     │◀────────────────── players-elsewhere │  how many play its streams in other processes, for hooks
 //     │◀────────────────────────────── drain │  it takes nothing new, serves what it has, then leaves by itself
@@ -217,6 +218,8 @@ export type ToChild =
   | { readonly type: "list"; readonly id: number; readonly what: Listed; readonly after: number }
   | { readonly type: "kick"; readonly id: number; readonly whom: Whom }
   | { readonly type: "reopen-log"; readonly id: number }
+  /** It may do what makes it faster for whoever comes next. */
+  | { readonly type: "warm-up" }
   | { readonly type: "reconfigure"; readonly id: number; readonly change: Reconfiguration }
   /** It takes the place of a server, and follows that one's streams until `end-mirror`. */
   | { readonly type: "mirror"; readonly id: number; readonly origin: MirroredOrigin }
@@ -263,6 +266,7 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "report",
   "list",
   "kick",
+  "warm-up",
   "reopen-log",
   "reconfigure",
   "mirror",

@@ -5,6 +5,8 @@ import { onTerminate } from "../worker/signals.js";
 
 const { hooksOf, Server } = await import("../server/server.js");
 const { runChild } = await import("../worker/process.js");
+const { rehearse } = await import("../worker/rehearsal.js");
+const { defaultConfig } = await import("../conf/load.js");
 
 await runChild<ServerSetup>({
   role: "server",
@@ -18,4 +20,5 @@ await runChild<ServerSetup>({
     [players, "player"],
     [publishers, "publisher"],
   ],
+  warmUp: (isWanted) => rehearse({ config: defaultConfig(), isWanted }),
 });

@@ -40,8 +40,8 @@ export interface Consumer {
 export interface Seat {
   readonly consumer: Consumer;
   readonly limitBytes: number;
-  /** Whether its start buffer had the first of the pending packets. */
-  isNew: boolean;
+  /** How many of the pending packets it has had: they were in what it was given to start with, or to go on with. */
+  had: number;
   /** When it fell behind (ms); 0 while it is in step. */
   behindSinceMs: number;
   /** Where it goes on, as soon as the stream comes so far: it was served by another process; null otherwise. */
@@ -73,9 +73,13 @@ export class Fanout {
   private recent: readonly Packet[] = [];
   private timer: NodeJS.Timeout | null = null;
   private immediate: NodeJS.Immediate | null = null;
+  /** Seats of those whom another process has served and who have got nothing here yet: nobody makes them wait for a batch. */
+  private returning = 0;
   private lastTail: { readonly count: number; readonly last: Packet | undefined; readonly bytes: Buffer } | null = null;
   /** What newcomers are given until the next flush, made for the first of them. */
-  private start: { readonly bytes: Buffer | null; readonly skip: number; readonly last: Packet | null } | null = null;
+  private start: { readonly bytes: Buffer | null; readonly had: number; readonly last: Packet | null } | null = null;
+  /** What is known of the stream beyond `recent`, made for the first who looks there; it holds until `pending` is another length. */
+  private known: { readonly pending: number; readonly packets: readonly Packet[] } | null = null;
 
   /** `onAhead` is told of somebody from another process who has seen the stream further than it has come. */
   constructor(container: Container, cache: StartCache, options: FanoutOptions, onAhead: (timeMs: number) => void = () => undefined) {
@@ -96,10 +100,10 @@ export class Fanout {
 
   /** Seats a consumer and gives it what the stream has to start with. It is in step from the next batch on. */
   add(consumer: Consumer): Seat {
-    this.start ??= { bytes: this.joined(this.cache.start()), skip: this.pending.length, last: this.cache.last };
-    const { bytes, last } = this.start;
+    this.start ??= { bytes: this.joined(this.cache.start()), had: this.pending.length, last: this.cache.last };
+    const { bytes, had, last } = this.start;
     const limitBytes = maxBacklogBytes + (bytes?.length ?? 0);
-    const seat: Seat = { consumer, limitBytes, isNew: true, behindSinceMs: 0, from: null, isWhole: false };
+    const seat: Seat = { consumer, limitBytes, had, behindSinceMs: 0, from: null, isWhole: false };
     this.seats.add(seat);
     if (bytes !== null) consumer.send(bytes, last);
     return seat;
@@ -107,9 +111,9 @@ export class Fanout {
 
   /** Seats a consumer whom another process has served up to a position: it goes on there, and gets nothing twice. */
   readmit(consumer: Consumer, from: Position): Seat {
-    if (this.pending.length > 0) this.flush(); // all stand at a boundary then
-    const seat: Seat = { consumer, limitBytes: maxBacklogBytes, isNew: false, behindSinceMs: 0, from, isWhole: false };
+    const seat: Seat = { consumer, limitBytes: maxBacklogBytes, had: 0, behindSinceMs: 0, from, isWhole: false };
     this.seats.add(seat);
+    this.returning += 1;
     this.goOn(seat, from);
     return seat;
   }
@@ -117,7 +121,7 @@ export class Fanout {
   /** Seats a consumer who has been given so many bytes of the stream, and misses nothing that comes. Nothing is pending. */
   addWhole(consumer: Consumer, givenBytes: number): Seat {
     const limitBytes = maxWholeBacklogBytes + givenBytes;
-    const seat: Seat = { consumer, limitBytes, isNew: false, behindSinceMs: 0, from: null, isWhole: true };
+    const seat: Seat = { consumer, limitBytes, had: 0, behindSinceMs: 0, from: null, isWhole: true };
     this.seats.add(seat);
     return seat;
   }
@@ -125,13 +129,13 @@ export class Fanout {
   /** Takes a seat away and tells whether it was there. */
   remove(seat: Seat): boolean {
     if (!this.seats.delete(seat)) return false;
+    if (seat.from !== null) this.returning -= 1;
     if (this.seats.size === 0) this.reset();
     return true;
   }
 
   /** Puts a seat out of step: it goes on with the next key frame, and nothing that it has had comes again. */
   rejoin(seat: Seat): void {
-    seat.isNew = false;
     seat.behindSinceMs = Date.now();
   }
 
@@ -139,8 +143,8 @@ export class Fanout {
   push(packet: Packet): void {
     if (this.seats.size === 0) return;
     this.pending.push(packet);
-    if (this.timer !== null || this.immediate !== null) return;
-    if (this.options.delayMs > 0) this.timer = setTimeout(this.flush, this.options.delayMs);
+    if (this.immediate !== null || (this.timer !== null && this.returning === 0)) return;
+    if (this.options.delayMs > 0 && this.returning === 0) this.timer = setTimeout(this.flush, this.options.delayMs);
     else this.immediate = setImmediate(this.flush);
   }
 
@@ -148,26 +152,28 @@ export class Fanout {
   readonly flush = (): void => {
     this.close();
     const packets = this.pending;
-    const newcomersHad = this.start?.skip ?? 0;
     this.pending = [];
     this.start = null;
+    this.known = null;
     this.lastTail = null;
-    if (packets.length === 0) {
-      for (const seat of this.seats) seat.isNew = false; // what comes next is new to all
-      return;
-    }
-    if (this.seats.size === 0) return;
+    if (packets.length === 0 || this.seats.size === 0) return;
     if (this.options.keepsRecent) this.remember(packets);
     const last = lastMedia(packets);
     const batch = this.container(packets);
-    const rest = lazy(() => this.joined(packets.slice(newcomersHad)));
+    const rests = new Map<number, Buffer>();
+    const restBehind = (had: number): Buffer => {
+      const rest = rests.get(had) ?? this.container(packets.slice(had));
+      rests.set(had, rest);
+      return rest;
+    };
     const resume = lazy(() => this.joined(this.resumePackets(packets)));
     for (const seat of this.seats) {
-      const { consumer } = seat;
+      const { consumer, had } = seat;
+      seat.had = 0;
       if (seat.from !== null) this.goOn(seat, seat.from);
       else if (seat.behindSinceMs !== 0 || consumer.backlogBytes > seat.limitBytes) this.wait(seat, resume, last);
-      else if (seat.isNew) this.admit(seat, rest(), last);
-      else consumer.send(batch, last);
+      else if (had === 0) consumer.send(batch, last);
+      else if (had < packets.length) consumer.send(restBehind(had), last);
     }
   };
 
@@ -178,7 +184,7 @@ export class Fanout {
   }
 
   onLive(isLive: boolean): void {
-    if (!isLive) this.recent = [];
+    if (!isLive) [this.recent, this.known] = [[], null];
     for (const seat of this.seats) seat.consumer.onLive(isLive);
   }
 
@@ -189,6 +195,7 @@ export class Fanout {
     this.recent = [];
     this.lastTail = null;
     this.start = null;
+    this.known = null;
   }
 
   /** Stops waiting; pending packets stay for the next flush. */
@@ -199,26 +206,36 @@ export class Fanout {
     this.immediate = null;
   }
 
-  /** A newcomer's first batch, which leaves out what its start buffer had. */
-  private admit(seat: Seat, rest: Buffer | null, last: Packet | null): void {
-    seat.isNew = false;
-    if (rest !== null) seat.consumer.send(rest, last);
-  }
-
   /** Somebody who comes from another process: in step from where it stood, or from a key frame behind that. */
   private goOn(seat: Seat, from: Position): void {
-    const lists = [this.recent, [...this.cache.history(), ...this.cache.packets]];
-    const isIn = (list: readonly Packet[]): boolean => typeof catchUp(from, list) === "object";
-    const packets = lists.find(isIn) ?? lists.find(({ length }) => length > 0) ?? [];
+    const { packets, had } = this.whereIs(from);
     const next = catchUp(from, packets);
     if (next === "later") return;
     seat.from = null;
+    seat.had = had;
+    this.returning -= 1;
     if (next === "ahead") this.onAhead(from.timestamp);
     if (next === "key frame" || next === "ahead") {
       seat.behindSinceMs = Date.now();
       const later = packets.findIndex((packet) => isAfter(packet, from));
       if (later >= 0) this.wait(seat, () => this.resumeFrom(packets, later), lastMedia(packets));
     } else if (next.from < packets.length) seat.consumer.send(this.tail(packets.slice(next.from)), lastMedia(packets));
+  }
+
+  /** The packets among which a position is, and how many of them are pending: at a batch's end, if it can be, where all others are. */
+  private whereIs(from: Position): { readonly packets: readonly Packet[]; readonly had: number } {
+    const { recent, pending, cache } = this;
+    const isIn = (list: readonly Packet[]): boolean => typeof catchUp(from, list) === "object";
+    if (isIn(recent)) return { packets: recent, had: 0 };
+    if (pending.length > 0) {
+      const packets = [...recent, ...pending];
+      if (isIn(packets)) return { packets, had: pending.length };
+    }
+    if (this.known?.pending !== pending.length) {
+      this.known = { pending: pending.length, packets: [...cache.history(), ...cache.packets] };
+    }
+    const { packets } = this.known;
+    return isIn(packets) || recent.length === 0 ? { packets, had: pending.length } : { packets: recent, had: 0 };
   }
 
   private resumeFrom(packets: readonly Packet[], from: number): Buffer | null {
@@ -256,7 +273,6 @@ export class Fanout {
       seat.consumer.drop(this.options.slowCode, "it would miss a part of the stream: it is to come again");
       return;
     }
-    seat.isNew = false;
     if (seat.behindSinceMs === 0) seat.behindSinceMs = now;
     if (seat.consumer.backlogBytes > 0) {
       if (now - seat.behindSinceMs <= this.options.queueLengthMs) return;

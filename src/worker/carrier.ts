@@ -45,6 +45,7 @@ export class ChildCarrier implements Carrier {
   private adopted: AdoptedNote[] = [];
   private over: { readonly token: string; readonly row: number | null; readonly isKnown: () => boolean }[] = [];
   private letGo: string[] = [];
+  private isReceiving = false;
   /** Those that are carried now; false: the master could not keep the copy. */
   private readonly tokens = new Map<string, boolean>();
   /** Those that this process was given and has not gone on with yet: the master has its copies of them. */
@@ -143,9 +144,16 @@ export class ChildCarrier implements Carrier {
    * Hands over the connections that this process is to go on with, some at a time, so that what all of them wait for is heard in
    * between. The copy of a viewer's that it does not carry on is given up.
    */
-  receive(heir: Heir, before = 0): void {
+  receive(heir: Heir): void {
+    if (this.isReceiving) return; // all that has been sent is on the link already
+    this.isReceiving = true;
+    this.receiveNext(heir, 0);
+  }
+
+  private receiveNext(heir: Heir, before: number): void {
     const some = this.link.receiveSome();
     if (some === null) {
+      this.isReceiving = false;
       if (before > 0) heir.done(before);
       return;
     }
@@ -163,7 +171,7 @@ export class ChildCarrier implements Carrier {
     }
     // The master must know who goes on with them before much has been written to them.
     this.flush();
-    setImmediate(() => this.receive(heir, before + some.length));
+    setImmediate(() => this.receiveNext(heir, before + some.length));
   }
 
   /** Tells the master now what it would be told in a moment. */

@@ -73,6 +73,8 @@ interface Service {
 const emptyPage: ListPage = { rows: "", next: null };
 /** How long a child that is asked to leave tries to leave its viewers to others. */
 const lastHandOverMs = 200;
+/** Connections of a process that has little to do. */
+const idleConnections = 30;
 
 /** One kind of child. */
 export interface Role<Setup extends ServerSetup | ProxySetup | AdminSetup | PackagerSetup> {
@@ -85,6 +87,8 @@ export interface Role<Setup extends ServerSetup | ProxySetup | AdminSetup | Pack
   start(setup: Setup, log: Log, send: (message: FromChild) => void, carrier: Carrier | null): Promise<Service>;
   /** What of its load the process list shows. */
   load(stats: ServerStats): readonly (readonly [count: number, noun: string])[];
+  /** Makes itself ready for a crowd, as long as that is wanted. */
+  warmUp?(isWanted: () => boolean): Promise<void>;
   /** Takes what is said to this kind alone; it may come before `start` is done. */
   hear?(message: News): void;
 }
@@ -98,13 +102,14 @@ export async function runChild<Setup extends ServerSetup | ProxySetup | AdminSet
 
 class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | PackagerSetup> {
   private readonly role: Role<Setup>;
-  private readonly name: string;
+  private name: string;
   private readonly master: Channel<ToChild, FromChild>;
   private log: Log;
   private service: Service | null = null;
   private heart: Heart | null = null;
   private carrier: ChildCarrier | null = null;
   private isLeaving = false;
+  private isWarm = false;
 
   constructor(role: Role<Setup>) {
     this.role = role;
@@ -149,6 +154,9 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
         return;
       case "reopen-log":
         void this.carryOut(message.id, reopenLog);
+        return;
+      case "warm-up":
+        this.warmUp();
         return;
       case "reconfigure":
         void this.carryOut(message.id, () => this.reconfigure(message.change));
@@ -197,6 +205,8 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
 
   private async serve(setup: Setup): Promise<void> {
     const { role } = this.role;
+    this.name = setup.name;
+    process.title = `dolphin: ${this.name}`;
     this.log = createLog({ role, child: setup.name, ...setup.config.log });
     let service: Service;
     try {
@@ -216,6 +226,13 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
       (stats) => this.beat(service, stats),
     );
     this.master.send({ type: "ready", endpoints: service.endpoints });
+  }
+
+  /** Once in a life, and as long as few want anything else. */
+  private warmUp(): void {
+    if (this.isWarm) return;
+    this.isWarm = true;
+    void this.role.warmUp?.(() => !this.isLeaving && (this.service?.stats().connections ?? 0) <= idleConnections);
   }
 
   private beat({ carried }: Service, stats: ServerStats): void {

@@ -174,7 +174,13 @@ export class Dolphin {
     const child = start(command, rest, {
       cwd: folder,
       // In a container a changed file would be read by itself, beside what a test asks for.
-      env: { XDG_RUNTIME_DIR: folder, SRS_AUTO_RELOAD_FOR_DOCKER: "off", ...(sockets.length === 0 ? {} : listenEnv), ...env },
+      env: {
+        XDG_RUNTIME_DIR: folder,
+        SRS_AUTO_RELOAD_FOR_DOCKER: "off",
+        SRS_DOLPHIN_WARM_UP: "off",
+        ...(sockets.length === 0 ? {} : listenEnv),
+        ...env,
+      },
       fds: sockets.map(({ fd }) => fd),
       onLine: (line) => read(line),
     });

@@ -144,6 +144,13 @@ export const rootPlaces = {
       restart,
       "Keep connections over the death and the replacement of the process that serves them, and publishers over the origin's.",
     ],
+    warm_up: [
+      onOff,
+      "on",
+      served,
+      restart,
+      "Have young processes compile their code before a crowd comes, by viewers of their own, and one of them wait for the place of one that dies.",
+    ],
     drain_timeout: [
       decimal("s", 0, 604_800),
       null,

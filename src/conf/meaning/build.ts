@@ -141,6 +141,7 @@ function buildDolphin(block: Block<"dolphin">): DolphinBlock {
     heartbeatTimeoutMs: valueOf(block, "heartbeat_timeout"),
     stopTimeoutMs: valueOf(block, "stop_timeout"),
     carriesSessions: valueOf(block, "carry_sessions"),
+    warmsUp: valueOf(block, "warm_up"),
     drainTimeoutMs: valueOf(block, "drain_timeout"),
     workers: { maxMemoryBytes: bytesOf(valueOf(block, "worker_max_memory")), maxAgeMs: valueOf(block, "worker_max_age") },
     flvWaitMs: valueOf(block, "http_flv_wait"),

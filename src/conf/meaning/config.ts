@@ -131,6 +131,8 @@ export interface DolphinBlock {
   readonly stopTimeoutMs: number;
   /** Viewers outlive the process that serves them, where the system can do that. */
   readonly carriesSessions: boolean;
+  /** Young processes compile their code before a crowd comes, and one is ready for the place of one that dies. */
+  readonly warmsUp: boolean;
   /** How long a worker that was replaced may still serve the connections that it has; null: until the last one has left. */
   readonly drainTimeoutMs: number | null;
   /** A worker that is over one of these is replaced; null: no limit. */

@@ -81,6 +81,11 @@ export function isAide({ duty }: Pick<ProcessSpec, "duty">): boolean {
   return duty === "admin" || duty === "packager";
 }
 
+/** Whether viewers come to a process and it sends them their streams. */
+export function isServing({ duty, isPublic }: Pick<ProcessSpec, "duty" | "isPublic">): boolean {
+  return isPublic && (duty === "edge" || duty === "server");
+}
+
 /** The process that writes streams to disk, where a vhost asks for it; `specs`: those of our own servers that streams are published to. */
 export function planPackager(config: Config, specs: readonly ProcessSpec[]): ProcessSpec[] {
   const isAsked = config.vhosts.some(

@@ -122,6 +122,14 @@ export class Vault {
     return [otherFd, fd];
   }
 
+  /** A child that was prepared under one name has another one from now on. */
+  rename(from: string, to: string): void {
+    const holder = this.holders.get(from);
+    if (holder === undefined) return;
+    this.holders.delete(from);
+    this.holders.set(to, holder);
+  }
+
   counted(): CarriedCounts {
     return { kept: this.size(), ...this.counts };
   }
