@@ -47,6 +47,7 @@ export const errorCodes = [
   "HOOK_REFUSED",
   "RELAY_CLOSED",
   "RELAY_CONNECT",
+  "RELAY_HOPS",
   "RELAY_LOOP",
   "RELAY_REDIRECT",
   "RELAY_REFUSED",

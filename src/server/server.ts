@@ -17,6 +17,7 @@ import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { AdoptNote, Carrier } from "../ipc/carried.js";
 import type { BoxEvent } from "../ipc/events.js";
 import type { Listed, ListPage } from "../ipc/lists.js";
+import type { Locator } from "../ipc/locating.js";
 import type { Reconfiguration, ServerSetup, ServerStats, StreamReport, Whom } from "../ipc/messages.js";
 import type { Listener, Protocol } from "../ipc/listener.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
@@ -56,6 +57,8 @@ export interface ServerParts {
   /** What keeps copies of connections; null: they end with the process. */
   readonly carrier?: Carrier | null;
   readonly hooks?: Hooks;
+  /** Who knows the other servers of the site; null: there are none. */
+  readonly locator?: Locator | null;
   /** Takes what operators follow. */
   readonly tell?: (event: BoxEvent) => void;
 }
@@ -86,8 +89,8 @@ export class Server {
   }
 
   /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
-  static async start(setup: ServerSetup, log: Log, { carrier = null, hooks, tell }: ServerParts = {}): Promise<Server> {
-    const parts = { carrier, hooks: hooks ?? hooksOf(setup, log, () => undefined), direct: await loadDirectRead() };
+  static async start(setup: ServerSetup, log: Log, { carrier = null, locator = null, hooks, tell }: ServerParts = {}): Promise<Server> {
+    const parts = { carrier, locator, hooks: hooks ?? hooksOf(setup, log, () => undefined), direct: await loadDirectRead() };
     const server = new Server(setup, log, parts);
     if (tell !== undefined) server.hub.tell = tell;
     try {
@@ -109,7 +112,12 @@ export class Server {
 
   /** The streams that this process knows. */
   streams(): StreamReport[] {
-    return this.hub.report();
+    return this.hub.reports(0, Infinity).map(({ report }) => report);
+  }
+
+  /** Whether somebody publishes the stream of this key (`vhost/app/stream`) to this process. */
+  has(key: string): boolean {
+    return this.hub.has(key);
   }
 
   /** Its clients or its streams behind the one of this number; the first ones behind 0. */

@@ -12,6 +12,8 @@ export interface StreamRequest {
   readonly params: string;
   /** The places of other streams that it has come through on its way here (the server's via.ts); absent: none. */
   readonly via?: readonly string[];
+  /** How often the boxes of a site have passed it on; absent: never. */
+  readonly hops?: number;
 }
 
 /** Longest vhost, app or stream name in bytes. */

@@ -64,8 +64,14 @@ export const vhostPlaces = {
     token_traverse: [onOff, "off", guard("whoever the origin would refuse is let in"), live, "Ask the server about every client."],
     protocol: [word(["rtmp", "flv"], "rtmp"), "rtmp", notYet, live, "How an edge pulls."],
     follow_client: [onOff, "off", notYet, live, "Pull by the protocol of the first client."],
-    origin_cluster: [onOff, "off", notYet, live, "Redirect players to the origin that has the stream."],
-    coworkers: [texts, null, notYet, live, "The API addresses of the other origins."],
+    origin_cluster: [
+      onOff,
+      "off",
+      served,
+      live,
+      "Serve streams that are published to another origin of the cluster; by a pull of its own.",
+    ],
+    coworkers: [texts, null, served, live, "The API addresses of the other origins, `host[:port]` each; 1985 where no port is given."],
   },
   "vhost.play": {
     gop_cache: [onOff, "on", served, live, "Keep what came since the last key frame, so that a new player starts at once."],

@@ -1,12 +1,26 @@
 // Values that no type of the table reads: weights, networks, and rules about them. rules.ts reports those that cannot be read,
 // build.ts takes those that can.
 import { BlockList, isIP } from "node:net";
-import type { AccessRule } from "./config.js";
+import { DolphinError } from "../../base/errors.js";
+import type { AccessRule, Endpoint } from "./config.js";
+import { parseServer } from "./endpoint.js";
+
+const apiPort = 1985;
 
 /** A weight above 0 and up to 1000, or null. */
 export function parseWeight(text: string): number | null {
   const weight = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
   return weight > 0 && weight <= 1000 ? weight : null;
+}
+
+/** The API of another origin, `host[:port]`; null for anything else. */
+export function parseCoworker(text: string): Endpoint | null {
+  try {
+    return parseServer(/:\d+$/.test(text) ? text : `${text}:${apiPort}`);
+  } catch (thrown) {
+    if (thrown instanceof DolphinError) return null;
+    throw thrown;
+  }
 }
 
 /** `play all`, `publish 10.0.0.0/8`: one rule of `security`; null for anything else. */

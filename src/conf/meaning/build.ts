@@ -1,7 +1,7 @@
 // A checked tree → Config: names become fields, absent values their defaults. Values that could not be read were replaced
 // (and reported by check.ts) as values.ts says. What takes more than a row of the table is decided here.
 import { canonicalHost } from "../../base/host-name.js";
-import { parseAccessRule, parseNetwork, parseWeight } from "./balance-values.js";
+import { parseAccessRule, parseCoworker, parseNetwork, parseWeight } from "./balance-values.js";
 import { buildDvr, buildHls } from "./build-recording.js";
 import {
   type AccessRule,
@@ -206,6 +206,8 @@ function buildVhost(name: string, vhost: Block<"vhost">, chunkSize: number): Vho
       origins: valueOf(cluster, "origin"),
       vhost: valueOf(cluster, "vhost"),
       debugSrsUpnode: valueOf(cluster, "debug_srs_upnode"),
+      isInOriginCluster: valueOf(cluster, "origin_cluster"),
+      coworkers: valueOf(cluster, "coworkers").flatMap((text) => parseCoworker(text) ?? []),
     },
     play: {
       gopCache: valueOf(play, "gop_cache"),

@@ -259,6 +259,9 @@ export interface Vhost {
     readonly vhost: string;
     /** Whether our connect command tells who we are. */
     readonly debugSrsUpnode: boolean;
+    /** It serves what is published to another origin of its cluster, whose HTTP APIs are those of `coworkers`. */
+    readonly isInOriginCluster: boolean;
+    readonly coworkers: readonly Endpoint[];
   };
   readonly play: {
     readonly gopCache: boolean;

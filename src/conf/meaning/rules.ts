@@ -1,7 +1,7 @@
 // What SRS refuses, or what cannot work, though every directive alone is right: the rules about several directives
 // together. One function a rule, listed first; each gives the problems that it finds.
 import { canonicalHost } from "../../base/host-name.js";
-import { parseAccessRule, parseNetwork, parseWeight } from "./balance-values.js";
+import { parseAccessRule, parseCoworker, parseNetwork, parseWeight } from "./balance-values.js";
 import { hookNames } from "./config.js";
 import { shorten } from "../grammar/lexer.js";
 import { overlaps } from "./endpoint.js";
@@ -25,6 +25,7 @@ const rootRules: readonly RootRule[] = [
 ];
 const vhostRules: readonly VhostRule[] = [
   edgeHasOrigin,
+  coworkersAreReadable,
   forwardKeepsPublisher,
   hlsAndTsDoNotMeet,
   ingestsDiffer,
@@ -131,6 +132,14 @@ function edgeHasOrigin(vhost: Block<"vhost">, at: Directive): Problem[] {
   return [
     warningAt(find(vhost, "cluster") ?? at, "CONF_ARGUMENTS", `vhost ${name} is remote but has no origin to ask; it is switched off`),
   ];
+}
+
+function coworkersAreReadable(vhost: Block<"vhost">): Problem[] {
+  const cluster = blockIn(vhost, "cluster");
+  const at = find(cluster, "coworkers");
+  if (at === undefined || !valueOf(cluster, "origin_cluster")) return [];
+  const bad = valueOf(cluster, "coworkers").filter((text) => parseCoworker(text) === null);
+  return bad.map((text) => errorAt(at, "CONF_VALUE", `coworkers: ${shorten(text)} is not the API of a server: write host or host:1985`));
 }
 
 function forwardKeepsPublisher(vhost: Block<"vhost">): Problem[] {

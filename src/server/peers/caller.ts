@@ -7,7 +7,7 @@ import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import type { ServerSetup } from "../../ipc/messages.js";
 import type { Client } from "./clients.js";
-import { viaOf } from "./via.js";
+import { hopsOf, viaOf } from "./via.js";
 
 /** Of a page's or a player's address, which is kept only to be shown. */
 const maxUrlChars = 512;
@@ -21,6 +21,8 @@ export interface Caller {
   swfUrl: string;
   /** The places that what it gives or asks for has come through: see via.ts. */
   via: readonly string[];
+  /** How often the boxes of a site have passed on what it asks for. */
+  hops: number;
   /** The name of the own edge that this is; null for everybody else. */
   edgeName: string | null;
   /** Whether it is another server, which passes on what it plays. */
@@ -56,6 +58,7 @@ export function newCaller(): Caller {
     pageUrl: "",
     swfUrl: "",
     via: [],
+    hops: 0,
     edgeName: null,
     isServer: false,
     clockId: null,
@@ -76,6 +79,7 @@ export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, 
   caller.swfUrl = text(properties?.["swfUrl"]).slice(0, maxUrlChars);
   const members = asObject(args[1]);
   caller.via = viaOf(members);
+  caller.hops = hopsOf(members);
   caller.isServer = isServer(properties?.["flashVer"], members);
   if (isEdge || edgeKey === "" || members?.["dolphin_edge"] !== edgeKey) return;
   caller.edgeName = text(members["dolphin_name"]);
@@ -85,9 +89,9 @@ export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, 
 }
 
 /** The stream that a caller means by a name. Throws as `resolveStream` does. */
-export function requestOf({ tcUrl, app, via }: Caller, name: string): StreamRequest {
+export function requestOf({ tcUrl, app, via, hops }: Caller, name: string): StreamRequest {
   const request = resolveStream(tcUrl, app, name);
-  return via.length === 0 ? request : { ...request, via };
+  return { ...request, ...(via.length === 0 ? {} : { via }), ...(hops > 0 ? { hops } : {}) };
 }
 
 /** Edges of SRS and of ours say so; a relay of nginx-rtmp is known by the player that it claims to be, and nobody else does. */

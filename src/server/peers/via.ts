@@ -28,6 +28,17 @@ export function viaArgs(via: readonly string[]): AmfObject {
   return via.length === 0 ? {} : { dolphin_via: via.join(" ") };
 }
 
+/** How often the boxes of a site have passed on what whoever connects asks for; what is no such number counts as never. */
+export function hopsOf(members: AmfObject | null): number {
+  const hops = members?.["dolphin_hops"];
+  return typeof hops === "number" && Number.isInteger(hops) && hops > 0 ? Math.min(hops, maxPlaces) : 0;
+}
+
+/** The same as a member of that object. */
+export function hopsArgs(hops: number): AmfObject {
+  return hops === 0 ? {} : { dolphin_hops: hops };
+}
+
 /** Throws RELAY_LOOP when a request has come through the place that it asks for. */
 export function checkVia({ via = [] }: StreamRequest, place: string | null): void {
   if (place !== null && via.includes(place)) {

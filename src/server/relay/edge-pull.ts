@@ -14,6 +14,7 @@ import { tellSeen } from "../../codec/rtmp/clock.js";
 import { controlEvent, messageType, type Message } from "../../codec/rtmp/message.js";
 import { isSampleAccess } from "../../codec/rtmp/metadata.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { PacketType } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
@@ -53,6 +54,8 @@ export interface EdgePullOptions {
   readonly mirror: { onLive(): void } | null;
   /** All that is kept of the stream upstream is asked for, for those who package it here. */
   readonly isWhole: boolean;
+  /** The stream is lost, or has ended upstream: whoever has found it there may look for it elsewhere. */
+  readonly onAdrift?: () => void;
   /** Counts what is received. */
   readonly onBytes: (bytes: number) => void;
   /** The pull has lingered long enough and is over. */
@@ -106,6 +109,11 @@ export class EdgePull {
   /** The upstream that it pulls from, for people. */
   get from(): string {
     return formatEndpoint(this.client?.endpoint ?? candidate(this.pass));
+  }
+
+  /** Those that it may pull from. */
+  get servers(): readonly Endpoint[] {
+    return this.options.upstreams.endpoints;
   }
 
   /** Somebody watches (again). */
@@ -258,6 +266,7 @@ export class EdgePull {
   private ended(): void {
     if (this.isMirror) this.over();
     else this.unpublish();
+    this.options.onAdrift?.();
   }
 
   /** The origin tells by which clock it goes: a stream of the one that is known has not ended, whichever process has it now. */
@@ -316,6 +325,7 @@ export class EdgePull {
     this.silences = reason.code === "RELAY_SILENT" ? this.silences + 1 : 0;
     const pauseMs = failed(this.pass, reason.code);
     this.outage.lost(reason, { upstream, next: this.from, pauseMs });
+    this.options.onAdrift?.();
     if (pauseMs === 0) {
       this.connect();
       return;

@@ -2,40 +2,42 @@
 // publishing mean. It owns every source and every relay of the process, and no socket.
 //
 //            mode local (origin)                    mode remote (edge)
-//   play     a seat in the source                   the same, and the first seat starts a pull
+//   play     a seat in the source, which is         the same, and the first seat starts a pull
+//            looked for elsewhere (finding.ts)
 //   publish  into the source, and forwards start    an edge push: on to the origin
 //
 //   RTMP, HTTP ─ source, publish ─▶ hub.ts ─▶ live-stream.ts: one source with its publisher, its pull and its forwards
 //                                      └─ a vhost ─▶ settings.ts ─ what its sources go by
-import { isDeepStrictEqual } from "node:util";
 import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import { settledWithin } from "../../base/until.js";
-import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import { packagerArgs } from "../../codec/rtmp/watch.js";
-import type { Vhost } from "../../conf/meaning/config.js";
+import type { Endpoint, Vhost } from "../../conf/meaning/config.js";
 import { trustedNetworks, type TrustedNetworks } from "../../conf/meaning/networks.js";
 import type { Hooks } from "../../hooks/hooks.js";
 import type { Carrier } from "../../ipc/carried.js";
 import type { BoxEvent } from "../../ipc/events.js";
+import { nowhere, type Located, type Locator } from "../../ipc/locating.js";
 import type { Reconfiguration, ServerSetup, StreamReport } from "../../ipc/messages.js";
 import type { MirroredOrigin } from "../../ipc/succession.js";
 import { Source, type SavedSource } from "../../stream/source.js";
 import { vhostFor, whyLeave, type Client } from "../peers/clients.js";
 import type { LiveStream, Passage } from "./live-stream.js";
-import { forward, keyOf, newStream, publishInto, reportsOf, succeed, upstreamRequest } from "./live-stream.js";
+import { busy, forward, keyOf, newStream, publishInto, reportsOf, succeed, upstreamRequest } from "./live-stream.js";
 import type { MergedReads } from "../peers/merged-read.js";
 import type { Publication, Publisher } from "../peers/publication.js";
 import { EdgePull, type EdgePullOptions } from "../relay/edge-pull.js";
-import { EdgePush } from "../relay/edge-push.js";
 import { Destinations, Forwards } from "../relay/forwards.js";
-import { Replay } from "../relay/replay.js";
-import { makePass, makeUpstreams, ownOriginPauseMs, type Upstreams } from "../relay/upstreams.js";
+import { makeUpstreams } from "../relay/upstreams.js";
 import { upnodeArgs } from "../../wire/client.js";
 import type { Mover } from "../peers/saved-publisher.js";
-import { checkVia, placeOf, viaArgs } from "../peers/via.js";
-import { isPackaged, jitterOf, settingsOf } from "./settings.js";
+import { checkVia, placeOf } from "../peers/via.js";
+import { checkHops, endFinding, endPull, endSearch, Finding } from "./finding.js";
+import { toOrigin, toOther, toPeer } from "./introductions.js";
+import { Passages } from "./passages.js";
+import { isLocated, isPackaged, settingsOf } from "./settings.js";
+import { UpstreamLists } from "./upstream-lists.js";
 import { lingers, Watchers, type Tell } from "./watchers.js";
 import { noTraffic } from "../peers/traffic.js";
 
@@ -47,6 +49,8 @@ export interface HubParts {
   readonly carrier: Carrier | null;
   readonly hooks: Hooks;
   readonly mergedReads: MergedReads;
+  /** Who knows the other servers of the site; null: there are none. */
+  readonly locator: Locator | null;
 }
 
 /** How long the streams of the process before this one may take to flow here. */
@@ -73,8 +77,8 @@ export class Hub {
   readonly mergedReads: MergedReads;
   private readonly log: Log;
   readonly streams = new Map<string, LiveStream>();
-  readonly pushes = new Map<string, Passage>();
-  private upstreams: ReadonlyMap<string, Upstreams> = new Map();
+  private readonly upstreams = new UpstreamLists();
+  private readonly passages: Passages;
   private readonly destinations = new Destinations();
   private lastOrder = 0;
   private readonly watchers = new Watchers();
@@ -83,15 +87,25 @@ export class Hub {
   readonly carrier: Carrier | null;
   /** Who is let in, and who is told of it. */
   readonly hooks: Hooks;
+  private readonly locator: Locator | null;
 
-  constructor(setup: ServerSetup, log: Log, { carrier, hooks, mergedReads }: HubParts) {
+  constructor(setup: ServerSetup, log: Log, { carrier, hooks, mergedReads, locator }: HubParts) {
+    this.locator = locator;
     this.mergedReads = mergedReads;
     this.setup = setup;
     this.carrier = carrier;
     this.hooks = hooks;
     this.trusted = trustedNetworks(setup.config.dolphin.balance.trustedProxies);
     this.log = log;
-    this.renewUpstreams();
+    this.upstreams.renew(setup);
+    const { upstreams, traffic } = this;
+    const logOf = (vhost: Vhost, request: StreamRequest): Log => this.logOf(vhost, request);
+    this.passages = new Passages({ upstreams, traffic, setup: () => this.setup, nextOrder: () => this.nextOrder(), logOf });
+  }
+
+  /** Publishers whose media goes on to an origin. */
+  get pushes(): ReadonlyMap<string, Passage> {
+    return this.passages.all;
   }
 
   /** The vhost that serves this name: its own, or the default one. Throws RTMP_VHOST when there is none or it is disabled. */
@@ -129,9 +143,10 @@ export class Hub {
 
   /**
    * The source of a stream for somebody who is about to take a seat in it, and takes it before doing anything else. `seenMs`: how far an
-   * own edge's viewers have seen the stream.
+   * own edge's viewers have seen the stream. Throws RELAY_HOPS for what would have to be looked for at one box too many.
    */
   source(vhost: Vhost, request: StreamRequest, seenMs: number | null = null): Source {
+    if (isLocated(vhost)) checkHops(request, this.streams.get(keyOf(vhost, request)));
     const { source, pull } = this.open(vhost, request);
     if (seenMs !== null) source.noteSeen(seenMs);
     pull?.hurry();
@@ -143,13 +158,25 @@ export class Hub {
    * while another publishes the stream.
    */
   publish(vhost: Vhost, request: StreamRequest, publisher: Publisher, saved: SavedSource | null = null): Publication {
-    return vhost.cluster.mode === "remote" ? this.push(vhost, request, publisher) : this.publishHere(vhost, request, publisher, saved);
+    return vhost.cluster.mode === "remote"
+      ? this.passages.begin(vhost, request, publisher)
+      : this.publishHere(vhost, request, publisher, saved);
   }
 
   /** Throws RTMP_BUSY while somebody publishes the stream, as far as this process knows. */
   checkFree(vhost: Vhost, request: StreamRequest): void {
     const key = keyOf(vhost, request);
     if (this.pushes.has(key) || (this.streams.get(key)?.publisher ?? null) !== null) throw busy(key);
+  }
+
+  /** Whether somebody publishes the stream of this key to this process. */
+  has(key: string): boolean {
+    return (this.streams.get(key)?.publisher ?? null) !== null;
+  }
+
+  /** Where a stream is, which is not published to this process as far as is known. Rejects where nobody could be asked. */
+  locate(vhost: Vhost, { app, stream }: StreamRequest, signal: AbortSignal): Promise<Located> {
+    return this.locator?.locate({ vhost: vhost.name, app, stream }, signal) ?? Promise.resolve(nowhere);
   }
 
   /** How many play the stream of this key, as far as hooks know of other processes; the box's own edges are not counted. */
@@ -166,12 +193,12 @@ export class Hub {
     this.setup = { ...this.setup, config, maxConnections };
     this.trusted = trustedNetworks(config.dolphin.balance.trustedProxies);
     this.hooks.reconfigure(config.dolphin.hooks);
-    this.renewUpstreams();
+    this.upstreams.renew(this.setup);
     for (const client of this.clients) {
       const why = whyLeave(client, config.vhosts);
       if (why !== null) client.dismiss(new DolphinError("RTMP_RELOAD", why));
     }
-    for (const passage of this.pushes.values()) this.adoptPush(passage);
+    this.passages.adopt();
     for (const stream of this.streams.values()) this.adopt(stream);
   }
 
@@ -210,12 +237,7 @@ export class Hub {
     return this.watchers.add([...this.streams.values()], tell);
   }
 
-  /** Every stream that this process knows, for `dolphin status`. */
-  report(): StreamReport[] {
-    return this.reports(0, Infinity).map(({ report }) => report);
-  }
-
-  /** Those that came behind the one of this order, at most so many. */
+  /** Streams that came behind the one of this order, at most so many. */
   reports(after: number, most: number): { readonly order: number; readonly report: StreamReport }[] {
     return reportsOf(this.streams.values(), this.pushes.values(), after, most);
   }
@@ -227,8 +249,9 @@ export class Hub {
 
   close(): void {
     this.mergedReads.close();
-    for (const { push } of this.pushes.values()) push.close();
+    this.passages.close();
     for (const stream of this.streams.values()) {
+      stream.finding?.close();
       stream.pull?.close();
       stream.forwards.close();
       stream.source.close();
@@ -245,32 +268,51 @@ export class Hub {
       { key, chunkSize: vhost.chunkSize, ...settingsOf(vhost, this.setup.isEdge) },
       {
         onWanted: () => this.wanted(stream),
-        onUnwanted: () => stream.pull?.release(),
+        onUnwanted: () => this.unwanted(stream),
         onIdle: () => this.idle(stream),
         onLive: (_source, isLive) => this.watchers.tell(stream, isLive),
       },
     );
     const { destinations, traffic } = this;
     const forwards = new Forwards({ source, destinations, traffic, log: this.logOf(vhost, request) });
-    const stream: LiveStream = newStream(this.nextOrder(), { source, vhost, request, forwards });
+    const onUnpublished = (): void => {
+      if (source.consumers > 0) this.wanted(stream);
+    };
+    const stream: LiveStream = newStream(this.nextOrder(), { source, vhost, request, forwards, onUnpublished });
     this.streams.set(key, stream);
     return stream;
   }
 
-  /** The first viewer of a stream has come: an edge pulls. */
+  /** The first viewer of a stream has come: an edge pulls, and an origin looks for what it has not. */
   private wanted(stream: LiveStream): void {
     const { vhost } = stream;
     if (stream.pull !== null) stream.pull.keep();
     else if (vhost.cluster.mode === "remote") {
-      const upstreams = this.upstreams.get(vhost.name)!;
-      stream.pull = this.pull(stream, {
-        upstreams,
-        args: this.args(vhost, stream.request),
-        isOwnOrigin: this.setup.isEdge,
-        mirror: null,
-        isWhole: false,
+      const from = { upstreams: this.upstreams.of(vhost.name), args: toOrigin(this.setup, vhost, stream.request) };
+      stream.pull = this.pull(stream, { ...from, isOwnOrigin: this.setup.isEdge, mirror: null, isWhole: false });
+    } else if (this.locator !== null && isLocated(vhost) && stream.finding === null && stream.publisher === null) {
+      const locate = (signal: AbortSignal): Promise<Located> => this.locate(stream.vhost, stream.request, signal);
+      stream.finding = new Finding({
+        stream,
+        locate,
+        pull: (servers) => this.pullFrom(stream, servers),
+        log: this.logOf(vhost, stream.request),
       });
     }
+  }
+
+  /** The last one has left. */
+  private unwanted(stream: LiveStream): void {
+    if (stream.pull !== null) stream.pull.release();
+    else endFinding(stream);
+  }
+
+  /** Other boxes of the site have a stream that was looked for. */
+  private pullFrom(stream: LiveStream, servers: readonly Endpoint[]): void {
+    const { vhost, request, pull } = stream;
+    const [upstreams, args] = [makeUpstreams(servers), toPeer(this.setup, vhost, request)];
+    if (pull !== null) pull.follow(upstreams, upstreamRequest(vhost, request), args);
+    else stream.pull = this.pull(stream, { upstreams, args, isOwnOrigin: false, mirror: null, isWhole: false });
   }
 
   private pull(stream: LiveStream, from: Pick<EdgePullOptions, "upstreams" | "args" | "isOwnOrigin" | "mirror" | "isWhole">): EdgePull {
@@ -285,8 +327,10 @@ export class Hub {
         this.traffic.bytesIn += bytes;
         if (from.isOwnOrigin) this.traffic.innerBytesIn += bytes;
       },
+      onAdrift: () => stream.finding?.again(),
       onEnd: () => {
         stream.pull = null;
+        endFinding(stream);
         this.idle(stream);
       },
       log: this.logOf(vhost, request),
@@ -315,38 +359,23 @@ export class Hub {
     if (stream.pull?.isMirror === true) return; // it ends with the mirror, or its publisher goes on in it
     if (vhost?.cluster.mode === "remote") {
       const { pull, request } = stream;
-      if (pull !== null) pull.follow(this.upstreams.get(vhost.name)!, upstreamRequest(vhost, request), this.args(vhost, request));
+      endFinding(stream);
+      if (pull !== null) pull.follow(this.upstreams.of(vhost.name), upstreamRequest(vhost, request), toOrigin(this.setup, vhost, request));
       else if (source.consumers > 0) this.wanted(stream);
-    } else {
-      stream.pull?.close();
-      stream.pull = null;
+    } else if (vhost !== undefined && isLocated(vhost) && stream.finding !== null) stream.finding.again();
+    else {
+      endFinding(stream);
+      endPull(stream);
+      if (source.consumers > 0) this.wanted(stream);
     }
     this.idle(stream);
   }
 
-  /** A push cannot change its origin under way: the encoder comes again. */
-  private adoptPush({ push, publisher, vhost: name, request }: Passage): void {
-    const vhost = this.setup.config.vhosts.find((one) => one.name === name);
-    if (vhost === undefined || push.isFor(vhost.cluster.origins, upstreamRequest(vhost, request))) return;
-    publisher.onEnded(new DolphinError("RTMP_RELOAD", `the vhost ${name} has other origins now`));
-  }
-
-  /** One for each vhost; a list that is as it was keeps what was learned of its servers. */
-  private renewUpstreams(): void {
-    const before = this.upstreams;
-    this.upstreams = new Map(
-      this.setup.config.vhosts.map(({ name, cluster }) => {
-        const known = before.get(name);
-        const longestPauseMs = this.setup.isEdge ? ownOriginPauseMs : undefined;
-        return [name, isDeepStrictEqual(known?.endpoints, cluster.origins) ? known! : makeUpstreams(cluster.origins, longestPauseMs)];
-      }),
-    );
-  }
-
   private publishHere(vhost: Vhost, request: StreamRequest, publisher: Publisher, saved: SavedSource | null): Publication {
+    endSearch(this.streams.get(keyOf(vhost, request)));
     const stream = this.open(vhost, request);
     const { pull } = stream;
-    stream.forwardArgs = { ...upnodeArgs(this.setup.name, ""), ...this.onwards(vhost, request) };
+    stream.forwardArgs = toOther(this.setup, vhost, request);
     if (pull?.isMirror === true) {
       const settings = settingsOf(vhost, this.setup.isEdge);
       if (pull.isLive && saved !== null) return succeed(stream, pull, { publisher, saved, settings });
@@ -361,40 +390,7 @@ export class Hub {
     stream.source.adopt(settingsOf(stream.vhost, this.setup.isEdge));
   }
 
-  private push(vhost: Vhost, request: StreamRequest, publisher: Publisher): Publication {
-    const key = keyOf(vhost, request);
-    if (this.pushes.has(key)) throw busy(key);
-    const push = new EdgePush({
-      pass: makePass(this.upstreams.get(vhost.name)!),
-      request: upstreamRequest(vhost, request),
-      args: this.args(vhost, request),
-      publisher,
-      traffic: this.traffic,
-      replay: this.setup.isEdge && this.setup.config.dolphin.carriesSessions ? new Replay(jitterOf(vhost)) : null,
-      onEnd: () => void this.pushes.delete(key),
-      log: this.logOf(vhost, request),
-    });
-    this.pushes.set(key, { order: this.nextOrder(), push, publisher, vhost: vhost.name, request });
-    return push;
-  }
-
-  private args(vhost: Vhost, request: StreamRequest): AmfObject | null {
-    const { isEdge, name, edgeKey } = this.setup;
-    if (isEdge) return { ...upnodeArgs(name, edgeKey), ...viaArgs(request.via ?? []) };
-    return vhost.cluster.debugSrsUpnode ? { ...upnodeArgs(name, ""), ...this.onwards(vhost, request) } : null;
-  }
-
-  /** What another server is told of where a stream has been, this place included. */
-  private onwards(vhost: Vhost, request: StreamRequest): AmfObject {
-    const place = placeOf(this.setup.edgeKey, vhost.name, request);
-    return viaArgs([...(request.via ?? []), ...(place === null ? [] : [place])]);
-  }
-
   private logOf(vhost: Vhost, request: StreamRequest): Log {
     return this.log.child({ vhost: vhost.name, app: request.app, stream: request.stream });
   }
-}
-
-function busy(key: string): DolphinError {
-  return new DolphinError("RTMP_BUSY", `${key} is being published already`);
 }

@@ -1,5 +1,6 @@
 // One stream of a process with everything around its source: where it is pulled from, who publishes it here, where it is forwarded.
 // The hub keeps them and says when each thing begins; this says how.
+import { DolphinError } from "../../base/errors.js";
 import { signature } from "../../base/version.js";
 import type { AmfObject } from "../../codec/rtmp/amf0.js";
 import { messageType, type Message } from "../../codec/rtmp/message.js";
@@ -15,6 +16,7 @@ import type { Publication, Publisher } from "../peers/publication.js";
 import type { EdgePull } from "../relay/edge-pull.js";
 import type { EdgePush } from "../relay/edge-push.js";
 import type { Forwards, ForwardTarget } from "../relay/forwards.js";
+import type { Finding } from "./finding.js";
 
 /** What the hub keeps beside a source. */
 export interface LiveStream {
@@ -27,9 +29,13 @@ export interface LiveStream {
   /** As it was asked for first; its parameters go upstream with the pull. */
   readonly request: StreamRequest;
   pull: EdgePull | null;
+  /** Looks for it at other servers of the site; null: it is published here, or nobody wants it, or there are none. */
+  finding: Finding | null;
   readonly forwards: Forwards;
   /** Who publishes here, and not from upstream. */
   publisher: Publisher | null;
+  /** Its publisher has left; viewers may be there. */
+  readonly onUnpublished: () => void;
   /** How forwards of this publisher's stream introduce themselves. */
   forwardArgs: AmfObject;
 }
@@ -48,9 +54,17 @@ export function keyOf(vhost: Vhost, request: StreamRequest): string {
   return `${vhost.name}/${request.app}/${request.stream}`;
 }
 
+/** Why somebody may not publish. */
+export function busy(key: string): DolphinError {
+  return new DolphinError("RTMP_BUSY", `${key} is being published already`);
+}
+
 /** A stream that nobody publishes yet. */
-export function newStream(order: number, parts: Pick<LiveStream, "source" | "vhost" | "request" | "forwards">): LiveStream {
-  return { order, ...parts, keptTimer: null, pull: null, publisher: null, forwardArgs: {} };
+export function newStream(
+  order: number,
+  parts: Pick<LiveStream, "source" | "vhost" | "request" | "forwards" | "onUnpublished">,
+): LiveStream {
+  return { order, ...parts, keptTimer: null, pull: null, finding: null, publisher: null, forwardArgs: {} };
 }
 
 /** Begins to publish, or goes on with what another process has saved. Throws RTMP_BUSY while another publishes. */
@@ -196,6 +210,7 @@ function unpublish(stream: LiveStream, publisher: Publisher): void {
   stream.publisher = null;
   forward(stream);
   stream.source.unpublish(publisher);
+  stream.onUnpublished();
 }
 
 function pushInto(source: Source, { type, timestamp, payload }: Message): void {

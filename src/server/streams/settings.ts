@@ -26,6 +26,11 @@ function keptMs({ hls }: Vhost): number {
   return Math.min(longestKeptMs, restartedWithinMs + (hls === null ? 0 : 2 * hls.fragmentMs * hls.tdRatio));
 }
 
+/** Whether a stream that is not published here is looked for among other servers of the site. */
+export function isLocated({ cluster }: Vhost): boolean {
+  return cluster.mode === "local" && cluster.isInOriginCluster;
+}
+
 /** How the times of a vhost's publishers are corrected. */
 export function jitterOf({ play }: Vhost): Vhost["play"]["timeJitter"] {
   return play.atc ? "off" : play.timeJitter;

@@ -12,7 +12,7 @@ export class Watchers {
 
   /** Tells of these streams now, and whenever one begins or ends. Returns how to stop. */
   add(streams: readonly LiveStream[], tell: Tell): () => void {
-    const live = streams.filter(({ source, vhost }) => source.hasKept && isPackaged(vhost)).map(namesOf);
+    const live = streams.filter(({ source, vhost, finding }) => source.hasKept && isPackaged(vhost) && finding === null).map(namesOf);
     tell({ live, ended: [], isAll: true });
     this.all.add(tell);
     return () => void this.all.delete(tell);
@@ -20,7 +20,8 @@ export class Watchers {
 
   /** A stream has begun or ended. */
   tell(stream: LiveStream, isLive: boolean): void {
-    if (this.all.size === 0 || !isPackaged(stream.vhost)) return;
+    // What another box of the site has, that one writes.
+    if (this.all.size === 0 || !isPackaged(stream.vhost) || stream.finding !== null) return;
     const names = [namesOf(stream)];
     for (const tell of this.all) tell({ live: isLive ? names : [], ended: isLive ? [] : names, isAll: false });
   }

@@ -89,7 +89,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
         outAckSizeBytes: 2_500_000,
         minLatency: false,
         tcpNodelay: false,
-        cluster: { mode: "local", origins: [], vhost: "[vhost]", debugSrsUpnode: true },
+        cluster: { mode: "local", origins: [], vhost: "[vhost]", debugSrsUpnode: true, isInOriginCluster: false, coworkers: [] },
         play: {
           gopCache: true,
           gopCacheMaxFrames: 2500,
@@ -230,6 +230,8 @@ test("load: every directive that is served reaches its field", () => {
           ],
           vhost: "up.[vhost]",
           debugSrsUpnode: false,
+          isInOriginCluster: false,
+          coworkers: [],
         },
         play: {
           gopCache: false,

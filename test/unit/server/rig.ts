@@ -4,6 +4,7 @@ import type { Config } from "../../../src/conf/meaning/config.js";
 import { loadConfig } from "../../../src/conf/load.js";
 import { formatProblem } from "../../../src/conf/grammar/problem.js";
 import { nobody } from "../../../src/ipc/identity.js";
+import type { Locator } from "../../../src/ipc/locating.js";
 import type { StreamReport } from "../../../src/ipc/messages.js";
 import { Server } from "../../../src/server/server.js";
 import type { Cleanup, LogLine } from "../../helpers/dolphin.js";
@@ -38,12 +39,13 @@ export interface RigOptions {
   readonly edgeKey?: string;
   /** `host:port` of RTMP; a free one by default. */
   readonly address?: string;
+  readonly locator?: Locator;
 }
 
 /** A server with these vhosts until the end of the test. */
 export async function startServer(t: Cleanup, vhosts: string, options: RigOptions = {}): Promise<Rig> {
   const { log, lines } = memoryLog();
-  const { address = "127.0.0.1:0", ...rest } = options;
+  const { address = "127.0.0.1:0", locator, ...rest } = options;
   const rtmpPort = Number(address.split(":")[1]);
   const listeners = (
     [
@@ -66,7 +68,7 @@ export async function startServer(t: Cleanup, vhosts: string, options: RigOption
     identity: nobody,
     ...rest,
   };
-  const server = await Server.start(setup, log);
+  const server = await Server.start(setup, log, { locator: locator ?? null });
   t.after(() => server.close("the test is over"));
   const [rtmp, http] = server.endpoints.map(({ endpoint: { host, port } }) => `${host}:${port}`);
   return {
