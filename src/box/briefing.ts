@@ -104,7 +104,7 @@ export class Briefing {
     return silent[0] === undefined ? null : `${silent[0]} did not answer within ${answerDeadlineMs / 1000} s`;
   }
 
-  /** Has every child open its log file anew; as `Crew.reopenLogs`. */
+  /** Resolves when every child has opened its log file anew, or has taken too long; to the names of those that have not. */
   async reopenLogs(supervisor: Supervisor): Promise<readonly string[]> {
     const names = supervisor.children().flatMap(({ spec }) => (isOwn(spec) ? [spec.name] : []));
     const { answers, silent } = await this.parts.questions.ask(names, (name, id) => supervisor.send(name, { type: "reopen-log", id }));

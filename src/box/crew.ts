@@ -10,10 +10,11 @@ import { fileURLToPath } from "node:url";
 import { messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Timers } from "../base/timers.js";
+import { Site } from "../cluster/site.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { Identity } from "../ipc/identity.js";
 import type { Listener } from "../ipc/listener.js";
-import { noStats, type FromChild } from "../ipc/messages.js";
+import { noStats, type FromChild, type ToChild } from "../ipc/messages.js";
 import type { BoxEvent } from "../ipc/events.js";
 import type { EventBook } from "../master/control/event-book.js";
 import { memberOf } from "../master/control/directory.js";
@@ -72,7 +73,6 @@ export interface CrewEvents {
 
 /** All processes of one box. */
 export class Crew {
-  /** What is known of all of them. */
   readonly overview: Overview;
   /** Plan b's servers; null on the other plans. */
   readonly balance: Balance | null;
@@ -86,6 +86,7 @@ export class Crew {
   private readonly packagers: Packagers;
   /** Clients and streams of all processes. */
   readonly roster: Roster;
+  private readonly site: Site;
   private readonly vault: Vault | null;
   private readonly desk: FrontDesk;
   private readonly standAlone: StandAlone;
@@ -118,13 +119,15 @@ export class Crew {
     this.spares = this.openSpares();
     this.supervisor = this.openSupervisor(specs);
     this.packagers = new Packagers(this.supervisor);
+    const send = (name: string, message: ToChild): boolean => this.supervisor.send(name, message);
     this.roster = new Roster({
       timers,
       children: () => this.children(),
-      send: (name, message) => this.supervisor.send(name, message),
+      send,
       origin: () => this.origin,
       isForeign: () => planB !== null && planB.software.kind !== "builtin",
     });
+    this.site = new Site({ log, config: () => this.config, has: (key, asker) => this.roster.has(key, asker), send });
     this.overview = new Overview({
       timers,
       children: () => this.children().map(memberOf),
@@ -134,19 +137,21 @@ export class Crew {
     this.vault = this.openVault();
     this.balance = planB === null ? null : new Balance(config, { planB, specs, supervisor: this.supervisor, timers, log });
     this.standAlone = this.openStandAlone();
-    const { supervisor, standAlone } = this;
-    this.rollouts = openRollouts(specs, { supervisor, standAlone, listeners });
+    this.rollouts = openRollouts(specs, { supervisor: this.supervisor, standAlone: this.standAlone, listeners });
   }
 
   /** The origin serves when this resolves; the children come when they are ready. Throws CHILD_LISTEN. */
   async start(events: CrewEvents): Promise<void> {
     this.events = events;
-    const spec = this.originSpec;
-    if (spec !== null) {
-      const log = this.parts.log.child({ child: spec.name });
+    if (this.originSpec !== null) {
+      const spec = this.originSpec;
       const listener: Listener = { protocol: "rtmp", endpoint: this.parts.origin, fd: null };
       const tell = (event: BoxEvent): void => this.parts.events.take({ ...event, process: "master" });
-      this.origin = await Server.start(this.briefing.setupFor(spec, [listener]), log, { tell, hooks: this.desk.hooks });
+      this.origin = await Server.start(this.briefing.setupFor(spec, [listener]), this.parts.log.child({ child: spec.name }), {
+        tell,
+        hooks: this.desk.hooks,
+        locator: this.site,
+      });
     }
     this.supervisor.start();
     this.heart = new Heart(
@@ -155,7 +160,6 @@ export class Crew {
     );
   }
 
-  /** Whether the master itself is the origin. */
   get hasOrigin(): boolean {
     return this.origin !== null;
   }
@@ -169,7 +173,6 @@ export class Crew {
     return Object.values(this.rollouts).flatMap(({ specs: [first] }) => this.parts.listeners.addressesOf(first?.name ?? ""));
   }
 
-  /** As the supervisor's methods of these names. */
   drain(reason: string, timeoutMs: number | null): void {
     this.supervisor.drain(reason, timeoutMs);
   }
@@ -231,10 +234,7 @@ export class Crew {
     return null;
   }
 
-  /**
-   * Replaces those who serve the public addresses one by one, and the admin, or one of them, under the same configuration. Resolves as
-   * `reconfigure`.
-   */
+  /** Replaces those who serve the public addresses one by one, and the admin, or one of them. Resolves as `reconfigure`. */
   async restart(reason: string, only: string | null = null): Promise<string | null> {
     const { drainTimeoutMs } = this.config.dolphin;
     const problem = await this.rollouts.public.replaceEach(reason, drainTimeoutMs, only);
@@ -244,8 +244,11 @@ export class Crew {
   /** Has another number of those who serve the public addresses: the rest go on as they are. Resolves as `reconfigure`. */
   async scale(config: Config, reason: string): Promise<string | null> {
     const specs = this.plan(config);
-    const publics = specs.filter(({ isPublic }) => isPublic);
-    const problem = await this.rollouts.public.resize(publics, reason, config.dolphin.drainTimeoutMs);
+    const problem = await this.rollouts.public.resize(
+      specs.filter(({ isPublic }) => isPublic),
+      reason,
+      config.dolphin.drainTimeoutMs,
+    );
     return problem ?? this.reconfigure(config);
   }
 
@@ -258,6 +261,7 @@ export class Crew {
     this.heart?.close();
     this.vault?.close();
     this.balance?.close();
+    this.site.close();
     await this.origin?.close("stopping");
     await this.desk.hooks.settle(lastWordsMs, true);
     await this.parts.planB?.close();
@@ -388,6 +392,7 @@ export class Crew {
     if (message.type === "done") this.questions.answer(spec.name, message.id, message.problem);
     if (message.type === "event") this.parts.events.take({ ...message.event, process: spec.name });
     this.roster.heard(spec.name, message);
+    this.site.heard(spec.name, message);
     this.balance?.heard(spec, message);
     this.overview.heard(spec.name, message);
   }

@@ -26,11 +26,13 @@ export class Roster {
   private readonly parts: RosterParts;
   private readonly pages: Questions<ListPage>;
   private readonly kicks: Questions<number>;
+  private readonly looks: Questions<boolean>;
 
   constructor(parts: RosterParts) {
     this.parts = parts;
     this.pages = new Questions(parts.timers, answerWithinMs);
     this.kicks = new Questions(parts.timers, answerWithinMs);
+    this.looks = new Questions(parts.timers, answerWithinMs);
   }
 
   /** Those who know clients and streams, the master first. */
@@ -50,7 +52,16 @@ export class Roster {
     return [...answers.values()].reduce((sum, count) => sum + count, this.parts.origin()?.kick(whom) ?? 0);
   }
 
+  /** Whether another process than `asker` has a publisher of the stream of this key; edges have none of their own. */
+  async has(key: string, asker: string): Promise<boolean> {
+    if (this.parts.origin()?.has(key) === true) return true;
+    const names = this.serving().flatMap(({ name, duty }) => (duty === "edge" || name === asker ? [] : [name]));
+    const { answers } = await this.looks.ask(names, (name, id) => this.parts.send(name, { type: "has", id, key }));
+    return [...answers.values()].includes(true);
+  }
+
   heard(name: string, message: FromChild): void {
+    if (message.type === "had") this.looks.answer(name, message.id, message.isHere);
     if (message.type === "listed") this.pages.answer(name, message.id, message);
     if (message.type === "kicked") this.kicks.answer(name, message.id, message.count);
   }
@@ -58,6 +69,7 @@ export class Roster {
   gone(name: string): void {
     this.pages.gone(name);
     this.kicks.gone(name);
+    this.looks.gone(name);
   }
 
   private serving(): readonly { readonly name: string; readonly duty: string }[] {

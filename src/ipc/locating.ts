@@ -1,12 +1,12 @@
 // Where else a stream is that is not published to this box. Whoever knows the other servers of a site (coworkers of an origin cluster,
 // a registry) is a locator; it lives in the master, so that all processes of a box share what it has learned, and a child asks it by a
-// message. The hub pulls from what it finds.
+// message. The hub pulls from what it finds, and RTMP sends those there who can follow.
 //
-//   hub ─ locate ─▶ (child ─ message ─▶ master) ─▶ the locator ─▶ { isHere, servers } ─▶ finding.ts pulls
+//   hub, RTMP ─ locate ─▶ (child ─ message ─▶ master) ─▶ the locator ─▶ { isHere, servers } ─▶ finding.ts pulls │ elsewhere.ts sends on
 import type { Endpoint } from "../conf/meaning/config.js";
 
 /** A stream by the name of the vhost that serves it here. */
-interface StreamName {
+export interface StreamName {
   readonly vhost: string;
   readonly app: string;
   readonly stream: string;

@@ -11,6 +11,10 @@
 //     │◀───────────────────────── list, kick │  somebody asks over the control socket who is here, or has one sent away
 //     │ listed, kicked ─────────────────────▶│
 //     │ event ──────────────────────────────▶│  what operators follow: somebody publishes, or was refused
+//     │ locate ─────────────────────────────▶│  a stream is wanted that is not published to it
+//     │◀──────────────────────────── located │
+//     │◀──────────────────────────────── has │  whether a stream is published to it
+//     │ had ────────────────────────────────▶│
 //     │◀───────────────────────── reopen-log │  its log file was moved away
 //     │ done ───────────────────────────────▶│
 //     │◀──────────────────────── reconfigure │  the configuration has changed while it serves
@@ -49,6 +53,7 @@ import type { BoxEvent } from "./events.js";
 import type { AdoptedNote } from "./carried.js";
 import type { DueNote, HookCounts } from "./dues.js";
 import type { Identity } from "./identity.js";
+import type { Located, StreamName } from "./locating.js";
 import type { Listed, ListPage } from "./lists.js";
 import type { Listener, Protocol } from "./listener.js";
 import type { MirroredOrigin } from "./succession.js";
@@ -202,7 +207,10 @@ export type FromChild =
   | { readonly type: "dues"; readonly notes: readonly DueNote[] }
   /** `id` is the proxy's own, one for each publisher; `backend` is where it would go. */
   | { readonly type: "take"; readonly id: number; readonly key: string; readonly backend: string }
-  | { readonly type: "release"; readonly id: number };
+  | { readonly type: "release"; readonly id: number }
+  /** Somebody wants a stream that is not published to this process. */
+  | { readonly type: "locate"; readonly id: number; readonly name: StreamName }
+  | { readonly type: "had"; readonly id: number; readonly isHere: boolean };
 
 export type ToChild =
   | { readonly type: "configure"; readonly setup: ServerSetup }
@@ -214,6 +222,10 @@ export type ToChild =
   | { readonly type: "leases"; readonly begun: readonly Lease[]; readonly ended: readonly Lease[] }
   | { readonly type: "taken"; readonly id: number; readonly backend: string }
   | { readonly type: "report"; readonly id: number }
+  /** Where a stream is that was asked for under this number; null: nobody could be asked. */
+  | { readonly type: "located"; readonly id: number; readonly located: Located | null }
+  /** Whether somebody publishes a stream (`vhost/app/stream`) to it. */
+  | { readonly type: "has"; readonly id: number; readonly key: string }
   /** The rows of a list behind the one with the number `after`; 0: from the first on. */
   | { readonly type: "list"; readonly id: number; readonly what: Listed; readonly after: number }
   | { readonly type: "kick"; readonly id: number; readonly whom: Whom }
@@ -254,6 +266,8 @@ const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
   "dues",
   "take",
   "release",
+  "locate",
+  "had",
 ]);
 const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "configure",
@@ -264,6 +278,8 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "leases",
   "taken",
   "report",
+  "located",
+  "has",
   "list",
   "kick",
   "warm-up",

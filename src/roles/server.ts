@@ -12,9 +12,9 @@ await runChild<ServerSetup>({
   role: "server",
   onTerminate,
   setupIn: (message) => (message.type === "configure" ? message.setup : null),
-  start: (setup, log, send, carrier) => {
+  start: (setup, log, send, carrier, locator) => {
     const hooks = hooksOf(setup, log, (notes) => send({ type: "dues", notes }));
-    return Server.start(setup, log, { carrier, hooks, tell: (event) => send({ type: "event", event }) });
+    return Server.start(setup, log, { carrier, hooks, locator, tell: (event) => send({ type: "event", event }) });
   },
   load: ({ players, publishers }) => [
     [players, "player"],

@@ -6,6 +6,7 @@
 //   process.ts        master ─ configure, drain, stop … ─▶ the server or the balancer ─ ready, done ─▶ master
 //   heart.ts          its numbers, once a second ─▶ master
 //   carrier.ts        its connections ─ copies ─▶ the master's vault ─ those of other processes ─▶ they go on here
+//   locating.ts       streams that it has not ─▶ master ─▶ where they are
 //   mover.ts          its publishers ─▶ another process
 //   parent-death.ts   when the master is gone, the kernel ends this process
 import { closeSync } from "node:fs";
@@ -26,6 +27,7 @@ import type {
 } from "../ipc/messages.js";
 import type { Listed, ListPage } from "../ipc/lists.js";
 import type { Listener } from "../ipc/listener.js";
+import type { Locator } from "../ipc/locating.js";
 import type { MirroredOrigin } from "../ipc/succession.js";
 import type { News } from "../proxy/balancer.js";
 import type { AdoptNote, Carrier } from "../ipc/carried.js";
@@ -34,6 +36,7 @@ import { ChildCarrier, linkVariable } from "./carrier.js";
 import { logCrashes } from "../base/crash.js";
 import { exitCodeOf, exitCodes } from "../base/exit-codes.js";
 import { Heart } from "./heart.js";
+import { ChildLocator } from "./locating.js";
 import { dieWithParent } from "./parent-death.js";
 
 /** What a child runs: a server or a balancer. */
@@ -47,6 +50,8 @@ interface Service {
   list?(what: Listed, after: number): ListPage;
   /** Sends clients away; gives how many. */
   kick?(whom: Whom): number;
+  /** Whether somebody publishes a stream to it. */
+  has?(key: string): boolean;
   /** Goes by another configuration while it serves. Throws, and changes nothing, where it cannot. */
   reconfigure?(change: Reconfiguration): void;
   /** Goes on with a connection that another process has served; the descriptors are its own from now on. */
@@ -84,7 +89,7 @@ export interface Role<Setup extends ServerSetup | ProxySetup | AdminSetup | Pack
   /** The setup in a message that says what to be; null in one that is for the other kind. */
   setupIn(message: Extract<ToChild, { setup: unknown }>): Setup | null;
   /** Resolves when it serves; throws what keeps it from serving. */
-  start(setup: Setup, log: Log, send: (message: FromChild) => void, carrier: Carrier | null): Promise<Service>;
+  start(setup: Setup, log: Log, send: (message: FromChild) => void, carrier: Carrier | null, locator: Locator): Promise<Service>;
   /** What of its load the process list shows. */
   load(stats: ServerStats): readonly (readonly [count: number, noun: string])[];
   /** Makes itself ready for a crowd, as long as that is wanted. */
@@ -108,6 +113,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
   private service: Service | null = null;
   private heart: Heart | null = null;
   private carrier: ChildCarrier | null = null;
+  private readonly locator = new ChildLocator((message) => void this.master.send(message));
   private isLeaving = false;
   private isWarm = false;
 
@@ -151,6 +157,12 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
         return;
       case "kick":
         this.master.send({ type: "kicked", id: message.id, count: this.service?.kick?.(message.whom) ?? 0 });
+        return;
+      case "has":
+        this.master.send({ type: "had", id: message.id, isHere: this.service?.has?.(message.key) ?? false });
+        return;
+      case "located":
+        this.locator.answered(message.id, message.located);
         return;
       case "reopen-log":
         void this.carryOut(message.id, reopenLog);
@@ -212,7 +224,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
     try {
       const send = (message: FromChild): void => void this.master.send(message);
       this.carrier = await ChildCarrier.open(process.env[linkVariable], send);
-      service = await this.role.start(setup, this.log, send, this.carrier);
+      service = await this.role.start(setup, this.log, send, this.carrier, this.locator);
     } catch (thrown) {
       const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "CHILD_START";
       this.log.error({ event: `${role}.refused`, code }, messageOf(thrown));

@@ -48,7 +48,9 @@ export const clusters: Handler = async (asked) => {
   const query = { ip: word("ip"), vhost: word("vhost"), app: word("app"), stream: word("stream") };
   const vhost = query.vhost === "" ? defaultVhost : query.vhost;
   const found = (await view.streams()).find((one) => one.vhost === vhost && one.app === query.app && one.stream === query.stream);
-  const isHere = found !== undefined && found.state !== "wait";
+  // What an origin has from another origin is that one's; what an edge pulls it serves like its own, as SRS does.
+  const isEdge = asked.config().vhosts.find((one) => one.name === vhost)?.cluster.mode === "remote";
+  const isHere = found?.state === "publish" || (found?.state === "pull" && isEdge);
   const coworker = word("coworker");
   const { listen } = asked.config();
   const port = listen[0]?.port ?? 1935;

@@ -144,6 +144,11 @@ export function publishRefused(error: DolphinError, streamId: number): Message {
   return makeStatus("error", code, error.message, { streamId, members: loopMembers(error) });
 }
 
+/** Why what a client asked for cannot be. */
+export function refusal(what: "play" | "publish", error: DolphinError, streamId: number): Message {
+  return what === "play" ? playFailed(error, streamId) : publishRefused(error, streamId);
+}
+
 export function playFailed(error: DolphinError, streamId: number): Message {
   return makeStatus("error", "NetStream.Play.Failed", error.message, { streamId, members: loopMembers(error) });
 }

@@ -146,6 +146,7 @@ function buildDolphin(block: Block<"dolphin">): DolphinBlock {
     workers: { maxMemoryBytes: bytesOf(valueOf(block, "worker_max_memory")), maxAgeMs: valueOf(block, "worker_max_age") },
     flvWaitMs: valueOf(block, "http_flv_wait"),
     pullLingerMs: valueOf(block, "pull_linger"),
+    clusterPlay: valueOf(block, "cluster_play"),
     hooks: {
       timeoutMs: valueOf(block, "hook_timeout"),
       connections: valueOf(block, "hook_connections"),

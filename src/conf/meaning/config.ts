@@ -141,6 +141,8 @@ export interface DolphinBlock {
   readonly flvWaitMs: number;
   /** How long an edge keeps pulling after its last player left. */
   readonly pullLingerMs: number;
+  /** What an origin does with players of a stream that another origin has; `auto`: those are sent there who can follow. */
+  readonly clusterPlay: "auto" | "redirect" | "relay";
   readonly hooks: HookSettings;
   /** Streams that have series of their own in metrics; 0: none has. */
   readonly metricsStreams: number;

@@ -27,6 +27,8 @@ export interface Caller {
   edgeName: string | null;
   /** Whether it is another server, which passes on what it plays. */
   isServer: boolean;
+  /** Whether it goes to another server where one is named. */
+  follows: boolean;
   /** What that edge tells of the clock of a stream that it publishes (clock.ts); null: it leaves the time to us. */
   clockId: number | null;
   /** Whether it packages what it plays, and misses nothing of it: it is given what is kept of the stream. */
@@ -61,6 +63,7 @@ export function newCaller(): Caller {
     hops: 0,
     edgeName: null,
     isServer: false,
+    follows: false,
     clockId: null,
     isPackager: false,
     seenMs: null,
@@ -81,6 +84,7 @@ export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, 
   caller.via = viaOf(members);
   caller.hops = hopsOf(members);
   caller.isServer = isServer(properties?.["flashVer"], members);
+  caller.follows = followsRedirects(properties, members);
   if (isEdge || edgeKey === "" || members?.["dolphin_edge"] !== edgeKey) return;
   caller.edgeName = text(members["dolphin_name"]);
   caller.clockId = askedClock(members);
@@ -97,6 +101,12 @@ export function requestOf({ tcUrl, app, via, hops }: Caller, name: string): Stre
 /** Edges of SRS and of ours say so; a relay of nginx-rtmp is known by the player that it claims to be, and nobody else does. */
 function isServer(flashVer: AmfValue, members: AmfObject | null): boolean {
   return typeof members?.["srs_pid"] === "number" || flashVer === "LNX.11,1,102,55";
+}
+
+/** Edges of SRS and ours tell who they are, and Flash players have a page's file; what ffmpeg, librtmp and OBS say is neither. */
+function followsRedirects(properties: AmfObject | null, members: AmfObject | null): boolean {
+  if (typeof members?.["srs_pid"] === "number") return true;
+  return /^(WIN|MAC) \d/.test(text(properties?.["flashVer"])) && /^https?:/i.test(text(properties?.["swfUrl"]));
 }
 
 function text(value: AmfValue): string {

@@ -2,12 +2,13 @@
 // over. The box's own edges are no clients, and nobody is asked about them.
 import { DolphinError } from "../../base/errors.js";
 import type { Admission, Asking, Hooks } from "../../hooks/hooks.js";
-import { hooksOf } from "../../conf/meaning/config.js";
+import { hooksOf, type Endpoint } from "../../conf/meaning/config.js";
 import type { Due } from "../../ipc/dues.js";
 import type { Asked, Caller } from "../peers/caller.js";
 import { clientOf } from "../peers/peer.js";
 import type { Hub } from "../streams/hub.js";
 import type { Connection } from "./connection.js";
+import { seekElsewhere } from "./elsewhere.js";
 
 const noHooks = hooksOf(() => []);
 
@@ -30,6 +31,8 @@ export interface Answers {
   /** It may begin, a while after it was asked. */
   readonly later: () => void;
   readonly refused: (refusal: DolphinError) => void;
+  /** It may, and is better served there; of what cannot be sent on: absent. */
+  readonly elsewhere?: (server: Endpoint) => void;
 }
 
 /** One at a time. `end` or `release` closes it. */
@@ -46,7 +49,8 @@ export class Entry {
   }
 
   /** Asks whether it may begin. One of these is called, later ones within the connection's boundary, and not once it has ended. */
-  ask(wants: "play" | "publish", { request, vhost, client }: Asked, answers: Answers): void {
+  ask(wants: "play" | "publish", asked: Asked, answers: Answers): void {
+    const { request, vhost, client } = asked;
     const { hub, caller, connection, closing } = this.owner;
     const isOwnEdge = caller.edgeName !== null;
     // Whom an edge lets in it has asked about; where the stream goes is asked where it is.
@@ -66,12 +70,12 @@ export class Entry {
         this.asking = null;
         connection.run(() => {
           if (later instanceof DolphinError) answers.refused(later);
-          else this.take(later, answers.later);
+          else this.take(later, asked, { ...answers, now: answers.later });
         });
       },
     });
     if ("leave" in answer) this.asking = answer;
-    else this.take(answer, answers.now);
+    else this.take(answer, asked, answers);
   }
 
   /** Goes on with what is due for a viewer of another process. */
@@ -105,10 +109,18 @@ export class Entry {
     this.forget();
   }
 
-  private take({ due, forwards }: Admission, begin: () => void): void {
+  /** A player may be sent on: that is found out while it waits. */
+  private take({ due, forwards }: Admission, asked: Asked, answers: Answers): void {
+    const { elsewhere } = answers;
+    const { hub, caller, connection } = this.owner;
     this.due = due;
     this.forwards = forwards;
-    begin();
+    const told = (server: Endpoint | null): void => {
+      this.asking = null;
+      connection.run(() => (server === null ? answers.later() : elsewhere?.(server)));
+    };
+    this.asking = elsewhere === undefined ? null : seekElsewhere(hub, caller, asked, told);
+    if (this.asking === null) answers.now();
   }
 
   private stopMembers(): { readonly clients?: number } {

@@ -1,5 +1,5 @@
-// What is said on one message stream of a connection, which plays or publishes one stream at a time. Nearly every connection has one;
-// a client that asks for more may use each as it likes. What belongs to the connection itself is the session's.
+// What is said on one message stream of a connection, which plays or publishes one stream at a time; what belongs to the connection
+// itself is the session's.
 //
 //   idle ─publish─▶ publishing ─FCUnpublish, publish(false), closeStream─▶ idle …
 //                   or, to the end of the read, moving: it goes on in another process (saved-publisher.ts)
@@ -17,6 +17,7 @@ import {
   publishRefused,
   publishStarted,
   publishStopped,
+  refusal,
 } from "../../codec/rtmp/dialogue.js";
 import { controlMessage, messageType, type Message } from "../../codec/rtmp/message.js";
 import type { Admission } from "../../hooks/hooks.js";
@@ -25,6 +26,7 @@ import type { Asked } from "../peers/caller.js";
 import type { Client } from "../peers/clients.js";
 import { peerOf } from "../peers/peer.js";
 import { namesOf, type StreamNames } from "./connection.js";
+import { sendOn } from "./elsewhere.js";
 import { Entry, type EntryOwner } from "./entry.js";
 import { plainManner, type Manner } from "./excerpt.js";
 import { Playing, type PlayingOwner, type Resumed, type SavedPlayer } from "./playing.js";
@@ -88,7 +90,7 @@ export class MessageStream implements PlayingOwner {
     return this.asked === null ? null : namesOf(this.asked);
   }
 
-  /** Takes media. Outside of publishing it is what was under way when the publisher stopped: it goes nowhere. */
+  /** Takes media; outside of publishing it goes nowhere. */
   media(message: Message): void {
     if (this.state.at === "publishing") this.state.publishing.push(message);
   }
@@ -151,6 +153,7 @@ export class MessageStream implements PlayingOwner {
         now: () => this.seat(asked, { ...this.manner, durationMs }, null),
         later: () => this.attempt("play", () => this.seatLate(this.ask("play", name), durationMs)),
         refused: (reason) => this.refuse("play", reason),
+        ...(this.owner.hasOther(this) ? {} : { elsewhere: (server) => sendOn(this.owner, this.id, asked, server) }),
       });
     });
   }
@@ -180,7 +183,7 @@ export class MessageStream implements PlayingOwner {
     if (isWanted) this.say(playSought(this.id));
   }
 
-  /** A live stream has one place, which is now: whoever waits for the answer goes on. */
+  /** A live stream has one place, which is now. */
   seek(): void {
     if (this.state.at === "playing") this.say(playSought(this.id));
   }
@@ -290,18 +293,14 @@ export class MessageStream implements PlayingOwner {
       const error = asDolphinError(thrown);
       this.entry.end();
       if (this.state.at === "asking") this.state = { at: "idle" };
-      this.sayRefused(what, error);
+      this.say([refusal(what, error, this.id)]);
       if (error.code === "INTERNAL" || !this.owner.hasOther(this)) throw thrown;
       this.owner.onIdle();
     }
   }
 
-  private sayRefused(what: Client["does"], reason: DolphinError): void {
-    this.say([what === "play" ? playFailed(reason, this.id) : publishRefused(reason, this.id)]);
-  }
-
   private refuse(what: Client["does"], reason: DolphinError): void {
-    this.sayRefused(what, reason);
+    this.say([refusal(what, reason, this.id)]);
     if (this.owner.hasOther(this)) this.end();
     else this.owner.close(reason.message, reason.code);
   }
@@ -317,7 +316,8 @@ export class MessageStream implements PlayingOwner {
   }
 
   private busySentence(): string {
-    return `this message stream ${this.state.at === "playing" || this.state.at === "asking" ? "plays" : "publishes"} already: end that first, or ask for another stream`;
+    const does = this.state.at === "playing" || this.state.at === "asking" ? "plays" : "publishes";
+    return `this message stream ${does} already: end that first, or ask for another stream`;
   }
 
   private ask(does: Client["does"], name: AmfValue, isNew = false): Asked {

@@ -125,6 +125,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
       flvWaitMs: 10_000,
       hooks: quietHooks,
       pullLingerMs: 3000,
+      clusterPlay: "auto",
       balance: {
         server: ["builtin"],
         serverConf: null,
@@ -281,6 +282,7 @@ test("load: every directive that is served reaches its field", () => {
       flvWaitMs: 0,
       hooks: quietHooks,
       pullLingerMs: 2500,
+      clusterPlay: "auto",
       balance: {
         server: ["my server", "-p", "{rtmp_port}"],
         serverConf: "t.conf",

@@ -108,7 +108,7 @@ test("locating: nobody asks any more when the last viewer has left", async (t) =
 
 test(`locating: a stream that ${maxHops} boxes have passed on is not looked for at another, but had where it is published`, async (t) => {
   const { b, map } = await pair(t);
-  const far = { connectObject: { srs_pid: 1, dolphin_hops: maxHops } };
+  const far = { connectObject: { dolphin_hops: maxHops } };
   await assert.rejects(player(b.rtmpUrl("s"), far), /was passed on 3 times already/);
   assert.ok(b.lines.some(({ code }) => code === "RELAY_HOPS"));
   assert.equal(map.asked, 0);
