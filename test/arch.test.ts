@@ -10,6 +10,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   conf: ["base"],
   ipc: ["base", "conf"], // the configuration travels in messages
   hooks: ["base", "conf", "ipc"],
+  registry: ["base", "conf", "ipc"],
   stream: ["base", "codec"],
   master: ["base", "codec", "conf", "ipc"],
   wire: ["base", "codec", "conf"],
@@ -19,8 +20,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   admin: ["base", "codec", "conf", "ipc"],
   packager: ["base", "codec", "conf", "ipc", "hooks", "stream", "wire"],
   worker: ["base", "codec", "conf", "ipc", "wire", "proxy", "server"],
-  cluster: ["base", "conf", "ipc"],
-  box: ["base", "conf", "ipc", "hooks", "cluster", "master", "proxy", "server", "worker"],
+  cluster: ["base", "conf", "ipc", "registry"],
+  box: ["base", "conf", "ipc", "hooks", "registry", "cluster", "master", "proxy", "server", "worker"],
   roles: ["base", "conf", "ipc", "hooks", "wire", "master", "proxy", "server", "publisher", "admin", "packager", "worker", "box"],
   verbs: ["base", "conf", "ipc", "master", "box", "roles"],
   main: ["base", "conf", "verbs"],

@@ -24,7 +24,8 @@ export function answersOf({ log, events, portrait, crew, reloads, upgrade }: Ans
     facts: () => portrait.facts(),
     listers: () => crew.roster.listers(),
     async explain(key) {
-      return crew.balance?.explain(key) ?? findStream(await portrait.status(), key);
+      const told = crew.balance?.explain(key) ?? findStream(await portrait.status(), key);
+      return crew.registry === null ? told : { ...told, site: await crew.registry.explain(key) };
     },
     async kick(whom) {
       const count = await crew.roster.kick(whom);

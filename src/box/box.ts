@@ -9,10 +9,12 @@
 //   its processes        addresses.ts ─▶ crew.ts with briefing.ts, plan-b/, stand-alone.ts ─▶ portrait.ts: what is shown of them
 //   another in its place upgrade.ts ─ claims.ts, estate.ts: what there is once, and what is left ─▶ predecessor.ts of the other
 //   its end              ending.ts ─▶ opened.ts: all that is to be closed
-import { messageOf } from "../base/errors.js";
+import { loadavg } from "node:os";
+import { DolphinError, messageOf } from "../base/errors.js";
 import { reopenLog, setLogLevel, type Log } from "../base/log.js";
 import { systemTimers as timers } from "../base/timers.js";
 import type { Config } from "../conf/meaning/config.js";
+import { advertisedOf } from "../conf/meaning/registry.js";
 import { checkPlan } from "../master/backends/plan.js";
 import { changeEvent } from "../master/control/change-event.js";
 import { measureMemory } from "../master/control/directory.js";
@@ -32,10 +34,12 @@ import { WorkerLimits } from "../master/processes/worker-limits.js";
 import { Listeners } from "../master/sockets/listeners.js";
 import { loadNativeSockets } from "../master/sockets/native-socket.js";
 import { loadVaultParts, type VaultParts } from "../master/vault/vault.js";
+import { Registry } from "../registry/registry.js";
 import { takeAddresses } from "./addresses.js";
 import { answersOf } from "./answers.js";
 import { Claims } from "./claims.js";
-import { Crew, type CrewEvents } from "./crew.js";
+import type { CrewEvents } from "./crew-parts.js";
+import { Crew } from "./crew.js";
 import { Ending } from "./ending.js";
 import { Opened } from "./opened.js";
 import { PlanB } from "./plan-b/plan-b.js";
@@ -102,9 +106,10 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
   const hasOwnSockets = native !== null;
   const events = new EventBook();
   const { identity } = claims;
-  const crew = opened.add(
-    new Crew(config, { ...facts, timers, log, listeners, hasOwnSockets, origin, planB, carrying, controlSocket: socket, events, identity }),
-  );
+  const registry = await openRegistry(config, facts.cores, log);
+  if (registry !== null) opened.add(registry);
+  const world = { timers, log, listeners, hasOwnSockets, origin, planB, carrying, controlSocket: socket, events, identity, registry };
+  const crew = opened.add(new Crew(config, { ...facts, ...world }));
 
   const ending = new Ending(config, { log, timers, service, listeners, crew, release: () => void opened.close() });
   if (isBound) {
@@ -168,6 +173,15 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
   await crew.start(box);
   signals.listen((signal) => box.signal(signal));
   return box;
+}
+
+/** The box's place in its site; null: it is a site of its own. */
+async function openRegistry({ listen, dolphin }: Config, cores: number, log: Log): Promise<Registry | null> {
+  if (dolphin.registry === null) return null;
+  const rtmp = advertisedOf(dolphin.registry, listen);
+  const remedy = "write registry_advertise with its address, such as 10.0.0.5:1935";
+  if (rtmp === null) throw new DolphinError("CONF_VALUE", `registry: other boxes must know where this one is: ${remedy}`);
+  return Registry.open(dolphin.registry, rtmp, { log, load: () => Math.min(1, (loadavg()[0] ?? 0) / cores) });
 }
 
 /** What connections are carried with; null where they cannot be: then that is told. */

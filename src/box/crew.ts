@@ -8,15 +8,11 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../base/errors.js";
-import type { Log } from "../base/log.js";
-import type { Timers } from "../base/timers.js";
 import { Site } from "../cluster/site.js";
-import type { Config, Endpoint } from "../conf/meaning/config.js";
-import type { Identity } from "../ipc/identity.js";
+import type { Config } from "../conf/meaning/config.js";
 import type { Listener } from "../ipc/listener.js";
 import { noStats, type FromChild, type ToChild } from "../ipc/messages.js";
 import type { BoxEvent } from "../ipc/events.js";
-import type { EventBook } from "../master/control/event-book.js";
 import { memberOf } from "../master/control/directory.js";
 import { Overview } from "../master/control/overview.js";
 import { limitsOf } from "../master/processes/child.js";
@@ -27,7 +23,7 @@ import type { Rollout } from "../master/processes/rollout.js";
 import { Spares, spareName } from "../master/processes/spares.js";
 import { Supervisor, type Change, type ChildView } from "../master/processes/supervisor.js";
 import type { Listeners } from "../master/sockets/listeners.js";
-import { Vault, type CarriedCounts, type VaultParts } from "../master/vault/vault.js";
+import { Vault, type CarriedCounts } from "../master/vault/vault.js";
 import type { SavedPublisher } from "../server/peers/saved-publisher.js";
 import { lastWordsMs, Server } from "../server/server.js";
 import { linkVariable } from "../worker/carrier.js";
@@ -36,40 +32,14 @@ import { Balance } from "./plan-b/balance.js";
 import { answerDeadlineMs, Briefing, isOwn } from "./briefing.js";
 import { FrontDesk } from "./front-desk.js";
 import { estateOf, originHere, type Estate } from "./estate.js";
-import type { PlanB } from "./plan-b/plan-b.js";
 import { belongsTo, listensElsewhere, openRollouts, Packagers, replaceThose, type Whose } from "./rollouts.js";
+import type { CrewEvents, CrewParts } from "./crew-parts.js";
 import { Roster } from "./roster.js";
 import { StandAlone } from "./stand-alone.js";
 
 const entryOf = (role: "server" | "proxy" | "admin" | "packager"): string => fileURLToPath(new URL(`../roles/${role}.js`, import.meta.url));
 /** Where it is not known how many files may be open. */
 const maxKeptByDefault = 100_000;
-
-export interface CrewParts {
-  readonly timers: Timers;
-  readonly log: Log;
-  readonly listeners: Listeners;
-  /** Whether the listening sockets are the master's own; else the cluster module listens and spreads. */
-  readonly hasOwnSockets: boolean;
-  readonly cores: number;
-  readonly maxOpenFiles: number | null;
-  /** Where the origin of plan a listens. */
-  readonly origin: Endpoint;
-  readonly planB: PlanB | null;
-  /** What copies of connections are kept with; null: they end with the process that serves them. */
-  readonly carrying: VaultParts | null;
-  /** The path of the control socket. */
-  readonly controlSocket: string;
-  /** What operators follow. */
-  readonly events: EventBook;
-  readonly identity: Identity;
-}
-
-export interface CrewEvents {
-  changed(change: Change): void;
-  /** Once: no child is left. `couldFork`: one of them had started. */
-  childrenEnded(how: "stopped" | "gaveUp", couldFork: boolean): void;
-}
 
 /** All processes of one box. */
 export class Crew {
@@ -127,7 +97,13 @@ export class Crew {
       origin: () => this.origin,
       isForeign: () => planB !== null && planB.software.kind !== "builtin",
     });
-    this.site = new Site({ log, config: () => this.config, has: (key, asker) => this.roster.has(key, asker), send });
+    this.site = new Site({
+      log,
+      registry: parts.registry,
+      config: () => this.config,
+      has: (key, asker) => this.roster.has(key, asker),
+      send,
+    });
     this.overview = new Overview({
       timers,
       children: () => this.children().map(memberOf),
@@ -160,6 +136,11 @@ export class Crew {
     );
   }
 
+  /** The box's place in its site; null: it is a site of its own. */
+  get registry(): CrewParts["registry"] {
+    return this.parts.registry;
+  }
+
   get hasOrigin(): boolean {
     return this.origin !== null;
   }
@@ -174,6 +155,7 @@ export class Crew {
   }
 
   drain(reason: string, timeoutMs: number | null): void {
+    this.parts.registry?.drain();
     this.supervisor.drain(reason, timeoutMs);
   }
 
@@ -275,6 +257,7 @@ export class Crew {
   private adopt(config: Config, specs: readonly ProcessSpec[]): void {
     this.config = config;
     this.supervisor.setLimits(limitsOf(config));
+    this.parts.registry?.reconfigure(config.dolphin.registry);
     this.desk.hooks.reconfigure(config.dolphin.hooks);
     const replaced = Object.values(this.rollouts).flatMap((rollout) => rollout.update(specs));
     this.packagers.adopt(specs);
@@ -369,6 +352,7 @@ export class Crew {
     if (change.ending !== null) {
       this.questions.gone(name);
       this.roster.gone(name);
+      this.site.gone(name);
       this.vault?.gone(name);
       this.desk.gone(name, () => this.vault?.dues() ?? new Set());
     }

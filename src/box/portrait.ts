@@ -56,6 +56,7 @@ export class Portrait {
       carried: crew.carried() === null ? null : { ...crew.carried() },
       ...crew.overview.facts(this.master()),
       ...(servers === null ? {} : { servers }),
+      ...(crew.registry === null ? {} : { registry: crew.registry.report() }),
     };
   }
 
@@ -74,6 +75,7 @@ export class Portrait {
       uncarried: carried !== null ? null : carries ? "to carry them takes Linux and the package koffi" : "carry_sessions is off",
       ...(await crew.overview.look(this.master())),
       ...(balance === undefined ? {} : { balance }),
+      ...(crew.registry === null ? {} : { registry: crew.registry.report() }),
     };
   }
 

@@ -52,10 +52,16 @@ export class Coworkers implements Locator {
     this.log = log;
   }
 
+  /** Whether there are any for a stream. */
+  hasAny({ vhost: name }: StreamName): boolean {
+    const vhost = this.config().vhosts.find((one) => one.name === name);
+    return vhost?.cluster.isInOriginCluster === true && vhost.cluster.coworkers.length > 0;
+  }
+
   /** Rejects with RELAY_CONNECT where no coworker could be asked. */
   locate(name: StreamName): Promise<Located> {
     const vhost = this.config().vhosts.find((one) => one.name === name.vhost);
-    if (vhost?.cluster.isInOriginCluster !== true || vhost.cluster.coworkers.length === 0) return Promise.resolve(nowhere);
+    if (vhost === undefined || !this.hasAny(name)) return Promise.resolve(nowhere);
     const key = `${name.vhost}/${name.app}/${name.stream}`;
     const nowMs = performance.now();
     const known = this.known.get(key);

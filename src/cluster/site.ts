@@ -1,17 +1,21 @@
 // The box among the other servers of its site: where a stream is that is not published here, for all processes of the box. The origin
 // in the master asks directly, children by a message; whether another process of the box has the stream comes first for those.
 //
-//   the origin ─────────────────────────────────────▶ site.ts ─▶ coworkers.ts ─▶ located
+//   the origin ─────────────────────────────────────▶ site.ts ─▶ the registry, coworkers.ts ─▶ located
 //   an edge, a server ─ locate ─▶ has the box it? ─▶
 import { messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Config } from "../conf/meaning/config.js";
-import type { Located, Locator, StreamName } from "../ipc/locating.js";
+import { nowhere, type Claims, type Located, type Locator, type StreamName } from "../ipc/locating.js";
 import type { FromChild, ToChild } from "../ipc/messages.js";
+import type { Registry } from "../registry/registry.js";
+import { ChildrensClaims } from "./childrens-claims.js";
 import { Coworkers } from "./coworkers.js";
 
 export interface SiteParts {
   readonly log: Log;
+  /** Null: there is none. */
+  readonly registry: Registry | null;
   config(): Config;
   /** Whether another process of the box than this one has a publisher of the stream of this key. */
   has(key: string, asker: string): Promise<boolean>;
@@ -21,31 +25,47 @@ export interface SiteParts {
 /** One box's. Close it once. */
 export class Site implements Locator {
   private readonly parts: SiteParts;
+  readonly claims: Claims | null;
   private readonly coworkers: Coworkers;
+  private readonly childrens: ChildrensClaims | null;
 
   constructor(parts: SiteParts) {
     this.parts = parts;
     this.coworkers = new Coworkers(() => parts.config(), parts.log);
+    this.claims = parts.registry;
+    this.childrens = parts.registry === null ? null : new ChildrensClaims(parts.registry, (child, message) => parts.send(child, message));
   }
 
   /** For the origin in the master, which has not got it. */
-  locate(name: StreamName): Promise<Located> {
-    return this.coworkers.locate(name);
+  async locate(name: StreamName, signal: AbortSignal, isLost = false): Promise<Located> {
+    const { registry } = this.parts;
+    if (registry === null) return this.coworkers.locate(name);
+    const located = await registry.locate(name, signal, isLost).catch((thrown: unknown) => {
+      if (this.coworkers.hasAny(name)) return nowhere; // those are asked then
+      throw thrown;
+    });
+    return located.isHere || located.servers.length > 0 ? located : this.coworkers.locate(name);
   }
 
   heard(child: string, message: FromChild): void {
-    if (message.type === "locate") void this.answer(child, message.id, message.name);
+    if (message.type === "locate") void this.answer(child, message);
+    this.childrens?.heard(child, message);
+  }
+
+  /** A process of the box has ended, and with it what it published. */
+  gone(child: string): void {
+    this.childrens?.gone(child);
   }
 
   close(): void {
     this.coworkers.close();
   }
 
-  private async answer(child: string, id: number, name: StreamName): Promise<void> {
+  private async answer(child: string, { id, name, isLost }: Extract<FromChild, { type: "locate" }>): Promise<void> {
     let located: Located | null = null;
     try {
       const isHere = await this.parts.has(`${name.vhost}/${name.app}/${name.stream}`, child);
-      located = isHere ? { isHere, servers: [] } : await this.locate(name);
+      located = isHere ? { isHere, servers: [] } : await this.locate(name, new AbortController().signal, isLost);
     } catch (thrown) {
       this.parts.log.debug({ event: "locate.failed", child, err: messageOf(thrown) });
     }

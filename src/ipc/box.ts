@@ -79,4 +79,46 @@ export interface BoxFacts {
   readonly counts: readonly ProcessCounts[];
   /** Absent: all servers are ours. */
   readonly servers?: readonly ForeignServer[];
+  /** Absent: the box is a site of its own. */
+  readonly registry?: RegistryReport;
+}
+
+/** How the registry stands, as `dolphin status` shows it. */
+export interface RegistryReport {
+  /** Without what lets one in. */
+  readonly address: string;
+  /** The name of this box there. */
+  readonly node: string;
+  readonly zone: string;
+  readonly isConnected: boolean;
+  /** Since its last answer (ms); null: it has not answered yet. */
+  readonly heardMs: number | null;
+  /** That have spoken lately, this one included. */
+  readonly nodes: number;
+  /** Streams that this box may publish, of which the registry is still to be told, and that stand by. */
+  readonly held: number;
+  readonly unconfirmed: number;
+  readonly standby: number;
+  /** Since the start: publishers who asked, those whose stream another had or got, questions where a stream is. */
+  readonly claims: number;
+  readonly conflicts: number;
+  readonly lookups: number;
+}
+
+/** Where a stream is on the site. */
+interface StreamPlace {
+  readonly node: string;
+  readonly rtmp: string;
+  readonly zone: string;
+  readonly fence: number;
+  /** Since when it is published there (ms since 1970). */
+  readonly sinceMs: number;
+  readonly isHere: boolean;
+  readonly isAlive: boolean;
+}
+
+/** The same with a sentence; null: nobody has it, or nobody could be asked. */
+export interface SitePlace {
+  readonly place: StreamPlace | null;
+  readonly why: string;
 }

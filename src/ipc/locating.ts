@@ -3,6 +3,12 @@
 // message. The hub pulls from what it finds, and RTMP sends those there who can follow.
 //
 //   hub, RTMP ─ locate ─▶ (child ─ message ─▶ master) ─▶ the locator ─▶ { isHere, servers } ─▶ finding.ts pulls │ elsewhere.ts sends on
+//
+// With a registry a publisher asks as well, for the right to his name on the site, and hears when he has lost it:
+//
+//   publisher ─ claim ─▶ owner ─────────────(another has it: onLost)─▶ closed, its viewers go where the stream is
+//                  └───▶ standby ─(the owner has left: onAir)─▶ owner
+import type { DolphinError } from "../base/errors.js";
 import type { Endpoint } from "../conf/meaning/config.js";
 
 /** A stream by the name of the vhost that serves it here. */
@@ -24,9 +30,38 @@ export const nowhere: Located = { isHere: false, servers: [] };
 
 /** Finds streams. */
 export interface Locator {
-  /** Rejects where nobody could be asked: then nothing is known, and what there is stays as it is. */
-  locate(name: StreamName, signal: AbortSignal): Promise<Located>;
+  /** `isLost`: it is no longer where it was. Rejects where nobody could be asked: then nothing is known, and what there is stays as it is. */
+  locate(name: StreamName, signal: AbortSignal, isLost?: boolean): Promise<Located>;
+  /** Who gives the right to publish; absent: everybody has it. */
+  readonly claims?: Claims | null;
 }
 
 /** How often a stream may be passed on between the boxes of a site, on its way from its publisher to a viewer. */
 export const maxHops = 3;
+
+/** One publishing of one connection. */
+export interface Claimant {
+  /** Unlike that of any other publishing of any box. */
+  readonly id: string;
+  /** It stood by, and is the stream's publisher from now on. */
+  onAir(): void;
+  /** Another box has the stream: nothing more of this publisher may reach anybody. */
+  onLost(reason: DolphinError): void;
+  /** What was held back because it might be stale (`Claim.mayPass`) may go on. */
+  onSure(): void;
+}
+
+/** What a claimant has. `release` gives it back, also after it was lost. */
+export interface Claim {
+  /** Whether another has the stream, and this one waits until he leaves. */
+  readonly isStandby: boolean;
+  /** Whether media that has come just now may go on. The process may have stood still, and the stream be elsewhere since: then it is asked. */
+  mayPass(): boolean;
+  release(): void;
+}
+
+/** Gives the right to publish. */
+export interface Claims {
+  /** Within a second, whatever happens. Rejects with RTMP_BUSY where another has the stream, and REGISTRY_AWAY where that is the policy. */
+  claim(name: StreamName, claimant: Claimant): Promise<Claim>;
+}

@@ -13,6 +13,8 @@
 //     │ event ──────────────────────────────▶│  what operators follow: somebody publishes, or was refused
 //     │ locate ─────────────────────────────▶│  a stream is wanted that is not published to it
 //     │◀──────────────────────────── located │
+//     │ claim, unclaim, doubt ──────────────▶│  somebody publishes to it, on a site with a registry
+//     │◀────────────────────────────── right │
 //     │◀──────────────────────────────── has │  whether a stream is published to it
 //     │ had ────────────────────────────────▶│
 //     │◀───────────────────────── reopen-log │  its log file was moved away
@@ -46,7 +48,7 @@
 //             marks.ts ─ how far each carried connection has got: memory that both sides see
 //             dues.ts, identity.ts ─ what backends are told, and by whom
 //             succession.ts ─ what two masters say to each other at an upgrade
-import { DolphinError } from "../base/errors.js";
+import { DolphinError, type ErrorCode } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { BackendState, Carried, Lease, ProxySetup } from "./balance.js";
 import type { BoxEvent } from "./events.js";
@@ -209,7 +211,11 @@ export type FromChild =
   | { readonly type: "take"; readonly id: number; readonly key: string; readonly backend: string }
   | { readonly type: "release"; readonly id: number }
   /** Somebody wants a stream that is not published to this process. */
-  | { readonly type: "locate"; readonly id: number; readonly name: StreamName }
+  | { readonly type: "locate"; readonly id: number; readonly name: StreamName; readonly isLost: boolean }
+  /** A publisher, by the number of his publishing, asks for the right to a name on the site, gives it back, or may have stood still. */
+  | { readonly type: "claim"; readonly publish: string; readonly name: StreamName }
+  | { readonly type: "unclaim"; readonly publish: string }
+  | { readonly type: "doubt"; readonly publishes: readonly string[] }
   | { readonly type: "had"; readonly id: number; readonly isHere: boolean };
 
 export type ToChild =
@@ -224,6 +230,14 @@ export type ToChild =
   | { readonly type: "report"; readonly id: number }
   /** Where a stream is that was asked for under this number; null: nobody could be asked. */
   | { readonly type: "located"; readonly id: number; readonly located: Located | null }
+  /** What has become of that right; with a code and a sentence where it is refused or lost. */
+  | {
+      readonly type: "right";
+      readonly publish: string;
+      readonly right: "owner" | "standby" | "refused" | "lost" | "sure";
+      readonly code?: ErrorCode;
+      readonly reason?: string;
+    }
   /** Whether somebody publishes a stream (`vhost/app/stream`) to it. */
   | { readonly type: "has"; readonly id: number; readonly key: string }
   /** The rows of a list behind the one with the number `after`; 0: from the first on. */
@@ -267,6 +281,9 @@ const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
   "take",
   "release",
   "locate",
+  "claim",
+  "unclaim",
+  "doubt",
   "had",
 ]);
 const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
@@ -279,6 +296,7 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "taken",
   "report",
   "located",
+  "right",
   "has",
   "list",
   "kick",

@@ -2,6 +2,7 @@
 import { DolphinError } from "../base/errors.js";
 import type { Located, Locator, StreamName } from "../ipc/locating.js";
 import type { FromChild } from "../ipc/messages.js";
+import { ChildClaims } from "./claiming.js";
 
 /** The master has asked everybody by then. */
 const answerWithinMs = 3_000;
@@ -13,15 +14,17 @@ interface Waiting {
 
 /** The questions of one child. */
 export class ChildLocator implements Locator {
+  readonly claims: ChildClaims;
   private readonly send: (message: FromChild) => void;
   private readonly waiting = new Map<number, Waiting>();
   private lastId = 0;
 
   constructor(send: (message: FromChild) => void) {
     this.send = send;
+    this.claims = new ChildClaims(send);
   }
 
-  locate(name: StreamName, signal: AbortSignal): Promise<Located> {
+  locate(name: StreamName, signal: AbortSignal, isLost = false): Promise<Located> {
     const id = ++this.lastId;
     return new Promise((resolve, reject) => {
       const give = (why: string): void => {
@@ -37,7 +40,7 @@ export class ChildLocator implements Locator {
         };
       };
       this.waiting.set(id, { resolve: settled(resolve), reject: settled(reject) });
-      this.send({ type: "locate", id, name });
+      this.send({ type: "locate", id, name, isLost });
     });
   }
 

@@ -6,7 +6,7 @@
 //   process.ts        master ─ configure, drain, stop … ─▶ the server or the balancer ─ ready, done ─▶ master
 //   heart.ts          its numbers, once a second ─▶ master
 //   carrier.ts        its connections ─ copies ─▶ the master's vault ─ those of other processes ─▶ they go on here
-//   locating.ts       streams that it has not ─▶ master ─▶ where they are
+//   locating.ts       streams that it has not ─▶ master ─▶ where they are; with claiming.ts: may somebody publish?
 //   mover.ts          its publishers ─▶ another process
 //   parent-death.ts   when the master is gone, the kernel ends this process
 import { closeSync } from "node:fs";
@@ -164,6 +164,9 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
       case "located":
         this.locator.answered(message.id, message.located);
         return;
+      case "right":
+        this.locator.claims.heard(message);
+        return;
       case "reopen-log":
         void this.carryOut(message.id, reopenLog);
         return;
@@ -220,6 +223,8 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
     this.name = setup.name;
     process.title = `dolphin: ${this.name}`;
     this.log = createLog({ role, child: setup.name, ...setup.config.log });
+    const { registry } = setup.config.dolphin;
+    if (registry !== null) this.locator.claims.standstillMs = registry.leaseMs / 2;
     let service: Service;
     try {
       const send = (message: FromChild): void => void this.master.send(message);

@@ -98,6 +98,7 @@ export function boxFamilies(facts: BoxFacts, memory: ReadonlyMap<number, number>
       ),
     ),
     ...carriedFamilies(facts),
+    ...registryFamilies(facts),
     gauge("dolphin_players", "Viewers.", playersOf(places, counts)),
     gauge("dolphin_publishers", "Publishers.", sum("publishers")),
     counter(
@@ -209,6 +210,25 @@ function carriedFamilies({ carried }: BoxFacts): Family[] {
       "What became of connections whose process was gone: carried to another, cut, abandoned for want of one, refused for want of room.",
       Object.entries(outcomes).map(([outcome, count]) => [{ outcome }, count]),
     ),
+  ];
+}
+
+function registryFamilies({ registry }: BoxFacts): Family[] {
+  if (registry === undefined) return [];
+  const { isConnected, heardMs, nodes, held, unconfirmed, standby, claims, conflicts, lookups } = registry;
+  const states = Object.entries({ held, unconfirmed, standby });
+  return [
+    gauge("dolphin_registry_connected", "Whether there is a connection to the registry.", [[{}, isConnected ? 1 : 0]]),
+    gauge("dolphin_registry_answer_age_seconds", "Since its last answer.", heardMs === null ? [] : [[{}, heardMs / 1000]]),
+    gauge("dolphin_registry_nodes", "Boxes of the site that were heard of lately.", [[{}, nodes]]),
+    gauge(
+      "dolphin_registry_streams",
+      "Streams that are published to this box: held, unconfirmed while the registry is away, standing by.",
+      states.map(([state, count]) => [{ state }, count]),
+    ),
+    counter("dolphin_registry_claims_total", "Publishers who asked for their stream.", [[{}, claims]]),
+    counter("dolphin_registry_conflicts_total", "Streams that another box had, or got.", [[{}, conflicts]]),
+    counter("dolphin_registry_lookups_total", "Questions to the registry where a stream is.", [[{}, lookups]]),
   ];
 }
 

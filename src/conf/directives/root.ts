@@ -33,6 +33,8 @@ const aboutTrusted = "Networks (CIDR) that may say who the client is: by the PRO
 const aboutSendProxy = "How plan b's servers are told who the client is; `auto`: ours by v2, others not.";
 const aboutToken = "What lets a client of the API act (kick, reload, restart …) from another machine; without one only this machine may.";
 const aboutTank = "Where the log goes; left out: `console` in a container, in the built-in configuration and with -e, else `file`.";
+const aboutRegistry =
+  "The Redis that makes boxes one site: redis://, redis+sentinel:// or redis+cluster://, rediss… for TLS; docs/cluster.md.";
 const aboutRouting = "`stream`: all of a stream to one server; `auto`: so, unless every vhost is an edge.";
 
 export const rootPlaces = {
@@ -258,6 +260,44 @@ export const rootPlaces = {
     api_token: [text, null, served, live, aboutToken, "secret"],
     api_jsonp: [onOff, "off", served, live, "Answer `?callback=NAME` of the API as a script, as SRS does; then every page may read it."],
     send_proxy: [word(proxyHeaders, "auto"), "auto", served, replace, aboutSendProxy, "strict"],
+    registry: [text, null, served, restart, aboutRegistry, "secret"],
+    registry_advertise: [
+      text,
+      null,
+      served,
+      restart,
+      "The RTMP address at which other boxes of the site reach this one, `host[:port]`; left out: the first of `listen`, if it names one.",
+    ],
+    registry_zone: [text, "default", served, restart, "Where the box stands: streams are fetched from boxes of the same zone first."],
+    registry_lease: [decimal("s", 1, 3600), "8", served, restart, "How long a box counts as alive after its last word.", "strict"],
+    registry_timeout: [decimal("s", 0.05, 10), "0.4", served, restart, "How long a command of the registry may take.", "strict"],
+    registry_prefix: [text, "dolphin:", served, restart, "What stands before every key."],
+    registry_publisher: [
+      word(["refuse", "takeover", "backup"], "refuse"),
+      "refuse",
+      served,
+      live,
+      "What becomes of a second publisher of a name at another box; `backup`: it stands by, and goes on when the first has left.",
+      "strict",
+    ],
+    registry_away: [
+      word(["accept", "refuse"], "accept"),
+      "accept",
+      served,
+      live,
+      "What becomes of a publisher while the registry cannot be asked; `accept`: it publishes, and is told there later.",
+      "strict",
+    ],
+    registry_user: [text, null, served, restart, "The registry's user; wins over the one of the address."],
+    registry_password: [text, null, served, restart, "The registry's password; wins over the one of the address.", "secret"],
+    registry_password_file: [text, null, served, restart, "The file that holds the registry's password; wins over both."],
+    registry_sentinel_user: [text, null, served, restart, "The user of the sentinels."],
+    registry_sentinel_password: [text, null, served, restart, "The password of the sentinels.", "secret"],
+    registry_sentinel_password_file: [text, null, served, restart, "The file that holds it."],
+    registry_tls_ca: [text, null, served, restart, "The certificates that the registry's is checked by, PEM; left out: the system's."],
+    registry_tls_cert: [text, null, served, restart, "Our own certificate, PEM, where the registry asks for one."],
+    registry_tls_key: [text, null, served, restart, "Its private key, PEM."],
+    registry_tls_servername: [text, null, served, restart, "The name that the registry's certificate must have; left out: the host."],
   },
   http_api: {
     enabled: [onOff, "off", served, replace, "Serve the API."],

@@ -3,6 +3,7 @@
 import { canonicalHost } from "../../base/host-name.js";
 import { parseAccessRule, parseCoworker, parseNetwork, parseWeight } from "./balance-values.js";
 import { buildDvr, buildHls } from "./build-recording.js";
+import { buildRegistry } from "./registry.js";
 import {
   type AccessRule,
   type ApiAuth,
@@ -158,6 +159,7 @@ function buildDolphin(block: Block<"dolphin">): DolphinBlock {
     },
     metricsStreams: valueOf(block, "metrics_streams"),
     balance,
+    registry: buildRegistry(block),
   };
 }
 
@@ -180,15 +182,16 @@ function buildBalance(block: Block<"dolphin">): BalanceBlock {
 /** Of vhosts of one name the first counts. */
 function buildVhosts(root: Block<"root">): Vhost[] {
   const vhosts = new Map<string, Vhost>();
+  const hasRegistry = buildRegistry(blockIn(root, "dolphin")) !== null;
   for (const { at, vhost } of vhostsIn(root)) {
     const name = at.args[0] ?? "";
     const host = canonicalHost(name);
-    if (!vhosts.has(host)) vhosts.set(host, buildVhost(name, vhost, valueOf(root, "chunk_size")));
+    if (!vhosts.has(host)) vhosts.set(host, buildVhost(name, vhost, { chunkSize: valueOf(root, "chunk_size"), hasRegistry }));
   }
   return [...vhosts.values()];
 }
 
-function buildVhost(name: string, vhost: Block<"vhost">, chunkSize: number): Vhost {
+function buildVhost(name: string, vhost: Block<"vhost">, { chunkSize, hasRegistry }: { chunkSize: number; hasRegistry: boolean }): Vhost {
   const cluster = blockIn(vhost, "cluster");
   const play = blockIn(vhost, "play");
   const publish = blockIn(vhost, "publish");
@@ -207,7 +210,7 @@ function buildVhost(name: string, vhost: Block<"vhost">, chunkSize: number): Vho
       origins: valueOf(cluster, "origin"),
       vhost: valueOf(cluster, "vhost"),
       debugSrsUpnode: valueOf(cluster, "debug_srs_upnode"),
-      isInOriginCluster: valueOf(cluster, "origin_cluster"),
+      isInOriginCluster: valueOf(cluster, "origin_cluster") || hasRegistry,
       coworkers: valueOf(cluster, "coworkers").flatMap((text) => parseCoworker(text) ?? []),
     },
     play: {

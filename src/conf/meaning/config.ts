@@ -147,6 +147,37 @@ export interface DolphinBlock {
   /** Streams that have series of their own in metrics; 0: none has. */
   readonly metricsStreams: number;
   readonly balance: BalanceBlock;
+  /** Null: the box is a site of its own. */
+  readonly registry: RegistryBlock | null;
+}
+
+/** Where the servers of a registry are, or the sentinels of the set `master`, and as whom to come. */
+export interface RegistryServers {
+  readonly kind: "single" | "sentinel" | "cluster";
+  readonly servers: readonly Endpoint[];
+  readonly master: string;
+  readonly db: number;
+  readonly isTls: boolean;
+  readonly username: string | null;
+  readonly password: string | null;
+}
+
+/** How the box is one of a site. Files of passwords win over passwords. */
+export interface RegistryBlock {
+  readonly servers: RegistryServers;
+  readonly passwordFile: string | null;
+  readonly sentinel: Readonly<Record<"username" | "password" | "passwordFile", string | null>>;
+  /** Paths of PEM files, and the name in the server's certificate. */
+  readonly tls: Readonly<Record<"ca" | "cert" | "key" | "serverName", string | null>>;
+  readonly prefix: string;
+  /** Where other boxes reach this one; null: at the first address that is listened on. */
+  readonly advertise: Endpoint | null;
+  readonly zone: string;
+  readonly leaseMs: number;
+  readonly timeoutMs: number;
+  readonly secondPublisher: "refuse" | "takeover" | "backup";
+  /** What becomes of a publisher while the registry cannot be asked. */
+  readonly whenAway: "accept" | "refuse";
 }
 
 /** How hooks are called. */

@@ -3,6 +3,7 @@
 import { canonicalHost } from "../../base/host-name.js";
 import { parseAccessRule, parseCoworker, parseNetwork, parseWeight } from "./balance-values.js";
 import { hookNames } from "./config.js";
+import { advertisedOf, parseAdvertised, parseRegistry } from "./registry.js";
 import { shorten } from "../grammar/lexer.js";
 import { overlaps } from "./endpoint.js";
 import type { Directive } from "../grammar/parser.js";
@@ -22,6 +23,7 @@ const rootRules: readonly RootRule[] = [
   authLetsSomebodyIn,
   vhostsDiffer,
   balanceIsReadable,
+  registryIsReadable,
 ];
 const vhostRules: readonly VhostRule[] = [
   edgeHasOrigin,
@@ -123,6 +125,34 @@ function balanceIsReadable(root: Block<"root">): Problem[] {
   return [
     ...unreadable("server_weight", "a weight above 0 and up to 1000", parseWeight),
     ...unreadable("trusted_proxies", "a network such as 10.0.0.0/8 or 2001:db8::/32", parseNetwork),
+  ];
+}
+
+/** The address may hold a password, so it is not shown. */
+function registryIsReadable(root: Block<"root">): Problem[] {
+  const block = blockIn(root, "dolphin");
+  const at = find(block, "registry");
+  const address = valueOf(block, "registry");
+  if (at === undefined || address === null) return [];
+  const read = parseRegistry(address);
+  if (typeof read === "string") return [errorAt(at, "CONF_VALUE", `registry: what is written ${read}`)];
+  const text = valueOf(block, "registry_advertise");
+  const advertise = text === null ? null : parseAdvertised(text);
+  if (text !== null && advertise === null)
+    return [
+      errorAt(
+        find(block, "registry_advertise") ?? at,
+        "CONF_VALUE",
+        `registry_advertise: ${shorten(text)} is not a server: write host or host:1935`,
+      ),
+    ];
+  if (advertisedOf({ advertise }, valueOf(root, "listen")) !== null) return [];
+  return [
+    errorAt(
+      at,
+      "CONF_VALUE",
+      "registry: other boxes must know where this one is: write registry_advertise with its address, such as 10.0.0.5:1935",
+    ),
   ];
 }
 

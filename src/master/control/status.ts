@@ -2,6 +2,7 @@
 import type { ConfChange } from "../../conf/meaning/changes.js";
 import type { PolicyName } from "../../conf/meaning/config.js";
 import type { BackendState, Lease } from "../../ipc/balance.js";
+import type { RegistryReport, SitePlace } from "../../ipc/box.js";
 import type { StreamStatus } from "../../ipc/streams.js";
 import type { ReadyBox } from "../host/daemon.js";
 import type { CarriedCounts } from "../vault/vault.js";
@@ -50,6 +51,8 @@ export interface BoxStatus extends ReadyBox {
   readonly uncarried: string | null;
   /** Plan b only. */
   readonly balance?: BalanceStatus;
+  /** Absent: the box is a site of its own. */
+  readonly registry?: RegistryReport;
 }
 
 /** How plan b spreads connections. */
@@ -78,6 +81,8 @@ export interface Explanation {
   readonly decision: string | null;
   /** A sentence. */
   readonly why: string;
+  /** Where it is on the site; absent: there is no registry. */
+  readonly site?: SitePlace;
 }
 
 /** What came of a reload or a rolling restart. */

@@ -8,6 +8,7 @@ import type { BackendState, Lease } from "../../ipc/balance.js";
 import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, Reloaded } from "./status.js";
 import type { TakenEvent } from "../../ipc/events.js";
 import type { BoxClient } from "../../ipc/lists.js";
+import type { RegistryReport } from "../../ipc/box.js";
 import type { StreamStatus } from "../../ipc/streams.js";
 import type { ReadyBox } from "../host/daemon.js";
 import type { Whereabouts } from "./whereabouts.js";
@@ -60,8 +61,18 @@ export function statusText(box: BoxStatus): string {
   else if (!isForeign(balance)) parts.push("no streams");
   const carried = carriedText(box);
   if (carried !== "") parts.push(carried);
+  if (box.registry !== undefined) parts.push(printable(registryText(box.registry)));
   if (balance !== undefined) parts.push(balanceText(balance), ...publishedText(balance, Date.now()));
   return `${parts.join("\n\n")}\n`;
+}
+
+/** The box's place in its site, in a line. */
+function registryText(report: RegistryReport): string {
+  const { address, node, nodes, isConnected, heardMs, held, unconfirmed, standby, conflicts } = report;
+  const age = heardMs === null ? "not heard of yet" : `heard ${duration(Math.round(heardMs / 1000))} ago`;
+  const state = isConnected ? `${nodes} ${nodes === 1 ? "box" : "boxes"}, ${age}` : `away, ${age}: what is on the air stays there`;
+  const streams = `${held} published here${unconfirmed === 0 ? "" : `, ${unconfirmed} of which it is to be told`}${standby === 0 ? "" : `, ${standby} standing by`}`;
+  return `registry ${address}: ${state}; this is ${node}, ${streams}${conflicts === 0 ? "" : `, ${conflicts} conflicts so far`}`;
 }
 
 /** Whether the servers of plan b are programs that tell nothing of their streams. */
@@ -127,8 +138,9 @@ export function explanationText(explanation: Explanation): string {
 }
 
 /** What `dolphin explain` prints on plans a and single. */
-export function whereaboutsText({ key, why, processes }: Whereabouts): string {
-  return `${printable(`${key}: ${why}`)}\n\n${table(whereaboutsColumns, processes)}\n`;
+export function whereaboutsText({ key, why, processes, site }: Whereabouts): string {
+  const onSite = site === undefined ? "" : `; ${site.why}`;
+  return `${printable(`${key}: ${why}${onSite}`)}\n\n${table(whereaboutsColumns, processes)}\n`;
 }
 
 const whereaboutsColumns: readonly Column<Whereabouts["processes"][number]>[] = [

@@ -1,6 +1,7 @@
 // The answer of `dolphin explain` where no plan b chooses: where a stream comes in, who pulls it, and who serves its viewers, all of
 // it from what the box's status tells. Pure.
 import type { BoxStatus, ProcessStatus } from "./status.js";
+import type { SitePlace } from "../../ipc/box.js";
 import type { StreamStatus } from "../../ipc/streams.js";
 
 /** Where one stream is in a box of plan a or single. */
@@ -13,6 +14,8 @@ export interface Whereabouts {
   readonly why: string;
   /** Every process that serves streams, and what this one is to it. */
   readonly processes: readonly { readonly name: string; readonly how: string; readonly players: number }[];
+  /** Where it is on the site; absent: there is no registry. */
+  readonly site?: SitePlace;
 }
 
 /** Finds a stream by `vhost/app/stream`. */

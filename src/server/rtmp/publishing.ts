@@ -1,11 +1,12 @@
 // What an incoming connection is while it publishes: the publication that its media goes to, the watch over its silence, and
 // how its socket is read meanwhile. The session keeps the dialogue; it is told when media may come and when all is over.
 import { Deadline } from "../../base/deadline.js";
-import { DolphinError, type ErrorCode } from "../../base/errors.js";
+import { asDolphinError, DolphinError, type ErrorCode } from "../../base/errors.js";
 import type { Clock } from "../../codec/rtmp/clock.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { Held } from "../../codec/rtmp/slabs.js";
 import type { Hub } from "../streams/hub.js";
+import { Standby } from "../streams/standby.js";
 import type { SavedSource } from "../../stream/source.js";
 import type { Asked } from "../peers/caller.js";
 import type { MergedReader } from "../peers/merged-read.js";
@@ -14,6 +15,7 @@ import { readBufferBytes, type Take } from "../../wire/shared-read.js";
 import type { Connection } from "./connection.js";
 import type { Entry } from "./entry.js";
 import { PublisherWatch } from "./publisher-watch.js";
+import { Right } from "./right.js";
 
 export interface PublishingOptions {
   readonly hub: Hub;
@@ -57,12 +59,16 @@ export class Publishing implements MergedReader {
   private early: Message[] = [];
   private earlyBytes = 0;
   private isAdmitted: boolean;
+  /** To the name on a site of several boxes; null: there is none. */
+  private readonly right: Right | null;
+  private isToldToStart = false;
 
   /** Throws what refuses a publisher, but for a busy stream, which is asked again before `onRefused` is called. */
   constructor(options: PublishingOptions) {
     this.options = options;
     const { hub, isOwnEdge, asked, saved } = options;
     this.isAdmitted = saved !== null;
+    this.right = this.rightOf(options);
     try {
       this.begin();
     } catch (error) {
@@ -91,7 +97,7 @@ export class Publishing implements MergedReader {
 
   push(message: Message): void {
     this.hasMedia = true;
-    if (this.publication === null) this.keepEarly(message);
+    if (this.publication === null || this.right?.mayPass() === false) this.keepEarly(message);
     else this.publication.push(message);
   }
 
@@ -121,6 +127,7 @@ export class Publishing implements MergedReader {
     this.retry.clear();
     this.watch?.close();
     this.publication?.close();
+    this.right?.close();
     hub.mergedReads.remove(socket);
     socket.resume();
   }
@@ -157,8 +164,14 @@ export class Publishing implements MergedReader {
   }
 
   private begin(): void {
-    if (!this.mayBegin()) return;
-    const { hub, asked, entry, peer, isOwnEdge, tcUrl, clockId, saved, onStarted, onRefused, onSilent } = this.options;
+    if (!this.mayBegin() || this.right?.ask() === false) return;
+    if (this.right?.isStandby === true) this.standBy(this.right);
+    else this.publication = this.publish();
+    this.flushEarly();
+  }
+
+  private publish(): Publication {
+    const { hub, asked, entry, peer, isOwnEdge, tcUrl, clockId, saved, onRefused, onSilent } = this.options;
     const { vhost, request } = asked;
     const { socket } = this.options.connection;
     // An answer of the stream's may end all of it at once.
@@ -169,7 +182,7 @@ export class Publishing implements MergedReader {
       tcUrl,
       forwards: entry.forwards,
       clockId,
-      onStarted,
+      onStarted: (clock) => this.started(clock),
       onEnded: onRefused,
       pause: () => {
         hub.mergedReads.remove(socket);
@@ -180,10 +193,58 @@ export class Publishing implements MergedReader {
         socket.resume();
       },
     };
-    this.publication = hub.publish(hub.vhost(request.vhost), request, publisher, saved);
-    for (const message of this.early) this.publication.push(message);
+    return hub.publish(hub.vhost(request.vhost), request, publisher, saved);
+  }
+
+  private started(clock: Clock | null): void {
+    if (!this.isToldToStart) this.options.onStarted(clock);
+    this.isToldToStart = true;
+  }
+
+  /** He is told to start, as everybody is, and his pictures wait for the end of those whom another box publishes. */
+  private standBy(right: Right): void {
+    const standby = new Standby(() => {
+      try {
+        this.publication = this.publish();
+        return this.publication;
+      } catch (error) {
+        this.options.onRefused(asDolphinError(error));
+        return null;
+      }
+    });
+    right.whenOnAir = () => standby.due();
+    const { connection, asked, onSilent } = this.options;
+    this.watch ??= new PublisherWatch({ timeouts: asked.vhost.publish, isPaused: () => connection.socket.isPaused(), onSilent });
+    this.publication = standby;
+    this.started(null);
+  }
+
+  private flushEarly(): void {
+    const { early } = this;
     this.early = [];
     this.earlyBytes = 0;
+    for (const message of early) this.push(message);
+  }
+
+  private rightOf({ hub, asked, saved, onRefused, connection, isOwnEdge }: PublishingOptions): Right | null {
+    const { vhost, request } = asked;
+    const claims = hub.locator?.claims ?? null;
+    if (claims === null || vhost.cluster.mode === "remote" || hub.setup.config.dolphin.registry === null) return null;
+    return new Right({
+      claims,
+      name: { vhost: vhost.name, app: request.app, stream: request.stream },
+      isUnderWay: saved !== null,
+      onGranted: () => connection.run(() => this.beginAgain()),
+      onRefused: (reason) =>
+        connection.run(() => {
+          if (isOwnEdge || !this.waitsFor(reason)) onRefused(reason);
+        }),
+      onSure: () =>
+        connection.run(() => {
+          connection.socket.resume();
+          this.flushEarly();
+        }),
+    });
   }
 
   /** Whether the stream is only busy, and is asked again. */

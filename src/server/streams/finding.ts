@@ -27,7 +27,8 @@ interface Sought {
 
 interface FindingParts {
   readonly stream: Sought;
-  locate(signal: AbortSignal): Promise<Located>;
+  /** `isLost`: it is no longer where it was. */
+  locate(signal: AbortSignal, isLost: boolean): Promise<Located>;
   /** Has the stream pulled from these. */
   pull(servers: readonly Endpoint[]): void;
   readonly log: Log;
@@ -40,6 +41,7 @@ export class Finding {
   private pauseMs = firstPauseMs;
   private asking: AbortController | null = null;
   private isClosed = false;
+  private isLost = false;
 
   constructor(parts: FindingParts) {
     this.parts = parts;
@@ -48,6 +50,7 @@ export class Finding {
 
   /** The stream is lost where it was, or has ended there. */
   again(): void {
+    this.isLost = true;
     if (this.isClosed || this.asking !== null) return;
     this.pause.ensure(this.pauseMs, () => void this.ask());
   }
@@ -85,7 +88,9 @@ export class Finding {
   /** Null: nobody could be asked. */
   private async locate(signal: AbortSignal): Promise<Located | null> {
     try {
-      return await this.parts.locate(signal);
+      const { isLost } = this;
+      this.isLost = false;
+      return await this.parts.locate(signal, isLost);
     } catch (thrown) {
       const { code, message } = asDolphinError(thrown);
       this.parts.log.debug({ event: "locate.failed", code }, message);

@@ -87,7 +87,7 @@ export class Hub {
   readonly carrier: Carrier | null;
   /** Who is let in, and who is told of it. */
   readonly hooks: Hooks;
-  private readonly locator: Locator | null;
+  readonly locator: Locator | null;
 
   constructor(setup: ServerSetup, log: Log, { carrier, hooks, mergedReads, locator }: HubParts) {
     this.locator = locator;
@@ -175,8 +175,8 @@ export class Hub {
   }
 
   /** Where a stream is, which is not published to this process as far as is known. Rejects where nobody could be asked. */
-  locate(vhost: Vhost, { app, stream }: StreamRequest, signal: AbortSignal): Promise<Located> {
-    return this.locator?.locate({ vhost: vhost.name, app, stream }, signal) ?? Promise.resolve(nowhere);
+  locate(vhost: Vhost, { app, stream }: StreamRequest, signal: AbortSignal, isLost = false): Promise<Located> {
+    return this.locator?.locate({ vhost: vhost.name, app, stream }, signal, isLost) ?? Promise.resolve(nowhere);
   }
 
   /** How many play the stream of this key, as far as hooks know of other processes; the box's own edges are not counted. */
@@ -291,7 +291,7 @@ export class Hub {
       const from = { upstreams: this.upstreams.of(vhost.name), args: toOrigin(this.setup, vhost, stream.request) };
       stream.pull = this.pull(stream, { ...from, isOwnOrigin: this.setup.isEdge, mirror: null, isWhole: false });
     } else if (this.locator !== null && isLocated(vhost) && stream.finding === null && stream.publisher === null) {
-      const locate = (signal: AbortSignal): Promise<Located> => this.locate(stream.vhost, stream.request, signal);
+      const locate = (signal: AbortSignal, isLost: boolean): Promise<Located> => this.locate(stream.vhost, stream.request, signal, isLost);
       stream.finding = new Finding({
         stream,
         locate,

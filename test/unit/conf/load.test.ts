@@ -126,6 +126,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
       hooks: quietHooks,
       pullLingerMs: 3000,
       clusterPlay: "auto",
+      registry: null,
       balance: {
         server: ["builtin"],
         serverConf: null,
@@ -283,6 +284,7 @@ test("load: every directive that is served reaches its field", () => {
       hooks: quietHooks,
       pullLingerMs: 2500,
       clusterPlay: "auto",
+      registry: null,
       balance: {
         server: ["my server", "-p", "{rtmp_port}"],
         serverConf: "t.conf",

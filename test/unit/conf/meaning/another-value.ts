@@ -7,6 +7,7 @@ export function anotherValue({ name, type, default: byDefault }: DirectiveRow): 
   if (name === "server_weight") return "3 2";
   if (name === "trusted_proxies") return "10.0.0.0/8";
   if (name === "allow" || name === "deny") return "play 10.0.0.0/8";
+  if (name === "registry") return "redis://one";
   switch (type.kind) {
     case "onOff":
       return byDefault === "on" ? "off" : "on";
@@ -32,13 +33,14 @@ export function anotherValue({ name, type, default: byDefault }: DirectiveRow): 
 export function fileWith({ place, name }: DirectiveRow, value: string | null): string {
   const blocks = place === "root" ? [] : place.split(".");
   const beside = place === "http_api.auth" && name === "token" ? "type bearer;" : ""; // the other type has none
-  const own = value === null ? beside : `${beside} ${name} ${value};`;
+  const ofRegistry = name.startsWith("registry_") ? "registry redis://r;" : ""; // without one there is nothing to set
+  const own = value === null ? `${beside}${ofRegistry}` : `${beside}${ofRegistry} ${name} ${value};`;
   const inside = blocks.reduceRight((text, block, depth) => {
     const at = blocks.slice(0, depth + 1).join(".");
     const isOwnSwitch = at === place && name === "enabled";
     const enabled = findRow(at, "enabled") === undefined || isOwnSwitch ? "" : "enabled on;";
     return `${block}${block === "vhost" ? " a" : ""} { ${enabled} ${text} }`;
   }, own);
-  const listen = name === "listen" && place === "root" && value !== null ? "" : "listen 1935;";
+  const listen = name === "listen" && place === "root" && value !== null ? "" : "listen 127.0.0.1:1935;";
   return `${listen} ${blocks[0] === "vhost" ? "" : "vhost a { }"} ${inside}`;
 }

@@ -1,0 +1,240 @@
+// One box of a site: what it says of itself, what it may publish, and where everything else is. It lives in the master, with one
+// connection, so that all processes of the box share what it knows. No media comes near it, and none waits for it.
+//
+//                     ┌─ lease.ts ── base/pulse.ts  alive, and not frozen
+//   hub ─ claim ──▶ claims.ts ─┐                    whose a stream is
+//   hub ─ locate ─▶ places.ts ─┼─ nodes.ts ─ choice.ts
+//                              └─▶ scripts.ts ─▶ store.ts ─▶ Redis
+import { randomBytes } from "node:crypto";
+import { messageOf } from "../base/errors.js";
+import { Deadline } from "../base/deadline.js";
+import { Pulse } from "../base/pulse.js";
+import type { Log } from "../base/log.js";
+import { version } from "../base/version.js";
+import type { Endpoint, RegistryBlock } from "../conf/meaning/config.js";
+import { formatEndpoint, parseServer } from "../conf/meaning/endpoint.js";
+import type { RegistryReport, SitePlace } from "../ipc/box.js";
+import type { Claim, Claimant, Claims, Located, Locator, StreamName } from "../ipc/locating.js";
+import { ClaimBook } from "./claims.js";
+import { Lease } from "./lease.js";
+import { Nodes } from "./nodes.js";
+import { Places } from "./places.js";
+import { keyOf, Keys, parsePointer, type Self } from "./scripts.js";
+import { addressOf, openStore, type Store, type StoreEvents } from "./store.js";
+
+/** Every stream is told again so often, though nobody has lost anything. */
+const auditEveryMs = 30_000;
+/** When the store has lost everything, all nodes tell it again: over so long for each node that there is, and no longer than that. */
+const spreadPerNodeMs = 10;
+const longestSpreadMs = 10_000;
+/** How long a store that was empty may still be told of streams that it does not know. */
+const doubtMs = 15_000;
+
+export interface RegistryParts {
+  readonly log: Log;
+  /** From 0 to 1. */
+  load(): number;
+  /** Tests have others. */
+  readonly open?: (settings: RegistryBlock, events: StoreEvents) => Promise<Store>;
+}
+
+/** A box's place in its site. `close` gives it up. */
+export class Registry implements Locator, Claims {
+  private settings: RegistryBlock;
+  private readonly parts: RegistryParts;
+  private readonly self: Self;
+  private readonly store: Store;
+  private readonly keys: Keys;
+  private readonly nodes: Nodes;
+  private readonly lease: Lease;
+  private readonly pulse: Pulse;
+  private readonly places: Places;
+  private readonly book: ClaimBook;
+  private readonly audit = new Deadline();
+  private isDraining = false;
+  private isClosed = false;
+  private isConnected = false;
+  private heardAtMs: number | null = null;
+  private doubtUntilMs = 0;
+  private nodeCount = 0;
+  /** Since when it does not answer; null: it does. */
+  private lostAtMs: number | null = performance.now();
+  private hasTold = false;
+
+  private constructor(settings: RegistryBlock, rtmp: Endpoint, store: (events: StoreEvents) => Store, parts: RegistryParts) {
+    this.settings = settings;
+    this.parts = parts;
+    const { log } = parts;
+    const epoch = `${Date.now().toString(36)}.${randomBytes(6).toString("base64url")}`;
+    this.self = { id: formatEndpoint(rtmp), epoch, rtmp, zone: settings.zone };
+    this.keys = new Keys(settings.prefix);
+    this.store = store({ onConnected: () => this.connected(), onLost: (reason) => this.lost(reason) });
+    const { self, keys } = this;
+    this.nodes = new Nodes(this.store, keys);
+    this.places = new Places({ self, keys, store: this.store, nodes: this.nodes, isDoubtful: () => performance.now() < this.doubtUntilMs });
+    this.lease = new Lease({
+      self,
+      keys,
+      store: this.store,
+      leaseMs: settings.leaseMs,
+      record: () => this.record(),
+      onHeard: (isNew, nodes) => this.heard(isNew, nodes),
+      onNote: (note) => this.noted(note),
+      log,
+    });
+    this.pulse = new Pulse(settings.leaseMs / 2, () => this.woke());
+    const policy = (): RegistryBlock => this.settings;
+    this.book = new ClaimBook({ self, keys, store: this.store, nodes: this.nodes, policy, checkPulse: () => this.pulse.check(), log });
+    this.audit.set(auditEveryMs * (0.5 + Math.random()), () => this.auditNow());
+  }
+
+  /** Begins to connect and to speak. Throws what `openStore` throws. */
+  static async open(settings: RegistryBlock, rtmp: Endpoint, parts: RegistryParts): Promise<Registry> {
+    const early: (() => void)[] = [];
+    let events: StoreEvents | null = null;
+    const relay: StoreEvents = {
+      onConnected: () => (events === null ? void early.push(() => events?.onConnected()) : events.onConnected()),
+      onLost: (reason) => (events === null ? void early.push(() => events?.onLost(reason)) : events.onLost(reason)),
+    };
+    const store = await (parts.open ?? openStore)(settings, relay);
+    const make = (own: StoreEvents): Store => {
+      events = own;
+      return store;
+    };
+    const registry = new Registry(settings, rtmp, make, parts);
+    for (const run of early) run();
+    registry.lease.speak();
+    return registry;
+  }
+
+  claim(name: StreamName, claimant: Claimant): Promise<Claim> {
+    return this.book.claim(name, claimant);
+  }
+
+  locate(name: StreamName, _signal: AbortSignal, isLost = false): Promise<Located> {
+    const key = keyOf(name);
+    if (isLost) this.places.doubt(key);
+    return this.places.locate(key);
+  }
+
+  /** A node that can take a publisher, or be asked for a stream that nobody has yet: never this one. Null: there is none. */
+  async choose(): Promise<Endpoint | null> {
+    const node = await this.nodes.choose(this.self.zone, ({ id }) => id !== this.self.id);
+    return node === null ? null : parseServer(node.rtmp);
+  }
+
+  /** Of processes that stood still: whose these streams are is asked before they go on. */
+  recheck(publishes: readonly string[]): void {
+    this.book.suspect((id) => publishes.includes(id));
+  }
+
+  /** Goes by other policies. */
+  reconfigure(settings: RegistryBlock | null): void {
+    if (settings !== null) this.settings = settings;
+  }
+
+  /** Nobody is sent here any more. */
+  drain(): void {
+    this.isDraining = true;
+    this.lease.speak();
+  }
+
+  /** How it stands, for operators. */
+  report(): RegistryReport {
+    const { claims, conflicts, counts } = this.book;
+    return {
+      address: addressOf(this.settings),
+      node: this.self.id,
+      zone: this.self.zone,
+      isConnected: this.isConnected,
+      heardMs: this.heardAtMs === null ? null : Math.round(performance.now() - this.heardAtMs),
+      nodes: this.nodeCount,
+      ...counts,
+      claims,
+      conflicts,
+      lookups: this.places.asked,
+    };
+  }
+
+  /** Where a stream is on the site, by the store itself. */
+  async explain(key: string): Promise<SitePlace> {
+    try {
+      const pointer = parsePointer(await this.store.get(this.keys.stream(key)));
+      if (pointer === null) return { place: null, why: "nobody publishes it on the site, as far as the registry knows" };
+      const { node, rtmp, zone, fence, sinceMs } = pointer;
+      const isHere = node === this.self.id;
+      const isAlive = await this.nodes.hasSaid(pointer);
+      const why = `on the site it is published at ${isHere ? "this box" : rtmp}${isAlive ? "" : ", which has not been heard of lately"}`;
+      return { place: { node, rtmp, zone, fence, sinceMs, isHere, isAlive }, why };
+    } catch (thrown) {
+      return { place: null, why: `the registry cannot be asked: ${messageOf(thrown)}` };
+    }
+  }
+
+  /** The others find out at once. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.audit.clear();
+    this.pulse.close();
+    this.book.close();
+    this.lease.close();
+    setTimeout(() => this.store.close(), this.settings.timeoutMs).unref(); // the last words are under way
+  }
+
+  private record(): string {
+    const { rtmp, zone } = this.self;
+    const state = this.isDraining ? "drain" : "ready";
+    return JSON.stringify({ rtmp: formatEndpoint(rtmp), zone, state, load: Number(this.parts.load().toFixed(3)), version });
+  }
+
+  private connected(): void {
+    this.isConnected = true;
+    this.lease.speak();
+  }
+
+  private lost(reason: string): void {
+    const isNews = this.lostAtMs === null || (this.heardAtMs === null && !this.hasTold);
+    this.isConnected = false;
+    this.hasTold = true;
+    this.lostAtMs ??= performance.now();
+    const line = { event: "registry.lost", code: "REGISTRY_AWAY", registry: addressOf(this.settings), reason };
+    if (isNews) this.parts.log.warn(line, "the registry is away: what is on the air stays there");
+  }
+
+  private heard(isNew: boolean, nodes: number): void {
+    const nowMs = performance.now();
+    if (this.lostAtMs !== null || this.heardAtMs === null) {
+      const durMs = Math.round(nowMs - (this.lostAtMs ?? nowMs));
+      this.parts.log.info({ event: "registry.found", registry: addressOf(this.settings), node: this.self.id, durMs });
+    }
+    const wasLost = this.lostAtMs !== null || (this.heardAtMs !== null && nowMs - this.heardAtMs > this.settings.leaseMs);
+    const isFirst = this.heardAtMs === null;
+    this.lostAtMs = null;
+    this.isConnected = true;
+    this.heardAtMs = nowMs;
+    this.nodeCount = nodes;
+    if (isNew && !isFirst) this.doubtUntilMs = nowMs + doubtMs;
+    if (isNew || wasLost) this.audit.set(Math.random() * Math.min(longestSpreadMs, nodes * spreadPerNodeMs), () => this.auditNow());
+  }
+
+  private noted(note: string): void {
+    const [, key] = /^lost (.+)$/s.exec(note) ?? [];
+    if (key === undefined) return;
+    this.places.doubt(key);
+    void this.book.recheck(key);
+  }
+
+  /** The process stood still for so long that others may have taken it for dead. */
+  private woke(): void {
+    this.parts.log.warn({ event: "registry.woke" }, "this process stood still: it asks whose its streams are before it goes on");
+    this.book.suspect();
+    this.lease.speak();
+  }
+
+  private auditNow(): void {
+    void this.book.audit().finally(() => {
+      if (!this.isClosed) this.audit.ensure(auditEveryMs * (0.5 + Math.random()), () => this.auditNow());
+    });
+  }
+}

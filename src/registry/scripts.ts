@@ -1,0 +1,184 @@
+// What Redis is asked to do, each in one step, on keys of one slot, and again without harm: a command whose answer was lost is sent
+// again. They use nothing that is not in Redis 6, Valkey and their clusters. The keys, behind the prefix and the version of this format:
+//
+//   {nodes}:n:ID     EPOCH and a record of the node as JSON        lives for the lease; its life is the node's
+//   {nodes}:all      node ids by the time of their last word (ms)   swept of those that are long gone
+//   {nodes}:for:ID   notes that others have left for a node         taken with its next word
+//   s:{V/A/S}        FENCE NODE EPOCH PUBLISH SINCE RTMP ZONE        who has the stream: void when the node lives no more, or anew
+//   f:{V/A/S}        the highest fence so far                       so that it grows over releases
+//
+// A fence is the time at which it was given, in microseconds by the server's clock, or one more than the last: it grows over every
+// loss of the data, and no box's own clock has a say.
+import { formatEndpoint } from "../conf/meaning/endpoint.js";
+import type { Endpoint } from "../conf/meaning/config.js";
+import type { StreamName } from "../ipc/locating.js";
+
+/** Of the format of keys and values. */
+const schema = "1:";
+/** Pointers and fences of streams of which nobody has said anything for so long are forgotten. */
+const streamTtlMs = 2 * 86_400_000;
+/** Notes for a node that does not come for them. */
+const notesTtlMs = 60_000;
+const maxNotes = 1000;
+
+/** What a script is sent with. */
+export interface Call {
+  readonly script: ScriptName;
+  readonly keys: readonly string[];
+  readonly args: readonly (string | number)[];
+}
+
+type ScriptName = keyof typeof scripts;
+
+export const scripts = {
+  /** → how (`kept`, `new`: the key was away, `other`: another process has the name), the number of nodes, and the notes. */
+  dolphinSpeak: `
+local current = redis.call('GET', KEYS[1])
+local how = 'kept'
+if not current then how = 'new'
+elseif string.match(current, '^(%S+)') ~= ARGV[2] then
+  if ARGV[5] ~= 'first' then return {'other', 0} end
+  how = 'new'
+end
+redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[3], 'PX', ARGV[4])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[2], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], 0, now - 10 * ARGV[4])
+local answer = {how, redis.call('ZCARD', KEYS[2])}
+local notes = redis.call('LRANGE', KEYS[3], 0, -1)
+if #notes > 0 then redis.call('DEL', KEYS[3]) end
+for _, note in ipairs(notes) do answer[#answer + 1] = note end
+return answer`,
+  dolphinLeave: `
+local current = redis.call('GET', KEYS[1])
+if current and string.match(current, '^(%S+)') == ARGV[2] then
+  redis.call('DEL', KEYS[1], KEYS[3])
+  redis.call('ZREM', KEYS[2], ARGV[1])
+end
+return 1`,
+  dolphinNote: `
+redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call('LTRIM', KEYS[1], -${maxNotes}, -1)
+redis.call('PEXPIRE', KEYS[1], ${notesTtlMs})
+return 1`,
+  /**
+   * ARGV: node, epoch, publish id, the rest of the value, the fence that is held (0: none yet), the value that may be replaced, whoever
+   * it names. → `kept`, `won`, `busy` or `lost`, the fence, and the value that was there.
+   */
+  dolphinClaim: `
+local current = redis.call('GET', KEYS[1]) or ''
+local fence, node, epoch, publish = string.match(current, '^(%d+) (%S+) (%S+) (%S+)')
+local held = tonumber(ARGV[5])
+if fence then
+  if node == ARGV[1] and epoch == ARGV[2] and publish == ARGV[3] then
+    redis.call('PEXPIRE', KEYS[1], ${streamTtlMs})
+    redis.call('PEXPIRE', KEYS[2], ${streamTtlMs})
+    return {'kept', fence, current}
+  end
+  if held > 0 then
+    if tonumber(fence) >= held then return {'lost', fence, current} end
+  elseif node ~= ARGV[1] and current ~= ARGV[6] then return {'busy', fence, current}
+  end
+end
+local highest = tonumber(redis.call('GET', KEYS[2]) or '0')
+if held == 0 then
+  local time = redis.call('TIME')
+  held = math.max(highest + 1, tonumber(fence or '0') + 1, time[1] * 1000000 + time[2])
+end
+local text = string.format('%.0f', held)
+redis.call('SET', KEYS[2], string.format('%.0f', math.max(held, highest)), 'PX', ${streamTtlMs})
+redis.call('SET', KEYS[1], text .. ' ' .. ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. ARGV[4], 'PX', ${streamTtlMs})
+return {'won', text, current}`,
+  dolphinRelease: `
+local current = redis.call('GET', KEYS[1]) or ''
+local _, node, epoch, publish = string.match(current, '^(%d+) (%S+) (%S+) (%S+)')
+if node == ARGV[1] and epoch == ARGV[2] and publish == ARGV[3] then return redis.call('DEL', KEYS[1]) end
+return 0`,
+} as const;
+
+/** Which node speaks: its name, and which of the processes that have had this name. */
+export interface Self {
+  readonly id: string;
+  readonly epoch: string;
+  readonly rtmp: Endpoint;
+  readonly zone: string;
+}
+
+/** What a stream's key says. */
+export interface Pointer {
+  readonly text: string;
+  readonly fence: number;
+  readonly node: string;
+  readonly epoch: string;
+  readonly publish: string;
+  readonly sinceMs: number;
+  readonly rtmp: string;
+  readonly zone: string;
+}
+
+/** Reads a stream's key; null: nobody has it, or the value is not of this format. */
+export function parsePointer(text: unknown): Pointer | null {
+  if (typeof text !== "string") return null;
+  const [, fence, node, epoch, publish, since, rtmp, zone] = /^(\d+) (\S+) (\S+) (\S+) (\d+) (\S+) (\S+)$/.exec(text) ?? [];
+  if (fence === undefined) return null;
+  return { text, fence: Number(fence), node: node!, epoch: epoch!, publish: publish!, sinceMs: Number(since), rtmp: rtmp!, zone: zone! };
+}
+
+/** The names of all keys of a site. */
+export class Keys {
+  private readonly prefix: string;
+
+  constructor(prefix: string) {
+    this.prefix = `${prefix}${schema}`;
+  }
+
+  node(id: string): string {
+    return `${this.prefix}{nodes}:n:${id}`;
+  }
+
+  nodes(): string {
+    return `${this.prefix}{nodes}:all`;
+  }
+
+  notes(id: string): string {
+    return `${this.prefix}{nodes}:for:${id}`;
+  }
+
+  stream(key: string): string {
+    return `${this.prefix}s:{${key}}`;
+  }
+
+  fence(key: string): string {
+    return `${this.prefix}f:{${key}}`;
+  }
+
+  /** Sets the node's lease; `isFirst`: whoever had the name before has it no more. */
+  speak({ id, epoch }: Self, record: string, leaseMs: number, isFirst: boolean): Call {
+    const keys = [this.node(id), this.nodes(), this.notes(id)];
+    return { script: "dolphinSpeak", keys, args: [id, epoch, record, leaseMs, isFirst ? "first" : ""] };
+  }
+
+  leave({ id, epoch }: Self): Call {
+    return { script: "dolphinLeave", keys: [this.node(id), this.nodes(), this.notes(id)], args: [id, epoch] };
+  }
+
+  note(id: string, note: string): Call {
+    return { script: "dolphinNote", keys: [this.notes(id)], args: [note] };
+  }
+
+  claim(self: Self, key: string, by: { publish: string; sinceMs: number; held: number; mayReplace: string }): Call {
+    const rest = `${Math.round(by.sinceMs)} ${formatEndpoint(self.rtmp)} ${self.zone}`;
+    const args = [self.id, self.epoch, by.publish, rest, by.held, by.mayReplace];
+    return { script: "dolphinClaim", keys: [this.stream(key), this.fence(key)], args };
+  }
+
+  release({ id, epoch }: Self, key: string, publish: string): Call {
+    return { script: "dolphinRelease", keys: [this.stream(key)], args: [id, epoch, publish] };
+  }
+}
+
+/** A stream by its name in keys. */
+export function keyOf({ vhost, app, stream }: StreamName): string {
+  return `${vhost}/${app}/${stream}`;
+}

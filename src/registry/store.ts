@@ -1,0 +1,198 @@
+// The one connection of a box to its Redis, by ioredis, which is there only where there is a registry. Nothing waits in it: a command
+// that cannot be sent now fails now, one that is not answered in time fails then, and none is sent again behind anybody's back: those
+// who ask know what to do meanwhile. It connects anew by itself, also when it finds that it talks to a primary that is none any more.
+import { readFileSync } from "node:fs";
+import { DolphinError, messageOf } from "../base/errors.js";
+import type { RegistryBlock } from "../conf/meaning/config.js";
+import { formatEndpoint } from "../conf/meaning/endpoint.js";
+import { scripts, type Call } from "./scripts.js";
+
+/** What the registry asks of its store; tests have others. */
+export interface Store {
+  run(call: Call): Promise<unknown>;
+  get(key: string): Promise<string | null>;
+  /** Of a sorted set of names by numbers, all names. */
+  members(key: string): Promise<readonly string[]>;
+  /** Gives the connection up and makes another: it does not answer. */
+  renew(): void;
+  close(): void;
+}
+
+export interface StoreEvents {
+  /** A connection stands. */
+  onConnected(): void;
+  /** It is gone, or could not be made: a sentence. */
+  onLost(reason: string): void;
+}
+
+type Scripted = (...args: readonly (string | number)[]) => Promise<unknown>;
+
+/** What is used of ioredis. Said here, because where it did not install its types are missing too. */
+interface Client extends Readonly<Record<keyof typeof scripts, Scripted>> {
+  get(key: string): Promise<string | null>;
+  zrange(key: string, from: number, to: number): Promise<string[]>;
+  on(event: string, run: (thrown?: unknown) => void): void;
+  disconnect(reconnects?: boolean): void;
+  connect(): Promise<void>;
+}
+
+interface Ioredis {
+  readonly Redis: new (options: object) => Client;
+  readonly Cluster: new (servers: readonly object[], options: object) => Client;
+}
+
+/** No literal, so that the compiler does not look for the package either. */
+const packageName: string = "ioredis";
+
+const firstPauseMs = 50;
+const longestPauseMs = 1_000;
+
+/** The registry's servers, for people: without what lets one in. */
+export function addressOf({ servers: { kind, servers, master, db, isTls } }: RegistryBlock): string {
+  const scheme = `redis${isTls ? "s" : ""}${kind === "single" ? "" : `+${kind}`}`;
+  return `${scheme}://${servers.map(formatEndpoint).join(",")}${master === "" ? "" : `/${master}`}${db === 0 ? "" : `/${db}`}`;
+}
+
+/** Begins to connect; that it may take long, or for ever, is nobody's concern here. Throws CONF_FILE and REGISTRY_CLIENT. */
+export async function openStore(settings: RegistryBlock, events: StoreEvents): Promise<Store> {
+  const { Redis, Cluster } = await load();
+  const { kind, servers, master, db } = settings.servers;
+  const common = commonOptions(settings);
+  const nodes = servers.map(({ host, port }) => ({ host, port }));
+  if (kind === "cluster") {
+    const cluster = new Cluster(nodes, { ...clusterOptions(settings), redisOptions: common, scripts: definitions(), lazyConnect: true });
+    return new RedisStore(cluster, events);
+  }
+  const where = kind === "sentinel" ? { ...sentinelOptions(settings), sentinels: nodes, name: master } : { ...nodes[0] };
+  const options = { ...common, ...where, db, retryStrategy: pauseMs, enableOfflineQueue: false, scripts: definitions(), lazyConnect: true };
+  return new RedisStore(new Redis(options), events);
+}
+
+async function load(): Promise<Ioredis> {
+  try {
+    return (await import(packageName)) as Ioredis;
+  } catch (cause) {
+    throw new DolphinError("REGISTRY_CLIENT", "a registry needs the package ioredis, which is not installed: npm install ioredis@6.0.0", {
+      cause,
+    });
+  }
+}
+
+function commonOptions(settings: RegistryBlock): object {
+  const { timeoutMs, passwordFile, servers } = settings;
+  const password = passwordFile === null ? servers.password : secretIn("registry_password_file", passwordFile);
+  return {
+    protocol: 2,
+    ...(servers.username === null ? {} : { username: servers.username }),
+    ...(password === null ? {} : { password }),
+    ...(servers.isTls ? { tls: tlsOptions(settings) } : {}),
+    commandTimeout: timeoutMs,
+    connectTimeout: Math.max(1_000, timeoutMs),
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    enableReadyCheck: false, // needs a command more; a server that still loads says so to each
+    disableClientInfo: true,
+    keepAlive: 10_000,
+    reconnectOnError: (error: Error) => /^(READONLY|NOAUTH|WRONGPASS)/.test(error.message),
+  };
+}
+
+function clusterOptions({ timeoutMs }: RegistryBlock): object {
+  return {
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    clusterRetryStrategy: pauseMs,
+    maxRedirections: 3,
+    retryDelayOnFailover: 100,
+    retryDelayOnClusterDown: 100,
+    slotsRefreshTimeout: Math.max(1_000, timeoutMs),
+    slotsRefreshInterval: 10_000,
+  };
+}
+
+function sentinelOptions({ sentinel, servers, timeoutMs, ...rest }: RegistryBlock): object {
+  const { username, password: written, passwordFile } = sentinel;
+  const password = passwordFile === null ? written : secretIn("registry_sentinel_password_file", passwordFile);
+  return {
+    role: "master",
+    ...(username === null ? {} : { sentinelUsername: username }),
+    ...(password === null ? {} : { sentinelPassword: password }),
+    ...(servers.isTls ? { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions({ ...rest, sentinel, servers, timeoutMs }) } : {}),
+    sentinelRetryStrategy: pauseMs,
+    sentinelReconnectStrategy: pauseMs,
+    sentinelCommandTimeout: Math.max(1_000, timeoutMs),
+    failoverDetector: false,
+  };
+}
+
+function tlsOptions({ tls: { ca, cert, key, serverName } }: RegistryBlock): object {
+  return {
+    ...(ca === null ? {} : { ca: fileOf("registry_tls_ca", ca) }),
+    ...(cert === null ? {} : { cert: fileOf("registry_tls_cert", cert) }),
+    ...(key === null ? {} : { key: fileOf("registry_tls_key", key) }),
+    ...(serverName === null ? {} : { servername: serverName }),
+  };
+}
+
+function secretIn(directive: string, path: string): string {
+  return fileOf(directive, path).replace(/\r?\n$/, "");
+}
+
+function fileOf(directive: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (thrown) {
+    throw new DolphinError("CONF_FILE", `${directive}: ${path} cannot be read: ${messageOf(thrown)}`, { cause: thrown });
+  }
+}
+
+function pauseMs(times: number): number {
+  return Math.round(Math.min(firstPauseMs * 2 ** Math.min(times, 10), longestPauseMs) * (0.5 + Math.random() / 2));
+}
+
+function definitions(): Record<string, { lua: string; numberOfKeys: number }> {
+  const counts = { dolphinSpeak: 3, dolphinLeave: 3, dolphinNote: 1, dolphinClaim: 2, dolphinRelease: 1 } as const;
+  return Object.fromEntries(
+    Object.entries(scripts).map(([name, lua]) => [name, { lua, numberOfKeys: counts[name as keyof typeof counts] }]),
+  );
+}
+
+class RedisStore implements Store {
+  private readonly client: Client;
+  private isClosed = false;
+
+  constructor(client: Client, events: StoreEvents) {
+    this.client = client;
+    let reason = "the connection was closed";
+    client.on("error", (thrown) => (reason = messageOf(thrown)));
+    client.on("ready", () => {
+      reason = "the connection was closed";
+      if (!this.isClosed) events.onConnected();
+    });
+    client.on("close", () => {
+      if (!this.isClosed) events.onLost(reason);
+    });
+    client.connect().catch(() => undefined); // told by its events, and tried again
+  }
+
+  run({ script, keys, args }: Call): Promise<unknown> {
+    return this.client[script](...keys, ...args);
+  }
+
+  get(key: string): Promise<string | null> {
+    return this.client.get(key);
+  }
+
+  members(key: string): Promise<readonly string[]> {
+    return this.client.zrange(key, 0, -1);
+  }
+
+  renew(): void {
+    if (!this.isClosed) this.client.disconnect(true);
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.client.disconnect();
+  }
+}

@@ -1,0 +1,96 @@
+// Nodes of a site inside the test's own process: the registry's room without a box around it, each behind a port where somebody listens.
+import { createServer, type Server } from "node:net";
+import { pino } from "pino";
+import type { DolphinError } from "../../src/base/errors.js";
+import type { RegistryBlock } from "../../src/conf/meaning/config.js";
+import { parseRegistry } from "../../src/conf/meaning/registry.js";
+import type { Claim, Claimant } from "../../src/ipc/locating.js";
+import { Registry } from "../../src/registry/registry.js";
+import type { Cleanup } from "./dolphin.js";
+import { freePort } from "./ports.js";
+
+export interface SiteNode {
+  readonly registry: Registry;
+  readonly port: number;
+  /** As a process that is killed: its port refuses, and it says nothing more. */
+  die(): void;
+}
+
+export interface Holder extends Claimant {
+  readonly lost: DolphinError[];
+  airs: number;
+}
+
+let publishes = 0;
+
+/** What a box goes by. */
+export function registryBlock(url: string, more: Partial<RegistryBlock> = {}): RegistryBlock {
+  const servers = parseRegistry(url);
+  if (typeof servers === "string") throw new Error(servers);
+  return {
+    servers,
+    passwordFile: null,
+    sentinel: { username: null, password: null, passwordFile: null },
+    tls: { ca: null, cert: null, key: null, serverName: null },
+    prefix: "dolphin:",
+    advertise: null,
+    zone: "default",
+    leaseMs: 2000,
+    timeoutMs: 400,
+    secondPublisher: "refuse",
+    whenAway: "accept",
+    ...more,
+  };
+}
+
+/** Joins the site and waits until it is heard. */
+export async function siteNode(t: Cleanup, block: RegistryBlock, at?: number): Promise<SiteNode> {
+  const port = at ?? (await freePort());
+  const door: Server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => door.listen(port, "127.0.0.1", resolve));
+  const registry = await Registry.open(
+    block,
+    { host: "127.0.0.1", port },
+    { log: pino({ level: process.env["REGISTRY_LOG"] ?? "silent" }), load: () => 0 },
+  );
+  t.after(() => {
+    door.close();
+    registry.close();
+  });
+  const die = (): void => {
+    door.close();
+    // Without the last word that `close` says.
+    const { store } = registry as unknown as { store: { close(): void } };
+    store.close();
+    registry.close();
+  };
+  return { registry, port, die };
+}
+
+function holder(): Holder {
+  const one: Holder = {
+    id: `p${++publishes}`,
+    lost: [],
+    airs: 0,
+    onAir: () => void (one.airs += 1),
+    onLost: (reason) => void one.lost.push(reason),
+    onSure: () => undefined,
+  };
+  return one;
+}
+
+function named(stream: string): { vhost: string; app: string; stream: string } {
+  return { vhost: "__defaultVhost__", app: "live", stream };
+}
+
+/** Publishes a stream at a node. */
+export async function take({ registry }: SiteNode, stream: string): Promise<{ readonly by: Holder; readonly claim: Claim }> {
+  const by = holder();
+  return { by, claim: await registry.claim(named(stream), by) };
+}
+
+/** The ports of the nodes that a node would fetch a stream from. */
+export async function whereIs({ registry }: SiteNode, stream: string): Promise<readonly number[] | "here"> {
+  const located = await registry.locate(named(stream), new AbortController().signal, true);
+  return located.isHere ? "here" : located.servers.map(({ port }) => port);
+}

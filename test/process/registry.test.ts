@@ -1,0 +1,178 @@
+// The registry's room before a real Redis: whose a stream is, through all that Redis and the nodes can do.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { Cleanups } from "../helpers/cleanups.js";
+import { findRedis, startRedis, type Redis } from "../helpers/redis.js";
+import { registryBlock, siteNode, take, whereIs, type SiteNode } from "../helpers/site.js";
+import { eventually } from "../helpers/wait.js";
+
+const program = await findRedis();
+const skip = typeof program === "string" ? program : false;
+const cleanups = new Cleanups();
+after(() => cleanups.stopAll());
+let redis: Redis;
+if (typeof program !== "string") {
+  redis = await startRedis(program);
+  cleanups.after(() => redis.stop());
+}
+let sites = 0;
+
+/** A site that nobody else of this file has. */
+async function site(
+  t: { after(hook: () => void): void },
+  count: number,
+  more: Parameters<typeof registryBlock>[1] = {},
+): Promise<SiteNode[]> {
+  const prefix = `site${++sites}:`;
+  return Promise.all(Array.from({ length: count }, () => siteNode(t, registryBlock(redis.url, { prefix, ...more }))));
+}
+
+const heard = (node: SiteNode): Promise<boolean> =>
+  eventually(() => node.registry.report().isConnected && node.registry.report().heardMs !== null, { what: "the registry to be heard" });
+
+void test("a stream is published at one node, and found from every other", { skip }, async (t) => {
+  const [a, b, c] = (await site(t, 3)) as [SiteNode, SiteNode, SiteNode];
+  await Promise.all([a, b, c].map(heard));
+  const { claim } = await take(a, "show");
+  assert.equal(claim.isStandby, false);
+  assert.deepEqual(await whereIs(a, "show"), "here");
+  assert.deepEqual(await whereIs(b, "show"), [a.port]);
+  await assert.rejects(take(c, "show"), { code: "RTMP_BUSY", message: new RegExp(`at 127.0.0.1:${a.port}`) });
+  claim.release();
+  const { claim: next } = await eventually(() => take(c, "show"));
+  assert.deepEqual(await whereIs(b, "show"), [c.port]);
+  next.release();
+  await eventually(async () => (await whereIs(b, "show")).length === 0);
+});
+
+void test("a publisher who comes to another node after his node was killed is taken at once", { skip }, async (t) => {
+  const [a, b] = (await site(t, 2, { leaseMs: 60_000 })) as [SiteNode, SiteNode];
+  await Promise.all([a, b].map(heard));
+  await take(a, "show");
+  a.die();
+  await eventually(() => take(b, "show"), { timeoutMs: 2000 });
+  assert.deepEqual(await whereIs(b, "show"), "here");
+});
+
+void test("a node that comes back under its name takes its streams again, and those of its former self are void", { skip }, async (t) => {
+  const [a, b] = (await site(t, 2, { leaseMs: 60_000 })) as [SiteNode, SiteNode];
+  await Promise.all([a, b].map(heard));
+  await take(a, "show");
+  await take(a, "other");
+  a.die();
+  const again = await siteNode(t, registryBlock(redis.url, { prefix: `site${sites}:`, leaseMs: 60_000 }), a.port);
+  await heard(again);
+  await take(again, "show");
+  await take(b, "other");
+  assert.deepEqual(await whereIs(again, "other"), [b.port]);
+});
+
+void test("with takeover the last publisher wins, and the former hears of it", { skip }, async (t) => {
+  const [a, b] = (await site(t, 2, { secondPublisher: "takeover" })) as [SiteNode, SiteNode];
+  await Promise.all([a, b].map(heard));
+  const first = await take(a, "show");
+  await take(b, "show");
+  await eventually(() => first.by.lost.length > 0, { timeoutMs: 3000 });
+  assert.equal(first.by.lost[0]?.code, "REGISTRY_LOST");
+  assert.equal(first.claim.mayPass(), false);
+  first.claim.release();
+  assert.deepEqual(await whereIs(a, "show"), [b.port]);
+});
+
+void test("with backup the second publisher stands by until the first has left, or died", { skip }, async (t) => {
+  const [a, b, c] = (await site(t, 3, { secondPublisher: "backup", leaseMs: 60_000 })) as [SiteNode, SiteNode, SiteNode];
+  await Promise.all([a, b, c].map(heard));
+  const first = await take(a, "show");
+  const second = await take(b, "show");
+  assert.equal(second.claim.isStandby, true);
+  assert.deepEqual(await whereIs(b, "show"), [a.port]);
+  first.claim.release();
+  await eventually(() => second.by.airs === 1);
+  assert.deepEqual(await whereIs(a, "show"), [b.port]);
+  const third = await take(c, "show");
+  assert.equal(third.claim.isStandby, true);
+  b.die();
+  await eventually(() => third.by.airs === 1);
+});
+
+void test("two hundred changes of node by one fast encoder leave one owner each time, and none at the end", { skip }, async (t) => {
+  const nodes = await site(t, 2, { leaseMs: 60_000 });
+  await Promise.all(nodes.map(heard));
+  for (let turn = 0; turn < 200; turn++) {
+    const node = nodes[turn % 2]!;
+    const { claim } = await eventually(() => take(node, "show"), { everyMs: 1 });
+    assert.deepEqual(await whereIs(nodes[(turn + 1) % 2]!, "show"), [node.port]);
+    claim.release();
+  }
+  await eventually(async () => (await redis.ask("GET", `site${sites}:1:s:{__defaultVhost__/live/show}`)).startsWith("$-1"));
+});
+
+void test("when Redis has lost everything, all is told again and nobody's stream is closed or found elsewhere", { skip }, async (t) => {
+  const [a, b] = (await site(t, 2)) as [SiteNode, SiteNode];
+  await Promise.all([a, b].map(heard));
+  const held = await Promise.all(Array.from({ length: 20 }, (_, at) => take(at % 2 === 0 ? a : b, `s${at}`)));
+  assert.deepEqual(await whereIs(b, "s0"), [a.port]);
+  await redis.ask("FLUSHALL");
+  await eventually(async () => (await whereIs(b, "s0")).length === 1 && (await whereIs(a, "s19")).length === 1, { timeoutMs: 5000 });
+  assert.deepEqual(
+    held.flatMap(({ by }) => by.lost),
+    [],
+  );
+  await assert.rejects(take(b, "s0"), { code: "RTMP_BUSY" });
+});
+
+void test("while Redis is away publishers are accepted, and where both were cut off one of them ends", { skip }, async (t) => {
+  if (typeof program === "string") return;
+  const own = await startRedis(program);
+  let now = own;
+  t.after(() => now.stop());
+  const prefix = "cut:";
+  const nodes = await Promise.all([1, 2].map(() => siteNode(t, registryBlock(own.url, { prefix }))));
+  const [a, b] = nodes as [SiteNode, SiteNode];
+  await Promise.all(nodes.map(heard));
+  const before = await take(a, "before");
+  assert.deepEqual(await whereIs(b, "before"), [a.port]);
+  await own.stop();
+  const startedAtMs = performance.now();
+  const one = await take(a, "show");
+  const other = await take(b, "show");
+  assert.ok(performance.now() - startedAtMs < 3000, "nobody waits for Redis");
+  assert.equal(a.registry.report().unconfirmed, 1);
+  assert.deepEqual(await whereIs(b, "before"), [a.port], "what is known is used");
+  now = await own.again();
+  await eventually(() => one.by.lost.length + other.by.lost.length === 1, { timeoutMs: 10_000, what: "one of the two to lose" });
+  const winner = one.by.lost.length === 0 ? a : b;
+  await eventually(async () => (await whereIs(winner, "show")) === "here");
+  assert.deepEqual(before.by.lost, []);
+  await eventually(async () => (await whereIs(b, "before")).length === 1);
+});
+
+void test("a strict site takes no publisher while Redis is away, and keeps those it has", { skip }, async (t) => {
+  if (typeof program === "string") return;
+  const own = await startRedis(program);
+  t.after(() => own.stop());
+  const node = await siteNode(t, registryBlock(own.url, { whenAway: "refuse" }));
+  await heard(node);
+  const { by } = await take(node, "show");
+  own.kill("SIGSTOP");
+  await assert.rejects(take(node, "other"), { code: "REGISTRY_AWAY" });
+  assert.deepEqual(by.lost, []);
+  own.kill("SIGCONT");
+  await eventually(() => take(node, "other"), { timeoutMs: 5000 });
+});
+
+void test("the registry needs these commands and keys, and no others", { skip }, async (t) => {
+  if (typeof program === "string") return;
+  const rights = "~acl:* +eval +evalsha +get +set +del +pexpire +time +zadd +zrem +zcard +zrange +zremrangebyscore +lrange +rpush +ltrim";
+  const own = await startRedis(program, [`user dolphin on >se:c@ret ${rights}`, "user default off"]);
+  t.after(() => own.stop());
+  const block = registryBlock(`redis://dolphin:se%3Ac%40ret@127.0.0.1:${own.port}`, { prefix: "acl:", secondPublisher: "takeover" });
+  const [a, b] = await Promise.all([siteNode(t, block), siteNode(t, block)]);
+  await Promise.all([a, b].map(heard));
+  const first = await take(a, "show");
+  const second = await take(b, "show");
+  await eventually(() => first.by.lost.length > 0);
+  assert.equal((await a.registry.choose())?.port, b.port);
+  second.claim.release();
+  await eventually(async () => (await whereIs(a, "show")).length === 0);
+});
