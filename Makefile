@@ -3,7 +3,7 @@ NODE ?= node
 ARGS ?= --cores auto --listen 1935
 PREFIX ?= /usr/local
 
-.PHONY: help run install build all unit test soak check fmt bench conf clean
+.PHONY: help run install build all unit test soak check fmt bench bench-site conf clean
 
 help: ## print this help
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,6 +43,9 @@ fmt: node_modules/.all ## format and fix what can be fixed
 
 bench: all ## compare with an earlier commit and other servers on this machine and print the table
 	$(NODE) dist/bench/main.js
+
+bench-site: all ## what a site of 1000 boxes costs its Redis: real Redis, simulated boxes, a minute
+	$(NODE) dist/bench/site.js
 
 conf: build ## print the configuration that a bare `dolphin` runs with
 	$(NODE) bin/dolphin.js conf

@@ -125,8 +125,7 @@ async function askRedis(port: number, words: readonly string[], password?: strin
   try {
     await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
     if (password !== undefined) socket.write(encode(["AUTH", password]));
-    socket.write(encode(words));
-    socket.write(encode(["QUIT"]));
+    socket.end(encode(words)); // a sentinel knows no QUIT
     let text = "";
     for await (const bytes of socket) text += String(bytes);
     return text;

@@ -126,6 +126,10 @@ void test("over TLS the server's certificate is checked, and a wrong one keeps n
   const server = await startRedis(redis, [...lines, "requirepass secret"], { port, isSilent: true });
   t.after(() => server.stop());
   const none = { ca: null, cert: null, key: null, serverName: null };
+  const known = await siteNode(t, registryBlock(`rediss://localhost:${port}`, { passwordFile: secret, tls: { ...none, ca: pem } }));
+  await heard(known);
+  await take(known, "show");
+  assert.equal(known.registry.report().unconfirmed, 0);
   const stranger = await siteNode(t, registryBlock(`rediss://127.0.0.1:${port}`, { passwordFile: secret, tls: none }));
   const { claim } = await take(stranger, "show");
   assert.equal(claim.isStandby, false);
