@@ -5,7 +5,6 @@
 //                                                ├▶ fanout.ts, rtmp   : players, a batch each mw_latency
 //                                                ├▶ fanout.ts, prompt : our own edges, a batch each 100 ms, or mw_latency if that is less
 //                                                └▶ fanout.ts, flv, ws: HTTP players, and those over WebSocket, a batch each mw_latency
-//
 // A batch becomes bytes in container.ts; where a viewer of another process goes on is found by catch-up.ts.
 import { DolphinError } from "../base/errors.js";
 import { role } from "../codec/av.js";
@@ -86,16 +85,16 @@ export class Source {
   private isClosed = false;
   /** Whether the present publisher has sent a packet. */
   isLive = false;
-  /** Bytes of media since the source was made. */
+  /** Bytes of media since the source was made, and bytes that players were sent. */
   bytesIn = 0;
-  /** Bytes that players were sent. */
   bytesOut = 0;
   /** Since when the present publisher sends (ms since 1970); null: it has not begun, or there is none. */
   liveSinceMs: number | null = null;
   /** Of the present publisher, or of the last one. */
   codecs = new CodecNames();
-  /** All consumers of all kinds. */
+  /** All consumers of all kinds, and those of them who package the stream, for whom alone nobody pulls it. */
   consumers = 0;
+  private packagers = 0;
   /** Since when nobody watches who did, here or in the process that had the stream before. */
   private unwatchedAtMs = -Infinity;
 
@@ -289,7 +288,8 @@ export class Source {
   remove(tap: Tap, seat: Seat): void {
     if (!this.fanouts[tap].remove(seat)) return;
     this.consumers -= 1;
-    if (this.consumers > 0) return;
+    if (seat.isWhole) this.packagers -= 1;
+    if (this.consumers > (seat.isWhole ? 0 : this.packagers)) return;
     this.unwatchedAtMs = Date.now();
     this.owner.onUnwanted(this);
     this.release();
@@ -364,7 +364,8 @@ export class Source {
 
   private seated(seat: Seat): Seat {
     this.consumers += 1;
-    if (this.consumers === 1) this.owner.onWanted(this);
+    if (seat.isWhole) this.packagers += 1;
+    else if (this.consumers - this.packagers === 1) this.owner.onWanted(this);
     return seat;
   }
 

@@ -95,6 +95,30 @@ void test("the seed's edge finds by 302 what is published at the second origin, 
   await a.stop({ allow: isOfLoss });
 });
 
+void test("what is published at one origin is HLS at another for whoever asks for its list", async (t) => {
+  const conf = (other: number) => (_rtmp: number, _http: number, api: number) =>
+    `listen 1935; http_server { enabled on; listen 8080; } http_api { enabled on; listen ${api}; }
+    vhost __defaultVhost__ { hls { enabled on; hls_fragment 1; hls_window 10; } cluster { origin_cluster on; coworkers 127.0.0.1:${other}; } }`;
+  const a = await Dolphin.start(t, { api: true, conf: conf(1) });
+  const b = await Dolphin.start(t, { api: true, conf: conf(a.apiPort) });
+  await steady(t, a.rtmpUrl("s"));
+  await a.waitFor("package.started");
+  const list = b.flvUrl("s").replace(".flv", ".m3u8");
+  const text = await eventually(
+    async () => {
+      const response = await fetch(list);
+      return response.status === 200 ? response.text() : null;
+    },
+    { what: "the list", timeoutMs: 15_000 },
+  );
+  const [segment = ""] = /^.*\.ts$/m.exec(text) ?? [];
+  const bytes = await (await fetch(list.replace(/[^/]*$/, segment))).arrayBuffer();
+  assert.ok(bytes.byteLength > 1_000 && Buffer.from(bytes)[0] === 0x47, "an MPEG transport stream");
+  assert.equal((await b.status()).streams[0]?.state, "pull");
+  await b.stop({ allow: isOfLoss });
+  await a.stop({ allow: isOfLoss });
+});
+
 void test("a player that says it follows is sent on in SRS's words, an ffmpeg is served; with an SRS as the other side, which is asked in its form", async (t) => {
   const far = await Dolphin.start(t, { args: ["--plan", "single", "--http", "off"] });
   await steady(t, far.rtmpUrl("s"));

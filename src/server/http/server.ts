@@ -36,6 +36,7 @@ import {
   type Headers,
 } from "./answers.js";
 import { admitHttp, endUnbegun } from "./admission.js";
+import { awaitList } from "./awaited.js";
 import { answerFile, placeOf } from "./files.js";
 import { FlvPlayer, type FlvPlayerOptions, type ResumedFlv } from "./flv-player.js";
 import { forwardedClient } from "./forwarded.js";
@@ -171,7 +172,9 @@ async function hasFile(hub: Hub, request: IncomingMessage, response: ServerRespo
     const vhost = vhostFor(vhostName(request.headers.host ?? "", query), config.vhosts);
     const { host } = forwardedClient(request.headers, clientOf(request.socket), hub.trusted);
     for (const guard of guardsOf(path, vhost, config.vhosts)) checkAccess(guard, { does: "play", host, page: pageOf(request.headers) });
-    return await answerFile(request, response, { ...headers, ...cachingOf(path, vhost) }, placeOf(path, vhost, config.httpDir));
+    const place = placeOf(path, vhost, config.httpDir);
+    await awaitList(hub, vhost, path, place);
+    return await answerFile(request, response, { ...headers, ...cachingOf(path, vhost) }, place);
   } catch (thrown) {
     if (!(thrown instanceof DolphinError)) throw thrown;
     if (thrown.code !== "RTMP_DENIED") return false; // a name that is none

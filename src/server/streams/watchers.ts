@@ -1,6 +1,7 @@
 // Those who are told which streams there are to package: packagers, each over a connection of its own. A stream that has ended is one of
 // them for a while, for a packager that has died with it is followed by one that finds what is kept.
 import type { WatchedChange, WatchedStream } from "../../codec/rtmp/watch.js";
+import type { Vhost } from "../../conf/meaning/config.js";
 import type { LiveStream } from "./live-stream.js";
 import { isPackaged, keptAfterEndMs } from "./settings.js";
 
@@ -12,7 +13,7 @@ export class Watchers {
 
   /** Tells of these streams now, and whenever one begins or ends. Returns how to stop. */
   add(streams: readonly LiveStream[], tell: Tell): () => void {
-    const live = streams.filter(({ source, vhost, finding }) => source.hasKept && isPackaged(vhost) && finding === null).map(namesOf);
+    const live = streams.filter(({ source, vhost, finding }) => source.hasKept && isTold(vhost, finding)).map(namesOf);
     tell({ live, ended: [], isAll: true });
     this.all.add(tell);
     return () => void this.all.delete(tell);
@@ -20,8 +21,7 @@ export class Watchers {
 
   /** A stream has begun or ended. */
   tell(stream: LiveStream, isLive: boolean): void {
-    // What another box of the site has, that one writes.
-    if (this.all.size === 0 || !isPackaged(stream.vhost) || stream.finding !== null) return;
+    if (this.all.size === 0 || !isTold(stream.vhost, stream.finding)) return;
     const names = [namesOf(stream)];
     for (const tell of this.all) tell({ live: isLive ? names : [], ended: isLive ? [] : names, isAll: false });
   }
@@ -37,6 +37,11 @@ export function lingers(stream: LiveStream, over: () => void): boolean {
     over();
   }, keptAfterEndMs).unref();
   return true;
+}
+
+/** What is had from another box of the site is packaged for who plays it here as HLS; to record it is that box's. */
+function isTold(vhost: Vhost, finding: object | null): boolean {
+  return isPackaged(vhost) && (finding === null || vhost.hls !== null);
 }
 
 function namesOf({ vhost, request, publisher }: LiveStream): WatchedStream {
