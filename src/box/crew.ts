@@ -33,7 +33,7 @@ import { answerDeadlineMs, Briefing, isOwn } from "./briefing.js";
 import { FrontDesk } from "./front-desk.js";
 import { estateOf, originHere, type Estate } from "./estate.js";
 import { belongsTo, listensElsewhere, openRollouts, Packagers, replaceThose, type Whose } from "./rollouts.js";
-import type { CrewEvents, CrewParts } from "./crew-parts.js";
+import type { CrewEvents, CrewParts } from "./opened.js";
 import { Roster } from "./roster.js";
 import { StandAlone } from "./stand-alone.js";
 

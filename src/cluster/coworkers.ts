@@ -10,6 +10,7 @@ import type { Log } from "../base/log.js";
 import { signature } from "../base/version.js";
 import type { ApiAuth, Config, Endpoint } from "../conf/meaning/config.js";
 import { formatEndpoint, isSameEndpoint, parseServer } from "../conf/meaning/endpoint.js";
+import { names } from "../wire/names.js";
 import { nowhere, type Located, type Locator, type StreamName } from "../ipc/locating.js";
 
 /** How long a coworker may take to answer. */
@@ -114,6 +115,7 @@ export class Coworkers implements Locator {
       if (this.coworkers.delete(address)) this.log.info({ event: "coworker.back", upstream: address }, "the coworker answers again");
       return origin;
     } catch (thrown) {
+      names.failed(coworker);
       const restMs = Math.min(longestRestMs, 2 * (this.coworkers.get(address)?.restMs ?? firstRestMs / 2));
       if (!this.coworkers.has(address)) this.tellLost(address, thrown);
       this.coworkers.set(address, { restMs, restsUntilMs: performance.now() + restMs });
@@ -133,24 +135,29 @@ export class Coworkers implements Locator {
 
   /** Every origin of a cluster has the same words for its API. */
   private post({ host, port }: Endpoint, path: string): Promise<string> {
-    const { auth } = this.config().api;
+    const { api, dolphin } = this.config();
+    const { auth } = api;
+    names.use(dolphin.resolver);
     return new Promise((resolve, reject) => {
       const headers = { "User-Agent": signature, "Content-Length": 0, ...(auth === null ? {} : { Authorization: wordsOf(auth) }) };
       const signal = AbortSignal.timeout(coworkerTimeoutMs);
-      const request = requestHttp({ host, port, path, method: "POST", agent: this.agent, headers, signal }, (response) => {
-        const parts: Buffer[] = [];
-        let bytes = 0;
-        response.on("data", (part: Buffer) => {
-          bytes += part.length;
-          if (bytes > maxAnswerBytes) request.destroy(new Error(`it answers more than ${maxAnswerBytes} bytes`));
-          else parts.push(part);
-        });
-        response.on("end", () => {
-          if (response.statusCode === 200) resolve(Buffer.concat(parts).toString());
-          else reject(new Error(`it answers ${response.statusCode ?? 0}`));
-        });
-        response.on("error", reject);
-      });
+      const request = requestHttp(
+        { host, port, path, method: "POST", agent: this.agent, lookup: names.lookup, headers, signal },
+        (response) => {
+          const parts: Buffer[] = [];
+          let bytes = 0;
+          response.on("data", (part: Buffer) => {
+            bytes += part.length;
+            if (bytes > maxAnswerBytes) request.destroy(new Error(`it answers more than ${maxAnswerBytes} bytes`));
+            else parts.push(part);
+          });
+          response.on("end", () => {
+            if (response.statusCode === 200) resolve(Buffer.concat(parts).toString());
+            else reject(new Error(`it answers ${response.statusCode ?? 0}`));
+          });
+          response.on("error", reject);
+        },
+      );
       request.on("error", (error) => reject(signal.aborted ? new Error(`no answer within ${coworkerTimeoutMs} ms`) : error));
       request.end();
     });

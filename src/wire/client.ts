@@ -9,7 +9,7 @@
 //   edge-push.ts   a publisher ─▶ outlet.ts ─▶ replay.ts, before the box's own origin ─▶ client.ts ─▶ an origin
 //   forwards.ts    the source ─▶ forward.ts, for each destination ─▶ outlet.ts ─▶ client.ts ─▶ another server
 //   outage.ts      what the log tells of all three, when an upstream is lost and when it is back
-import { createConnection, type Socket } from "node:net";
+import { Socket, type SocketConstructorOpts, type TcpNetConnectOpts } from "node:net";
 import { Deadline } from "../base/deadline.js";
 import { asDolphinError, DolphinError, messageOf, type ErrorCode } from "../base/errors.js";
 import { defaultVhost } from "../base/host-name.js";
@@ -26,11 +26,14 @@ import { newsCommand, readNews, watchCommand, type WatchedChange } from "../code
 import type { Endpoint } from "../conf/meaning/config.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import { endDelivered, endSoon } from "./farewell.js";
+import { isService, names } from "./names.js";
 import { sharedRead } from "./shared-read.js";
 import { Trail } from "./redirect.js";
 
 /** How long an upstream may take from the first packet of the connection to the start of the stream. */
 export const startTimeoutMs = 5_000;
+/** How long one address of several may take to accept. */
+const attemptTimeoutMs = 1_000;
 const outChunkSize = 60_000;
 const ackWindowBytes = 2_500_000;
 
@@ -124,7 +127,8 @@ export class RtmpClient {
     if (this.phase === "closed") return;
     this.phase = "closed";
     this.deadline.clear();
-    const { socket, engine } = this.line;
+    const { socket, engine, endpoint } = this.line;
+    if (pointsElsewhere.has(reason.code)) names.failed(endpoint);
     engine.lendTo(null);
     if (this.options.purpose === "publish" && reason.code === "RELAY_CLOSED") endDelivered(socket);
     else endSoon(socket);
@@ -133,7 +137,6 @@ export class RtmpClient {
 
   /** Begins with a server. What comes of the line before is nobody's any more. */
   private open(endpoint: Endpoint): Line {
-    const { host, port } = endpoint;
     const isCurrent = (): boolean => this.line.socket === socket;
     const engine = new Engine("client", {
       onSend: (bytes) => void socket.write(bytes),
@@ -142,15 +145,13 @@ export class RtmpClient {
         if (isCurrent()) this.receive(message);
       },
     });
-    const socket: Socket = createConnection({
-      host,
-      port,
-      noDelay: true,
-      onread: sharedRead((bytes) => {
-        if (isCurrent() && this.phase !== "closed") this.receiveFrom(socket, engine, bytes);
-        return true;
-      }),
+    const onread = sharedRead((bytes) => {
+      if (isCurrent() && this.phase !== "closed") this.receiveFrom(socket, engine, bytes);
+      return true;
     });
+    const options: SocketConstructorOpts & Pick<TcpNetConnectOpts, "onread"> = { onread };
+    const socket: Socket = new Socket(options).setNoDelay(true);
+    connectTo(socket, endpoint);
     socket.on("connect", () => engine.start());
     socket.on("drain", () => isCurrent() && this.handler.onDrain());
     socket.on("error", (error) => isCurrent() && this.fail("RELAY_CONNECT", `${messageOf(error)} while ${this.doing}`, error));
@@ -224,7 +225,7 @@ export class RtmpClient {
   private tcUrl(): string {
     const { endpoint } = this;
     const { request } = this.options;
-    const host = request.vhost === defaultVhost ? endpoint.host : request.vhost;
+    const host = request.vhost === defaultVhost ? endpoint.host.replace(/^srv\+/, "") : request.vhost;
     const port = endpoint.port === 1935 ? "" : `:${endpoint.port}`;
     return `rtmp://${host.includes(":") ? `[${host}]` : host}${port}/${request.app}`;
   }
@@ -337,6 +338,20 @@ export class RtmpClient {
     const isBusy = information?.["code"] === "NetStream.Publish.BadName"; // the stream is there: another server would make it two
     this.fail(isBusy ? "RTMP_BUSY" : "RELAY_REFUSED", `the upstream refused: ${words.join(" ")} while ${this.doing}`);
   }
+}
+
+/** Reasons for which another address of the same name may be better. */
+const pointsElsewhere: ReadonlySet<ErrorCode> = new Set(["RELAY_CONNECT", "RELAY_TIMEOUT", "RELAY_SILENT", "RELAY_REFUSED"]);
+
+/** Tries all addresses of a name in turn. */
+function connectTo(socket: Socket, endpoint: Endpoint): void {
+  const connect = ({ host, port }: Endpoint): void => {
+    if (!socket.destroyed)
+      socket.connect({ host, port, lookup: names.lookup, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: attemptTimeoutMs });
+  };
+  if (isService(endpoint))
+    names.placeOf(endpoint).then(connect, (thrown: unknown) => socket.destroy(thrown instanceof Error ? thrown : undefined));
+  else connect(endpoint);
 }
 
 /** The second object of `connect` in SRS's words; `edgeKey` tells the box's own origin that it is one of its edges. */

@@ -34,7 +34,7 @@ export async function viewerAt(t: Cleanup, box: Dolphin, stream = "show"): Promi
 }
 
 /** A balancer that gives each connection to the next of these ports. Returns its own. */
-export async function alternating(t: Cleanup, ports: readonly number[]): Promise<number> {
+async function alternating(t: Cleanup, ports: readonly number[]): Promise<number> {
   let turn = 0;
   const server = createServer((client) => {
     const onward = connect(ports[turn++ % ports.length]!, "127.0.0.1");

@@ -197,6 +197,14 @@ export const rootPlaces = {
     log_compress: [onOff, "on", served, live, "Compress rotated log files by gzip."],
     http_flv_wait: [decimal("s", 0, 86_400), "10", served, live, "How long HTTP-FLV waits for a stream that is not published.", "strict"],
     pull_linger: [decimal("s", 0, 86_400), "3", served, live, "How long an edge keeps pulling after its last player left.", "strict"],
+    resolver: [
+      text,
+      null,
+      served,
+      live,
+      "The DNS server, `ip[:port]`, that names of origins, destinations and coworkers are asked of; left out: as the system does.",
+      "strict",
+    ],
     cluster_play: [
       word(["auto", "redirect", "relay"], "auto"),
       "auto",

@@ -6,6 +6,7 @@ import type { AccessRule, Endpoint } from "./config.js";
 import { parseServer } from "./endpoint.js";
 
 const apiPort = 1985;
+const dnsPort = 53;
 
 /** A weight above 0 and up to 1000, or null. */
 export function parseWeight(text: string): number | null {
@@ -13,10 +14,20 @@ export function parseWeight(text: string): number | null {
   return weight > 0 && weight <= 1000 ? weight : null;
 }
 
+/** A DNS server, `ip[:port]`; null for anything else. */
+export function parseResolver(text: string): Endpoint | null {
+  const server = parsePort(text, dnsPort);
+  return server === null || isIP(server.host) === 0 ? null : server;
+}
+
 /** The API of another origin, `host[:port]`; null for anything else. */
 export function parseCoworker(text: string): Endpoint | null {
+  return parsePort(text, apiPort);
+}
+
+function parsePort(text: string, port: number): Endpoint | null {
   try {
-    return parseServer(/:\d+$/.test(text) ? text : `${text}:${apiPort}`);
+    return parseServer(/:\d+$/.test(text) && isIP(text) === 0 ? text : `${isIP(text) === 6 ? `[${text}]` : text}:${port}`);
   } catch (thrown) {
     if (thrown instanceof DolphinError) return null;
     throw thrown;

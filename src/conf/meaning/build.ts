@@ -1,7 +1,7 @@
 // A checked tree → Config: names become fields, absent values their defaults. Values that could not be read were replaced
 // (and reported by check.ts) as values.ts says. What takes more than a row of the table is decided here.
 import { canonicalHost } from "../../base/host-name.js";
-import { parseAccessRule, parseCoworker, parseNetwork, parseWeight } from "./balance-values.js";
+import { parseAccessRule, parseCoworker, parseNetwork, parseResolver, parseWeight } from "./balance-values.js";
 import { buildDvr, buildHls } from "./build-recording.js";
 import { buildRegistry } from "./registry.js";
 import {
@@ -147,6 +147,7 @@ function buildDolphin(block: Block<"dolphin">): DolphinBlock {
     workers: { maxMemoryBytes: bytesOf(valueOf(block, "worker_max_memory")), maxAgeMs: valueOf(block, "worker_max_age") },
     flvWaitMs: valueOf(block, "http_flv_wait"),
     pullLingerMs: valueOf(block, "pull_linger"),
+    resolver: parseResolver(valueOf(block, "resolver") ?? ""),
     clusterPlay: valueOf(block, "cluster_play"),
     hooks: {
       timeoutMs: valueOf(block, "hook_timeout"),

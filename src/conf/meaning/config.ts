@@ -141,6 +141,8 @@ export interface DolphinBlock {
   readonly flvWaitMs: number;
   /** How long an edge keeps pulling after its last player left. */
   readonly pullLingerMs: number;
+  /** The DNS server that names of other servers are asked of; null: as the system does. */
+  readonly resolver: Endpoint | null;
   /** What an origin does with players of a stream that another origin has; `auto`: those are sent there who can follow. */
   readonly clusterPlay: "auto" | "redirect" | "relay";
   readonly hooks: HookSettings;

@@ -24,7 +24,8 @@ export function parseListen(text: string): Endpoint {
 /** Reads a server to connect to: `host`, `host:1935`, `[::1]:1935`, the port being 1935 by default. Throws CONF_VALUE. */
 export function parseServer(text: string): Endpoint {
   const { host, port } = splitPort(text, true);
-  if (!isHost(host) || (port !== null && !isNumber(port))) {
+  // A service (SRV) tells its own ports: srv+_rtmp._tcp.example.com.
+  if (!isHost(host.replace(/^srv\+(?=[a-z_])/i, "")) || (port !== null && !isNumber(port))) {
     throw new DolphinError("CONF_VALUE", `${shorten(text)} is not a server: write host, host:1935 or [::1]:1935`);
   }
   return { host, port: port === null ? rtmpPort : parsePort(port, text) };

@@ -1,7 +1,7 @@
 // What SRS refuses, or what cannot work, though every directive alone is right: the rules about several directives
 // together. One function a rule, listed first; each gives the problems that it finds.
 import { canonicalHost } from "../../base/host-name.js";
-import { parseAccessRule, parseCoworker, parseNetwork, parseWeight } from "./balance-values.js";
+import { parseAccessRule, parseCoworker, parseNetwork, parseResolver, parseWeight } from "./balance-values.js";
 import { hookNames } from "./config.js";
 import { advertisedOf, parseAdvertised, parseRegistry } from "./registry.js";
 import { shorten } from "../grammar/lexer.js";
@@ -124,6 +124,7 @@ function balanceIsReadable(root: Block<"root">): Problem[] {
   };
   return [
     ...unreadable("server_weight", "a weight above 0 and up to 1000", parseWeight),
+    ...resolverIsReadable(block),
     ...unreadable("trusted_proxies", "a network such as 10.0.0.0/8 or 2001:db8::/32", parseNetwork),
   ];
 }
@@ -154,6 +155,13 @@ function registryIsReadable(root: Block<"root">): Problem[] {
       "registry: other boxes must know where this one is: write registry_advertise with its address, such as 10.0.0.5:1935",
     ),
   ];
+}
+
+function resolverIsReadable(block: Block<"dolphin">): Problem[] {
+  const at = find(block, "resolver");
+  const text = valueOf(block, "resolver");
+  if (at === undefined || text === null || parseResolver(text) !== null) return [];
+  return [errorAt(at, "CONF_VALUE", `resolver: ${shorten(text)} is not the address of a DNS server: write 10.0.0.2 or 10.0.0.2:53`)];
 }
 
 function edgeHasOrigin(vhost: Block<"vhost">, at: Directive): Problem[] {

@@ -31,6 +31,7 @@ import { EdgePull, type EdgePullOptions } from "../relay/edge-pull.js";
 import { Destinations, Forwards } from "../relay/forwards.js";
 import { makeUpstreams } from "../relay/upstreams.js";
 import { upnodeArgs } from "../../wire/client.js";
+import { names } from "../../wire/names.js";
 import type { Mover } from "../peers/saved-publisher.js";
 import { checkVia, placeOf } from "../peers/via.js";
 import { checkHops, endFinding, endPull, endSearch, Finding } from "./finding.js";
@@ -98,6 +99,7 @@ export class Hub {
     this.trusted = trustedNetworks(setup.config.dolphin.balance.trustedProxies);
     this.log = log;
     this.upstreams.renew(setup);
+    names.use(setup.config.dolphin.resolver);
     const { upstreams, traffic } = this;
     const logOf = (vhost: Vhost, request: StreamRequest): Log => this.logOf(vhost, request);
     this.passages = new Passages({ upstreams, traffic, setup: () => this.setup, nextOrder: () => this.nextOrder(), logOf });
@@ -194,6 +196,7 @@ export class Hub {
     this.trusted = trustedNetworks(config.dolphin.balance.trustedProxies);
     this.hooks.reconfigure(config.dolphin.hooks);
     this.upstreams.renew(this.setup);
+    names.use(config.dolphin.resolver);
     for (const client of this.clients) {
       const why = whyLeave(client, config.vhosts);
       if (why !== null) client.dismiss(new DolphinError("RTMP_RELOAD", why));

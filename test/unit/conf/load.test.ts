@@ -125,6 +125,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
       flvWaitMs: 10_000,
       hooks: quietHooks,
       pullLingerMs: 3000,
+      resolver: null,
       clusterPlay: "auto",
       registry: null,
       balance: {
@@ -283,6 +284,7 @@ test("load: every directive that is served reaches its field", () => {
       flvWaitMs: 0,
       hooks: quietHooks,
       pullLingerMs: 2500,
+      resolver: null,
       clusterPlay: "auto",
       registry: null,
       balance: {

@@ -5,6 +5,7 @@ import type { DirectiveRow } from "../../../../src/conf/directives/row.js";
 /** A value that the row takes and that is not its default. */
 export function anotherValue({ name, type, default: byDefault }: DirectiveRow): string {
   if (name === "server_weight") return "3 2";
+  if (name === "resolver") return "10.0.0.2:53";
   if (name === "trusted_proxies") return "10.0.0.0/8";
   if (name === "allow" || name === "deny") return "play 10.0.0.0/8";
   if (name === "registry") return "redis://one";
