@@ -176,11 +176,11 @@ async function inTurn(all: Iterable<number>, atOnce: number, work: (one: number)
 
 function selfOf(at: number, epoch: number): Self {
   const rtmp = { host: `10.${at >> 16}.${(at >> 8) & 255}.${at & 255}`, port: 1935 };
-  return { id: `${rtmp.host}:${rtmp.port}`, epoch: `e${epoch}`, rtmp, zone: `zone-${at % 3}` };
+  return { id: `${rtmp.host}:${rtmp.port}`, epoch: `e${epoch}`, run: "r", rtmp };
 }
 
-function recordOf({ self: { rtmp, zone } }: SiteNode): string {
-  return JSON.stringify({ rtmp: `${rtmp.host}:${rtmp.port}`, zone, state: "ready", load: 0.5, version: "1.0.0" });
+function recordOf({ self: { rtmp } }: SiteNode): string {
+  return JSON.stringify({ rtmp: `${rtmp.host}:${rtmp.port}`, version: "1.0.0" });
 }
 
 function keyOf(stream: number): string {

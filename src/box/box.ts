@@ -9,7 +9,6 @@
 //   its processes        addresses.ts ─▶ crew.ts with briefing.ts, plan-b/, stand-alone.ts ─▶ portrait.ts: what is shown of them
 //   another in its place upgrade.ts ─ claims.ts, estate.ts: what there is once, and what is left ─▶ predecessor.ts of the other
 //   its end              ending.ts ─▶ opened.ts: all that is to be closed
-import { loadavg } from "node:os";
 import { DolphinError, messageOf } from "../base/errors.js";
 import { reopenLog, setLogLevel, type Log } from "../base/log.js";
 import { systemTimers as timers } from "../base/timers.js";
@@ -105,7 +104,7 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
   const hasOwnSockets = native !== null;
   const events = new EventBook();
   const { identity } = claims;
-  const registry = await openRegistry(config, facts.cores, log);
+  const registry = await openRegistry(config, identity.serviceId, log);
   if (registry !== null) opened.add(registry);
   const world = { timers, log, listeners, hasOwnSockets, origin, planB, carrying, controlSocket: socket, events, identity, registry };
   const crew = opened.add(new Crew(config, { ...facts, ...world }));
@@ -175,12 +174,12 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
 }
 
 /** The box's place in its site; null: it is a site of its own. */
-async function openRegistry({ listen, dolphin }: Config, cores: number, log: Log): Promise<Registry | null> {
+async function openRegistry({ listen, dolphin }: Config, epoch: string, log: Log): Promise<Registry | null> {
   if (dolphin.registry === null) return null;
   const rtmp = advertisedOf(dolphin.registry, listen);
   const remedy = "write registry_advertise with its address, such as 10.0.0.5:1935";
   if (rtmp === null) throw new DolphinError("CONF_VALUE", `registry: other boxes must know where this one is: ${remedy}`);
-  return Registry.open(dolphin.registry, rtmp, { log, load: () => Math.min(1, (loadavg()[0] ?? 0) / cores) });
+  return Registry.open(dolphin.registry, rtmp, { log, epoch });
 }
 
 /** What connections are carried with; null where they cannot be: then that is told. */

@@ -155,7 +155,6 @@ export class Crew {
   }
 
   drain(reason: string, timeoutMs: number | null): void {
-    this.parts.registry?.drain();
     this.supervisor.drain(reason, timeoutMs);
   }
 

@@ -89,7 +89,6 @@ export interface RegistryReport {
   readonly address: string;
   /** The name of this box there. */
   readonly node: string;
-  readonly zone: string;
   readonly isConnected: boolean;
   /** Since its last answer (ms); null: it has not answered yet. */
   readonly heardMs: number | null;
@@ -109,7 +108,6 @@ export interface RegistryReport {
 interface StreamPlace {
   readonly node: string;
   readonly rtmp: string;
-  readonly zone: string;
   readonly fence: number;
   /** Since when it is published there (ms since 1970). */
   readonly sinceMs: number;

@@ -4,7 +4,6 @@ import { connect } from "node:net";
 import { errnoOf } from "../base/errors.js";
 import type { Endpoint } from "../conf/meaning/config.js";
 import { parseServer } from "../conf/meaning/endpoint.js";
-import { pick } from "./choice.js";
 import type { Keys, Pointer } from "./scripts.js";
 import type { Store } from "./store.js";
 
@@ -18,10 +17,6 @@ export interface NodeRecord {
   readonly id: string;
   readonly epoch: string;
   readonly rtmp: string;
-  readonly zone: string;
-  readonly state: "ready" | "drain";
-  /** From 0 (nothing to do) to 1 (full). */
-  readonly load: number;
   readonly version: string;
 }
 
@@ -59,23 +54,10 @@ export class Nodes {
     if (!(await this.hasSaid(pointer))) return false;
     return !(await isDeserted(parseServer(pointer.rtmp)));
   }
-
-  /** All nodes that live. */
-  async list(): Promise<readonly NodeRecord[]> {
-    const ids = await this.store.members(this.keys.nodes());
-    const records = await Promise.all(ids.map((id) => this.get(id)));
-    return records.filter((record) => record !== null);
-  }
-
-  /** One that can take more, of this zone where it has one. Null: there is none. */
-  async choose(zone: string, isWanted: (node: NodeRecord) => boolean): Promise<NodeRecord | null> {
-    const nodes = (await this.list()).filter((node) => node.state === "ready" && isWanted(node));
-    return pick(nodes, zone);
-  }
 }
 
 function parseRecord(id: string, text: string | null): NodeRecord | null {
-  const [, epoch, json] = /^(\S+) (.*)$/s.exec(text ?? "") ?? [];
+  const [, epoch, json] = /^(\S+) \S+ (.*)$/s.exec(text ?? "") ?? [];
   if (epoch === undefined || json === undefined) return null;
   try {
     return { ...(JSON.parse(json) as Omit<NodeRecord, "id" | "epoch">), id, epoch };

@@ -3,7 +3,7 @@
 //
 //                     ┌─ lease.ts ── base/pulse.ts  alive, and not frozen
 //   hub ─ claim ──▶ claims.ts ─┐                    whose a stream is
-//   hub ─ locate ─▶ places.ts ─┼─ nodes.ts ─ choice.ts
+//   hub ─ locate ─▶ places.ts ─┼─ nodes.ts
 //                              └─▶ scripts.ts ─▶ store.ts ─▶ Redis
 import { randomBytes } from "node:crypto";
 import { messageOf } from "../base/errors.js";
@@ -12,7 +12,7 @@ import { Pulse } from "../base/pulse.js";
 import type { Log } from "../base/log.js";
 import { version } from "../base/version.js";
 import type { Endpoint, RegistryBlock } from "../conf/meaning/config.js";
-import { formatEndpoint, parseServer } from "../conf/meaning/endpoint.js";
+import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { RegistryReport, SitePlace } from "../ipc/box.js";
 import type { Claim, Claimant, Claims, Located, Locator, StreamName } from "../ipc/locating.js";
 import { ClaimBook } from "./claims.js";
@@ -32,8 +32,8 @@ const doubtMs = 15_000;
 
 export interface RegistryParts {
   readonly log: Log;
-  /** From 0 to 1. */
-  load(): number;
+  /** Of this life of the box, its upgrades included: what it had in another life is no longer its own. */
+  readonly epoch: string;
   /** Tests have others. */
   readonly open?: (settings: RegistryBlock, events: StoreEvents) => Promise<Store>;
 }
@@ -51,7 +51,6 @@ export class Registry implements Locator, Claims {
   private readonly places: Places;
   private readonly book: ClaimBook;
   private readonly audit = new Deadline();
-  private isDraining = false;
   private isClosed = false;
   private isConnected = false;
   private heardAtMs: number | null = null;
@@ -64,9 +63,8 @@ export class Registry implements Locator, Claims {
   private constructor(settings: RegistryBlock, rtmp: Endpoint, store: (events: StoreEvents) => Store, parts: RegistryParts) {
     this.settings = settings;
     this.parts = parts;
-    const { log } = parts;
-    const epoch = `${Date.now().toString(36)}.${randomBytes(6).toString("base64url")}`;
-    this.self = { id: formatEndpoint(rtmp), epoch, rtmp, zone: settings.zone };
+    const { log, epoch } = parts;
+    this.self = { id: formatEndpoint(rtmp), epoch, run: randomBytes(6).toString("base64url"), rtmp };
     this.keys = new Keys(settings.prefix);
     this.store = store({ onConnected: () => this.connected(), onLost: (reason) => this.lost(reason) });
     const { self, keys } = this;
@@ -117,12 +115,6 @@ export class Registry implements Locator, Claims {
     return this.places.locate(key);
   }
 
-  /** A node that can take a publisher, or be asked for a stream that nobody has yet: never this one. Null: there is none. */
-  async choose(): Promise<Endpoint | null> {
-    const node = await this.nodes.choose(this.self.zone, ({ id }) => id !== this.self.id);
-    return node === null ? null : parseServer(node.rtmp);
-  }
-
   /** Of processes that stood still: whose these streams are is asked before they go on. */
   recheck(publishes: readonly string[]): void {
     this.book.suspect((id) => publishes.includes(id));
@@ -133,19 +125,12 @@ export class Registry implements Locator, Claims {
     if (settings !== null) this.settings = settings;
   }
 
-  /** Nobody is sent here any more. */
-  drain(): void {
-    this.isDraining = true;
-    this.lease.speak();
-  }
-
   /** How it stands, for operators. */
   report(): RegistryReport {
     const { claims, conflicts, counts } = this.book;
     return {
       address: addressOf(this.settings),
       node: this.self.id,
-      zone: this.self.zone,
       isConnected: this.isConnected,
       heardMs: this.heardAtMs === null ? null : Math.round(performance.now() - this.heardAtMs),
       nodes: this.nodeCount,
@@ -161,11 +146,11 @@ export class Registry implements Locator, Claims {
     try {
       const pointer = parsePointer(await this.store.get(this.keys.stream(key)));
       if (pointer === null) return { place: null, why: "nobody publishes it on the site, as far as the registry knows" };
-      const { node, rtmp, zone, fence, sinceMs } = pointer;
+      const { node, rtmp, fence, sinceMs } = pointer;
       const isHere = node === this.self.id;
       const isAlive = await this.nodes.hasSaid(pointer);
       const why = `on the site it is published at ${isHere ? "this box" : rtmp}${isAlive ? "" : ", which has not been heard of lately"}`;
-      return { place: { node, rtmp, zone, fence, sinceMs, isHere, isAlive }, why };
+      return { place: { node, rtmp, fence, sinceMs, isHere, isAlive }, why };
     } catch (thrown) {
       return { place: null, why: `the registry cannot be asked: ${messageOf(thrown)}` };
     }
@@ -183,9 +168,7 @@ export class Registry implements Locator, Claims {
   }
 
   private record(): string {
-    const { rtmp, zone } = this.self;
-    const state = this.isDraining ? "drain" : "ready";
-    return JSON.stringify({ rtmp: formatEndpoint(rtmp), zone, state, load: Number(this.parts.load().toFixed(3)), version });
+    return JSON.stringify({ rtmp: formatEndpoint(this.self.rtmp), version });
   }
 
   private connected(): void {

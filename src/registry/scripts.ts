@@ -1,10 +1,10 @@
 // What Redis is asked to do, each in one step, on keys of one slot, and again without harm: a command whose answer was lost is sent
 // again. They use nothing that is not in Redis 6, Valkey and their clusters. The keys, behind the prefix and the version of this format:
 //
-//   {nodes}:n:ID     EPOCH and a record of the node as JSON        lives for the lease; its life is the node's
+//   {nodes}:n:ID     EPOCH RUN and a record of the node as JSON    lives for the lease; its life is the node's
 //   {nodes}:all      node ids by the time of their last word (ms)   swept of those that are long gone
 //   {nodes}:for:ID   notes that others have left for a node         taken with its next word
-//   s:{V/A/S}        FENCE NODE EPOCH PUBLISH SINCE RTMP ZONE        who has the stream: void when the node lives no more, or anew
+//   s:{V/A/S}        FENCE NODE EPOCH PUBLISH SINCE RTMP             who has the stream: void when the node lives no more, or anew
 //   f:{V/A/S}        the highest fence so far                       so that it grows over releases
 //
 // A fence is the time at which it was given, in microseconds by the server's clock, or one more than the last: it grows over every
@@ -40,7 +40,7 @@ elseif string.match(current, '^(%S+)') ~= ARGV[2] then
   if ARGV[5] ~= 'first' then return {'other', 0} end
   how = 'new'
 end
-redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[3], 'PX', ARGV[4])
+redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[6] .. ' ' .. ARGV[3], 'PX', ARGV[4])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[2], now, ARGV[1])
@@ -52,7 +52,7 @@ for _, note in ipairs(notes) do answer[#answer + 1] = note end
 return answer`,
   dolphinLeave: `
 local current = redis.call('GET', KEYS[1])
-if current and string.match(current, '^(%S+)') == ARGV[2] then
+if current and string.match(current, '^%S+ %S+') == ARGV[2] .. ' ' .. ARGV[3] then
   redis.call('DEL', KEYS[1], KEYS[3])
   redis.call('ZREM', KEYS[2], ARGV[1])
 end
@@ -101,8 +101,9 @@ return 0`,
 export interface Self {
   readonly id: string;
   readonly epoch: string;
+  /** Which of the processes of this epoch: an upgrade has two for a while. */
+  readonly run: string;
   readonly rtmp: Endpoint;
-  readonly zone: string;
 }
 
 /** What a stream's key says. */
@@ -114,15 +115,14 @@ export interface Pointer {
   readonly publish: string;
   readonly sinceMs: number;
   readonly rtmp: string;
-  readonly zone: string;
 }
 
 /** Reads a stream's key; null: nobody has it, or the value is not of this format. */
 export function parsePointer(text: unknown): Pointer | null {
   if (typeof text !== "string") return null;
-  const [, fence, node, epoch, publish, since, rtmp, zone] = /^(\d+) (\S+) (\S+) (\S+) (\d+) (\S+) (\S+)$/.exec(text) ?? [];
+  const [, fence, node, epoch, publish, since, rtmp] = /^(\d+) (\S+) (\S+) (\S+) (\d+) (\S+)$/.exec(text) ?? [];
   if (fence === undefined) return null;
-  return { text, fence: Number(fence), node: node!, epoch: epoch!, publish: publish!, sinceMs: Number(since), rtmp: rtmp!, zone: zone! };
+  return { text, fence: Number(fence), node: node!, epoch: epoch!, publish: publish!, sinceMs: Number(since), rtmp: rtmp! };
 }
 
 /** The names of all keys of a site. */
@@ -154,13 +154,13 @@ export class Keys {
   }
 
   /** Sets the node's lease; `isFirst`: whoever had the name before has it no more. */
-  speak({ id, epoch }: Self, record: string, leaseMs: number, isFirst: boolean): Call {
+  speak({ id, epoch, run }: Self, record: string, leaseMs: number, isFirst: boolean): Call {
     const keys = [this.node(id), this.nodes(), this.notes(id)];
-    return { script: "dolphinSpeak", keys, args: [id, epoch, record, leaseMs, isFirst ? "first" : ""] };
+    return { script: "dolphinSpeak", keys, args: [id, epoch, record, leaseMs, isFirst ? "first" : "", run] };
   }
 
-  leave({ id, epoch }: Self): Call {
-    return { script: "dolphinLeave", keys: [this.node(id), this.nodes(), this.notes(id)], args: [id, epoch] };
+  leave({ id, epoch, run }: Self): Call {
+    return { script: "dolphinLeave", keys: [this.node(id), this.nodes(), this.notes(id)], args: [id, epoch, run] };
   }
 
   note(id: string, note: string): Call {
@@ -168,7 +168,7 @@ export class Keys {
   }
 
   claim(self: Self, key: string, by: { publish: string; sinceMs: number; held: number; mayReplace: string }): Call {
-    const rest = `${Math.round(by.sinceMs)} ${formatEndpoint(self.rtmp)} ${self.zone}`;
+    const rest = `${Math.round(by.sinceMs)} ${formatEndpoint(self.rtmp)}`;
     const args = [self.id, self.epoch, by.publish, rest, by.held, by.mayReplace];
     return { script: "dolphinClaim", keys: [this.stream(key), this.fence(key)], args };
   }

@@ -11,8 +11,6 @@ import { scripts, type Call } from "./scripts.js";
 export interface Store {
   run(call: Call): Promise<unknown>;
   get(key: string): Promise<string | null>;
-  /** Of a sorted set of names by numbers, all names. */
-  members(key: string): Promise<readonly string[]>;
   /** Gives the connection up and makes another: it does not answer. */
   renew(): void;
   close(): void;
@@ -30,7 +28,6 @@ type Scripted = (...args: readonly (string | number)[]) => Promise<unknown>;
 /** What is used of ioredis. Said here, because where it did not install its types are missing too. */
 interface Client extends Readonly<Record<keyof typeof scripts, Scripted>> {
   get(key: string): Promise<string | null>;
-  zrange(key: string, from: number, to: number): Promise<string[]>;
   on(event: string, run: (thrown?: unknown) => void): void;
   disconnect(reconnects?: boolean): void;
   connect(): Promise<void>;
@@ -181,10 +178,6 @@ class RedisStore implements Store {
 
   get(key: string): Promise<string | null> {
     return this.client.get(key);
-  }
-
-  members(key: string): Promise<readonly string[]> {
-    return this.client.zrange(key, 0, -1);
   }
 
   renew(): void {

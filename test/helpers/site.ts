@@ -34,7 +34,6 @@ export function registryBlock(url: string, more: Partial<RegistryBlock> = {}): R
     tls: { ca: null, cert: null, key: null, serverName: null },
     prefix: "dolphin:",
     advertise: null,
-    zone: "default",
     leaseMs: 2000,
     timeoutMs: 400,
     secondPublisher: "refuse",
@@ -51,7 +50,7 @@ export async function siteNode(t: Cleanup, block: RegistryBlock, at?: number): P
   const registry = await Registry.open(
     block,
     { host: "127.0.0.1", port },
-    { log: pino({ level: process.env["REGISTRY_LOG"] ?? "silent" }), load: () => 0 },
+    { log: pino({ level: process.env["REGISTRY_LOG"] ?? "silent" }), epoch: `e${++publishes}`, },
   );
   t.after(() => {
     door.close();

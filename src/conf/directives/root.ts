@@ -276,7 +276,6 @@ export const rootPlaces = {
       restart,
       "The RTMP address at which other boxes of the site reach this one, `host[:port]`; left out: the first of `listen`, if it names one.",
     ],
-    registry_zone: [text, "default", served, restart, "Where the box stands: streams are fetched from boxes of the same zone first."],
     registry_lease: [decimal("s", 1, 3600), "8", served, restart, "How long a box counts as alive after its last word.", "strict"],
     registry_timeout: [decimal("s", 0.05, 10), "0.4", served, restart, "How long a command of the registry may take.", "strict"],
     registry_prefix: [text, "dolphin:", served, restart, "What stands before every key."],

@@ -174,7 +174,6 @@ export interface RegistryBlock {
   readonly prefix: string;
   /** Where other boxes reach this one; null: at the first address that is listened on. */
   readonly advertise: Endpoint | null;
-  readonly zone: string;
   readonly leaseMs: number;
   readonly timeoutMs: number;
   readonly secondPublisher: "refuse" | "takeover" | "backup";

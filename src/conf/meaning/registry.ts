@@ -64,7 +64,6 @@ export function buildRegistry(block: Block<"dolphin">): RegistryBlock | null {
     },
     prefix: valueOf(block, "registry_prefix"),
     advertise: advertise === null ? null : parseAdvertised(advertise),
-    zone: valueOf(block, "registry_zone"),
     leaseMs: valueOf(block, "registry_lease"),
     timeoutMs: valueOf(block, "registry_timeout"),
     secondPublisher: valueOf(block, "registry_publisher"),

@@ -16,6 +16,8 @@ import type { EdgePull } from "../relay/edge-pull.js";
 /** Between two questions; doubled up to the longest while the stream does not flow. */
 const firstPauseMs = 500;
 const longestPauseMs = 3_000;
+/** While it flows, shortened at random by up to a half: two parts of a site that were cut may each have had a publisher. */
+const restMs = 60_000;
 
 /** A stream that is looked for, as far as that goes. */
 interface Sought {
@@ -42,6 +44,8 @@ export class Finding {
   private asking: AbortController | null = null;
   private isClosed = false;
   private isLost = false;
+  /** Whether the pause is the long one of a stream that flows. */
+  private isResting = false;
 
   constructor(parts: FindingParts) {
     this.parts = parts;
@@ -52,6 +56,8 @@ export class Finding {
   again(): void {
     this.isLost = true;
     if (this.isClosed || this.asking !== null) return;
+    if (this.isResting) this.pause.clear();
+    this.isResting = false;
     this.pause.ensure(this.pauseMs, () => void this.ask());
   }
 
@@ -63,6 +69,7 @@ export class Finding {
 
   private async ask(): Promise<void> {
     const asking = new AbortController();
+    this.isResting = false;
     this.asking = asking;
     const located = await this.locate(asking.signal);
     if (this.isClosed) return;
@@ -81,8 +88,12 @@ export class Finding {
   }
 
   private look(): void {
-    if (this.parts.stream.source.isLive) this.pauseMs = firstPauseMs;
-    else void this.ask();
+    if (!this.parts.stream.source.isLive) void this.ask();
+    else {
+      this.pauseMs = firstPauseMs;
+      this.isResting = true;
+      this.pause.set(restMs * (1 - Math.random() / 2), () => void this.ask());
+    }
   }
 
   /** Null: nobody could be asked. */
