@@ -16,8 +16,8 @@ const nodesPerConnection = 10;
 const leaseMs = 8_000;
 const steadyMs = 20_000;
 const spreadMs = 10_000;
-/** A second of a site whose streams last an hour and whose views last ten minutes, ten viewers a stream. */
-const joinsPerS = streamCount / 60;
+/** A second of a site whose streams last an hour; of its joins most are answered by what their box asked a moment ago. */
+const joinsPerS = streamCount / 200;
 const changesPerS = streamCount / 3600;
 const auditsPerS = streamCount / 60;
 const deathsPerS = 1;
@@ -74,6 +74,14 @@ async function measure(server: Redis): Promise<void> {
     return { self: selfOf(at, 0), store: stores[at % stores.length]! };
   });
   const owners = Array.from({ length: streamCount }, (_, at) => at % nodeCount);
+  const streamsOf = Array.from({ length: nodeCount }, () => new Set<number>());
+  for (const [stream, owner] of owners.entries()) streamsOf[owner]!.add(stream);
+  const move = (stream: number, to: number): void => {
+    streamsOf[owners[stream]!]!.delete(stream);
+    streamsOf[to]!.add(stream);
+    owners[stream] = to;
+    fences[stream] = 0;
+  };
   const fences = new Float64Array(streamCount);
   const run = (node: SiteNode, call: Call): Promise<unknown> => meter.run(() => node.store.run(call));
   const speak = (node: SiteNode, isFirst = false): Promise<unknown> => run(node, keys.speak(node.self, recordOf(node), leaseMs, isFirst));
@@ -122,20 +130,16 @@ async function measure(server: Redis): Promise<void> {
         const stream = random(streamCount);
         const node = nodes[owners[stream]!]!;
         await run(node, keys.release(node.self, keyOf(stream), `p${stream}.${owners[stream]}`));
-        owners[stream] = random(nodeCount);
-        fences[stream] = 0;
+        move(stream, random(nodeCount));
         await claim(stream);
       }),
       steadily(deathsPerS, async (at) => {
         // A node comes back as another process, and its streams go on at others.
         nodes[at % nodeCount] = { ...nodes[at % nodeCount]!, self: selfOf(at % nodeCount, at + 1) };
         await speak(nodes[at % nodeCount]!, true);
-        for (const [stream, owner] of owners.entries()) {
-          if (owner !== at % nodeCount) continue;
-          owners[stream] = random(nodeCount);
-          fences[stream] = 0;
-          await claim(stream);
-        }
+        const orphans = [...streamsOf[at % nodeCount]!];
+        for (const stream of orphans) move(stream, random(nodeCount));
+        await inTurn(orphans, 10, (stream) => claim(stream));
       }),
     ]);
   });
@@ -145,8 +149,7 @@ async function measure(server: Redis): Promise<void> {
       nodes.map(async (node, own) => {
         await new Promise((resolve) => setTimeout(resolve, Math.random() * spreadMs));
         await speak(node);
-        const streams = Array.from(owners.entries()).flatMap(([stream, owner]) => (owner === own ? [stream] : []));
-        await inTurn(streams, 100, (stream) => claim(stream));
+        await inTurn(streamsOf[own]!, 100, (stream) => claim(stream));
       }),
     );
   });

@@ -3,7 +3,7 @@
 //
 //                     ┌─ lease.ts ── base/pulse.ts  alive, and not frozen
 //   hub ─ claim ──▶ claims.ts ─┐                    whose a stream is
-//   hub ─ locate ─▶ places.ts ─┼─ nodes.ts
+//   hub ─ locate ─▶ lookups.ts ┼─ nodes.ts
 //                              └─▶ scripts.ts ─▶ store.ts ─▶ Redis
 import { randomBytes } from "node:crypto";
 import { messageOf } from "../base/errors.js";
@@ -17,8 +17,8 @@ import type { RegistryReport, SitePlace } from "../ipc/box.js";
 import type { Claim, Claimant, Claims, Located, Locator, StreamName } from "../ipc/locating.js";
 import { ClaimBook } from "./claims.js";
 import { Lease } from "./lease.js";
+import { Lookups } from "./lookups.js";
 import { Nodes } from "./nodes.js";
-import { Places } from "./places.js";
 import { keyOf, Keys, parsePointer, type Self } from "./scripts.js";
 import { addressOf, openStore, type Store, type StoreEvents } from "./store.js";
 
@@ -48,7 +48,7 @@ export class Registry implements Locator, Claims {
   private readonly nodes: Nodes;
   private readonly lease: Lease;
   private readonly pulse: Pulse;
-  private readonly places: Places;
+  private readonly lookups: Lookups;
   private readonly book: ClaimBook;
   private readonly audit = new Deadline();
   private isClosed = false;
@@ -69,7 +69,13 @@ export class Registry implements Locator, Claims {
     this.store = store({ onConnected: () => this.connected(), onLost: (reason) => this.lost(reason) });
     const { self, keys } = this;
     this.nodes = new Nodes(this.store, keys);
-    this.places = new Places({ self, keys, store: this.store, nodes: this.nodes, isDoubtful: () => performance.now() < this.doubtUntilMs });
+    this.lookups = new Lookups({
+      self,
+      keys,
+      store: this.store,
+      nodes: this.nodes,
+      isDoubtful: () => performance.now() < this.doubtUntilMs,
+    });
     this.lease = new Lease({
       self,
       keys,
@@ -111,8 +117,8 @@ export class Registry implements Locator, Claims {
 
   locate(name: StreamName, _signal: AbortSignal, isLost = false): Promise<Located> {
     const key = keyOf(name);
-    if (isLost) this.places.doubt(key);
-    return this.places.locate(key);
+    if (isLost) this.lookups.doubt(key);
+    return this.lookups.locate(key);
   }
 
   /** Of processes that stood still: whose these streams are is asked before they go on. */
@@ -137,7 +143,7 @@ export class Registry implements Locator, Claims {
       ...counts,
       claims,
       conflicts,
-      lookups: this.places.asked,
+      lookups: this.lookups.asked,
     };
   }
 
@@ -204,7 +210,7 @@ export class Registry implements Locator, Claims {
   private noted(note: string): void {
     const [, key] = /^lost (.+)$/s.exec(note) ?? [];
     if (key === undefined) return;
-    this.places.doubt(key);
+    this.lookups.doubt(key);
     void this.book.recheck(key);
   }
 

@@ -50,7 +50,7 @@ export async function siteNode(t: Cleanup, block: RegistryBlock, at?: number): P
   const registry = await Registry.open(
     block,
     { host: "127.0.0.1", port },
-    { log: pino({ level: process.env["REGISTRY_LOG"] ?? "silent" }), epoch: `e${++publishes}`, },
+    { log: pino({ level: process.env["REGISTRY_LOG"] ?? "silent" }), epoch: `e${++publishes}` },
   );
   t.after(() => {
     door.close();

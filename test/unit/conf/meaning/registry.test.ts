@@ -70,5 +70,5 @@ test("registry: a box that listens on every address must say where the others re
   assert.match(problems("registry redis://r;").join(), /write registry_advertise/);
   assert.deepEqual(problems("registry redis://r; registry_advertise 10.0.0.5;"), []);
   assert.deepEqual(problems("registry redis://r;", "10.0.0.5:1935"), []);
-  assert.match(problems("registry redis://r; registry_advertise 10.0.0;").join(), /10\.0\.0 is not a server/);
+  assert.match(problems("registry redis://r; registry_advertise 10.0.0;").join(), /10\.0\.0. is not a server/);
 });

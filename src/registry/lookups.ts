@@ -22,7 +22,7 @@ interface Place {
   readonly isDoubted: boolean;
 }
 
-export interface PlacesParts {
+export interface LookupsParts {
   readonly self: Self;
   readonly keys: Keys;
   readonly store: Store;
@@ -31,15 +31,15 @@ export interface PlacesParts {
   isDoubtful(): boolean;
 }
 
-/** The places of one box. Nothing to close. */
-export class Places {
-  private readonly parts: PlacesParts;
+/** Those of one box. Nothing to close. */
+export class Lookups {
+  private readonly parts: LookupsParts;
   private readonly places = new Map<string, Place>();
   private readonly asking = new Map<string, Promise<Located>>();
   /** Questions that were put to the store. */
   asked = 0;
 
-  constructor(parts: PlacesParts) {
+  constructor(parts: LookupsParts) {
     this.parts = parts;
   }
 
