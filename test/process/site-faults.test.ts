@@ -100,3 +100,27 @@ void test(
     assertForward(seen);
   },
 );
+
+void test("an upgrade of a box is no end of its streams on the site, and nobody can take their names meanwhile", { skip }, async (t) => {
+  const [a, b] = (await boxesOf(t, redis, ["a", "single"])) as [Dolphin, Dolphin];
+  const source = await encoderAt(t, a.rtmpUrl("show"));
+  const seen = await viewerAt(t, b);
+  await seen.waitForMedia(20);
+  const from = a.logLength;
+  const upgrading = a.ask("upgrade");
+  const tries = new AbortController();
+  const thief = (async () => {
+    while (!tries.signal.aborted) await assert.rejects(encoderAt(t, b.rtmpUrl("show"), 50_000), /BadName/);
+  })();
+  await upgrading;
+  await a.waitFor("dolphin.ready", { from });
+  tries.abort();
+  await thief;
+  await seen.waitForMedia(seen.media.length + 40);
+  assertForward(seen);
+  assert.equal(source.connection.endedBy, null);
+  await eventually(async () => /1 published here/.test(await a.ask("status")), {
+    timeoutMs: 5000,
+    what: "the stream to be held by the new process",
+  });
+});
