@@ -20,7 +20,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   admin: ["base", "codec", "conf", "ipc"],
   packager: ["base", "codec", "conf", "ipc", "hooks", "stream", "wire"],
   worker: ["base", "codec", "conf", "ipc", "wire", "proxy", "server"],
-  cluster: ["base", "conf", "ipc", "wire", "registry"],
+  cluster: ["base", "conf", "ipc", "hooks", "wire", "registry"],
   box: ["base", "conf", "ipc", "hooks", "registry", "cluster", "master", "proxy", "server", "worker"],
   roles: ["base", "conf", "ipc", "hooks", "wire", "master", "proxy", "server", "publisher", "admin", "packager", "worker", "box"],
   verbs: ["base", "conf", "ipc", "master", "box", "roles"],

@@ -18,6 +18,9 @@ import * as payloads from "../src/codec/rtmp/payloads.js";
 import * as slabs from "../src/codec/rtmp/slabs.js";
 import * as url from "../src/codec/rtmp/url.js";
 import { pageRows } from "../src/ipc/lists.js";
+import { coworkerTimeoutMs } from "../src/cluster/coworkers.js";
+import { maxHops } from "../src/ipc/locating.js";
+import { maxGuests } from "../src/master/backends/guests.js";
 import { maxAnswerBytes, maxWaitingCalls } from "../src/hooks/backend.js";
 import { maxDecisions } from "../src/hooks/decisions.js";
 import { rememberedMs } from "../src/hooks/ledger.js";
@@ -76,6 +79,9 @@ const limits: Readonly<Record<string, unknown>> = {
   ...session,
   ...adminServer,
   maxAdminBodyBytes,
+  coworkerTimeoutMs,
+  maxGuests,
+  maxHops,
   maxEventReaders,
   maxUnreadEventBytes,
   maxListCount,

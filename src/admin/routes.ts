@@ -1,12 +1,14 @@
 // Which room answers a request: by the address that it came to, and by its path. What is common to all of them is done here: a body is
-// taken up to its limit and thrown away, for nothing that is asked has one, and what a browser asks beforehand is answered.
+// taken up to its limit, which only those have who register, and what a browser asks beforehand is answered.
 //
+//   both       /live, /ready ─ api/probes.ts                  open: whoever asks learns a word
 //   exporter   /metrics and nothing else                       open, as SRS's
 //   api        /metrics, /console/, /players/ ─ their rooms    everything else is the API's
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { messageOf } from "../base/errors.js";
 import type { Protocol } from "../ipc/listener.js";
 import { answerApi, callbackIn, refusalOf, refuse } from "./api/api.js";
+import { answerProbe, isProbe } from "./api/probes.js";
 import type { AdminContext } from "./box/context.js";
 import { reply, replyToPreflight, safeHeaders, type Exchange } from "./http/reply.js";
 import { answerMetrics } from "./metrics/metrics.js";
@@ -51,8 +53,10 @@ async function answerTo(
   } catch (thrown) {
     return reply(plain, { code: 400, error: messageOf(thrown) }, 400);
   }
-  if (!(await takeBody(request))) return reply(exchange, { code: 413, error: `a body of more than ${maxAdminBodyBytes} bytes` }, 413);
+  const body = await takeBody(request);
+  if (body === null) return reply(exchange, { code: 413, error: `a body of more than ${maxAdminBodyBytes} bytes` }, 413);
   if (request.method === "OPTIONS") return replyToPreflight(response, api.crossdomain);
+  if (isProbe(pathname)) return answerProbe(context, exchange, pathname);
   if (protocol === "exporter") return answerMetrics(context, exchange);
   if (pathname === "/metrics") {
     const refusal = refusalOf(exchange, api, false);
@@ -63,20 +67,22 @@ async function answerTo(
     return refusal === null ? site.answerData(exchange, pathname) : refuse(exchange, refusal);
   }
   if (site.answer(exchange, pathname)) return undefined;
-  return answerApi(context, exchange, pathname);
+  return answerApi(context, { ...exchange, body }, pathname);
 }
 
-/** Reads a body to its end. False: it is too long, or was cut. */
-async function takeBody(request: IncomingMessage): Promise<boolean> {
+/** Reads a body to its end. Null: it is too long, or was cut. */
+async function takeBody(request: IncomingMessage): Promise<Buffer | null> {
+  const parts: Buffer[] = [];
   let bytes = 0;
   try {
     for await (const part of request as AsyncIterable<Buffer>) {
       bytes += part.length;
-      if (bytes > maxAdminBodyBytes) return false;
+      if (bytes > maxAdminBodyBytes) return null;
+      parts.push(part);
     }
-    return true;
+    return Buffer.concat(parts);
   } catch {
-    return false;
+    return null;
   }
 }
 

@@ -43,6 +43,7 @@ export function answersOf({ log, events, portrait, crew, reloads, upgrade }: Ans
         events.take({ event, msg: `${server} gets ${isDraining ? "no more connections" : "connections again"}`, process: server });
       return problem;
     },
+    register: (body) => (crew.balance === null ? "only plan b has proxies that could use a server" : crew.balance.register(body)),
     reload: () => reloads.reload("dolphin reload"),
     restart: (only) => reloads.restart("dolphin restart", only),
     scale: (workers) => reloads.scale(workers),

@@ -287,6 +287,7 @@ export class Box implements CrewEvents {
     const details = { plan, workers, endpoints, pids, controlSocket: claims.controlSocket };
     log.info({ event: "dolphin.ready", ...details }, "everything serves");
     service.ready(crew);
+    crew.site.begin();
     options.ready(box);
     predecessor?.taken();
   }

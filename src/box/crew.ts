@@ -56,7 +56,7 @@ export class Crew {
   private readonly packagers: Packagers;
   /** Clients and streams of all processes. */
   readonly roster: Roster;
-  private readonly site: Site;
+  readonly site: Site;
   private readonly vault: Vault | null;
   private readonly desk: FrontDesk;
   private readonly standAlone: StandAlone;
@@ -97,13 +97,7 @@ export class Crew {
       origin: () => this.origin,
       isForeign: () => planB !== null && planB.software.kind !== "builtin",
     });
-    this.site = new Site({
-      log,
-      registry: parts.registry,
-      config: () => this.config,
-      has: (key, asker) => this.roster.has(key, asker),
-      send,
-    });
+    this.site = new Site({ ...parts, config: () => this.config, has: (key, asker) => this.roster.has(key, asker), send });
     this.overview = new Overview({
       timers,
       children: () => this.children().map(memberOf),

@@ -14,7 +14,7 @@ import { names } from "../wire/names.js";
 import { nowhere, type Located, type Locator, type StreamName } from "../ipc/locating.js";
 
 /** How long a coworker may take to answer. */
-const coworkerTimeoutMs = 1_000;
+export const coworkerTimeoutMs = 1_000;
 /** So soon after the first that has it, others are still heard. */
 const togetherMs = 100;
 /** An answer serves all who ask for the stream so soon. */

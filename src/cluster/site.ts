@@ -3,19 +3,23 @@
 //
 //   the origin ─────────────────────────────────────▶ site.ts ─▶ the registry, coworkers.ts ─▶ located
 //   an edge, a server ─ locate ─▶ has the box it? ─▶
+//   heartbeat.ts: that the box is there, for those who want to know
 import { messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Config } from "../conf/meaning/config.js";
+import type { Identity } from "../ipc/identity.js";
 import { nowhere, type Claims, type Located, type Locator, type StreamName } from "../ipc/locating.js";
 import type { FromChild, ToChild } from "../ipc/messages.js";
 import type { Registry } from "../registry/registry.js";
 import { ChildrensClaims } from "./childrens-claims.js";
 import { Coworkers } from "./coworkers.js";
+import { Heartbeat } from "./heartbeat.js";
 
 export interface SiteParts {
   readonly log: Log;
   /** Null: there is none. */
   readonly registry: Registry | null;
+  readonly identity: Identity;
   config(): Config;
   /** Whether another process of the box than this one has a publisher of the stream of this key. */
   has(key: string, asker: string): Promise<boolean>;
@@ -28,12 +32,19 @@ export class Site implements Locator {
   readonly claims: Claims | null;
   private readonly coworkers: Coworkers;
   private readonly childrens: ChildrensClaims | null;
+  private readonly heartbeat: Heartbeat;
 
   constructor(parts: SiteParts) {
     this.parts = parts;
     this.coworkers = new Coworkers(() => parts.config(), parts.log);
+    this.heartbeat = new Heartbeat(parts);
     this.claims = parts.registry;
     this.childrens = parts.registry === null ? null : new ChildrensClaims(parts.registry, (child, message) => parts.send(child, message));
+  }
+
+  /** The box serves: others are told. */
+  begin(): void {
+    this.heartbeat.begin();
   }
 
   /** For the origin in the master, which has not got it. */
@@ -59,6 +70,7 @@ export class Site implements Locator {
 
   close(): void {
     this.coworkers.close();
+    this.heartbeat.close();
   }
 
   private async answer(child: string, { id, name, isLost }: Extract<FromChild, { type: "locate" }>): Promise<void> {

@@ -13,7 +13,7 @@ import { isCallback, reply, type Exchange } from "../http/reply.js";
 import { codes, envelope, replyCode, replyWith, type Asked, type Handler } from "./asked.js";
 import { dolphin, methodOf } from "./dolphin.js";
 import { listClients, listStreams, listVhosts } from "./lists.js";
-import { clusters, isReload, raw, requests } from "./raw.js";
+import { clusters, isReload, raw, register, requests } from "./raw.js";
 import { authors, features, meminfos, rusages, selfProcStats, summaries, systemProcStats, versions } from "./system.js";
 
 const gate = new Gate();
@@ -41,7 +41,7 @@ const lists: Readonly<Record<string, readonly [about: string, handler: Handler]>
 };
 
 /** Everything below /api/v1/ that has an answer of its own. */
-export const apiNames: readonly string[] = [...Object.keys(endpoints), ...Object.keys(lists), "tests", "dolphin"];
+export const apiNames: readonly string[] = [...Object.keys(endpoints), ...Object.keys(lists), "tests", "srs", "dolphin"];
 
 /** Answers a request whose path begins with /api, or that leads nowhere else. Never rejects. */
 export async function answerApi(context: AdminContext, exchange: Exchange, path: string): Promise<void> {
@@ -91,6 +91,7 @@ async function route(asked: Asked, path: string): Promise<void> {
     const allowed = name === "clients" ? ["GET", "HEAD", "DELETE"] : ["GET", "HEAD"];
     return allowed.includes(method) ? list[1]({ ...asked, id: decoded(id) }) : replyNotAllowed(exchange, allowed);
   }
+  if (name === "srs" && id === "register") return method === "POST" ? register(asked) : replyNotAllowed(exchange, ["POST"]);
   const endpoint = Object.hasOwn(endpoints, name) ? endpoints[name] : undefined;
   if (endpoint !== undefined) {
     const allowed = name === "clusters" ? ["GET", "HEAD", "POST"] : ["GET", "HEAD"];

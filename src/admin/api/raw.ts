@@ -5,6 +5,9 @@ import { defaultVhost } from "../../base/host-name.js";
 import { codes, replyCode, replyWith, type Asked, type Handler } from "./asked.js";
 import { reply } from "../http/reply.js";
 
+/** Of a registration, in characters: more is cut, and is no JSON then. A question over the control socket has 16 KiB at most. */
+const longestRegistration = 8_000;
+
 /** What the last reload came to: SRS tells it when it is asked again. */
 let fetched = { err: 0, msg: "Success", state: 0, rid: "" };
 
@@ -58,8 +61,10 @@ export const clusters: Handler = async (asked) => {
   replyWith(asked, { data: { query, origin: isHere ? origin : null } });
 };
 
-/** The first address where it is one that others can reach, else the one by which we were asked. */
+/** What the environment says, as in a pod; else the first address where it is one that others can reach, else the one by which we were asked. */
 function ownAddress({ exchange }: Asked, coworker: string, first: Endpoint | undefined): string {
+  const given = process.env["SRS_DEVICE_IP"];
+  if (given !== undefined && given !== "") return given;
   const host = first?.host ?? "";
   const isSpecific = host !== "" && host !== "0.0.0.0" && host !== "::" && !host.startsWith("127.");
   if (isSpecific) return host;
@@ -81,4 +86,18 @@ export const requests: Handler = (asked) => {
       server: { sigature: "dolphin", name: "dolphin", version: asked.facts.version, link: "", build: "", time: new Date().toISOString() },
     },
   });
+};
+
+/** Takes `POST /api/v1/srs/register`, as an srs-proxy does: a server that plan b's proxies may use. Answers in that one's words. */
+export const register: Handler = async (asked) => {
+  const { exchange, control, facts } = asked;
+  let text: string;
+  try {
+    text = JSON.stringify(JSON.parse(exchange.body?.toString() ?? ""));
+  } catch {
+    return replyCode(asked, 400, "the body is no JSON", 400);
+  }
+  const { status, body } = await control.ask(`/register/${encodeURIComponent(text.slice(0, longestRegistration))}`, { method: "POST" });
+  if (status === 200) return reply(exchange, { code: codes.ok, pid: String(facts.pid) });
+  return replyCode(asked, status, (body as { readonly error?: string }).error ?? "the box does not answer", status);
 };

@@ -7,6 +7,8 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly query: URLSearchParams;
+  /** What came with it. */
+  readonly body?: Buffer;
   /** Pages of other sites may read the answer. */
   readonly isOpen: boolean;
   /** The function that the answer is given to as a script; null: it is JSON. */

@@ -1,10 +1,12 @@
 // Plan b while it runs: the pool of servers, what is asked of it, and what the supervisor, the proxies and the vault tell it.
 import type { Log } from "../../base/log.js";
 import type { Timers } from "../../base/timers.js";
-import { routingOf, type Config } from "../../conf/meaning/config.js";
+import { prefaceFor, routingOf, type Config } from "../../conf/meaning/config.js";
+import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { CarriedSession } from "../../ipc/carried.js";
 import type { ForeignServer } from "../../ipc/box.js";
 import type { FromChild } from "../../ipc/messages.js";
+import { Guests } from "../../master/backends/guests.js";
 import { Pool } from "../../master/backends/pool.js";
 import { writeFiles } from "../../master/backends/process-spawner.js";
 import type { Software } from "../../master/backends/software.js";
@@ -28,6 +30,7 @@ export interface BalanceParts {
 export class Balance {
   private readonly parts: BalanceParts;
   private readonly pool: Pool;
+  private readonly guests: Guests;
   private config: Config;
 
   constructor(config: Config, parts: BalanceParts) {
@@ -42,6 +45,24 @@ export class Balance {
       epochMs: () => Date.now(),
       supervisor,
     });
+    this.guests = new Guests({
+      timers,
+      came: (guest) => {
+        log.info({ event: "guest.came", backend: guest.name, upstream: formatEndpoint(guest.rtmp) }, "a server has registered");
+        this.pool.guestCame(guest);
+      },
+      left: (name) => {
+        log.warn({ event: "guest.left", code: "API_SERVER_SILENT", backend: name }, "a registered server is silent, or was started anew");
+        this.pool.guestLeft(name);
+      },
+    });
+  }
+
+  /** A server of another machine says that it is there. Null, or why it is not taken. */
+  register(body: unknown): string | null {
+    if (prefaceFor(this.config.dolphin, "rtmp") !== null && this.config.dolphin.balance.sendProxy === "auto")
+      return "the proxies tell servers by a PROXY header who the client is, which others may not read: write send_proxy off";
+    return this.guests.register(body);
   }
 
   /** Another configuration is in force. An srs reads its file, or its copy of it, again, as it does by itself on this signal. */
@@ -105,6 +126,7 @@ export class Balance {
 
   /** Stops asking the servers. */
   close(): void {
+    this.guests.close();
     this.pool.close();
   }
 }

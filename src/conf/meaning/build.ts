@@ -59,6 +59,7 @@ export function build(root: Block<"root">, { file, isContainer, isBuiltIn }: Cir
     http: valueOf(http, "enabled") ? { listen: besideEachOther(valueOf(http, "listen")), crossdomain: valueOf(http, "crossdomain") } : null,
     api: buildApi(root, isBuiltIn),
     exporter: buildExporter(blockIn(root, "exporter")),
+    heartbeat: buildHeartbeat(blockIn(root, "heartbeat")),
     httpDir: valueOf(http, "dir"),
     vhosts: buildVhosts(root),
     dolphin: buildDolphin(blockIn(root, "dolphin")),
@@ -97,6 +98,12 @@ function buildAuth(block: Block<"http_api.auth">): ApiAuth | null {
 function buildExporter(block: Block<"exporter">): ExporterSettings {
   const listen = valueOf(block, "enabled") ? besideEachOther(valueOf(block, "listen")) : [];
   return { listen, label: valueOf(block, "label"), tag: valueOf(block, "tag") };
+}
+
+function buildHeartbeat(block: Block<"heartbeat">): Config["heartbeat"] {
+  if (!valueOf(block, "enabled")) return null;
+  const [url, intervalMs, tellsPorts] = [valueOf(block, "url"), valueOf(block, "interval"), valueOf(block, "ports")];
+  return { url, intervalMs, deviceId: valueOf(block, "device_id") ?? "", tellsPorts };
 }
 
 function buildLog(root: Block<"root">, isContainer: boolean): LogSettings {

@@ -45,6 +45,8 @@ export interface Config {
   readonly http: { readonly listen: readonly Endpoint[]; readonly crossdomain: boolean } | null;
   readonly api: ApiSettings;
   readonly exporter: ExporterSettings;
+  /** The URL that is told from time to time that the box is there; null: none is. */
+  readonly heartbeat: { readonly url: string; readonly intervalMs: number; readonly deviceId: string; readonly tellsPorts: boolean } | null;
   /** The folder whose files HTTP serves; it may not be there. */
   readonly httpDir: string;
   readonly vhosts: readonly Vhost[];

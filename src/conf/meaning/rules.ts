@@ -21,6 +21,7 @@ const rootRules: readonly RootRule[] = [
   sharedPortSharesTls,
   apiHasItsPort,
   authLetsSomebodyIn,
+  heartbeatPauses,
   vhostsDiffer,
   balanceIsReadable,
   registryIsReadable,
@@ -103,6 +104,14 @@ function authLetsSomebodyIn(root: Block<"root">): Problem[] {
 
 function haveSameListen(one: Block<ListeningPlace>, other: Block<ListeningPlace>): boolean {
   return JSON.stringify(valueOf(one, "listen")) === JSON.stringify(valueOf(other, "listen"));
+}
+
+/** SRS refuses it where it is off, too; where it is on the value itself is an error. */
+function heartbeatPauses(root: Block<"root">): Problem[] {
+  const heartbeat = blockIn(root, "heartbeat");
+  const at = find(heartbeat, "interval");
+  if (at === undefined || valueOf(heartbeat, "enabled") || Number.parseFloat(at.args[0] ?? "1") > 0) return [];
+  return [errorAt(at, "CONF_VALUE", "interval of heartbeat must be more than 0: SRS refuses it also where heartbeat is off")];
 }
 
 function vhostsDiffer(root: Block<"root">, file: Place): Problem[] {

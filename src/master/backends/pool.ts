@@ -13,6 +13,7 @@
 import type { Log } from "../../base/log.js";
 import type { BackendState, Lease } from "../../ipc/balance.js";
 import type { FromChild, ToChild } from "../../ipc/messages.js";
+import type { Guest } from "./guests.js";
 import { LeaseBook } from "./lease-book.js";
 import { Loads, type CarriedBy } from "./loads.js";
 import type { ProcessSpec } from "../processes/plan.js";
@@ -52,6 +53,8 @@ interface Server {
   upSinceMs: number;
   /** Of our own server, on the monotonic clock. */
   heardAtMs: number;
+  /** It is no process of this box: it has registered itself. */
+  readonly isGuest: boolean;
 }
 
 /** The servers and streams behind the proxies. Close it once. */
@@ -72,7 +75,8 @@ export class Pool {
     this.maxServerConnections = options.maxServerConnections;
     for (const { name, duty, backend } of options.specs) {
       if (duty === "proxy") this.proxies.add(name);
-      if (backend !== undefined) this.servers.set(name, { name, backend, isUp: false, isDraining: false, upSinceMs: 0, heardAtMs: 0 });
+      if (backend !== undefined)
+        this.servers.set(name, { name, backend, isUp: false, isDraining: false, upSinceMs: 0, heardAtMs: 0, isGuest: false });
     }
     this.prober = new Prober({
       timers: options.timers,
@@ -98,6 +102,20 @@ export class Pool {
       const server = this.servers.get(name);
       if (server !== undefined && backend !== undefined) server.backend = backend;
     }
+    this.tellBackends();
+  }
+
+  /** A server of another machine: it is given nobody before it has answered. */
+  guestCame({ name, rtmp, http }: Guest): void {
+    const backend = { rtmp, http, api: null, weight: 1, program: null };
+    this.servers.set(name, { name, backend, isUp: false, isDraining: false, upSinceMs: 0, heardAtMs: 0, isGuest: true });
+    this.prober.watch({ name, rtmp, http }, probeStartingMs);
+  }
+
+  guestLeft(name: string): void {
+    this.prober.forget(name);
+    this.servers.delete(name);
+    this.tellLeases([], this.leases.backendGone(name));
     this.tellBackends();
   }
 
@@ -196,8 +214,10 @@ export class Pool {
   }
 
   private answered(name: string): void {
-    const rtmp = this.servers.get(name)?.backend.rtmp;
-    if (rtmp === undefined) return;
+    const { isGuest, backend } = this.servers.get(name) ?? {};
+    const rtmp = backend?.rtmp;
+    if (isGuest === true) this.setUp(name, true);
+    if (rtmp === undefined || isGuest === true) return;
     const { connections, bytesIn, bytesOut } = this.loads.of(name);
     const stats = { connections, players: 0, publishers: 0, bytesIn, bytesOut, lagMs: 0 };
     this.options.supervisor.tell(name, { type: "ready", endpoints: [{ protocol: "rtmp", endpoint: rtmp }] });
@@ -208,6 +228,10 @@ export class Pool {
   private missed(name: string, misses: number, why: string): void {
     this.setUp(name, false);
     this.options.log.warn({ event: "server.silent", child: name, code: "CHILD_HUNG", reason: why, misses }, `${name} ${why}`);
+    if (this.servers.get(name)?.isGuest === true) {
+      if (misses === maxMisses) this.tellLeases([], this.leases.backendGone(name));
+      return;
+    }
     if (misses >= maxMisses) this.options.supervisor.condemn(name, `hung: it ${why}, ${misses} times`);
   }
 
@@ -226,8 +250,8 @@ export class Pool {
     // Late ourselves: what the servers said meanwhile is still to be read.
     const wasAsleep = nowMs - this.tickedAtMs > 2 * tellEveryMs;
     this.tickedAtMs = nowMs;
-    for (const { name, isUp, heardAtMs, backend } of this.servers.values()) {
-      if (wasAsleep || !isUp || backend.program !== null || nowMs - heardAtMs <= lateAfterMs) continue;
+    for (const { name, isUp, heardAtMs, backend, isGuest } of this.servers.values()) {
+      if (wasAsleep || !isUp || isGuest || backend.program !== null || nowMs - heardAtMs <= lateAfterMs) continue;
       const reason = `said nothing for ${lateAfterMs / 1000} s`;
       this.options.log.warn({ event: "server.silent", child: name, code: "CHILD_HUNG", reason }, `${name} ${reason}`);
       this.setUp(name, false);

@@ -36,6 +36,8 @@ export interface ControlAnswers {
   kick(whom: Whom): Promise<number>;
   /** Null, or the sentence why that cannot be. */
   drain(server: string, isDraining: boolean): string | null;
+  /** A server of another machine says that it is there. Null, or the sentence why it is not taken. */
+  register(body: unknown): string | null;
   /** Resolves when it is done. */
   reload(): Promise<Reloaded>;
   /** `only`: a process; null: all, one by one. */
@@ -67,6 +69,8 @@ function drained(answers: ControlAnswers, server: string, isDraining: boolean): 
   return problem === null ? [200, { server, isDraining }] : [409, { error: problem }];
 }
 
+const registered = (problem: string | null): Reply => (problem === null ? [200, {}] : [409, { error: problem }]);
+
 const kicked = async (answers: ControlAnswers, whom: Whom): Promise<Reply> => {
   const count = await answers.kick(whom);
   return count > 0 ? [200, { count }] : [404, { error: "nobody of that name is here" }];
@@ -83,6 +87,7 @@ const questions: Readonly<Record<string, Question>> = {
   upgrade: { method: "POST", takes: "name", answer: (answers, text) => done(answers.upgrade(JSON.parse(text) as UpgradeProgram)) },
   drain: { method: "POST", takes: "name", answer: (answers, name) => drained(answers, name, true) },
   undrain: { method: "POST", takes: "name", answer: (answers, name) => drained(answers, name, false) },
+  register: { method: "POST", takes: "name", answer: (answers, text) => registered(answers.register(JSON.parse(text))) },
   kick: { method: "POST", takes: "name", answer: (answers, client) => kicked(answers, { client }) },
   "kick-stream": { method: "POST", takes: "name", answer: (answers, stream) => kicked(answers, { stream }) },
 };

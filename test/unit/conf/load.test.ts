@@ -78,6 +78,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
     ...quiet,
     http: { listen: [{ host: "0.0.0.0", port: 8080 }], crossdomain: true },
     api: { ...plainApi, listen: [{ host: "0.0.0.0", port: 1985 }], mayLack: true },
+    heartbeat: null,
     exporter: { listen: [], label: null, tag: null },
     httpDir: "./objs/nginx/html",
     vhosts: [
@@ -212,6 +213,7 @@ test("load: every directive that is served reaches its field", () => {
       token: "s2",
       servesJsonp: true,
     },
+    heartbeat: null,
     exporter: { listen: [{ host: "127.0.0.1", port: 9973 }], label: "cn", tag: "edge" },
     httpDir: "/srv/www",
     vhosts: [

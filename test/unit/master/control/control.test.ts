@@ -35,6 +35,7 @@ const box: BoxStatus = {
 const unchanged: Reloaded = { outcome: "unchanged", changes: [], problems: [], notes: [] };
 const failed: Reloaded = { outcome: "refused", changes: [], problems: ["edge-1.2 does not serve: exit 70"], notes: [] };
 const answer: ControlAnswers = {
+  register: () => null,
   status: () => Promise.resolve(box),
   events: new EventBook(),
   facts: () => ({
