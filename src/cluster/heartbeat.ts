@@ -53,7 +53,7 @@ export class Heartbeat {
 }
 
 /** What is told, in the words of SRS: ports are bare numbers, for an srs-proxy cannot read more. */
-export function beatOf({ heartbeat, listen, http, api }: Config, { serverId, serviceId }: Identity, address = ownAddress()): object {
+function beatOf({ heartbeat, listen, http, api }: Config, { serverId, serviceId }: Identity, address = ownAddress()): object {
   const portsOf = (endpoints: readonly { readonly port: number }[]): string[] => endpoints.map(({ port }) => String(port));
   return {
     device_id: heartbeat?.deviceId ?? "",
