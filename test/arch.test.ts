@@ -51,8 +51,9 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     relay: ["peers"],
     streams: ["peers", "relay"],
     rtmp: ["peers", "streams"],
-    http: ["peers", "streams"],
-    ".": ["peers", "streams", "rtmp", "http"],
+    hls: ["peers", "streams"],
+    http: ["peers", "streams", "hls"],
+    ".": ["peers", "streams", "rtmp", "hls", "http"],
   },
   packager: {
     media: [],

@@ -33,6 +33,9 @@ import * as httpServer from "../src/server/http/server.js";
 import { maxStreams } from "../src/server/streams/hub.js";
 import { historyKeptMs, historyStepMs } from "../src/admin/site/history.js";
 import { maxPageRows } from "../src/admin/site/paging.js";
+import { maxHotBytes, maxHotFileBytes } from "../src/server/hls/hot-files.js";
+import { maxHlsSessions } from "../src/server/hls/sessions.js";
+import { maxHeldRequests } from "../src/server/http/stored.js";
 import * as httpFiles from "../src/server/http/files.js";
 import { askUpstreamMs } from "../src/server/http/head.js";
 import { deliveryMs } from "../src/wire/farewell.js";
@@ -89,6 +92,10 @@ const limits: Readonly<Record<string, unknown>> = {
   pageRows,
   keptEvents,
   ...httpFiles,
+  maxHeldRequests,
+  maxHlsSessions,
+  maxHotBytes,
+  maxHotFileBytes,
   historyKeptMs,
   historyStepMs,
   maxPageRows,

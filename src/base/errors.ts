@@ -43,6 +43,7 @@ export const errorCodes = [
   "FLV_NOT_FOUND",
   "FLV_REQUEST",
   "FLV_SLOW",
+  "HLS_SESSION",
   "HOOK_FAILED",
   "HOOK_REFUSED",
   "REGISTRY_AWAY",

@@ -299,6 +299,7 @@ export class Box implements CrewEvents {
       await predecessor.takeOver({
         mirror: (origin) => crew.estate?.origin.mirror(origin) ?? Promise.resolve(),
         receive: (link) => crew.estate?.vault.inherit(link),
+        sit: (sittings) => crew.desk.sit(sittings),
       });
       crew.estate?.origin.endMirror();
       await takeClaims();

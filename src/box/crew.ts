@@ -58,7 +58,7 @@ export class Crew {
   readonly roster: Roster;
   readonly site: Site;
   private readonly vault: Vault | null;
-  private readonly desk: FrontDesk;
+  readonly desk: FrontDesk;
   private readonly standAlone: StandAlone;
   /** The origin that the master itself is to be; null: none. */
   private readonly originSpec: ProcessSpec | null;
@@ -238,7 +238,7 @@ export class Crew {
     this.balance?.close();
     this.site.close();
     await this.origin?.close("stopping");
-    await this.desk.hooks.settle(lastWordsMs, true);
+    await this.desk.close(lastWordsMs);
     await this.parts.planB?.close();
   }
 

@@ -6,7 +6,7 @@ import type { Timers } from "../base/timers.js";
 import type { HookSettings } from "../conf/meaning/config.js";
 import { Hooks } from "../hooks/hooks.js";
 import { Ledger } from "../hooks/ledger.js";
-import type { Due } from "../ipc/dues.js";
+import type { Due, Sitting } from "../ipc/dues.js";
 import type { Identity } from "../ipc/identity.js";
 import type { FromChild, ToChild } from "../ipc/messages.js";
 import { duesOf, type SavedPublisher } from "../server/peers/saved-publisher.js";
@@ -21,7 +21,7 @@ export interface FrontDeskParts {
   readonly send: (name: string, message: ToChild) => void;
 }
 
-/** One box's. Nothing to close: `hooks.settle` waits for what is under way. */
+/** One box's. `close` tells what is left to tell. */
 export class FrontDesk {
   readonly hooks: Hooks;
   /** What the vault asks and tells of the dues of its connections. */
@@ -51,7 +51,25 @@ export class FrontDesk {
       nowMs: () => timers.nowMs(),
       end: (due) => this.hooks.end(due),
       resume: (undelivered) => this.hooks.resume(undelivered),
+      answer: (owner, id, goesOn) => parts.send(owner, { type: "sitting", id, goesOn }),
     });
+  }
+
+  /** The sittings of a master before this one. */
+  sit(sittings: readonly Sitting[]): void {
+    for (const sitting of sittings) this.ledger.sit(sitting);
+    if (sittings.length > 0) this.tellSoon();
+  }
+
+  /** Leaves them to the master after this one. */
+  takeSittings(): Sitting[] {
+    return this.ledger.takeSittings();
+  }
+
+  /** The box ends. Resolves when all has been told that can be. */
+  async close(withinMs: number): Promise<void> {
+    this.ledger.endSittings();
+    await this.hooks.settle(withinMs, true);
   }
 
   /** Takes what a child said. */
@@ -88,6 +106,8 @@ export class FrontDesk {
     this.isToTell = true;
     this.parts.timers.after(tellEveryMs, () => {
       this.isToTell = false;
+      this.ledger.sweep();
+      if (this.ledger.hasSittings) this.tellSoon();
       const changed = this.ledger.takeChanges();
       if (changed.length === 0 || this.servers.size < 2) return;
       for (const name of this.servers) {

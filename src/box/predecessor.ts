@@ -11,6 +11,7 @@ import {
   type Succession,
   type ToSuccessor,
 } from "../ipc/succession.js";
+import type { Sitting } from "../ipc/dues.js";
 import type { Identity } from "../ipc/identity.js";
 import type { InheritedListener } from "../master/sockets/listeners.js";
 import type { InheritedSocket } from "../master/host/systemd-environment.js";
@@ -21,6 +22,8 @@ export interface Heritage {
   readonly mirror: (origin: MirroredOrigin) => Promise<void>;
   /** Connections have come on the link. */
   readonly receive: (link: DescriptorLink) => void;
+  /** Sessions without a connection go on. */
+  readonly sit: (sittings: readonly Sitting[]) => void;
 }
 
 /** The master before this one. */
@@ -69,7 +72,7 @@ export class Predecessor {
    * Tells that everything serves here, takes over, and resolves when pid file, control socket and service manager are this
    * process's. A predecessor that dies on the way has handed over what it could; one that dies before has changed its mind.
    */
-  async takeOver({ mirror, receive }: Heritage): Promise<void> {
+  async takeOver({ mirror, receive, sit }: Heritage): Promise<void> {
     const links = await loadDescriptorLinks();
     const link = links?.open(linkFd);
     let hasBegun = false;
@@ -82,7 +85,10 @@ export class Predecessor {
           mirror(message.origin).then(mirrored, mirrored);
         }
         if (message.type === "parcels" && link !== undefined) receive(link);
-        if (message.type === "over") resolve();
+        if (message.type === "over") {
+          sit(message.sittings ?? []);
+          resolve();
+        }
       });
       process.once("disconnect", () => (hasBegun ? resolve() : reject(goneBefore())));
       if (process.connected) this.say({ type: "ready" });

@@ -115,7 +115,7 @@ async function handOver(program: UpgradeProgram, parts: UpgradeParts): Promise<O
   const left = await bequeath(estate, link, () => heir.say({ type: "parcels" }), `process ${pid} takes this one's place`);
   claims.handOver();
   service.handOver(pid);
-  heir.say({ type: "over" });
+  heir.say({ type: "over", sittings: crew.desk.takeSittings() });
   const lost = await heir.hear("taken", answerWithinMs);
   heir.close();
   link.close();

@@ -51,19 +51,29 @@ export function mediaList({ targetSeconds, sequence, discontinuitySequence, entr
 }
 
 export interface Variant {
-  readonly uri: string;
   /** Bits per second at most, and on average. */
   readonly peakBps: number;
   readonly averageBps: number;
   readonly codecs: readonly string[];
   readonly width: number;
   readonly height: number;
+  /** Pictures a second; 0: it is not told. */
+  readonly frameRate: number;
 }
 
-/** The list that a player begins with: where the one of segments is. */
-export function masterList({ uri, peakBps, averageBps, codecs, width, height }: Variant): string {
+/** How a stream's list of segments tells what a list of variants says of it: a comment, which players pass over. */
+export const streamInfMark = "## STREAM-INF:";
+
+/** The attributes of a variant. */
+export function streamInf({ peakBps, averageBps, codecs, width, height, frameRate }: Variant): string {
   const attributes = [`BANDWIDTH=${Math.max(1, Math.round(peakBps))}`, `AVERAGE-BANDWIDTH=${Math.max(1, Math.round(averageBps))}`];
   if (codecs.length > 0) attributes.push(`CODECS="${codecs.join(",")}"`);
   if (width > 0) attributes.push(`RESOLUTION=${width}x${height}`);
-  return `#EXTM3U\n#EXT-X-STREAM-INF:${attributes.join(",")}\n${uri}\n`;
+  if (frameRate > 0) attributes.push(`FRAME-RATE=${frameRate.toFixed(3)}`);
+  return attributes.join(",");
+}
+
+/** The list that a player begins with: where the one of segments is, and its attributes. */
+export function masterList(attributes: string, uri: string): string {
+  return `#EXTM3U\n#EXT-X-STREAM-INF:${attributes}\n${uri}\n`;
 }

@@ -19,6 +19,7 @@ import { shownUrl } from "./counts.js";
 import { Decisions, questionOf } from "./decisions.js";
 import { Lanes } from "./lanes.js";
 import { Messenger, type Verdict } from "./messenger.js";
+import { Sittings, sittingKey } from "./sittings.js";
 import { Turns } from "./turns.js";
 
 export interface HooksOptions {
@@ -36,6 +37,8 @@ export interface Visit {
   readonly vhost: Pick<Vhost, "hooks" | "forward">;
   /** Of RTMP: whether the connection has passed on_connect before. Null: it has no hooks of its own. */
   readonly connection: "new" | "known" | null;
+  /** It has no connection, and is over when nothing has come of it for so long (ms); absent: it has one. */
+  readonly idleMs?: number;
   /** How many play the stream now, this one left out. */
   readonly clients: () => number;
   /** It has passed on_connect, and this is due when the connection ends. */
@@ -72,6 +75,8 @@ export class Hooks {
   private readonly elsewhere = new Map<string, number>();
   private notes: DueNote[] = [];
   private made = 0;
+  /** Sessions that no connection is the life of. */
+  readonly sittings = new Sittings((note) => this.note(note));
 
   constructor(options: HooksOptions) {
     this.options = options;
@@ -280,19 +285,20 @@ export class Hooks {
     return this.open("on_close", hooks.on_close, bodyOf("on_close", visitor, this.options.identity));
   }
 
-  private openVisit({ vhost: { hooks }, wants, visitor, clients }: Visit): Due | null {
+  private openVisit({ vhost: { hooks }, wants, visitor, clients, idleMs }: Visit): Due | null {
     const action = wants === "play" ? "on_stop" : "on_unpublish";
     const urls = hooks[action];
     const count = wants === "play" ? clients() : null;
     // Whoever is only asked about is counted as well.
     return urls.length === 0 && (wants === "publish" || hooks.on_play.length === 0)
       ? null
-      : this.open(action, urls, bodyOf(action, visitor, this.options.identity, count));
+      : this.open(action, urls, bodyOf(action, visitor, this.options.identity, count), idleMs);
   }
 
-  private open(action: Due["action"], urls: readonly string[], body: HookBody): Due {
-    const due: Due = { key: this.newKey(String(body["client_id"]), action), action, urls, body };
-    this.note({ open: due });
+  private open(action: Due["action"], urls: readonly string[], body: HookBody, idleMs: number | null = null): Due {
+    const clientId = String(body["client_id"]);
+    const due: Due = { key: idleMs === null ? this.newKey(clientId, action) : sittingKey(clientId), action, urls, body };
+    this.note(idleMs === null ? { open: due } : { sitting: { due, idleMs } });
     return due;
   }
 

@@ -1,6 +1,6 @@
 // What is due in all processes of the box, as the master knows it: when one is gone for good, what it had open is called from here,
-// unless the connection goes on in another process and its dues with it.
-import type { Due, DueNote, Undelivered } from "../ipc/dues.js";
+// unless the connection goes on in another process and its dues with it. Sittings are no process's: they end here, when their time is over.
+import type { Due, DueNote, Sitting, Undelivered } from "../ipc/dues.js";
 
 /** How long a due that was called is remembered: a process that dies meanwhile may have left it to another. */
 export const rememberedMs = 30_000;
@@ -11,7 +11,12 @@ export interface LedgerOptions {
   end(due: Due): void;
   /** Goes on telling it. */
   resume(undelivered: Undelivered): void;
+  /** Tells a process whether a sitting that it has asked about goes on. */
+  answer(owner: string, id: number, goesOn: boolean): void;
 }
+
+/** Whose a sitting is among those who have dues: nobody's. */
+const nobody = "";
 
 /** The dues of one box. Nothing to close. */
 export class Ledger {
@@ -23,13 +28,61 @@ export class Ledger {
   /** Open on_stop by stream and owner, and the streams of which one has come or gone since `takeChanges`. */
   private readonly players = new Map<string, Map<string, number>>();
   private readonly changed = new Set<string>();
+  private readonly sittings = new Map<string, Sitting & { touchedAtMs: number }>();
 
   constructor(options: LedgerOptions) {
     this.options = options;
   }
 
   get size(): number {
-    return this.open.size;
+    return this.open.size + this.sittings.size;
+  }
+
+  get hasSittings(): boolean {
+    return this.sittings.size > 0;
+  }
+
+  /** All sittings, for a master that goes on with them: here they are no more. */
+  takeSittings(): Sitting[] {
+    const all = [...this.sittings.values()].map(({ due, idleMs }) => ({ due, idleMs }));
+    for (const { due } of all) this.dropSitting(due.key);
+    return all;
+  }
+
+  /** Begins, or goes on with one of another master. */
+  sit({ due, idleMs }: Sitting): void {
+    this.dropSitting(due.key);
+    this.sittings.set(due.key, { due, idleMs, touchedAtMs: this.options.nowMs() });
+    this.count(due, nobody, 1);
+  }
+
+  /** Ends the sittings whose time is over. */
+  sweep(): void {
+    const now = this.options.nowMs();
+    for (const [key, { idleMs, touchedAtMs }] of this.sittings) if (now - touchedAtMs >= idleMs) this.endSitting(key);
+  }
+
+  /** The box ends, and all sittings with it. */
+  endSittings(): void {
+    for (const key of this.sittings.keys()) this.endSitting(key);
+  }
+
+  private endSitting(key: string): void {
+    const known = this.dropSitting(key);
+    if (known !== null) this.options.end(known.due);
+  }
+
+  private dropSitting(key: string): Sitting | null {
+    const known = this.sittings.get(key);
+    if (known === undefined) return null;
+    this.sittings.delete(key);
+    this.count(known.due, nobody, -1);
+    return known;
+  }
+
+  private touch(key: string): void {
+    const known = this.sittings.get(key);
+    if (known !== undefined) known.touchedAtMs = this.options.nowMs();
   }
 
   /** The streams (`vhost/app/stream`) whose players have become more or fewer since the last call. */
@@ -57,7 +110,13 @@ export class Ledger {
       if ("open" in note) this.add(owner, note.open);
       else if ("done" in note) this.close(owner, note.done, true);
       else if ("moved" in note) this.close(owner, note.moved, false);
-      else this.options.resume(note.undelivered);
+      else if ("sitting" in note) this.sit(note.sitting);
+      else if ("touched" in note) this.touch(note.touched);
+      else if ("over" in note) this.endSitting(note.over);
+      else if ("asked" in note) {
+        this.touch(note.asked);
+        this.options.answer(owner, note.id, this.sittings.has(note.asked));
+      } else this.options.resume(note.undelivered);
     }
   }
 

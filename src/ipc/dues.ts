@@ -32,9 +32,22 @@ export interface Undelivered {
   readonly attempt: number;
 }
 
+/** A session that no connection is the life of: it is over when nobody has asked for anything in it for so long, wherever it was. */
+export interface Sitting {
+  readonly due: Due;
+  readonly idleMs: number;
+}
+
 /** What a process tells of its dues, in order. */
 export type DueNote =
   | { readonly open: Due }
+  | { readonly sitting: Sitting }
+  /** Something was asked for in the sitting of this key. */
+  | { readonly touched: string }
+  /** The sitting of this key is over. */
+  | { readonly over: string }
+  /** Whether the sitting of this key goes on: to be answered under this number. */
+  | { readonly asked: string; readonly id: number }
   /** The due of this key has been called. */
   | { readonly done: string }
   /** It goes on in another process. */

@@ -32,7 +32,7 @@ export interface ClientReport {
   readonly vhost: string;
   readonly app: string;
   readonly stream: string;
-  /** A word of SRS: `rtmp-play`, `flv-play`, `fmle-publish`, `flash-publish`; a foreign server may have more of them. */
+  /** A word of SRS: `rtmp-play`, `flv-play`, `hls-play`, `fmle-publish`, `flash-publish`; a foreign server may have more of them. */
   readonly type: string;
   readonly ip: string;
   readonly tcUrl: string;
@@ -54,6 +54,17 @@ export interface BoxClient extends ClientReport {
 /** All of the box, by process and in the order in which they came there; each once. */
 export function allClients(lists: readonly ProcessList<ClientReport>[]): BoxClient[] {
   const found = new Map<string, BoxClient>();
-  for (const { name, rows } of lists) for (const row of rows) found.set(row.id, { ...row, process: name });
+  for (const { name, rows } of lists) {
+    for (const row of rows) {
+      const known = found.get(row.id);
+      found.set(row.id, { ...(known === undefined || row.type !== "hls-play" ? row : joinedWith(known, row)), process: name });
+    }
+  }
   return [...found.values()];
+}
+
+/** Requests of a session may come to every process: together they are one client. */
+function joinedWith(known: ClientReport, row: ClientReport): ClientReport {
+  const { bytesIn, bytesOut, sinceMs } = known;
+  return { ...row, bytesIn: row.bytesIn + bytesIn, bytesOut: row.bytesOut + bytesOut, sinceMs: Math.min(row.sinceMs, sinceMs) };
 }

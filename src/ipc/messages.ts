@@ -24,6 +24,7 @@
 //     │◀──────────────────────────── warm-up │  it has time to get ready for a crowd; a spare hears it before `configure`
 //     │ dues ───────────────────────────────▶│  hooks that are to be called when sessions are over
 //     │◀────────────────── players-elsewhere │  how many play its streams in other processes, for hooks
+//     │◀──────────────────────────── sitting │  whether a session that it has asked about goes on
 //     │◀────────────────────────────── drain │  it takes nothing new, serves what it has, then leaves by itself
 //     │◀─────────────────────────────── stop │  it ends what it has, then leaves by itself
 //
@@ -258,6 +259,8 @@ export type ToChild =
   | { readonly type: "not-kept"; readonly tokens: readonly string[] }
   /** So many play streams (`vhost/app/stream`) in other processes; where it has changed, and hooks are called. */
   | { readonly type: "players-elsewhere"; readonly counts: readonly (readonly [stream: string, players: number])[] }
+  /** Whether a sitting goes on that it has asked about under this number. */
+  | { readonly type: "sitting"; readonly id: number; readonly goesOn: boolean }
   /** A publisher who came in here and went on at the origin has ended. */
   | { readonly type: "publisher-over" }
   /** `isReplaced`: another process goes on with the connections that are carried. */
@@ -309,6 +312,7 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "parcels",
   "publisher-over",
   "players-elsewhere",
+  "sitting",
   "not-kept",
   "stop",
 ]);

@@ -11,6 +11,7 @@
 //     │◀────────────────────────────────────────── taken │
 //     └ leaves when its last connections have
 import type { Endpoint } from "../conf/meaning/config.js";
+import type { Sitting } from "./dues.js";
 import type { Identity } from "./identity.js";
 import type { Listener } from "./listener.js";
 
@@ -59,4 +60,5 @@ export type FromSuccessor =
 export type ToSuccessor =
   | { readonly type: "mirror"; readonly origin: MirroredOrigin }
   | { readonly type: "parcels" }
-  | { readonly type: "over" };
+  /** `sittings`: absent from a predecessor that has none. */
+  | { readonly type: "over"; readonly sittings?: readonly Sitting[] };

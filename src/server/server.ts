@@ -24,6 +24,7 @@ import type { MirroredOrigin } from "../ipc/succession.js";
 import { countEnd } from "../ipc/tally.js";
 import { Hooks, type HooksOptions } from "../hooks/hooks.js";
 import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/server.js";
+import { Stored } from "./http/stored.js";
 import type { Mover, SavedConnection, SavedPublisher } from "./peers/saved-publisher.js";
 import type { SavedPlayer } from "./rtmp/playing.js";
 import { endSoon } from "../wire/farewell.js";
@@ -77,6 +78,7 @@ export class Server {
   private readonly sessions = new Set<RtmpSession>();
   private readonly sockets = new Crowd<Socket>();
   private readonly refusals: Refusals;
+  private readonly stored: Stored;
 
   private constructor(
     setup: ServerSetup,
@@ -86,6 +88,7 @@ export class Server {
     this.log = log;
     this.hub = new Hub(setup, log, { ...parts, mergedReads: new MergedReads(direct) });
     this.refusals = new Refusals(this.hub);
+    this.stored = new Stored(this.hub, log);
   }
 
   /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
@@ -127,6 +130,7 @@ export class Server {
 
   /** Sends clients away. Gives how many. */
   kick(whom: Whom): number {
+    this.stored.sessions.kick(whom);
     return kick(this.hub.clients, whom);
   }
 
@@ -185,6 +189,11 @@ export class Server {
     this.hub.hooks.hear(counts);
   }
 
+  /** Whether a sitting goes on that this process has asked about. */
+  hearSitting(id: number, goesOn: boolean): void {
+    this.hub.hooks.sittings.hear(id, goesOn);
+  }
+
   /** A publisher that was moved has ended: its place is free. */
   publisherOver(): void {
     this.hub.movedAway = Math.max(0, this.hub.movedAway - 1);
@@ -233,6 +242,7 @@ export class Server {
   /** Stops listening and ends every connection. Resolves when the listeners are closed, and what is due has been told or takes too long. */
   async close(reason: string): Promise<void> {
     const closed = this.listeners.map((listener) => new Promise((resolve) => listener.close(resolve)));
+    this.stored.close();
     this.hub.close(); // first: that publishers are closed is not the end of their streams
     for (const session of this.sessions) session.close(reason);
     for (const socket of this.sockets) endSoon(socket);
@@ -241,7 +251,7 @@ export class Server {
   }
 
   private listen({ endpoint, fd, protocol }: Listener): Promise<BoundEndpoint> {
-    const listener = protocol === "rtmp" ? createNetServer(rtmpSocketOptions) : createHttpServer(this.hub, this.log);
+    const listener = protocol === "rtmp" ? createNetServer(rtmpSocketOptions) : createHttpServer(this.hub, this.log, this.stored);
     listener.prependListener("connection", (socket: Socket) => this.accept(socket, protocol));
     this.listeners.push(listener);
     return new Promise((resolve, reject) => {

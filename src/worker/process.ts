@@ -62,6 +62,8 @@ interface Service {
   publisherOver?(): void;
   /** So many play streams in other processes. */
   playersElsewhere?(counts: readonly (readonly [stream: string, players: number])[]): void;
+  /** Whether a sitting goes on that it has asked about. */
+  hearSitting?(id: number, goesOn: boolean): void;
   /** Follows the streams of a server whose place this one takes, until `endMirror`. */
   mirror?(origin: MirroredOrigin): Promise<void>;
   endMirror?(): void;
@@ -181,6 +183,9 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
         return;
       case "end-mirror":
         this.service?.endMirror?.();
+        return;
+      case "sitting":
+        this.service?.hearSitting?.(message.id, message.goesOn);
         return;
       case "players-elsewhere":
         this.service?.playersElsewhere?.(message.counts);

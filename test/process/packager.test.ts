@@ -12,7 +12,7 @@ import { clipSums, parseList, pictureSums, repeated, sendClip, type ReadList } f
 import { publisher, type Media } from "../helpers/rtmp-client.js";
 import { eventually } from "../helpers/wait.js";
 
-const hls = "hls { enabled on; hls_fragment 1; hls_window 60; }";
+const hls = "hls { enabled on; hls_fragment 1; hls_window 60; hls_ctx off; }";
 const confOf = (inside: string, more = ""): string =>
   `listen 1935; http_server { enabled on; listen 8080; } ${more} vhost __defaultVhost__ { min_latency on; ${inside} }`;
 const dvrAs = (ending: string): string => `dvr { enabled on; dvr_path ./objs/nginx/html/[app]/[stream].${ending}; }`;

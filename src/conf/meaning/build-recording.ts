@@ -2,11 +2,15 @@
 import type { DvrBlock, HlsBlock, HlsKeys } from "./config.js";
 import { type Block, blockIn, isGiven, valueOf } from "./tree.js";
 
+/** A part of less would be more of heads than of media. */
+const shortestPartMs = 100;
+
 /** HLS; null where it is off. */
 export function buildHls(vhost: Block<"vhost">): HlsBlock | null {
   const hls = blockIn(vhost, "hls");
   if (!valueOf(hls, "enabled")) return null;
   const path = valueOf(hls, "hls_path");
+  const isFmp4 = valueOf(hls, "hls_use_fmp4") || valueOf(hls, "hls_low_latency");
   const keys: HlsKeys = {
     areOn: valueOf(hls, "hls_keys"),
     segmentsPerKey: Math.max(1, valueOf(hls, "hls_fragments_per_key")),
@@ -17,7 +21,12 @@ export function buildHls(vhost: Block<"vhost">): HlsBlock | null {
   return {
     path,
     listFile: valueOf(hls, "hls_m3u8_file"),
-    segmentFile: valueOf(hls, "hls_ts_file"),
+    segmentFile: isFmp4 ? valueOf(hls, "hls_fmp4_file") : valueOf(hls, "hls_ts_file"),
+    initFile: isFmp4 ? valueOf(hls, "hls_init_file") : null,
+    partMs: valueOf(hls, "hls_low_latency")
+      ? Math.min(Math.max(shortestPartMs, valueOf(hls, "hls_part")), valueOf(hls, "hls_fragment"))
+      : null,
+    followsClock: valueOf(hls, "hls_ts_floor"),
     entryPrefix: valueOf(hls, "hls_entry_prefix") ?? "",
     fragmentMs: valueOf(hls, "hls_fragment"),
     tdRatio: valueOf(hls, "hls_td_ratio"),

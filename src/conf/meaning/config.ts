@@ -353,6 +353,12 @@ export interface HlsBlock {
   readonly path: string;
   readonly listFile: string;
   readonly segmentFile: string;
+  /** Of what describes the tracks of fMP4; null: segments are transport streams. */
+  readonly initFile: string | null;
+  /** The length of a part, of fMP4 alone; null: segments have none. */
+  readonly partMs: number | null;
+  /** `[timestamp]` in names counts fragments since 1970, and lengths follow the clock. */
+  readonly followsClock: boolean;
   /** What stands before a segment's name in the list; empty: nothing. */
   readonly entryPrefix: string;
   readonly fragmentMs: number;

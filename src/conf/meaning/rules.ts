@@ -31,6 +31,7 @@ const vhostRules: readonly VhostRule[] = [
   coworkersAreReadable,
   forwardKeepsPublisher,
   hlsAndTsDoNotMeet,
+  partsAreNotEncrypted,
   ingestsDiffer,
   securityIsReadable,
   hooksAreUrls,
@@ -204,6 +205,13 @@ function hlsAndTsDoNotMeet(vhost: Block<"vhost">): Problem[] {
   if (at === undefined || !valueOf(remux, "enabled") || !valueOf(blockIn(vhost, "hls"), "enabled")) return [];
   if (!valueOf(remux, "mount").endsWith(".ts")) return [];
   return [errorAt(at, "CONF_VALUE", "hls and an http_remux that is mounted on .ts exclude each other")];
+}
+
+function partsAreNotEncrypted(vhost: Block<"vhost">): Problem[] {
+  const hls = blockIn(vhost, "hls");
+  const at = find(hls, "hls_keys");
+  if (at === undefined || !valueOf(hls, "enabled") || !valueOf(hls, "hls_keys") || !valueOf(hls, "hls_low_latency")) return [];
+  return [errorAt(at, "CONF_VALUE", "hls_keys and hls_low_latency exclude each other: parts are not encrypted")];
 }
 
 function ingestsDiffer(vhost: Block<"vhost">): Problem[] {

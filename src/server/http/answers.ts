@@ -66,6 +66,16 @@ export function answerNotFound(response: ServerResponse, common: Headers): void 
   response.writeHead(404, notFoundHeaders(common)).end(notFound);
 }
 
+/** Answers with a status and a sentence. */
+export function answerStatus(response: ServerResponse, common: Headers, status: number, text: string): void {
+  const told = {
+    "Content-Type": "text/plain; charset=utf-8",
+    "Content-Length": String(Buffer.byteLength(text)),
+    "Cache-Control": "no-cache",
+  };
+  response.writeHead(status, { ...common, ...told }).end(text);
+}
+
 /** Answers 403. */
 export function answerForbidden(response: ServerResponse, common: Headers): void {
   response.writeHead(403, { ...notFoundHeaders(common), "Content-Length": String(forbidden.length) }).end(forbidden);

@@ -12,7 +12,7 @@ import { errnoOf } from "../../base/errors.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import type { Headers } from "./answers.js";
 import { contentTypeOf } from "./content-type.js";
-import { lastModified, partOf, type FileState } from "./ranges.js";
+import { lastModified, partOf, type FileState, type Part } from "./ranges.js";
 
 /** What is read of a file at a time: of each client about so much waits in memory. */
 export const fileChunkBytes = 64 << 10;
@@ -59,6 +59,32 @@ type Found =
   | { readonly isFolder: true; readonly name: string }
   | { readonly isFolder: false; readonly handle: FileHandle; readonly path: string; readonly file: FileState };
 
+/** The file at a place, open; null: there is none that can be served. Whoever gets it closes it. */
+export async function openFile(place: FilePlace): Promise<Opened | null> {
+  const found = await find(place);
+  return found === null || found.isFolder ? null : found;
+}
+
+/** A file that is in memory, or what was made of one; `body` is what is sent for all of it. */
+interface InMemory {
+  readonly file: FileState;
+  readonly path: string;
+  readonly body: Buffer;
+}
+
+/** Answers with it: in one write, of the same memory for everybody. */
+export function answerHot(request: IncomingMessage, response: ServerResponse, common: Headers, { file, path, body }: InMemory): void {
+  const part = partOf(request.headers, file);
+  const { start, end } = part;
+  response.writeHead(part.status, headOf(part, file, { ...common, "Content-Type": contentTypeOf(path) }));
+  if (!hasBody(part, request)) {
+    response.end();
+    return;
+  }
+  response.setTimeout(fileStallMs); // node ends the connection then
+  response.end(start === 0 && end === body.length ? body : body.subarray(start, end));
+}
+
 /** Null: nothing is to be served there. */
 async function find({ folder, path }: FilePlace): Promise<Found | null> {
   if (!isServable(path)) return null;
@@ -93,13 +119,14 @@ function isServable(path: string): boolean {
 interface Opened {
   readonly handle: FileHandle;
   readonly file: FileState;
-  readonly headers: Headers;
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, { handle, file, headers }: Opened): Promise<void> {
-  const { status, start, end } = partOf(request.headers, file);
-  const hasBody = status === 200 || status === 206;
-  response.writeHead(status, {
+function hasBody({ status, start, end }: Part, { method }: IncomingMessage): boolean {
+  return (status === 200 || status === 206) && start < end && method !== "HEAD";
+}
+
+function headOf({ status, start, end }: Part, file: FileState, headers: Headers): Record<string, string | number> {
+  return {
     ...(status === 304 ? withoutType(headers) : headers),
     ETag: file.etag,
     "Last-Modified": lastModified(file),
@@ -108,8 +135,18 @@ async function answer(request: IncomingMessage, response: ServerResponse, { hand
     ...(status === 304 ? {} : { "Content-Length": end - start }),
     ...(status === 206 ? { "Content-Range": `bytes ${start}-${end - 1}/${file.sizeBytes}` } : {}),
     ...(status === 416 ? { "Content-Range": `bytes */${file.sizeBytes}` } : {}),
-  });
-  if (!hasBody || start === end || request.method === "HEAD") {
+  };
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { handle, file, headers }: Opened & { readonly headers: Headers },
+): Promise<void> {
+  const part = partOf(request.headers, file);
+  const { start, end } = part;
+  response.writeHead(part.status, headOf(part, file, headers));
+  if (!hasBody(part, request)) {
     response.end();
     return;
   }

@@ -25,3 +25,11 @@ function parseEntry(text: string): Endpoint | null {
   const bytes = addressBytes(bracketed ?? plain ?? "");
   return bytes === null || Number(port) > 65_535 ? null : { host: addressText(bytes), port: Number(port) };
 }
+
+/** Of what a request says of itself, which is kept only to be shown. */
+export const maxShownChars = 512;
+
+/** The page that a browser plays in. Over WebSocket it tells the site alone. */
+export function pageOf({ referer, origin }: IncomingHttpHeaders): string {
+  return (referer ?? origin ?? "").slice(0, maxShownChars);
+}

@@ -3,10 +3,9 @@
 //
 //   request ─▶ server.ts ─ target and host ─▶ route.ts ─ vhost and stream ─▶ the hub's source ─ batches ─▶ flv-player.ts ─▶ socket
 //                  ├─ headers ─▶ forwarded.ts ─ which client it is   Upgrade ─▶ web-socket.ts ─ the same, over WebSocket
-//                  └─ HEAD ─▶ head.ts    what is no stream's ─▶ files.ts, answers.ts
+//                  └─ HEAD ─▶ head.ts    what is no stream's ─▶ stored.ts, answers.ts
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
@@ -21,7 +20,7 @@ import type { Due } from "../../ipc/dues.js";
 import type { ClientReport } from "../../ipc/lists.js";
 import { countEnd } from "../../ipc/tally.js";
 import { checkAccess } from "../peers/access.js";
-import { vhostFor, type Client } from "../peers/clients.js";
+import type { Client } from "../peers/clients.js";
 import type { Hub } from "../streams/hub.js";
 import { countPlayer } from "../peers/traffic.js";
 import { clientOf, nameClient, peerOf } from "../peers/peer.js";
@@ -36,15 +35,13 @@ import {
   type Headers,
 } from "./answers.js";
 import { admitHttp, endUnbegun } from "./admission.js";
-import { awaitList } from "./awaited.js";
-import { answerFile, placeOf } from "./files.js";
 import { FlvPlayer, type FlvPlayerOptions, type ResumedFlv } from "./flv-player.js";
-import { forwardedClient } from "./forwarded.js";
+import { forwardedClient, maxShownChars, pageOf } from "./forwarded.js";
 import type { Framing } from "./framing.js";
 import { askUpstreamMs, isPublished } from "./head.js";
-import { cachingOf, guardsOf } from "./packaged.js";
 import { descriptorsOf } from "../../wire/shared-read.js";
-import { findRoute, splitTarget, vhostName } from "./route.js";
+import { findRoute } from "./route.js";
+import type { Stored } from "./stored.js";
 import { acceptOf, answerTo, asksForWebSocket } from "./web-socket.js";
 
 /** From the connection to the end of a request's headers. */
@@ -54,8 +51,6 @@ export const keepAliveMs = 60_000;
 /** Longest request line and headers together. */
 export const maxHeaderBytes = 16 << 10;
 
-/** Of what a request says of itself, which is kept only to be shown. */
-const maxShownChars = 512;
 /** Requests of one connection that may wait behind an unfinished answer. */
 export const maxQueued = 16;
 
@@ -65,7 +60,7 @@ const strays = new WeakMap<Socket, Preface>();
 const nothing = Buffer.alloc(0);
 
 /** Makes the HTTP server of a process, not listening yet. */
-export function createHttpServer(hub: Hub, log: Log): NodeServer {
+export function createHttpServer(hub: Hub, log: Log, stored: Stored): NodeServer {
   const server = createServer(
     {
       noDelay: true,
@@ -77,9 +72,9 @@ export function createHttpServer(hub: Hub, log: Log): NodeServer {
       connectionsCheckingInterval: 1_000,
       keepAliveTimeout: headersTimeoutMs,
     },
-    (request, response) => serve(hub, log, request, response),
+    (request, response) => serve(hub, log, stored, request, response),
   );
-  server.on("upgrade", (request, socket) => serve(hub, log, request, answerTo(request, socket as Socket)));
+  server.on("upgrade", (request, socket) => serve(hub, log, stored, request, answerTo(request, socket as Socket)));
   server.on("clientError", (error, socket) => refuse(log, error, socket as Socket));
   holdTrusted(server, hub, log);
   return server;
@@ -124,7 +119,7 @@ function askerOf(hub: Hub, { headers, socket }: IncomingMessage): string {
   return formatEndpoint(forwardedClient(headers, clientOf(socket), hub.trusted));
 }
 
-function serve(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse): void {
+function serve(hub: Hub, log: Log, stored: Stored, request: IncomingMessage, response: ServerResponse): void {
   const { method } = request;
   const headers = commonHeaders(request, hub.setup.config.http?.crossdomain === true);
   if (response.socket === null && isOneTooMany(request.socket, response)) {
@@ -136,50 +131,37 @@ function serve(hub: Hub, log: Log, request: IncomingMessage, response: ServerRes
   } else if (method === "OPTIONS") answerOptions(request, response, headers);
   else if (method !== "GET" && method !== "HEAD") answerNotAllowed(response, headers);
   else
-    answer(hub, log, request, response, headers).catch((thrown: unknown) => {
+    answer(hub, log, stored, request, response, headers).catch((thrown: unknown) => {
       log.error({ event: "http.refused", code: "INTERNAL", peer: askerOf(hub, request), err: thrown }, messageOf(thrown));
       request.socket.destroy();
     });
 }
 
 /** A stream where one is mounted, else a file, else the page at `/`, else nothing. */
-async function answer(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse, headers: Headers): Promise<void> {
+async function answer(
+  hub: Hub,
+  log: Log,
+  stored: Stored,
+  request: IncomingMessage,
+  response: ServerResponse,
+  headers: Headers,
+): Promise<void> {
   const { url = "/" } = request;
   const isIndex = /^\/(?:\?|$)/.test(url);
   try {
     if (!isIndex) play(hub, log, request, response, headers);
-    else if (!(await hasFile(hub, request, response, headers)))
+    else if (!(await stored.answer(request, response, headers)))
       answerIndex(request, response, headers, hub.setup.config.api.listen[0]?.port ?? null);
   } catch (thrown) {
     const error = asDolphinError(thrown);
     const isNoStream = error.code === "FLV_NOT_FOUND" || error.code === "RTMP_VHOST";
-    if (isNoStream && (await hasFile(hub, request, response, headers))) return;
+    if (isNoStream && (await stored.answer(request, response, headers))) return;
     const line = { event: "http.refused", code: error.code, peer: askerOf(hub, request), url: url.slice(0, 200) };
     if (error.code === "INTERNAL") log.error({ ...line, err: error.cause }, error.message);
     else log[error.code === "FLV_NOT_FOUND" ? "info" : "warn"](line, error.message);
     if (response.destroyed || response.headersSent || response.socket === null) request.socket.destroy();
     else if (error.code === "RTMP_DENIED") answerForbidden(response, headers);
     else answerNotFound(response, headers);
-  }
-}
-
-/** Answers with a file, once everything before is answered; false: there is none. */
-async function hasFile(hub: Hub, request: IncomingMessage, response: ServerResponse, headers: Headers): Promise<boolean> {
-  const { config } = hub.setup;
-  if (response.socket === null) await once(response, "socket");
-  try {
-    const [path, query] = splitTarget(request.url ?? "/");
-    const vhost = vhostFor(vhostName(request.headers.host ?? "", query), config.vhosts);
-    const { host } = forwardedClient(request.headers, clientOf(request.socket), hub.trusted);
-    for (const guard of guardsOf(path, vhost, config.vhosts)) checkAccess(guard, { does: "play", host, page: pageOf(request.headers) });
-    const place = placeOf(path, vhost, config.httpDir);
-    await awaitList(hub, vhost, path, place);
-    return await answerFile(request, response, { ...headers, ...cachingOf(path, vhost) }, place);
-  } catch (thrown) {
-    if (!(thrown instanceof DolphinError)) throw thrown;
-    if (thrown.code !== "RTMP_DENIED") return false; // a name that is none
-    answerForbidden(response, headers);
-    return true;
   }
 }
 
@@ -259,11 +241,6 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   const left = (): void => void ("leave" in answered && answered.leave());
   if ("leave" in answered) socket.once("close", left);
   else begin(answered.due);
-}
-
-/** The page that a browser plays in. Over WebSocket it tells the site alone. */
-function pageOf({ referer, origin }: IncomingHttpHeaders): string {
-  return (referer ?? origin ?? "").slice(0, maxShownChars);
 }
 
 /** A viewer as plain data, whose request was read: another process may go on with it, wherever it is in its answer. */

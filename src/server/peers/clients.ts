@@ -9,7 +9,7 @@ import type { ClientReport } from "../../ipc/lists.js";
 /** Somebody who plays or publishes. */
 export interface Client {
   readonly does: "play" | "publish";
-  readonly protocol: "rtmp" | "flv";
+  readonly protocol: "rtmp" | "flv" | "hls";
   /** The name of the vhost as it was asked for. */
   readonly asked: string;
   /** The vhost that served this name, as it was then. */
@@ -47,6 +47,7 @@ export function whyLeave({ does, protocol, asked, vhost }: Client, vhosts: reado
   if (now === null) return `no vhost serves the name ${asked} any more`;
   if (now.name !== vhost.name) return `the name ${asked} leads to the vhost ${now.name} now`;
   if (protocol === "flv" && !now.httpRemux.enabled) return `the vhost ${now.name} has no http_remux any more`;
+  if (protocol === "hls" && now.hls?.hasSessions !== true) return `the vhost ${now.name} has no sessions of HLS any more`;
   if (does === "publish" && now.cluster.mode !== vhost.cluster.mode) return `the vhost ${now.name} is of mode ${now.cluster.mode} now`;
   return null;
 }

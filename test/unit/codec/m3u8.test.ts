@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { masterList, mediaList, type Entry } from "../../../src/codec/m3u8.js";
+import { masterList, mediaList, streamInf, type Entry } from "../../../src/codec/m3u8.js";
 
 const entry = (uri: string, more: Partial<Entry> = {}): Entry => ({
   uri,
@@ -63,16 +63,16 @@ test("m3u8: a stream that is over ends its list", () => {
 });
 
 test("m3u8: the list of variants says what the stream is", () => {
-  const text = masterList({
-    uri: "a.m3u8?x=1",
+  const attributes = streamInf({
     peakBps: 2_000_000.4,
     averageBps: 0,
     codecs: ["avc1.42C00D", "mp4a.40.2"],
     width: 320,
     height: 180,
+    frameRate: 25,
   });
   assert.equal(
-    text,
-    '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2000000,AVERAGE-BANDWIDTH=1,CODECS="avc1.42C00D,mp4a.40.2",RESOLUTION=320x180\na.m3u8?x=1\n',
+    masterList(attributes, "a.m3u8?x=1"),
+    '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2000000,AVERAGE-BANDWIDTH=1,CODECS="avc1.42C00D,mp4a.40.2",RESOLUTION=320x180,FRAME-RATE=25.000\na.m3u8?x=1\n',
   );
 });

@@ -9,6 +9,7 @@ const nothing = (): Set<string> => new Set();
 let nowMs = 0;
 let ended: string[];
 let resumed: Undelivered[];
+let answers: string[];
 let ledger: Ledger;
 
 describe("ledger", () => {
@@ -20,7 +21,46 @@ describe("ledger", () => {
       nowMs: () => nowMs,
       end: ({ key }) => ended.push(key),
       resume: (undelivered) => resumed.push(undelivered),
+      answer: (owner, id, goesOn) => answers.push(`${owner} ${id} ${goesOn}`),
     });
+    answers = [];
+  });
+
+  it("ends a sitting that no process has touched for its time, once, and none of whose process is gone", () => {
+    ledger.heard("edge-1", [{ sitting: { due: due("a"), idleMs: 4000 } }, { sitting: { due: due("b"), idleMs: 4000 } }]);
+    ledger.gone("edge-1", nothing);
+    nowMs += 3000;
+    ledger.heard("edge-2", [{ touched: "a" }]);
+    nowMs += 3000;
+    ledger.sweep();
+    assert.deepEqual(ended, ["b"]);
+    nowMs += 1000;
+    ledger.sweep();
+    ledger.sweep();
+    assert.deepEqual(ended, ["b", "a"]);
+  });
+
+  it("tells who asks whether a sitting goes on, and to whom asks about one that it goes on is touched", () => {
+    ledger.heard("edge-1", [{ sitting: { due: due("a"), idleMs: 4000 } }]);
+    nowMs += 3000;
+    ledger.heard("edge-2", [
+      { asked: "a", id: 7 },
+      { asked: "b", id: 8 },
+    ]);
+    assert.deepEqual(answers, ["edge-2 7 true", "edge-2 8 false"]);
+    nowMs += 3000;
+    ledger.sweep();
+    assert.deepEqual(ended, []);
+  });
+
+  it("leaves sittings to another master, and ends those that it has at the end of the box", () => {
+    ledger.heard("edge-1", [{ sitting: { due: due("a"), idleMs: 4000 } }]);
+    const taken = ledger.takeSittings();
+    ledger.endSittings();
+    assert.deepEqual(ended, []);
+    for (const sitting of taken) ledger.sit(sitting);
+    ledger.endSittings();
+    assert.deepEqual(ended, ["a"]);
   });
 
   it("calls what a process that is gone had open, and nothing of others", () => {

@@ -98,7 +98,7 @@ const known: [place: string, names: string][] = [
   ["vhost.http_hooks", "enabled on_connect on_close on_publish on_unpublish on_play on_stop on_dvr on_hls on_hls_notify"],
   [
     "vhost.hls",
-    "enabled hls_entry_prefix hls_path hls_fragment hls_window hls_on_error hls_storage hls_mount hls_td_ratio hls_aof_ratio hls_acodec hls_vcodec hls_m3u8_file hls_ts_file hls_ts_floor hls_cleanup hls_nb_notify hls_wait_keyframe hls_dispose hls_keys hls_fragments_per_key hls_key_file hls_key_file_path hls_key_url hls_dts_directly hls_ctx hls_ts_ctx",
+    "enabled hls_entry_prefix hls_path hls_fragment hls_window hls_on_error hls_storage hls_mount hls_td_ratio hls_aof_ratio hls_acodec hls_vcodec hls_m3u8_file hls_ts_file hls_ts_floor hls_cleanup hls_nb_notify hls_wait_keyframe hls_dispose hls_keys hls_fragments_per_key hls_key_file hls_key_file_path hls_key_url hls_dts_directly hls_ctx hls_ts_ctx hls_use_fmp4 hls_fmp4_file hls_init_file hls_recover hls_master_m3u8_path_relative",
   ],
   ["vhost.dvr", "enabled dvr_apply dvr_path dvr_plan dvr_duration dvr_wait_keyframe time_jitter"],
   ["vhost.security", "enabled deny allow"],
@@ -115,7 +115,7 @@ const known: [place: string, names: string][] = [
 ];
 
 /** Ours, which SRS refuses. */
-const added: Readonly<Record<string, string>> = { root: "dolphin srs_log_format" };
+const added: Readonly<Record<string, string>> = { root: "dolphin srs_log_format", "vhost.hls": "hls_low_latency hls_part" };
 
 for (const [place, names] of known) {
   test(`directives: in ${place} there may be the names of SRS, and no others`, () => {

@@ -1,0 +1,114 @@
+// Files that a crowd asks for at once, as the segments and lists of a live stream: each is read once, whoever asks while it is read waits
+// for the same reading, and everybody is written the same memory. What was asked for least lately goes first, so memory is bounded; who
+// is being written a file that has gone keeps it to the end.
+import { createHash } from "node:crypto";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import type { FileHandle } from "node:fs/promises";
+
+/** What a process keeps of them. */
+export const maxHotBytes = 64 << 20;
+/** One that is larger is read for each who asks, piece by piece. */
+export const maxHotFileBytes = 16 << 20;
+/** So long nobody looks whether there is a newer version. */
+const freshMs = 40;
+
+/** What the disk says of a file. */
+export interface FoundFile {
+  readonly etag: string;
+  readonly modifiedMs: number;
+  readonly sizeBytes: number;
+}
+
+/** A file in memory. */
+export interface HotFile extends FoundFile {
+  readonly bytes: Buffer;
+}
+
+/** A file that is open; whoever was given it closes it. */
+export interface OpenedFile {
+  readonly handle: FileHandle;
+  readonly file: FoundFile;
+}
+
+interface Entry {
+  file: HotFile | null;
+  checkedAtMs: number;
+  /** The look at the disk that is under way. */
+  looking: Promise<HotFile | null> | null;
+}
+
+const zipped = promisify(gzip);
+
+/** The files of one process. Nothing to close. */
+export class HotFiles {
+  private readonly entries = new Map<string, Entry>();
+  private readonly zips = new WeakMap<Buffer, Promise<Buffer>>();
+  private keptBytes = 0;
+
+  /** Null: there is none, or it is too large to be kept. `isFresh`: only what the disk says now will do. */
+  get(key: string, open: () => Promise<OpenedFile | null>, isFresh = false): Promise<HotFile | null> {
+    const entry: Entry = this.entries.get(key) ?? { file: null, checkedAtMs: 0, looking: null };
+    this.entries.delete(key); // the last in the map is the one that was asked for last
+    this.entries.set(key, entry);
+    if (!isFresh && entry.file !== null && performance.now() - entry.checkedAtMs < freshMs) return Promise.resolve(entry.file);
+    entry.looking ??= this.look(key, entry, open).finally(() => (entry.looking = null));
+    return entry.looking;
+  }
+
+  /** The same, made smaller: once for each version. */
+  zip({ bytes }: Pick<HotFile, "bytes">): Promise<Buffer> {
+    const known = this.zips.get(bytes) ?? zipped(bytes, { level: 6 });
+    this.zips.set(bytes, known);
+    return known;
+  }
+
+  private async look(key: string, entry: Entry, open: () => Promise<OpenedFile | null>): Promise<HotFile | null> {
+    const opened = await open();
+    try {
+      const isSame = entry.file !== null && opened?.file.etag === entry.file.etag;
+      if (!isSame) this.keep(entry, opened === null || opened.file.sizeBytes > maxHotFileBytes ? null : await readWhole(opened));
+      entry.checkedAtMs = performance.now();
+      if (entry.file === null) this.forget(key, entry);
+      else this.makeRoom(entry);
+      return entry.file;
+    } finally {
+      await opened?.handle.close().catch(() => undefined); // what it could still say is of no use to anybody
+    }
+  }
+
+  private keep(entry: Entry, file: HotFile | null): void {
+    this.keptBytes += (file?.sizeBytes ?? 0) - (entry.file?.sizeBytes ?? 0);
+    entry.file = file;
+  }
+
+  private makeRoom(but: Entry): void {
+    for (const [key, entry] of this.entries) {
+      if (this.keptBytes <= maxHotBytes) return;
+      if (entry !== but) this.forget(key, entry);
+    }
+  }
+
+  private forget(key: string, entry: Entry): void {
+    this.keep(entry, null);
+    if (this.entries.get(key) === entry) this.entries.delete(key);
+  }
+}
+
+/** Null: it has become shorter meanwhile. */
+async function readWhole({ handle, file }: OpenedFile): Promise<HotFile | null> {
+  const bytes = Buffer.allocUnsafeSlow(file.sizeBytes);
+  for (let at = 0; at < bytes.length;) {
+    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, at);
+    if (bytesRead === 0) return null;
+    at += bytesRead;
+  }
+  return { ...file, bytes };
+}
+
+/** The file that was made of one: another text under a name of its own. */
+export function derived({ modifiedMs }: FoundFile, text: string): HotFile {
+  const bytes = Buffer.from(text);
+  const etag = `"${createHash("sha1").update(bytes).digest("base64url").slice(0, 16)}"`;
+  return { bytes, etag, modifiedMs, sizeBytes: bytes.length };
+}

@@ -1,0 +1,258 @@
+// What is on the disk, over HTTP: the files of http_server and http_static, and among them what packagers have written, which a crowd
+// asks for at once. Lists tell who watches: on them hang the rules of a vhost, its sessions, and those who wait for what comes next.
+//
+//   a path ─ files.ts ─┬─ any file ─▶ piece by piece
+//                      ├─ a segment, a key ─▶ hls/hot-files.ts: the same memory for all      (a part that is to come is waited for)
+//                      └─ a list ─▶ rules ─▶ hls/sessions.ts: his list of variants, or his list ─▶ hls/list-text.ts
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { basename, join, resolve } from "node:path";
+import { DolphinError } from "../../base/errors.js";
+import type { Log } from "../../base/log.js";
+import { masterList } from "../../codec/m3u8.js";
+import type { Vhost } from "../../conf/meaning/config.js";
+import { formatEndpoint } from "../../conf/meaning/endpoint.js";
+import { derived, HotFiles, type HotFile } from "../hls/hot-files.js";
+import { hasReached, isTooFar, piecesOf, reachOf, sessionParameter, streamInfOf, withoutSkipped, type Awaited } from "../hls/list-text.js";
+import { HlsSessions, type Session } from "../hls/sessions.js";
+import { checkAccess } from "../peers/access.js";
+import { vhostFor } from "../peers/clients.js";
+import { clientOf } from "../peers/peer.js";
+import type { Hub } from "../streams/hub.js";
+import { awaitList } from "./awaited.js";
+import { answerForbidden, answerStatus, type Headers } from "./answers.js";
+import { answerFile, answerHot, openFile, placeOf, type FilePlace } from "./files.js";
+import { forwardedClient, maxShownChars, pageOf } from "./forwarded.js";
+import { cachingOf, guardsOf, isHot, streamOf } from "./packaged.js";
+import { splitTarget, vhostName } from "./route.js";
+
+/** How often somebody's list, or part, is looked for while he waits. */
+const lookEveryMs = 25;
+/** Nobody waits longer for a list than so many of its target durations, and for a part than so long. */
+const longestWaitTargets = 3;
+const partWaitMs = 3_000;
+/** Requests of a process that may wait for what comes next. */
+export const maxHeldRequests = 20_000;
+
+/** One request, as far as it is read. */
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly headers: Headers;
+  readonly path: string;
+  readonly query: string;
+  readonly place: FilePlace;
+  readonly vhost: Vhost | null;
+  /** The client's address. */
+  readonly host: string;
+}
+
+/** What is stored, as one process serves it. `close` ends what it watches over. */
+export class Stored {
+  readonly sessions: HlsSessions;
+  private readonly hub: Hub;
+  private readonly log: Log;
+  private readonly hot = new HotFiles();
+  private readonly pieces = new WeakMap<Buffer, readonly string[]>();
+  private readonly skipped = new WeakMap<Buffer, HotFile>();
+  private heldCount = 0;
+
+  constructor(hub: Hub, log: Log) {
+    this.hub = hub;
+    this.log = log;
+    this.sessions = new HlsSessions(hub);
+  }
+
+  close(): void {
+    this.sessions.close();
+  }
+
+  /** Answers with a file, once everything before is answered; false: there is none. */
+  async answer(request: IncomingMessage, response: ServerResponse, headers: Headers): Promise<boolean> {
+    const { config } = this.hub.setup;
+    if (response.socket === null) await once(response, "socket");
+    try {
+      const [path, query] = splitTarget(request.url ?? "/");
+      const vhost = vhostFor(vhostName(request.headers.host ?? "", query), config.vhosts);
+      const { host } = forwardedClient(request.headers, clientOf(request.socket), this.hub.trusted);
+      for (const guard of guardsOf(path, vhost, config.vhosts)) checkAccess(guard, { does: "play", host, page: pageOf(request.headers) });
+      const place = placeOf(path, vhost, config.httpDir);
+      await awaitList(this.hub, vhost, path, place);
+      const asked: Asked = { request, response, headers: { ...headers, ...cachingOf(path, vhost) }, path, query, place, vhost, host };
+      return await this.file(asked);
+    } catch (thrown) {
+      if (!(thrown instanceof DolphinError)) throw thrown;
+      if (thrown.code !== "RTMP_DENIED") return false; // a name that is none
+      answerForbidden(response, headers);
+      return true;
+    }
+  }
+
+  private async file(asked: Asked): Promise<boolean> {
+    const { request, response, headers, path, place, vhost, query } = asked;
+    if (!isHot(path)) return answerFile(request, response, headers, place);
+    if (/\.m3u8$/i.test(path)) return this.list(asked);
+    const file = (await this.look(place)) ?? (await this.partToCome(asked));
+    if (file === null) return answerFile(request, response, headers, place); // too large to be kept, or not there
+    const id = vhost?.hls?.hasSessions === true && query !== "" ? HlsSessions.idIn(query, sessionParameter) : null;
+    const session = id === null ? null : this.sessions.find(id);
+    if (session !== null) this.sessions.count(session, file.sizeBytes);
+    answerHot(request, response, headers, { file, path, body: file.bytes });
+    return true;
+  }
+
+  private async list(asked: Asked): Promise<boolean> {
+    const { request, response, headers, path, query, place, vhost } = asked;
+    let file = await this.look(place);
+    if (file === null) return answerFile(request, response, headers, place);
+    const stream = vhost === null ? null : streamOf(resolve(join(place.folder, place.path)), vhost);
+    let session: Session | null = null;
+    if (stream !== null && vhost !== null && vhost.hls?.hasSessions === true) {
+      const id = HlsSessions.idIn(query, sessionParameter);
+      const entered = await this.enter(asked, vhost, stream, id);
+      if (entered === null) return true;
+      session = entered;
+      if (id === null) {
+        const text = masterList(streamInfOf(file.bytes.toString()), variantUri(path, query, session.id));
+        this.sessions.count(session, text.length);
+        await this.send(asked, derived(file, text), { "Cache-Control": "no-cache" });
+        return true;
+      }
+    }
+    const isWaitedFor = (vhost?.hls?.partMs ?? null) !== null;
+    const awaited = isWaitedFor ? awaitedIn(query) : null;
+    if (awaited === "malformed") {
+      answerStatus(response, headers, 400, "Bad Request");
+      return true;
+    }
+    if (awaited !== null) {
+      const reached = await this.reached(asked, file, awaited);
+      if (typeof reached === "number") {
+        if (reached > 0) answerStatus(response, headers, reached, reached === 400 ? "Bad Request" : "Service Unavailable");
+        return true;
+      }
+      file = reached;
+    }
+    if (isWaitedFor && /(?:^|&)_HLS_skip=(?:YES|v2)(?:&|$)/.test(query)) file = this.withoutSkipped(file);
+    if (session !== null && vhost?.hls?.segmentsHaveSession === true) file = derived(file, this.piecesOf(file).join(session.id));
+    if (session !== null) this.sessions.count(session, file.sizeBytes);
+    await this.send(asked, file, awaited === null ? {} : { "Cache-Control": "max-age=60" });
+    return true;
+  }
+
+  /** Null: he was answered that he may not. */
+  private async enter(asked: Asked, vhost: Vhost, stream: { readonly app: string; readonly stream: string }, id: string | null) {
+    const { request, response, headers, path, query, host } = asked;
+    const { host: hostName = "" } = request.headers;
+    const params = withoutSession(query);
+    const viewer = {
+      vhost,
+      asked: vhostName(hostName, query),
+      ...stream,
+      params: params === "" ? "" : `?${params}`,
+      ip: host,
+      page: pageOf(request.headers),
+      tcUrl: `http://${hostName}/${stream.app}`.slice(0, maxShownChars),
+      name: basename(path),
+    };
+    if (id !== null && this.sessions.isKicked(id)) {
+      answerStatus(response, headers, 404, `HLS stream ${id} is EOF`);
+      return null;
+    }
+    const entered = await this.sessions.enter(id, viewer);
+    if (!(entered instanceof DolphinError)) return response.destroyed ? null : entered;
+    const { code, message } = entered;
+    const peer = formatEndpoint(forwardedClient(request.headers, clientOf(request.socket), this.hub.trusted));
+    this.log.warn({ event: "http.refused", code, peer, vhost: vhost.name, ...stream }, message);
+    if (!response.destroyed) answerForbidden(response, headers);
+    return null;
+  }
+
+  private async send(asked: Asked, file: HotFile, more: Headers): Promise<void> {
+    const { request, response, headers, path } = asked;
+    const isZipped = /\bgzip\b/i.test(request.headers["accept-encoding"] ?? "");
+    const body = isZipped ? await this.hot.zip(file) : file.bytes;
+    const told = { ...headers, ...more, Vary: "Accept-Encoding", ...(isZipped ? { "Content-Encoding": "gzip" } : {}) };
+    const etag = isZipped ? file.etag.replace(/"$/, '-z"') : file.etag;
+    answerHot(request, response, told, { file: { ...file, etag, sizeBytes: body.length }, path, body });
+  }
+
+  private look(place: FilePlace, isFresh = false): Promise<HotFile | null> {
+    return this.hot.get(`${place.folder}\0${place.path}`, () => openFile(place), isFresh);
+  }
+
+  /** The list when it has got so far; the status that is answered where it has not in time, or is not to; 0: he has left. */
+  private async reached(asked: Asked, first: HotFile, awaited: Awaited): Promise<HotFile | number> {
+    let file = first;
+    let reach = reachOf(file.bytes.toString());
+    if (isTooFar(reach, awaited)) return 400;
+    const untilMs = performance.now() + longestWaitTargets * reach.targetMs;
+    const found = await this.held(asked, untilMs, async () => {
+      if (hasReached(reach, awaited)) return file;
+      const newer = await this.look(asked.place);
+      if (newer !== null && newer.bytes !== file.bytes) {
+        file = newer;
+        reach = reachOf(file.bytes.toString());
+      }
+      return hasReached(reach, awaited) ? file : null;
+    });
+    return found ?? (asked.response.destroyed ? 0 : 503);
+  }
+
+  /** A part that players are told of before it is there. */
+  private async partToCome(asked: Asked): Promise<HotFile | null> {
+    if ((asked.vhost?.hls?.partMs ?? null) === null || !/\.part\d+\.m4s$/.test(asked.path)) return null;
+    return this.held(asked, performance.now() + partWaitMs, () => this.look(asked.place));
+  }
+
+  /** Looks again and again, while the viewer is there and not too many wait. */
+  private async held(asked: Asked, untilMs: number, look: () => Promise<HotFile | null>): Promise<HotFile | null> {
+    let found = await look();
+    if (found !== null || this.heldCount >= maxHeldRequests) return found;
+    this.heldCount += 1;
+    try {
+      while (found === null && performance.now() < untilMs && !asked.response.destroyed) {
+        await new Promise((done) => setTimeout(done, lookEveryMs));
+        found = await look();
+      }
+    } finally {
+      this.heldCount -= 1;
+    }
+    return found;
+  }
+
+  private piecesOf({ bytes }: HotFile): readonly string[] {
+    const known = this.pieces.get(bytes) ?? piecesOf(bytes.toString());
+    this.pieces.set(bytes, known);
+    return known;
+  }
+
+  private withoutSkipped(file: HotFile): HotFile {
+    const known = this.skipped.get(file.bytes) ?? derived(file, withoutSkipped(file.bytes.toString()));
+    this.skipped.set(file.bytes, known);
+    return known;
+  }
+}
+
+/** What a request waits for; null: nothing. */
+function awaitedIn(query: string): Awaited | "malformed" | null {
+  const params = new URLSearchParams(query);
+  const [segment, part] = [params.get("_HLS_msn"), params.get("_HLS_part")];
+  if (segment === null) return part === null ? null : "malformed";
+  if (!/^\d{1,15}$/.test(segment) || (part !== null && !/^\d{1,9}$/.test(part))) return "malformed";
+  return { segment: Number(segment), part: part === null ? null : Number(part) };
+}
+
+/** The list of segments beside the one of variants, with what was asked for behind the session's name. */
+function variantUri(path: string, query: string, id: string): string {
+  const rest = withoutSession(query);
+  return `${encodeURIComponent(basename(path))}?${sessionParameter}=${id}${rest === "" ? "" : `&${rest}`}`;
+}
+
+function withoutSession(query: string): string {
+  return query
+    .split("&")
+    .filter((one) => one !== "" && !one.startsWith(`${sessionParameter}=`) && !one.startsWith("_HLS_"))
+    .join("&")
+    .replaceAll(/[\s"<>]/g, encodeURIComponent);
+}
