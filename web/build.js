@@ -16,7 +16,7 @@ const pages = [
   { html: "player.html", entry: "src/player/main.ts", to: "players/srs_player.html", assets: "../console/" },
 ];
 /** What is in the bundles, and whose licence must be told. */
-const packages = ["preact", "htm", "uplot", "mpegts.js", "es6-promise"];
+const packages = ["preact", "htm", "uplot", "mpegts.js", "es6-promise", "hls.js"];
 
 rmSync(out, { recursive: true, force: true });
 const { metafile } = await build({

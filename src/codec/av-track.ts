@@ -2,11 +2,12 @@
 // that publishers send (av-unit.ts); an MP3 has none and tells in each frame.
 // Source: ISO/IEC 14496-15 sections 5.3.3.1 (AVC), 8.3.3.1 (HEVC) and annex E (codecs); ISO/IEC 14496-3 section 1.6.2.1 (AAC);
 // ISO/IEC 11172-3 section 2.4.2.3 (MP3); RFC 6381.
+import { videoDetails } from "./av-details.js";
 import { Bits } from "./bits.js";
 import { avcSize, hevcSize } from "./picture.js";
 
 export interface VideoTrack {
-  readonly fourCc: "avc1" | "hvc1";
+  readonly fourCc: "avc1" | "hvc1" | "av01";
   /** The record as it was sent. */
   readonly record: Buffer;
   /** Of the length before each NAL unit. */
@@ -20,7 +21,7 @@ export interface VideoTrack {
 }
 
 export interface AudioTrack {
-  readonly fourCc: "mp4a" | ".mp3";
+  readonly fourCc: "mp4a" | ".mp3" | "Opus";
   /** The AudioSpecificConfig; empty of MP3. */
   readonly record: Buffer;
   /** MPEG-4's audio object type as an ADTS head can name it. */
@@ -39,11 +40,13 @@ const mp3Rates: readonly number[] = [44100, 48000, 32000];
 /** Reads the record of a video track; null: not one that can be written into a file here. */
 export function readVideoTrack(fourCc: string, record: Buffer): VideoTrack | null {
   if (fourCc === "avc1") return readAvc(record);
+  if (fourCc === "av01") return readAv1(record);
   return fourCc === "hvc1" ? readHevc(record) : null;
 }
 
 /** Reads the record of an audio track; null as above. */
 export function readAudioTrack(fourCc: string, record: Buffer): AudioTrack | null {
+  if (fourCc === "Opus") return readOpus(record);
   if (fourCc !== "mp4a") return null;
   const bits = new Bits(record);
   const objectType = readObjectType(bits);
@@ -108,6 +111,35 @@ function readAvc(record: Buffer): VideoTrack | null {
   if (first === undefined || first.length < 4 || pps.length === 0) return null;
   const codecs = `avc1.${first.toString("hex", 1, 4).toUpperCase()}`;
   return { fourCc: "avc1", record, lengthBytes: (record[4]! & 3) + 1, sets: [...sps, ...pps], ...avcSize(first), codecs };
+}
+
+/** Source: AV1 Codec ISO Media File Format Binding, sections 2.3.3 and 5. */
+function readAv1(record: Buffer): VideoTrack | null {
+  if (record.length < 4 || record[0] !== 0x81) return null;
+  const [profile, level] = [record[1]! >> 5, record[1]! & 0x1f];
+  const isHigh = (record[2]! & 0x40) !== 0;
+  const depth = !isHigh ? "08" : profile === 2 && (record[2]! & 0x20) !== 0 ? "12" : "10";
+  const codecs = `av01.${profile}.${String(level).padStart(2, "0")}${(record[2]! & 0x80) === 0 ? "M" : "H"}.${depth}`;
+  const { width, height } = videoDetails("av01", record);
+  return { fourCc: "av01", record, lengthBytes: 0, sets: [], width, height, codecs };
+}
+
+const opusHeadBytes = 19;
+
+/** Source: RFC 7845 section 5.1. */
+function readOpus(record: Buffer): AudioTrack | null {
+  if (record.length < opusHeadBytes || record.toString("latin1", 0, 8) !== "OpusHead") return null;
+  return { fourCc: "Opus", record, objectType: 0, sampleRate: 48_000, channels: record[9]!, frameSamples: 960, codecs: "opus" };
+}
+
+/** How many samples of 48 kHz a packet of Opus lasts. Source: RFC 6716 section 3.1. */
+export function opusSamples(packet: Buffer): number {
+  if (packet.length === 0) return 0;
+  const config = packet[0]! >> 3;
+  const ofOne = config < 12 ? [480, 960, 1920, 2880][config & 3]! : config < 16 ? [480, 960][config & 1]! : 120 << (config & 3);
+  const code = packet[0]! & 3;
+  const count = code === 0 ? 1 : code < 3 ? 2 : (packet[1] ?? 1) & 0x3f;
+  return ofOne * count;
 }
 
 const hevcVps = 32;

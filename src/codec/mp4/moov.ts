@@ -191,10 +191,22 @@ function inGroups(values: readonly number[]): Buffer[] {
 
 function videoEntry({ fourCc, record, width, height }: VideoTrack): Buffer {
   const head = [u32(0), u16(0, 1, 0, 0), u32(0, 0, 0), u16(width, height), u32(0x480000, 0x480000, 0), u16(1), Buffer.alloc(32)];
-  return box(fourCc, ...head, u16(24, 0xffff), box(fourCc === "avc1" ? "avcC" : "hvcC", record));
+  return box(fourCc, ...head, u16(24, 0xffff), box({ avc1: "avcC", hvc1: "hvcC", av01: "av1C" }[fourCc], record));
 }
 
-function audioEntry({ fourCc, record, channels, sampleRate }: AudioTrack): Buffer {
+/** Source: Encapsulation of Opus in ISO Base Media File Format, section 4.3. */
+function opusEntry({ record, channels, sampleRate }: AudioTrack): Buffer {
+  const specific = Buffer.from(record.subarray(8));
+  specific[0] = 0; // its own version, and what follows is the other way round
+  specific.writeUInt16BE(record.readUInt16LE(10), 2);
+  specific.writeUInt32BE(record.readUInt32LE(12), 4);
+  specific.writeInt16BE(record.readInt16LE(16), 8);
+  return box("Opus", u32(0), u16(0, 1), u32(0, 0), u16(channels, 16, 0, 0), u32(sampleRate * 0x10000), box("dOps", specific));
+}
+
+function audioEntry(track: AudioTrack): Buffer {
+  const { fourCc, record, channels, sampleRate } = track;
+  if (fourCc === "Opus") return opusEntry(track);
   const isAac = fourCc === "mp4a";
   const objectType = isAac ? 0x40 : sampleRate >= 32_000 ? 0x6b : 0x69;
   const specific = isAac ? descriptor(5, record) : Buffer.alloc(0);

@@ -18,6 +18,8 @@ export interface Cuttable {
   readonly lastVideoMs: number | null;
   /** With this frame a track begins that has changed or is new: it cannot be of this segment. */
   readonly isStale: boolean;
+  /** So much longer than it is told to be, to follow the clock; may be negative. */
+  readonly moreMs?: number;
 }
 
 /** A segment is no shorter, whatever is configured. */
@@ -31,7 +33,7 @@ export function isCutBefore(
 ): boolean {
   const durationMs = dtsMs - at.startMs;
   if (at.isStale) return true;
-  if (durationMs < Math.max(shortestMs, by.fragmentMs * by.tdRatio)) return false;
+  if (durationMs < Math.max(shortestMs, by.fragmentMs * by.tdRatio + (at.moreMs ?? 0))) return false;
   if (kind === "video") return isKeyFrame || !by.waitsForKeyFrame;
   if (!at.hasVideo) return true;
   const longestMs = by.fragmentMs * by.aofRatio;

@@ -3,13 +3,14 @@
 // the segment under way from its beginning.
 //
 //   packets ─▶ segmenter.ts ─▶ SEGMENT.tmp ─▶ SEGMENT ─▶ on_hls ─▶ list.ts ─▶ the state file, the list
-import { createCipheriv, randomBytes, type Cipher } from "node:crypto";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { createCipheriv, type Cipher } from "node:crypto";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, posix } from "node:path";
 import { asDolphinError, type DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { Position } from "../../base/position.js";
 import { messageType } from "../../codec/rtmp/message.js";
+import type { TsTracks } from "../../codec/ts/tables.js";
 import type { HlsBlock } from "../../conf/meaning/config.js";
 import { catchUp, positionAfter } from "../../stream/catch-up.js";
 import type { Packet } from "../../stream/packet.js";
@@ -18,8 +19,27 @@ import { FrameReader } from "../media/frames.js";
 import { fillStream, fillTime, pathBelow, type StreamName } from "../media/names.js";
 import type { Output } from "../media/output.js";
 import type { StateFiles } from "../media/state-files.js";
-import { addSegment, listText, makeHlsState, takeExpired, type HlsState, type KeyFile, type ListedSegment } from "./list.js";
+import { WorkQueue } from "../media/work-queue.js";
+import { describe, makeKey, type Where } from "./described.js";
+import { nextFloor } from "./floor.js";
+import {
+  addSegment,
+  beginList,
+  isHlsState,
+  listText,
+  makeHlsState,
+  rateOf,
+  stateKey,
+  takeExpired,
+  type HlsState,
+  type InitFile,
+  type KeyFile,
+  type ListedSegment,
+  type OpenEntry,
+} from "./list.js";
+import type { WrittenPart } from "./segment-writer.js";
 import { Segmenter, type SegmentStart } from "./segmenter.js";
+import { isFile, writeWhole } from "./whole-file.js";
 
 /** A finished segment, as hooks are told of it. */
 export interface FinishedSegment extends ListedSegment {
@@ -37,7 +57,6 @@ export interface HlsOptions {
 
 /** A segment that lasted less is none: its number is used again. */
 const shortestSegmentMs = 100;
-const keyBytes = 16;
 
 /** The segment under way. */
 interface OpenSegment {
@@ -46,6 +65,11 @@ interface OpenSegment {
   readonly file: FileWriter;
   readonly key: KeyFile | null;
   readonly cipher: Cipher | null;
+  /** As lists tell of it while it grows. */
+  readonly entry: OpenEntry;
+  /** Before the number of a part. */
+  readonly partBase: string;
+  parts: number;
 }
 
 /** The HLS of one stream. `close` ends it. */
@@ -65,9 +89,12 @@ export class HlsOutput implements Output {
   private epochMs: number;
   private sequence: number;
   private key: KeyFile | null;
+  private init: InitFile | null;
+  private floor: number;
   private keyBytes: Buffer | null = null;
-  private turn: Promise<void> = Promise.resolve();
-  private inTurnCount = 0;
+  /** What goes wrong in it costs a segment. */
+  private readonly queue = new WorkQueue((thrown) => this.failed(asDolphinError(thrown)));
+  private readonly inTurn = (work: () => Promise<unknown>): void => this.queue.run(work);
   /** Whether what came before the next segment could not be written. */
   private hasFailed = false;
   private isGivenUp = false;
@@ -82,14 +109,16 @@ export class HlsOutput implements Output {
     this.epochMs = state.epochMs;
     this.sequence = state.next;
     this.key = state.key;
+    this.init = state.init;
+    this.floor = state.floor;
     this.listPath = pathBelow(options.settings.path, fillStream(options.settings.listFile, options.name));
   }
 
   /** Reads what is remembered of the stream. Throws PACK_NAME for one that nothing may be written of. */
   static async load(options: HlsOptions): Promise<HlsOutput> {
     const { name, states } = options;
-    const found = await states.load(keyOf(name));
-    const state = isState(found) ? found : makeHlsState(name);
+    const found = await states.load(stateKey(name));
+    const state = isHlsState(found) ? found : makeHlsState(name);
     const isThere = await Promise.all(state.segments.map(({ path }) => isFile(path)));
     const gone = isThere.lastIndexOf(false) + 1; // a list has no holes
     state.segments.splice(0, gone);
@@ -100,8 +129,12 @@ export class HlsOutput implements Output {
     return output;
   }
 
+  private get where(): Where {
+    return { name: this.options.name, folder: this.options.settings.path, listPath: this.listPath };
+  }
+
   get isIdle(): boolean {
-    return this.segmenter === null && this.disposal === null && this.inTurnCount === 0;
+    return this.segmenter === null && this.disposal === null && this.queue.isIdle;
   }
 
   begin(clockId: number, kept: readonly Packet[]): void {
@@ -156,7 +189,7 @@ export class HlsOutput implements Output {
     this.segmenter = null;
     this.open = null;
     if (open !== null) this.inTurn(() => open.file.discard()); // whoever goes on begins it anew
-    await this.turn;
+    await this.queue.settled();
     this.cancelDisposal();
   }
 
@@ -167,27 +200,85 @@ export class HlsOutput implements Output {
   }
 
   private start(resumed: SegmentStart | null): void {
-    this.reader = new FrameReader(resumed === null ? null : resumed.startMs);
+    const isFmp4 = this.options.settings.initFile !== null;
+    this.reader = new FrameReader(resumed === null ? null : resumed.startMs, isFmp4);
     const events = {
-      onOpen: (start: SegmentStart): void => this.begun(start),
+      onOpen: (opened: SegmentStart, tracks: TsTracks): void => this.begun(opened, tracks),
       onBytes: (bytes: Buffer): void => this.write(bytes),
-      onClose: (durationMs: number): void => this.closed(durationMs),
+      onPart: (part: WrittenPart): void => this.addPart(part),
+      onClose: (durationMs: number, pictures: number): void => this.closed(durationMs, pictures),
     };
     this.segmenter = new Segmenter(this.options.settings, events, resumed, this.sequence > 0);
   }
 
-  private begun(start: SegmentStart): void {
+  private begun(start: SegmentStart, tracks: TsTracks): void {
     const { settings, name } = this.options;
     const { sequence, clockId, epochMs } = this;
     const nowMs = Date.now();
-    const file = fillStream(fillTime(settings.segmentFile, nowMs), name).replaceAll("[seq]", String(sequence));
+    const file = fillStream(fillTime(this.timed(nowMs), nowMs), name).replaceAll("[seq]", String(sequence));
     const path = pathBelow(settings.path, file);
     const cipher = this.cipherFor(sequence);
-    const { key } = this;
-    this.open = { sequence, start, key, cipher, file: new FileWriter(`${path}.tmp`, (error) => this.failed(error)) };
+    const init = this.initFor(tracks);
+    const { key, floor } = this;
+    const programTimeMs = Math.round(epochMs + start.startMs);
+    const entry = { sequence, isDiscontinuous: start.isDiscontinuous, programTimeMs, init };
+    const writer = new FileWriter(`${path}.tmp`, (error) => this.failed(error));
+    this.open = { sequence, start, key, cipher, file: writer, entry, partBase: path.replace(/(?:\.m4s)?$/, ".part"), parts: 0 };
+    const codecs = [tracks.video?.codecs ?? [], tracks.audio?.codecs ?? []].flat();
+    const size = { width: tracks.video?.width ?? 0, height: tracks.video?.height ?? 0 };
     this.inTurn(async () => {
-      Object.assign(this.state, { open: start, clockId, epochMs, key, activeAtMs: nowMs });
+      const variant = { codecs, ...size, frameRate: this.state.variant?.frameRate ?? 0 };
+      Object.assign(this.state, { open: start, clockId, epochMs, key, init, floor, variant, activeAtMs: nowMs });
       await this.saveState();
+    });
+  }
+
+  /** The template of a segment's name, with the count of fragments in it where that is what tells the time. */
+  private timed(nowMs: number): string {
+    const { followsClock, segmentFile, fragmentMs } = this.options.settings;
+    if (!followsClock) return segmentFile;
+    const { count, moreMs } = nextFloor(this.floor, nowMs, Math.max(1, fragmentMs));
+    this.floor = count;
+    if (this.segmenter !== null) this.segmenter.moreMs = moreMs;
+    return segmentFile.replaceAll("[timestamp]", String(count));
+  }
+
+  /** What describes these tracks: another file, under another name, whenever they are others. */
+  private initFor(tracks: TsTracks): InitFile | null {
+    const { settings, onSegment } = this.options;
+    if (settings.initFile === null) return null;
+    const { init, bytes } = describe(tracks, settings.initFile, this.init, this.where);
+    if (this.init?.hash === init.hash) return this.init;
+    this.init = init;
+    const { path, uri } = init;
+    const told = {
+      sequence: 0,
+      durationMs: 0,
+      sizeBytes: bytes.length,
+      isDiscontinuous: false,
+      programTimeMs: Date.now(),
+      key: null,
+      init: null,
+    };
+    this.inTurn(async () => {
+      await writeWhole(path, bytes, ".tmp");
+      onSegment({ ...told, path, uri, listPath: this.listPath });
+    });
+    return init;
+  }
+
+  private addPart({ bytes, durationMs, isIndependent }: WrittenPart): void {
+    const { open } = this;
+    if (open === null) return;
+    const { sequence } = open;
+    const path = `${open.partBase}${open.parts++}.m4s`;
+    const part = { sequence, path, uri: posix.relative(dirname(this.listPath), path), durationMs, isIndependent };
+    this.inTurn(async () => {
+      await writeWhole(path, bytes, ".tmp");
+      if (this.state.parts.some((known) => known.path === path)) return; // begun anew: lists have told of it already
+      this.state.parts.push(part);
+      await this.saveState();
+      await this.writeList(open);
     });
   }
 
@@ -197,12 +288,12 @@ export class HlsOutput implements Output {
     open.file.append(open.cipher === null ? bytes : open.cipher.update(bytes));
   }
 
-  private closed(durationMs: number): void {
-    const { open, epochMs } = this;
+  private closed(durationMs: number, pictures: number): void {
+    const { open } = this;
     this.open = null;
     if (open === null) return;
     const { file, start, sequence, key, cipher } = open;
-    if (durationMs < shortestSegmentMs) {
+    if (durationMs < shortestSegmentMs && open.parts === 0) {
       this.inTurn(() => file.discard());
       return;
     }
@@ -210,53 +301,47 @@ export class HlsOutput implements Output {
     if (cipher !== null) file.append(cipher.final());
     const path = file.path.slice(0, -".tmp".length).replaceAll("[duration]", String(durationMs));
     const uri = posix.relative(dirname(this.listPath), path);
-    const programTimeMs = Math.round(epochMs + start.startMs);
+    const { programTimeMs, init } = open.entry;
     this.inTurn(async () => {
       await file.finish(path);
       const isDiscontinuous = start.isDiscontinuous || this.hasFailed;
       this.hasFailed = false;
-      const segment = { sequence, uri, path, durationMs, sizeBytes: file.sizeBytes, isDiscontinuous, programTimeMs, key };
+      const segment = { sequence, uri, path, durationMs, sizeBytes: file.sizeBytes, isDiscontinuous, programTimeMs, key, init };
       this.options.onSegment({ ...segment, listPath: this.listPath });
       this.state.open = null;
       this.state.activeAtMs = Date.now();
+      if (this.state.variant !== null) this.state.variant = { ...this.state.variant, frameRate: rateOf(pictures, durationMs) };
       addSegment(this.state, segment, this.options.settings, Date.now());
       await this.saveState(); // first: whoever goes on never makes anew what the list names
-      await this.writeList();
+      await this.writeList(this.open?.sequence === sequence + 1 ? this.open : null);
       for (const old of takeExpired(this.state, Date.now())) await rm(old, { force: true });
     });
   }
 
-  /** A list is replaced as a whole. */
-  private async writeList(): Promise<void> {
-    const temporary = `${this.listPath}.temp`;
-    await mkdir(dirname(this.listPath), { recursive: true });
-    try {
-      await writeFile(temporary, listText(this.state, this.options.settings.entryPrefix));
-      await rename(temporary, this.listPath);
-    } catch (thrown) {
-      await rm(temporary, { force: true }).catch(() => undefined);
-      throw thrown;
-    }
+  /** A list is replaced as a whole. `open`: the segment under way. */
+  private async writeList(open: OpenSegment | null): Promise<void> {
+    const { entryPrefix, partMs } = this.options.settings;
+    if (open !== null) beginList(this.state, open.sequence, this.options.settings);
+    const partsOfOpen = this.state.parts.filter(({ sequence }) => sequence === open?.sequence).length;
+    const nextUri = open === null ? null : posix.relative(dirname(this.listPath), `${open.partBase}${partsOfOpen}.m4s`);
+    const text = listText(this.state, { entryPrefix, partMs, open: open?.entry ?? null, nextUri });
+    await writeWhole(this.listPath, text, ".temp");
   }
 
   /** The cipher of a segment: with a new key every so many, which is written before the first segment that needs it. */
   private cipherFor(sequence: number): Cipher | null {
-    const { settings, name } = this.options;
-    const { keys } = settings;
+    const { keys } = this.options.settings;
     if (!keys.areOn) {
       this.key = null;
       return null;
     }
     if (this.key === null || this.keyBytes === null || sequence % keys.segmentsPerKey === 0) {
-      const file = fillStream(keys.file, name).replaceAll("[seq]", String(sequence));
-      const path = pathBelow(keys.path, file);
-      const uri = keys.url === null ? posix.relative(dirname(this.listPath), path) : `${keys.url}${file}`;
-      const bytes = randomBytes(keyBytes);
+      const { key, bytes } = makeKey(keys, sequence, this.where);
       this.keyBytes = bytes;
-      this.key = { path, uri, iv: randomBytes(keyBytes).toString("hex") };
+      this.key = key;
       this.inTurn(async () => {
-        await mkdir(dirname(path), { recursive: true });
-        await writeFile(path, bytes, { mode: 0o644 });
+        await mkdir(dirname(key.path), { recursive: true });
+        await writeFile(key.path, bytes, { mode: 0o644 });
       });
     }
     return createCipheriv("aes-128-cbc", this.keyBytes, Buffer.from(this.key.iv, "hex"));
@@ -270,20 +355,8 @@ export class HlsOutput implements Output {
     if (settings.onError !== "continue") this.isGivenUp = true;
   }
 
-  /** Work with files, one after the other; what goes wrong costs a segment. */
-  private inTurn(work: () => Promise<unknown>): void {
-    this.inTurnCount += 1;
-    this.turn = this.turn
-      .then(work)
-      .then(
-        () => undefined,
-        (thrown: unknown) => this.failed(asDolphinError(thrown)),
-      )
-      .finally(() => (this.inTurnCount -= 1));
-  }
-
   private saveState(): Promise<void> {
-    return this.options.states.save(keyOf(this.options.name), this.state);
+    return this.options.states.save(stateKey(this.options.name), this.state);
   }
 
   private scheduleDisposal(): void {
@@ -304,26 +377,23 @@ export class HlsOutput implements Output {
     const { state } = this;
     if (this.segmenter !== null) return;
     const ofSegments = state.segments.flatMap(({ path, key }) => (key === null ? [path] : [path, key.path]));
-    const paths = [this.listPath, ...ofSegments, ...state.expired.map(({ path }) => path)];
+    const ofInits = [...state.segments.flatMap(({ init }) => init?.path ?? []), ...(state.init === null ? [] : [state.init.path])];
+    const rest = [...state.parts, ...state.expired].map(({ path }) => path);
+    const paths = [this.listPath, ...ofSegments, ...ofInits, ...rest];
     for (const path of new Set(paths)) await rm(path, { force: true });
     this.key = null;
-    Object.assign(state, { segments: [], expired: [], key: null, open: null, discontinuitySequence: 0, targetSeconds: 0 });
+    this.init = null;
+    Object.assign(state, {
+      segments: [],
+      expired: [],
+      parts: [],
+      key: null,
+      init: null,
+      open: null,
+      discontinuitySequence: 0,
+      targetSeconds: 0,
+    });
     await this.saveState();
     this.options.log.info({ event: "hls.disposed" }, "nobody has published the stream for hls_dispose: its files are deleted");
   }
-}
-
-function keyOf({ vhost, app, stream }: StreamName): string {
-  return `hls ${vhost}/${app}/${stream}`;
-}
-
-function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-function isState(found: unknown): found is HlsState {
-  return typeof found === "object" && found !== null && "kind" in found && found.kind === "hls";
 }

@@ -1,7 +1,7 @@
 // What is known of a stream's segments: those in the list, those that have left it and are kept for players who are late, and the number
 // of the next. Plain data, which is written down at every change; the functions change it. Source: RFC 8216 section 6.2.2.
 import type { Position } from "../../base/position.js";
-import { mediaList, type Key } from "../../codec/m3u8.js";
+import { mediaList, streamInf, type Key, type LowLatency, type Part, type Variant } from "../../codec/m3u8.js";
 import type { HlsBlock } from "../../conf/meaning/config.js";
 import type { SegmentStart } from "./segmenter.js";
 
@@ -16,7 +16,25 @@ export interface ListedSegment {
   readonly isDiscontinuous: boolean;
   readonly programTimeMs: number;
   readonly key: KeyFile | null;
+  readonly init: InitFile | null;
 }
+
+/** What describes the tracks of fMP4. */
+export interface InitFile {
+  readonly uri: string;
+  readonly path: string;
+  /** Of its bytes: it is another one where they are. */
+  readonly hash: string;
+}
+
+/** A part of a segment, of one that is under way or of lately. */
+interface ListedPart extends Part {
+  readonly sequence: number;
+  readonly path: string;
+}
+
+/** The segment under way, as far as a list tells of it. */
+export type OpenEntry = Pick<ListedSegment, "sequence" | "isDiscontinuous" | "programTimeMs" | "init">;
 
 export interface KeyFile extends Key {
   readonly path: string;
@@ -42,6 +60,12 @@ export interface HlsState {
   /** Files to delete, and when. */
   expired: { readonly path: string; readonly atMs: number }[];
   key: KeyFile | null;
+  init: InitFile | null;
+  parts: ListedPart[];
+  /** What is known of the stream's tracks; null: nothing. */
+  variant: Pick<Variant, "codecs" | "width" | "height" | "frameRate"> | null;
+  /** What `[timestamp]` was in the last name, where it counts fragments. */
+  floor: number;
   /** The segment under way. */
   open: SegmentStart | null;
   /** Behind the last packet of a stream that has ended. */
@@ -52,7 +76,7 @@ export interface HlsState {
 
 export function makeHlsState(name: Pick<HlsState, "vhost" | "app" | "stream">): HlsState {
   const { vhost, app, stream } = name;
-  const rest = { segments: [], expired: [], key: null, open: null, last: null, epochMs: 0 };
+  const rest = { segments: [], expired: [], key: null, init: null, parts: [], variant: null, floor: 0, open: null, last: null, epochMs: 0 };
   return {
     kind: "hls",
     vhost,
@@ -77,7 +101,7 @@ export function addSegment(state: HlsState, segment: ListedSegment, settings: Hl
   if (segments.length === 0) state.first = Math.max(state.first, segment.sequence);
   segments.push(segment);
   state.next = segment.sequence + 1;
-  const leastSeconds = Math.ceil((settings.fragmentMs * settings.tdRatio) / 1000);
+  const leastSeconds = leastTarget(settings);
   // Rounded as players are to round it: it may rise where key frames are rarer than was told, and never falls.
   state.targetSeconds = Math.max(state.targetSeconds, leastSeconds, Math.round(segment.durationMs / 1000));
   let keptMs = 0;
@@ -86,13 +110,29 @@ export function addSegment(state: HlsState, segment: ListedSegment, settings: Hl
   const atMs = nowMs + settings.windowMs + graceTargets * state.targetSeconds * 1000;
   const left = segments.splice(0, first);
   state.first += left.length;
-  for (const [index, { path, isDiscontinuous, key }] of left.entries()) {
+  const oldParts = state.parts.filter(({ sequence }) => sequence <= segment.sequence - partsOf(state));
+  state.parts = state.parts.filter((part) => !oldParts.includes(part));
+  for (const { path } of oldParts) state.expired.push({ path, atMs });
+  for (const [index, { path, isDiscontinuous, key, init }] of left.entries()) {
     if (isDiscontinuous) state.discontinuitySequence += 1;
     if (!settings.cleansUp) continue;
     state.expired.push({ path, atMs });
     const following = left[index + 1] ?? segments[0];
     if (key !== null && following?.key?.path !== key.path) state.expired.push({ path: key.path, atMs });
+    const isNeeded = [...segments, ...left.slice(index + 1)].some((one) => one.init?.path === init?.path);
+    if (init !== null && !isNeeded && state.init?.path !== init.path) state.expired.push({ path: init.path, atMs });
   }
+}
+
+/** Parts come before the first segment does: the list begins with the segment that they are of. */
+export function beginList(state: HlsState, sequence: number, settings: HlsBlock): void {
+  if (state.segments.length > 0) return;
+  state.targetSeconds = Math.max(state.targetSeconds, leastTarget(settings));
+  state.first = Math.max(state.first, sequence);
+}
+
+function leastTarget({ fragmentMs, tdRatio }: HlsBlock): number {
+  return Math.ceil((fragmentMs * tdRatio) / 1000);
 }
 
 /** Files whose time has come; they are no longer known afterwards. */
@@ -102,8 +142,77 @@ export function takeExpired(state: HlsState, nowMs: number): string[] {
   return due;
 }
 
+/** Of how many segments parts are told: those of the last three target durations, and one more. */
+function partsOf({ targetSeconds, segments }: HlsState): number {
+  const lastMs = segments.at(-1)?.durationMs ?? 0;
+  return lastMs <= 0 ? 1 : 1 + Math.ceil((graceTargets * targetSeconds * 1000) / lastMs);
+}
+
+/** What lists say beside segments. */
+export interface ListExtras {
+  readonly entryPrefix: string;
+  /** Of low latency. */
+  readonly partMs: number | null;
+  readonly open: OpenEntry | null;
+  readonly nextUri: string | null;
+}
+
 /** The list as players get it. */
-export function listText({ segments, first, targetSeconds, discontinuitySequence }: HlsState, entryPrefix: string): string {
-  const entries = segments.map((segment) => ({ ...segment, uri: `${entryPrefix}${segment.uri}` }));
-  return mediaList({ targetSeconds, sequence: first, discontinuitySequence, entries, isEnded: false });
+export function listText(state: HlsState, { entryPrefix, partMs, open, nextUri }: ListExtras): string {
+  const { segments, first, targetSeconds, discontinuitySequence } = state;
+  const named = (uri: string): string => `${entryPrefix}${uri}`;
+  const partsIn = (sequence: number): Part[] =>
+    partMs === null ? [] : state.parts.filter((part) => part.sequence === sequence).map((part) => ({ ...part, uri: named(part.uri) }));
+  const entries = segments.map((segment) => ({
+    ...segment,
+    uri: named(segment.uri),
+    init: segment.init === null ? null : named(segment.init.uri),
+    parts: partsIn(segment.sequence),
+  }));
+  const openParts = open === null ? [] : partsIn(open.sequence);
+  const lowLatency: LowLatency | null =
+    partMs === null
+      ? null
+      : {
+          partMs,
+          open:
+            open === null || openParts.length === 0
+              ? null
+              : { ...open, key: null, init: open.init === null ? null : named(open.init.uri), parts: openParts },
+          nextUri: nextUri === null ? null : named(nextUri),
+        };
+  return mediaList({
+    targetSeconds,
+    sequence: first,
+    discontinuitySequence,
+    entries,
+    isEnded: false,
+    streamInf: streamInfOf(state),
+    lowLatency,
+  });
+}
+
+function streamInfOf({ segments, variant }: HlsState): string | null {
+  const measured = segments.filter(({ durationMs }) => durationMs > 0);
+  if (variant === null || measured.length === 0) return null;
+  const rates = measured.map(({ sizeBytes, durationMs }) => (sizeBytes * 8000) / durationMs);
+  const sizeBytes = measured.reduce((sum, one) => sum + one.sizeBytes, 0);
+  const durationMs = measured.reduce((sum, one) => sum + one.durationMs, 0);
+  return streamInf({ ...variant, peakBps: Math.max(...rates), averageBps: (sizeBytes * 8000) / durationMs });
+}
+
+/** Pictures a second, of whole numbers where they are meant to be. */
+export function rateOf(pictures: number, durationMs: number): number {
+  const rate = durationMs > 0 ? (pictures * 1000) / durationMs : 0;
+  return Math.abs(rate - Math.round(rate)) < 0.1 ? Math.round(rate) : rate;
+}
+
+/** Whether it is a state of this version. */
+export function isHlsState(found: unknown): found is HlsState {
+  return typeof found === "object" && found !== null && "kind" in found && found.kind === "hls" && "parts" in found;
+}
+
+/** By what the state of a stream is known. */
+export function stateKey({ vhost, app, stream }: Pick<HlsState, "vhost" | "app" | "stream">): string {
+  return `hls ${vhost}/${app}/${stream}`;
 }

@@ -1,4 +1,4 @@
-// Frames → segments of a transport stream. It keeps no file: it says when a segment begins and ends and gives its bytes. Where a segment
+// Frames → segments. It keeps no file: it says when a segment begins and ends and gives its bytes. Where a segment
 // begins it tells all that another process needs to write the same bytes again: so a packager that dies in mid-segment is followed by
 // one that begins the segment anew, from what the origin still has.
 //
@@ -6,12 +6,13 @@
 import type { Position } from "../../base/position.js";
 import { isSameTrack } from "../../codec/av-track.js";
 import type { TsTracks } from "../../codec/ts/tables.js";
-import { makeTsState, TsWriter, type TsState } from "../../codec/ts/writer.js";
 import type { HlsBlock } from "../../conf/meaning/config.js";
-import { tickOf, type AudioClock } from "../media/audio-clock.js";
 import { positionAfter } from "../../stream/catch-up.js";
 import type { Frame, FrameReader } from "../media/frames.js";
 import { isCutBefore } from "./cutting.js";
+import { Mp4Segment } from "./mp4-segment.js";
+import { makeWriterState, type SegmentWriter, type WriterState, type WrittenPart } from "./segment-writer.js";
+import { TsSegment } from "./ts-segment.js";
 
 /** Where a segment begins, as JSON. */
 export interface SegmentStart {
@@ -21,29 +22,27 @@ export interface SegmentStart {
   readonly isDiscontinuous: boolean;
   readonly hasVideo: boolean;
   readonly hasAudio: boolean;
-  readonly ts: TsState;
-  readonly audioClock: AudioClock;
+  readonly writer: WriterState;
 }
 
 export interface SegmenterEvents {
-  onOpen(start: SegmentStart): void;
+  onOpen(start: SegmentStart, tracks: TsTracks): void;
   onBytes(bytes: Buffer): void;
-  /** It has ended, and lasted so long; the next one begins here if there is one. */
-  onClose(durationMs: number): void;
+  onPart(part: WrittenPart): void;
+  /** It has ended, and lasted so long, with so many pictures; the next one begins here if there is one. */
+  onClose(durationMs: number, pictures: number): void;
 }
 
 interface Open {
   readonly startMs: number;
   readonly tracks: TsTracks;
+  readonly writer: SegmentWriter;
   lastVideoMs: number | null;
+  pictures: number;
 }
 
 /** How long the second track is waited for at the beginning. */
 const secondTrackMs = 1000;
-/** Sound that is packed together: the heads of a packet for every frame would double what it takes. */
-const packedMs = 120;
-const mostPacked = 6;
-const ticksPerMs = 90;
 /** What waits for a key frame at most. */
 const mostWaiting = 5000;
 
@@ -51,12 +50,11 @@ const mostWaiting = 5000;
 export class Segmenter {
   private readonly settings: HlsBlock;
   private readonly events: SegmenterEvents;
-  private readonly ts: TsState;
-  private readonly audioClock: AudioClock;
+  private readonly state: WriterState;
+  /** By how much segments are longer than they are told to be. */
+  moreMs = 0;
   private open: Open | null = null;
-  private writer: TsWriter | null = null;
   private waiting: Frame[] = [];
-  private packed: { readonly ticks: number; readonly frames: Buffer[] } | null = null;
   private isDiscontinuous: boolean;
   private lastMs = 0;
   private lastStepMs = 0;
@@ -70,8 +68,7 @@ export class Segmenter {
     this.events = events;
     this.resumed = resumed;
     this.isDiscontinuous = resumed?.isDiscontinuous ?? isDiscontinuous;
-    this.ts = structuredClone(resumed?.ts ?? makeTsState());
-    this.audioClock = { nextTicks: resumed?.audioClock.nextTicks ?? null };
+    this.state = structuredClone(resumed?.writer ?? makeWriterState());
   }
 
   /** Takes the next frame, with the tracks as they are. */
@@ -117,7 +114,7 @@ export class Segmenter {
     const next = startingWith(frame, tracks, open.tracks);
     const isStale = next !== null && !isSameMake(next, open.tracks);
     const { startMs, lastVideoMs } = open;
-    if (isCutBefore(frame, { startMs, lastVideoMs, hasVideo: open.tracks.video !== null, isStale }, this.settings)) {
+    if (isCutBefore(frame, { startMs, lastVideoMs, hasVideo: open.tracks.video !== null, isStale, moreMs: this.moreMs }, this.settings)) {
       this.close(frame.dtsMs);
       if (isStale) this.isDiscontinuous = true;
       this.begin(frame, next ?? open.tracks);
@@ -126,46 +123,44 @@ export class Segmenter {
   }
 
   private begin(frame: Frame, tracks: TsTracks): void {
+    const { state, settings, events } = this;
     if (this.isDiscontinuous && !this.isResuming) {
-      this.ts.version = (this.ts.version + 1) % 32;
-      this.audioClock.nextTicks = null;
+      state.ts.version = (state.ts.version + 1) % 32;
+      state.audioClock.nextTicks = null;
     }
     this.isResuming = false;
-    this.open = { startMs: frame.dtsMs, tracks, lastVideoMs: null };
-    this.events.onOpen({
-      position: positionAfter(frame.packet),
-      startMs: frame.dtsMs,
-      isDiscontinuous: this.isDiscontinuous,
-      hasVideo: tracks.video !== null,
-      hasAudio: tracks.audio !== null,
-      ts: structuredClone(this.ts),
-      audioClock: { ...this.audioClock },
-    });
+    events.onOpen(
+      {
+        position: positionAfter(frame.packet),
+        startMs: frame.dtsMs,
+        isDiscontinuous: this.isDiscontinuous,
+        hasVideo: tracks.video !== null,
+        hasAudio: tracks.audio !== null,
+        writer: structuredClone(state),
+      },
+      tracks,
+    );
     this.isDiscontinuous = false;
-    this.writer = new TsWriter(tracks, this.ts);
-    // A key frame brings the tables along.
-    if (!(frame.kind === "video" && frame.isKeyFrame)) this.events.onBytes(this.writer.tables());
+    const { initFile, partMs, takesTimes } = settings;
+    const onBytes = (bytes: Buffer): void => events.onBytes(bytes);
+    const onPart = (part: WrittenPart): void => events.onPart(part);
+    const options = { tracks, state, startMs: frame.dtsMs, isCounted: !takesTimes, partMs, onBytes, onPart };
+    const writer = initFile === null ? new TsSegment(options, frame.kind === "video" && frame.isKeyFrame) : new Mp4Segment(options);
+    this.open = { startMs: frame.dtsMs, tracks, writer, lastVideoMs: null, pictures: 0 };
   }
 
   private put(frame: Frame, open: Open, tracks: TsTracks): void {
-    const { kind, dtsMs, compositionMs, isKeyFrame, body } = frame;
+    const { kind, dtsMs } = frame;
     this.step(dtsMs, kind, open);
     // What a track has become or begun to be waits for a place to start.
     if (open.tracks[kind] === null || !isSameTrack(open.tracks[kind], tracks[kind])) return;
-    if (kind === "video") {
-      this.flushAudio();
-      open.lastVideoMs = dtsMs;
-      const dtsTicks = dtsMs * ticksPerMs;
-      const ptsTicks = dtsTicks + Math.max(0, compositionMs) * ticksPerMs;
-      this.events.onBytes(this.writer!.video({ dtsTicks, ptsTicks, isKeyFrame, body }));
+    if (kind === "audio") {
+      open.writer.sound(frame);
       return;
     }
-    const { frameSamples: samples, sampleRate: rate } = open.tracks.audio!;
-    const ticks = tickOf(this.audioClock, dtsMs, { samples, rate, isCounted: !this.settings.takesTimes });
-    if (this.packed !== null && (ticks - this.packed.ticks >= packedMs * ticksPerMs || this.packed.frames.length >= mostPacked))
-      this.flushAudio();
-    this.packed ??= { ticks, frames: [] };
-    this.packed.frames.push(body);
+    open.lastVideoMs = dtsMs;
+    open.pictures += 1;
+    open.writer.picture(frame);
   }
 
   private step(dtsMs: number, kind: Frame["kind"], open: Open): void {
@@ -174,17 +169,11 @@ export class Segmenter {
     this.lastMs = dtsMs;
   }
 
-  private flushAudio(): void {
-    if (this.packed !== null) this.events.onBytes(this.writer!.audio(this.packed.ticks, this.packed.frames));
-    this.packed = null;
-  }
-
   private close(endMs: number): void {
-    this.flushAudio();
-    const { startMs } = this.open!;
+    const { startMs, writer, pictures } = this.open!;
+    writer.end(endMs);
     this.open = null;
-    this.writer = null;
-    this.events.onClose(Math.max(0, endMs - startMs));
+    this.events.onClose(Math.max(0, endMs - startMs), pictures);
   }
 }
 

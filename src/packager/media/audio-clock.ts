@@ -4,7 +4,7 @@
 
 /** What goes on from segment to segment, as JSON. */
 export interface AudioClock {
-  /** When the next frame is expected, in ticks of 1/90000 s; null: whenever it comes. */
+  /** When the next frame is expected, in ticks of 1/90000 s, or in samples; null: whenever it comes. */
   nextTicks: number | null;
 }
 
@@ -26,4 +26,20 @@ export function tickOf(
   const ticks = clock.nextTicks === null || Math.abs(off) > most ? told : clock.nextTicks + Math.max(-1, Math.min(1, off));
   clock.nextTicks = ticks + (frame.samples * 1000 * ticksPerMs) / frame.rate;
   return Math.round(ticks);
+}
+
+/**
+ * The time of a frame in samples of its own rate: frames of a file join to the sample, as long as the stream's time does not tell that
+ * there is a gap.
+ */
+export function sampleOf(
+  clock: AudioClock,
+  dtsMs: number,
+  frame: { readonly samples: number; readonly rate: number; readonly isCounted: boolean },
+): number {
+  const told = Math.round((dtsMs * frame.rate) / 1000);
+  const most = ((frame.isCounted ? countingMs : roundingMs) * frame.rate) / 1000;
+  const at = clock.nextTicks === null || Math.abs(told - clock.nextTicks) > most ? told : clock.nextTicks;
+  clock.nextTicks = at + frame.samples;
+  return at;
 }

@@ -25,9 +25,12 @@ export class FrameReader {
   private lastMs: number | null = null;
   private readonly main = { video: -1, audio: -1 };
 
-  /** Goes on behind a time that no longer wraps. */
-  constructor(lastMs: number | null = null) {
+  private readonly isWide: boolean;
+
+  /** Goes on behind a time that no longer wraps. `isWide`: there is room for AV1 and Opus as well. */
+  constructor(lastMs: number | null = null, isWide = false) {
     this.lastMs = lastMs;
+    this.isWide = isWide;
   }
 
   /** The last time that was read; null: none. */
@@ -60,11 +63,11 @@ export class FrameReader {
   private configure(kind: Frame["kind"], { fourCc, body }: Unit): void {
     // What describes the stream outlives the packets around it.
     if (kind === "video") {
-      const track = readVideoTrack(fourCc, Buffer.from(body));
+      const track = this.isWide || fourCc !== "av01" ? readVideoTrack(fourCc, Buffer.from(body)) : null;
       if (track === null) this.leftOut.add(fourCc);
       if (!isSameTrack(track, this.video)) this.video = track;
     } else {
-      const track = readAudioTrack(fourCc, Buffer.from(body));
+      const track = this.isWide || fourCc !== "Opus" ? readAudioTrack(fourCc, Buffer.from(body)) : null;
       if (track === null) this.leftOut.add(fourCc);
       if (!isSameTrack(track, this.audio)) this.audio = track;
     }

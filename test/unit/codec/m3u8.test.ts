@@ -8,10 +8,12 @@ const entry = (uri: string, more: Partial<Entry> = {}): Entry => ({
   isDiscontinuous: false,
   programTimeMs: null,
   key: null,
+  init: null,
+  parts: [],
   ...more,
 });
 const list = (entries: readonly Entry[]): string =>
-  mediaList({ targetSeconds: 5, sequence: 7, discontinuitySequence: 2, entries, isEnded: false });
+  mediaList({ targetSeconds: 5, sequence: 7, discontinuitySequence: 2, entries, isEnded: false, streamInf: null, lowLatency: null });
 
 test("m3u8: a list of segments is SRS's, with what players need to keep their place", () => {
   const text = list([
@@ -58,7 +60,15 @@ test("m3u8: a key stands at the first entry of a list and where it changes", () 
 });
 
 test("m3u8: a stream that is over ends its list", () => {
-  const text = mediaList({ targetSeconds: 5, sequence: 0, discontinuitySequence: 0, entries: [entry("a.ts")], isEnded: true });
+  const text = mediaList({
+    targetSeconds: 5,
+    sequence: 0,
+    discontinuitySequence: 0,
+    entries: [entry("a.ts")],
+    isEnded: true,
+    streamInf: null,
+    lowLatency: null,
+  });
   assert.ok(text.endsWith("a.ts\n#EXT-X-ENDLIST\n"));
 });
 
@@ -74,5 +84,48 @@ test("m3u8: the list of variants says what the stream is", () => {
   assert.equal(
     masterList(attributes, "a.m3u8?x=1"),
     '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2000000,AVERAGE-BANDWIDTH=1,CODECS="avc1.42C00D,mp4a.40.2",RESOLUTION=320x180,FRAME-RATE=25.000\na.m3u8?x=1\n',
+  );
+});
+
+test("m3u8: a list of low latency tells parts, what comes next, and how long players may wait and leave out", () => {
+  const part = (uri: string, isIndependent = false) => ({ uri, durationMs: 480, isIndependent });
+  const entries = [
+    entry("a-7.m4s", { init: "init.mp4", programTimeMs: 0 }),
+    entry("a-8.m4s", { init: "init.mp4", parts: [part("a-8.part0.m4s", true), part("a-8.part1.m4s")] }),
+  ];
+  const open = { isDiscontinuous: true, init: "init-2.mp4", key: null, programTimeMs: 60_000, parts: [part("a-9.part0.m4s", true)] };
+  const text = mediaList({
+    targetSeconds: 4,
+    sequence: 7,
+    discontinuitySequence: 0,
+    entries,
+    isEnded: false,
+    streamInf: "BANDWIDTH=1",
+    lowLatency: { partMs: 500, open, nextUri: "a-9.part1.m4s" },
+  });
+  assert.equal(
+    text,
+    `#EXTM3U
+#EXT-X-VERSION:9
+#EXT-X-MEDIA-SEQUENCE:7
+#EXT-X-TARGETDURATION:4
+#EXT-X-DISCONTINUITY-SEQUENCE:0
+## STREAM-INF:BANDWIDTH=1
+#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.500,CAN-SKIP-UNTIL=24.0
+#EXT-X-PART-INF:PART-TARGET=0.500
+#EXT-X-MAP:URI="init.mp4"
+#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:00.000Z
+#EXTINF:4.000, no desc
+a-7.m4s
+#EXT-X-PART:DURATION=0.480,URI="a-8.part0.m4s",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.480,URI="a-8.part1.m4s"
+#EXTINF:4.000, no desc
+a-8.m4s
+#EXT-X-DISCONTINUITY
+#EXT-X-MAP:URI="init-2.mp4"
+#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:01:00.000Z
+#EXT-X-PART:DURATION=0.480,URI="a-9.part0.m4s",INDEPENDENT=YES
+#EXT-X-PRELOAD-HINT:TYPE=PART,URI="a-9.part1.m4s"
+`,
   );
 });

@@ -8,7 +8,7 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { VNode } from "preact";
 import { Copyable } from "../lib/parts.js";
-import { preview, type Preview } from "../lib/preview.js";
+import { isList, preview, type Preview } from "../lib/preview.js";
 import { t, type Word } from "../lib/words.js";
 
 function Player(): VNode {
@@ -31,13 +31,13 @@ function Player(): VNode {
     setWhy("");
     setState("connecting");
     try {
-      if (/\.flv(?:\?|$)/.test(url) || url.startsWith("ws")) {
+      if (/\.flv(?:\?|$)/.test(url) || url.startsWith("ws") || isList(url)) {
         running.current = await preview(current, url, (reason) => {
           setWhy(t("previewFailed", reason));
           setState("stopped");
         });
       } else {
-        current.src = url; // what browsers play themselves: MP3, AAC, files, and HLS in some
+        current.src = url; // what browsers play themselves: MP3, AAC and files
         await current.play();
       }
       setState("playing");

@@ -14,6 +14,8 @@ import { configOf } from "../../server/rig.js";
 const name = { vhost: "v", app: "live", stream: "s" };
 const settings = configOf("vhost __defaultVhost__ { hls { enabled on; hls_fragment 10; hls_window 60; } }").vhosts[0]!.hls!;
 
+const extras = { entryPrefix: "", partMs: null, open: null, nextUri: null };
+
 function segment(sequence: number, more: Partial<ListedSegment> = {}): ListedSegment {
   const uri = `s-${sequence}.ts`;
   return {
@@ -25,6 +27,7 @@ function segment(sequence: number, more: Partial<ListedSegment> = {}): ListedSeg
     isDiscontinuous: false,
     programTimeMs: 0,
     key: null,
+    init: null,
     ...more,
   };
 }
@@ -65,7 +68,7 @@ test("list: the target duration is that of a fragment, rises with a longer segme
 test("list: numbers that were not written leave no hole in it", () => {
   const state = filled(2);
   addSegment(state, segment(5), settings, 0);
-  assert.match(listText(state, ""), /#EXT-X-MEDIA-SEQUENCE:0\n/);
+  assert.match(listText(state, extras), /#EXT-X-MEDIA-SEQUENCE:0\n/);
   assert.equal(state.next, 6);
 });
 
@@ -81,5 +84,5 @@ test("list: a key is deleted with the last segment that it is for", () => {
 });
 
 test("list: what stands before a name stands before each", () => {
-  assert.match(listText(filled(1), "http://cdn/"), /\nhttp:\/\/cdn\/s-0\.ts\n/);
+  assert.match(listText(filled(1), { ...extras, entryPrefix: "http://cdn/" }), /\nhttp:\/\/cdn\/s-0\.ts\n/);
 });

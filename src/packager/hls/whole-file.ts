@@ -1,0 +1,24 @@
+// A file that is there as a whole or not at all: lists, parts, what describes tracks.
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { DolphinError, messageOf } from "../../base/errors.js";
+
+/** Writes it beside its place, under a name with this ending, and puts it there. Throws PACK_WRITE, and leaves what was there. */
+export async function writeWhole(path: string, content: string | Buffer, ending: ".temp" | ".tmp"): Promise<void> {
+  const temporary = `${path}${ending}`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(temporary, content);
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new DolphinError("PACK_WRITE", `${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+export function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
