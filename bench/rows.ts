@@ -3,6 +3,7 @@ import type { Row } from "./row.js";
 import { askedRows } from "./rows/asked.js";
 import { crowdRows, deathRows } from "./rows/crowds.js";
 import { fanoutRows, manyRows } from "./rows/fanout.js";
+import { hlsRows } from "./rows/hls.js";
 import { hookRows } from "./rows/hooks.js";
 import { ingestRows } from "./rows/ingest.js";
 import { planBRows } from "./rows/planb.js";
@@ -16,6 +17,7 @@ export const rows: readonly Row[] = [
   ...deathRows,
   ...manyRows,
   ...fanoutRows,
+  ...hlsRows,
   ...planBRows,
   ...workerRows,
 ];

@@ -46,10 +46,18 @@ export async function serveAskedBox(build: Build, { args, env }: Shape): Promise
   return { ...serving, askPort };
 }
 
-/** With its page of statistics at `askPort`. */
-export async function serveNginx(program: NginxProgram): Promise<Serving> {
+/** With its page of statistics at `askPort`; `live`: directives of its application. */
+export async function serveNginx(program: NginxProgram, live = ""): Promise<Serving> {
   const [rtmpPort, statPort] = [await freePort(), await freePort()];
-  const nginx = await startNginx(program, { rtmpPort, statPort });
+  const nginx = await startNginx(program, { rtmpPort, statPort, live });
   const tree = { roots: [nginx.pid], except: [] };
   return { rtmpPort, httpPort: 0, askPort: statPort, box: null, tree, stop: () => nginx.stop() };
+}
+
+/** A web server of files. */
+export async function serveNginxFiles(program: NginxProgram, folder: string): Promise<Serving> {
+  const [rtmpPort, httpPort] = [await freePort(), await freePort()];
+  const nginx = await startNginx(program, { rtmpPort, files: { port: httpPort, folder } });
+  const tree = { roots: [nginx.pid], except: [] };
+  return { rtmpPort, httpPort, askPort: 0, box: null, tree, stop: () => nginx.stop() };
 }

@@ -37,6 +37,11 @@ class Asker {
     this.counts = counts;
   }
 
+  /** Begins; of questions that are asked every so often, at its share of that time. */
+  begin(share: number): void {
+    setTimeout(() => this.ask(), share * this.everyMs);
+  }
+
   ask(): void {
     this.socket ??= this.connected();
     this.isOpen = true;
@@ -90,7 +95,8 @@ class Asker {
 
 const [port = 0, warmS = 0, runS = 0] = process.argv.slice(2, 5).map(Number);
 const counts: Counts = { answered: 0, failed: 0, bytes: 0 };
-for (const question of process.argv.slice(5)) new Asker(port, question, counts).ask();
+const questions = process.argv.slice(5);
+for (const [index, question] of questions.entries()) new Asker(port, question, counts).begin(index / questions.length);
 
 setTimeout(() => {
   Object.assign(counts, { answered: 0, failed: 0, bytes: 0 });

@@ -22,6 +22,8 @@ export interface NginxOptions {
   readonly live?: string;
   /** Where its page of statistics is asked for as `/stat`; without it there is none. */
   readonly statPort?: number;
+  /** Files that it serves over HTTP. */
+  readonly files?: { readonly port: number; readonly folder: string };
 }
 
 export interface Nginx {
@@ -56,16 +58,20 @@ export async function findNginx(): Promise<NginxProgram | string> {
 
 /** Starts nginx in the foreground with one process and waits until it answers an RTMP handshake. */
 export async function startNginx(program: NginxProgram, options: NginxOptions): Promise<Nginx> {
-  const { rtmpPort, live = "", statPort } = options;
+  const { rtmpPort, live = "", statPort, files } = options;
   const folder = mkdtempSync(join(tmpdir(), "dolphin-nginx-"));
   const logFile = join(folder, "error.log");
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${join(folder, name)};`);
   const statistics = statPort === undefined ? "" : `server { listen 127.0.0.1:${statPort}; location = /stat { rtmp_stat all; } }`;
+  const fileServer =
+    files === undefined
+      ? ""
+      : `sendfile on; tcp_nopush on; keepalive_requests 1000000; server { listen 127.0.0.1:${files.port}; root ${files.folder}; }`;
   const text = [
     program.module === null ? "" : `load_module ${program.module};`,
     `daemon off; master_process off; worker_rlimit_nofile 20000; pid ${join(folder, "nginx.pid")}; error_log ${logFile} info;`,
     "events { worker_connections 20000; }",
-    `http { access_log off; ${temporary.join(" ")} ${statistics} }`,
+    `http { access_log off; ${temporary.join(" ")} ${statistics} ${fileServer} }`,
     `rtmp { access_log off; server { listen 127.0.0.1:${rtmpPort}; application live { live on; ${live} } } }`,
   ];
   const configFile = join(folder, "nginx.conf");

@@ -161,14 +161,14 @@ export interface ListExtras {
 export function listText(state: HlsState, { entryPrefix, partMs, open, nextUri }: ListExtras): string {
   const { segments, first, targetSeconds, discontinuitySequence } = state;
   const named = (uri: string): string => `${entryPrefix}${uri}`;
-  const partsIn = (sequence: number): Part[] =>
-    partMs === null ? [] : state.parts.filter((part) => part.sequence === sequence).map((part) => ({ ...part, uri: named(part.uri) }));
-  const entries = segments.map((segment) => ({
-    ...segment,
-    uri: named(segment.uri),
-    init: segment.init === null ? null : named(segment.init.uri),
-    parts: partsIn(segment.sequence),
-  }));
+  const partsIn = (of: number): Part[] =>
+    state.parts.flatMap(({ sequence, uri, durationMs, isIndependent }) =>
+      partMs === null || sequence !== of ? [] : [{ uri: named(uri), durationMs, isIndependent }],
+    );
+  const entries = segments.map(({ sequence, uri, durationMs, isDiscontinuous, programTimeMs, key, init }) => {
+    const initUri = init === null ? null : named(init.uri);
+    return { uri: named(uri), init: initUri, parts: partsIn(sequence), durationMs, isDiscontinuous, programTimeMs, key };
+  });
   const openParts = open === null ? [] : partsIn(open.sequence);
   const lowLatency: LowLatency | null =
     partMs === null

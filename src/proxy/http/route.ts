@@ -17,15 +17,15 @@ export function routeOf(target: string, host: string, vhosts: ReadonlySet<string
   const mark = local.indexOf("?");
   const path = mark < 0 ? local : local.slice(0, mark);
   const query = mark < 0 ? "" : local.slice(mark);
-  const found = /^(\/.+\/[^/]+)\.(flv|m3u8|ts|aac|mp3)$/.exec(path);
+  const found = /^(\/.+\/[^/]+)\.(flv|m3u8|ts|aac|mp3|m4s)$/.exec(path) ?? /^(\/.+\/[^/]+)\/init[^/]*\.(mp4)$/.exec(path);
   if (found === null) return null;
   const [, name = "", kind = ""] = found;
   const names = [name];
-  const segment = kind === "ts" || kind === "aac" ? /^(.+)-\d+$/.exec(name) : null;
+  const segment = /^(?:ts|aac|m4s)$/.test(kind) ? /^(.+)-\d+(?:\.part\d+)?$/.exec(name) : null;
   if (segment !== null) names.unshift(segment[1]!);
   const hostName = host.replace(/:\d+$/, "");
   const keys = names.flatMap((one) => keyOf(/^[\w.-]+$/.test(hostName) ? hostName : "", one, query, vhosts));
-  return keys.length === 0 ? null : { keys, isLive: kind !== "m3u8" && segment === null };
+  return keys.length === 0 ? null : { keys, isLive: !/^(?:m3u8|m4s|mp4)$/.test(kind) && segment === null };
 }
 
 function keyOf(host: string, name: string, query: string, vhosts: ReadonlySet<string>): string[] {

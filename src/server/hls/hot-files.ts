@@ -10,6 +10,9 @@ import type { FileHandle } from "node:fs/promises";
 export const maxHotBytes = 64 << 20;
 /** One that is larger is read for each who asks, piece by piece. */
 export const maxHotFileBytes = 16 << 20;
+/** How often a file that somebody waits for is looked at, and how long before all who wait look round. */
+const lookEveryMs = 25;
+const lookForMs = 500;
 /** So long nobody looks whether there is a newer version. */
 const freshMs = 40;
 
@@ -44,6 +47,7 @@ const zipped = promisify(gzip);
 export class HotFiles {
   private readonly entries = new Map<string, Entry>();
   private readonly zips = new WeakMap<Buffer, Promise<Buffer>>();
+  private readonly watches = new Map<string, Promise<HotFile | null>>();
   private keptBytes = 0;
 
   /** Null: there is none, or it is too large to be kept. `isFresh`: only what the disk says now will do. */
@@ -56,7 +60,23 @@ export class HotFiles {
     return entry.looking;
   }
 
-  /** The same, made smaller: once for each version. */
+  /** Resolves to another version than this one (null: to any), or after a moment to what there is: one look for all who wait. */
+  change(key: string, open: () => Promise<OpenedFile | null>, known: HotFile | null): Promise<HotFile | null> {
+    const watch = this.watches.get(key) ?? this.watch(key, open, known).finally(() => this.watches.delete(key));
+    this.watches.set(key, watch);
+    return watch;
+  }
+
+  private async watch(key: string, open: () => Promise<OpenedFile | null>, known: HotFile | null): Promise<HotFile | null> {
+    const untilMs = performance.now() + lookForMs;
+    for (;;) {
+      await new Promise((done) => setTimeout(done, lookEveryMs));
+      const file = await this.get(key, open, true);
+      if (file?.bytes !== known?.bytes || performance.now() > untilMs) return file;
+    }
+  }
+
+  /** A file, made smaller: once for each version. */
   zip({ bytes }: Pick<HotFile, "bytes">): Promise<Buffer> {
     const known = this.zips.get(bytes) ?? zipped(bytes, { level: 6 });
     this.zips.set(bytes, known);

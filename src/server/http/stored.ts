@@ -13,7 +13,17 @@ import { masterList } from "../../codec/m3u8.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { derived, HotFiles, type HotFile } from "../hls/hot-files.js";
-import { hasReached, isTooFar, piecesOf, reachOf, sessionParameter, streamInfOf, withoutSkipped, type Awaited } from "../hls/list-text.js";
+import {
+  hasReached,
+  isTooFar,
+  piecesOf,
+  reachOf,
+  sessionParameter,
+  streamInfOf,
+  withoutSkipped,
+  type Awaited,
+  type Reach,
+} from "../hls/list-text.js";
 import { HlsSessions, type Session } from "../hls/sessions.js";
 import { checkAccess } from "../peers/access.js";
 import { vhostFor } from "../peers/clients.js";
@@ -26,8 +36,6 @@ import { forwardedClient, maxShownChars, pageOf } from "./forwarded.js";
 import { cachingOf, guardsOf, isHot, streamOf } from "./packaged.js";
 import { splitTarget, vhostName } from "./route.js";
 
-/** How often somebody's list, or part, is looked for while he waits. */
-const lookEveryMs = 25;
 /** Nobody waits longer for a list than so many of its target durations, and for a part than so long. */
 const longestWaitTargets = 3;
 const partWaitMs = 3_000;
@@ -55,6 +63,7 @@ export class Stored {
   private readonly hot = new HotFiles();
   private readonly pieces = new WeakMap<Buffer, readonly string[]>();
   private readonly skipped = new WeakMap<Buffer, HotFile>();
+  private readonly reaches = new WeakMap<Buffer, Reach>();
   private heldCount = 0;
 
   constructor(hub: Hub, log: Log) {
@@ -177,48 +186,51 @@ export class Stored {
     answerHot(request, response, told, { file: { ...file, etag, sizeBytes: body.length }, path, body });
   }
 
-  private look(place: FilePlace, isFresh = false): Promise<HotFile | null> {
-    return this.hot.get(`${place.folder}\0${place.path}`, () => openFile(place), isFresh);
+  private look(place: FilePlace): Promise<HotFile | null> {
+    return this.hot.get(keyOf(place), () => openFile(place));
   }
 
   /** The list when it has got so far; the status that is answered where it has not in time, or is not to; 0: he has left. */
   private async reached(asked: Asked, first: HotFile, awaited: Awaited): Promise<HotFile | number> {
-    let file = first;
-    let reach = reachOf(file.bytes.toString());
+    const reach = this.reachOf(first);
     if (isTooFar(reach, awaited)) return 400;
     const untilMs = performance.now() + longestWaitTargets * reach.targetMs;
-    const found = await this.held(asked, untilMs, async () => {
-      if (hasReached(reach, awaited)) return file;
-      const newer = await this.look(asked.place);
-      if (newer !== null && newer.bytes !== file.bytes) {
-        file = newer;
-        reach = reachOf(file.bytes.toString());
-      }
-      return hasReached(reach, awaited) ? file : null;
-    });
+    const found = await this.held(asked, untilMs, first, (file) => hasReached(this.reachOf(file), awaited));
     return found ?? (asked.response.destroyed ? 0 : 503);
   }
 
   /** A part that players are told of before it is there. */
   private async partToCome(asked: Asked): Promise<HotFile | null> {
     if ((asked.vhost?.hls?.partMs ?? null) === null || !/\.part\d+\.m4s$/.test(asked.path)) return null;
-    return this.held(asked, performance.now() + partWaitMs, () => this.look(asked.place));
+    return this.held(asked, performance.now() + partWaitMs, null, () => true);
   }
 
-  /** Looks again and again, while the viewer is there and not too many wait. */
-  private async held(asked: Asked, untilMs: number, look: () => Promise<HotFile | null>): Promise<HotFile | null> {
-    let found = await look();
-    if (found !== null || this.heldCount >= maxHeldRequests) return found;
+  /** Waits for a version that will do, while the viewer is there and not too many wait. */
+  private async held(
+    { place, response }: Asked,
+    untilMs: number,
+    first: HotFile | null,
+    willDo: (file: HotFile) => boolean,
+  ): Promise<HotFile | null> {
+    let file = first;
+    if (file !== null && willDo(file)) return file;
+    if (this.heldCount >= maxHeldRequests) return null;
     this.heldCount += 1;
     try {
-      while (found === null && performance.now() < untilMs && !asked.response.destroyed) {
-        await new Promise((done) => setTimeout(done, lookEveryMs));
-        found = await look();
+      while (performance.now() < untilMs && !response.destroyed) {
+        file = await this.hot.change(keyOf(place), () => openFile(place), file);
+        if (file !== null && willDo(file)) return file;
       }
+      return null;
     } finally {
       this.heldCount -= 1;
     }
-    return found;
+  }
+
+  private reachOf({ bytes }: HotFile): Reach {
+    const known = this.reaches.get(bytes) ?? reachOf(bytes.toString());
+    this.reaches.set(bytes, known);
+    return known;
   }
 
   private piecesOf({ bytes }: HotFile): readonly string[] {
@@ -232,6 +244,11 @@ export class Stored {
     this.skipped.set(file.bytes, known);
     return known;
   }
+}
+
+/** By what a file is known among those in memory. */
+function keyOf({ folder, path }: FilePlace): string {
+  return `${folder}\0${path}`;
 }
 
 /** What a request waits for; null: nothing. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isSameTrack, mp3Track, readAudioTrack, readVideoTrack } from "../../../src/codec/av-track.js";
+import { isSameTrack, mp3Track, opusSamples, readAudioTrack, readVideoTrack } from "../../../src/codec/av-track.js";
 import { audioUnit, videoUnit } from "../../../src/codec/av-unit.js";
 import { clip } from "../../helpers/clips.js";
 
@@ -48,4 +48,26 @@ test("av-track: tracks are the same by what is written of them", () => {
   assert.equal(isSameTrack(one, readAudioTrack("mp4a", Buffer.of(0x12, 0x10))), true);
   assert.equal(isSameTrack(one, readAudioTrack("mp4a", Buffer.of(0x11, 0x90))), false);
   assert.equal(isSameTrack(one, null), false);
+});
+
+test("av-track: a record of AV1 is named as players ask for it", () => {
+  const record = Buffer.from("81000c000a0b00000024cf7f0dbffc3008", "hex");
+  const track = readVideoTrack("av01", record);
+  assert.deepEqual([track?.fourCc, track?.codecs, track?.record], ["av01", "av01.0.00M.08", record]);
+  assert.equal(readVideoTrack("av01", Buffer.of(0x80, 0, 0, 0)), null);
+});
+
+test("av-track: packets of Opus last as their first byte says", () => {
+  const head = Buffer.concat([Buffer.from("OpusHead"), Buffer.from("01023801 80bb0000 000000".replaceAll(" ", ""), "hex")]);
+  const track = readAudioTrack("Opus", head);
+  assert.deepEqual([track?.channels, track?.sampleRate, track?.codecs], [2, 48_000, "opus"]);
+  const rows = [
+    [[0xfc], 960], // CELT, 20 ms
+    [[0x78], 960], // hybrid, 20 ms
+    [[0x7b, 0x03], 2880], // three frames of it
+    [[0x00], 480], // SILK, 10 ms
+    [[0x19], 5760], // SILK, 60 ms, two frames
+    [[], 0],
+  ] as const;
+  for (const [bytes, samples] of rows) assert.equal(opusSamples(Buffer.from(bytes)), samples, bytes.join(" "));
 });

@@ -16,6 +16,8 @@ const rows: readonly {
   { target: "/live/s.flv", host: "c.example.com", keys: ["__defaultVhost__/live/s"] },
   { target: "/live/sub/s.ts", host: "[::1]:80", keys: ["__defaultVhost__/live/sub/s"] },
   { target: "/live/s-12.ts", keys: ["__defaultVhost__/live/s", "__defaultVhost__/live/s-12"], isLive: false },
+  { target: "/live/s-12.part3.m4s", keys: ["__defaultVhost__/live/s", "__defaultVhost__/live/s-12.part3"], isLive: false },
+  { target: "/live/s/init-0f.mp4", keys: ["__defaultVhost__/live/s"], isLive: false },
   { target: "/live/s-12.flv", keys: ["__defaultVhost__/live/s-12"] },
   { target: "/live/s.m3u8", keys: ["__defaultVhost__/live/s"], isLive: false },
   { target: "/live/%C3%A9.mp3", keys: ["__defaultVhost__/live/é"] },

@@ -1,0 +1,98 @@
+// HLS: packaging, held against nginx-rtmp with `hls on`, and viewers, held against nginx that serves the same files by sendfile. What is
+// written goes to the system's folder for temporary files, of both.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { planA, serveBox, serveNginx, serveNginxFiles, single } from "../boxes/servers.js";
+import type { Row, Sample } from "../row.js";
+import { measurePackaging, measureWatching, segmentsFolder } from "../runs/hls.js";
+import { contender } from "./contenders.js";
+
+const packaging = { publishers: 100, kbps: 1000, fragmentS: 2 };
+const watching = { viewers: 2000, kbps: 1000, segmentS: 4 };
+
+/** Measures with a folder of its own. */
+async function inFolder(measure: (folder: string) => Promise<Sample>): Promise<Sample> {
+  const folder = mkdtempSync(join(tmpdir(), "dolphin-bench-hls-"));
+  try {
+    return await measure(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function inSegments(measure: (folder: string) => Promise<Sample>): Promise<Sample> {
+  const segments = segmentsFolder(watching);
+  try {
+    return await measure(segments.folder);
+  } finally {
+    segments.close();
+  }
+}
+
+export const hlsRows: readonly Row[] = [
+  {
+    name: "HLS, packaging 100 × 1 Mbps, plan single",
+    contenders: ({ own, nginx }) => [
+      {
+        name: own.name,
+        measure: () =>
+          inFolder((folder) => {
+            const env = { SRS_VHOST_HLS_ENABLED: "on", SRS_VHOST_HLS_HLS_FRAGMENT: "2", SRS_VHOST_HLS_HLS_PATH: folder };
+            const shape = { args: single.args, env };
+            return contender(
+              own.name,
+              () => serveBox(own, shape),
+              (serving) => measurePackaging(serving, packaging, folder),
+            ).measure();
+          }),
+      },
+      typeof nginx === "string"
+        ? nginx
+        : {
+            name: "nginx-rtmp with hls on",
+            measure: () =>
+              inFolder((folder) => {
+                const live = `hls on; hls_path ${folder}; hls_fragment 2s; hls_playlist_length 60s;`;
+                return contender(
+                  "nginx",
+                  () => serveNginx(nginx, live),
+                  (serving) => measurePackaging(serving, packaging, folder),
+                ).measure();
+              }),
+          },
+    ],
+    held: [{ figure: "cpu", as: "ratio", limit: { bar: 0.7, aim: 0.5 } }],
+  },
+  {
+    name: "HLS, 2000 viewers × 1 Mbps, plan a, 1 edge",
+    contenders: ({ own, nginx }) => [
+      {
+        name: own.name,
+        measure: () =>
+          inSegments((folder) => {
+            const shape = { args: planA(1).args, env: { SRS_HTTP_SERVER_DIR: folder } };
+            return contender(
+              own.name,
+              () => serveBox(own, shape),
+              (serving) => measureWatching(serving, watching),
+            ).measure();
+          }),
+      },
+      typeof nginx === "string"
+        ? nginx
+        : {
+            name: "nginx with sendfile",
+            measure: () =>
+              inSegments((folder) =>
+                contender(
+                  "nginx",
+                  () => serveNginxFiles(nginx, folder),
+                  (serving) => measureWatching(serving, watching),
+                ).measure(),
+              ),
+          },
+    ],
+    held: [{ figure: "cpu", as: "ratio", limit: { bar: 1.3, aim: 1 } }],
+  },
+];

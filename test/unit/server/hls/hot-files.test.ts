@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { HotFiles, maxHotBytes, type OpenedFile } from "../../../../src/server/hls/hot-files.js";
+
+interface Place {
+  readonly path: string;
+  /** How often it was looked at. */
+  looks: number;
+  open(): Promise<OpenedFile | null>;
+}
+
+function place(t: TestContext, name = "s.ts"): Place {
+  const folder = mkdtempSync(join(tmpdir(), "dolphin-hot-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, name);
+  const made: Place = {
+    path,
+    looks: 0,
+    async open() {
+      made.looks += 1;
+      const handle = await open(path).catch(() => null);
+      if (handle === null) return null;
+      const { size, mtimeMs } = statSync(path);
+      return { handle, file: { etag: `"${mtimeMs}-${size}"`, modifiedMs: mtimeMs, sizeBytes: size } };
+    },
+  };
+  return made;
+}
+
+test("hot files: who asks while a file is read gets the same memory from one reading", async (t) => {
+  const hot = new HotFiles();
+  const file = place(t);
+  writeFileSync(file.path, "media");
+  const all = await Promise.all(Array.from({ length: 50 }, () => hot.get("a", () => file.open())));
+  assert.equal(file.looks, 1);
+  assert.ok(all.every((one) => one?.bytes === all[0]?.bytes));
+  assert.equal(all[0]?.bytes.toString(), "media");
+});
+
+test("hot files: a file that has not changed is not read again, and one that has is", async (t) => {
+  const hot = new HotFiles();
+  const file = place(t);
+  writeFileSync(file.path, "one");
+  const before = await hot.get("a", () => file.open());
+  assert.equal((await hot.get("a", () => file.open(), true))?.bytes, before?.bytes);
+  writeFileSync(file.path, "two");
+  utimesSync(file.path, 1, 1);
+  assert.equal((await hot.get("a", () => file.open(), true))?.bytes.toString(), "two");
+});
+
+test("hot files: all who wait for another version are told of it by one look", async (t) => {
+  const hot = new HotFiles();
+  const file = place(t);
+  const waiting = Array.from({ length: 50 }, () => hot.change("a", () => file.open(), null));
+  writeFileSync(file.path, "there");
+  const found = await Promise.all(waiting);
+  assert.ok(found.every((one) => one?.bytes.toString() === "there"));
+  assert.ok(file.looks < 25, `${file.looks} looks`);
+});
+
+test("hot files: memory is bounded, and what was asked for least lately goes first", async (t) => {
+  const hot = new HotFiles();
+  const file = place(t);
+  const sizeBytes = maxHotBytes / 4;
+  writeFileSync(file.path, Buffer.alloc(sizeBytes));
+  for (const key of ["a", "b", "c", "d"]) await hot.get(key, () => file.open());
+  await hot.get("a", () => file.open());
+  await hot.get("e", () => file.open());
+  file.looks = 0;
+  const first = await hot.get("a", () => file.open(), true);
+  const again = await hot.get("a", () => file.open(), true);
+  assert.equal(first?.bytes, again?.bytes);
+  const gone = await hot.get("b", () => file.open());
+  assert.equal(gone?.sizeBytes, sizeBytes);
+});
