@@ -10,7 +10,7 @@ import type { Protocol } from "../ipc/listener.js";
 import { answerApi, callbackIn, refusalOf, refuse } from "./api/api.js";
 import { answerProbe, isProbe } from "./api/probes.js";
 import type { AdminContext } from "./box/context.js";
-import { reply, replyToPreflight, safeHeaders, type Exchange } from "./http/reply.js";
+import { reply, replyToPreflight, safeHeaders, shared, type Exchange } from "./http/reply.js";
 import { answerMetrics } from "./metrics/metrics.js";
 import type { Site } from "./site/site.js";
 
@@ -64,7 +64,8 @@ async function answerTo(
   }
   if (site.isData(pathname)) {
     const refusal = refusalOf(exchange, api, false);
-    return refusal === null ? site.answerData(exchange, pathname) : refuse(exchange, refusal);
+    if (refusal !== null) return refuse(exchange, refusal);
+    return shared(context.view.texts, exchange, (once) => site.answerData(once, pathname));
   }
   if (site.answer(exchange, pathname)) return undefined;
   return answerApi(context, { ...exchange, body }, pathname);
@@ -72,6 +73,10 @@ async function answerTo(
 
 /** Reads a body to its end. Null: it is too long, or was cut. */
 async function takeBody(request: IncomingMessage): Promise<Buffer | null> {
+  if (request.headers["content-length"] === undefined && request.headers["transfer-encoding"] === undefined) {
+    request.resume();
+    return Buffer.alloc(0);
+  }
   const parts: Buffer[] = [];
   let bytes = 0;
   try {

@@ -4,7 +4,7 @@ import type { HookCounts } from "./dues.js";
 import type { Present, Tally, Times } from "./tally.js";
 
 /** One process of the box. */
-interface ProcessFacts {
+export interface ProcessFacts {
   /** `master`, `origin`, `edge-1`, `server`, `proxy-1`, `admin`. */
   readonly name: string;
   readonly role: string;

@@ -16,7 +16,7 @@ export type Audience = readonly Viewer[] & { readonly source: RtmpPublisher };
 export async function audience(t: Cleanup, dolphin: Dolphin, edge: string, publishedAt: string, stream = "show"): Promise<Audience> {
   const source = await steadyPublisherAt(t, dolphin, publishedAt, stream);
   const viewers: Viewer[] = [];
-  for (let count = 0; count < 5; count++) viewers.push(await playerAt(t, dolphin, stream, dolphin.pids[edge] ?? 0));
+  for (let count = 0; count < 5; count++) viewers.push(await playerAt(t, dolphin, stream, dolphin.pidOf(edge)));
   while (viewers.length < 8) viewers.push(await flvAt(t, dolphin, edge, stream));
   await Promise.all(viewers.map((viewer) => viewer.waitForMedia(40)));
   return Object.assign(viewers, { source });

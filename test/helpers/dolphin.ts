@@ -211,6 +211,11 @@ export class Dolphin {
     return `http://127.0.0.1:${this.apiPort}${path}`;
   }
 
+  /** Throws for a name that no process had: the number 0 would be the group of whoever runs the test. */
+  pidOf(name: string): number {
+    return this.pids[name] ?? assert.fail(`there is no ${name} among ${Object.keys(this.pids).join(", ")}`);
+  }
+
   /** The log lines so far that fulfil the condition. */
   logLines(wanted: (line: LogLine) => boolean = () => true): LogLine[] {
     return this.entries.filter(wanted);

@@ -29,7 +29,7 @@ void test("sixty streams and three hundred viewers are counted alike by every li
   const isComplete = async (): Promise<boolean> => (await clientsOf(dolphin)).length === 360;
   await eventually(isComplete, { what: "360 clients" });
   await count();
-  await crowd.inLull(() => process.kill(dolphin.pids["edge-1"] ?? 0, "SIGKILL"));
+  await crowd.inLull(() => process.kill(dolphin.pidOf("edge-1"), "SIGKILL"));
   await dolphin.waitFor("connections.carried");
   await eventually(isComplete, { what: "360 clients again" });
   await count();

@@ -55,7 +55,7 @@ void test("a stream of events tells of publishes, deaths and their cause, carrie
       },
     );
   const source = await steadyPublisherAt(t, dolphin, "edge-1", "show");
-  const viewer = await playerAt(t, dolphin, "show", dolphin.pids["edge-2"] ?? 0);
+  const viewer = await playerAt(t, dolphin, "show", dolphin.pidOf("edge-2"));
   await viewer.waitForMedia(10);
   await has("publish.started", { stream: "__defaultVhost__/live/show", process: "master" });
   const edge = dolphin.pids["edge-2"];
@@ -116,7 +116,7 @@ void test("connections that are refused for want of room are told of once a seco
 
 void test("readers of the events who leave while the master lets them wait take nobody's place", async (t) => {
   const dolphin = await Dolphin.start(t, { api: true, cores: 1 });
-  const master = dolphin.pids["master"] ?? 0;
+  const master = dolphin.pidOf("master");
   await askApi(dolphin, "/versions");
   process.kill(master, "SIGSTOP");
   try {

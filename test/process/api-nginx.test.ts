@@ -36,7 +36,7 @@ for (const routing of ["stream", "connection"] as const) {
       );
 
       await untilKept(dolphin, 2);
-      for (const name of ["proxy-1", "proxy-2"]) process.kill(dolphin.pids[name] ?? 0, "SIGKILL");
+      for (const name of ["proxy-1", "proxy-2"]) process.kill(dolphin.pidOf(name), "SIGKILL");
       await eventually(async () => ((await countsOf(dolphin))?.carried ?? 0) >= 2, { what: "both go on elsewhere" });
       const ids = clients.map(({ id }) => id).toSorted();
       await eventually(

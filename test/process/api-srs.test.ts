@@ -149,7 +149,7 @@ void test("a srs whose API hangs is left out and told of, and is there again whe
   const hanging = await ownerOf(dolphin, "a");
   const [before] = await lists();
   const lost = before.filter(({ dolphin: { process } }) => process === hanging);
-  const pid = dolphin.pids[hanging] ?? 0;
+  const pid = dolphin.pidOf(hanging);
   process.kill(pid, "SIGUSR2");
   assert.deepEqual(await untilThereAre(6 - lost.length), [hanging]);
   assert.equal((await askApi(dolphin, `/clients/${lost[0]?.id}`, { method: "DELETE" })).code, 503);

@@ -163,7 +163,7 @@ function as(sample: unknown, value: unknown): unknown {
 void test("every answer has the fields and types of SRS's, and lists and acts are of the whole box", async (t) => {
   const dolphin = await Dolphin.start(t, { api: true, conf: promptConf });
   const source = await steadyPublisherAt(t, dolphin, "edge-1", "show");
-  const viewer = await playerAt(t, dolphin, "show", dolphin.pids["edge-2"] ?? 0);
+  const viewer = await playerAt(t, dolphin, "show", dolphin.pidOf("edge-2"));
   const flv = await flvAt(t, dolphin, "edge-1");
   await Promise.all([viewer.waitForMedia(20), flv.waitForMedia(20)]);
   await eventually(async () => (await clientsOf(dolphin)).length === 3, { what: "all three in the list" });

@@ -44,7 +44,7 @@ void test("viewers of a server that is killed stay, and go on when their publish
   const dolphin = await Dolphin.start(t, { conf: promptConf, args });
   const viewers = await audience(t, dolphin, "server", "server");
   const from = dolphin.logLength;
-  await inLull(dolphin, viewers.source, viewers, () => process.kill(dolphin.pids["server"] ?? 0, "SIGKILL"));
+  await inLull(dolphin, viewers.source, viewers, () => process.kill(dolphin.pidOf("server"), "SIGKILL"));
   const { childPid } = await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === "server" });
   dolphin.pids = { ...dolphin.pids, server: Number(childPid) };
   const had = viewers.map(({ media }) => media.length);

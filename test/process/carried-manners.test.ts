@@ -21,7 +21,7 @@ async function boxWithStream(t: TestContext): Promise<{ readonly dolphin: Dolphi
 }
 
 async function viewerAtFirst(t: TestContext, dolphin: Dolphin): Promise<RtmpPlayer> {
-  const viewer = await playerAt(t, dolphin, "show", dolphin.pids["edge-1"] ?? 0);
+  const viewer = await playerAt(t, dolphin, "show", dolphin.pidOf("edge-1"));
   await viewer.waitForMedia(20);
   return viewer;
 }
@@ -38,7 +38,7 @@ async function settled(connection: RtmpConnection): Promise<void> {
 
 /** Kills edge-1 when these of its viewers have everything and the master has heard all of it, and waits until they go on. */
 async function killFirst(dolphin: Dolphin, source: RtmpPublisher, viewers: readonly RtmpPlayer[]): Promise<void> {
-  await inLull(dolphin, source, viewers, () => process.kill(dolphin.pids["edge-1"] ?? 0, "SIGKILL"));
+  await inLull(dolphin, source, viewers, () => process.kill(dolphin.pidOf("edge-1"), "SIGKILL"));
   await dolphin.waitFor("connections.resumed");
 }
 
@@ -52,7 +52,7 @@ void test("a paused player is paused where it is carried to, and goes on with a 
   await tell(viewer, "pause", true, 0);
   const before = viewer.media.length;
   await killFirst(dolphin, source, []); // a paused player has nothing to wait for
-  const other = await playerAt(t, dolphin, "show", dolphin.pids["edge-2"] ?? 0);
+  const other = await playerAt(t, dolphin, "show", dolphin.pidOf("edge-2"));
   await other.waitForMedia(60);
   await tell(viewer, "anything");
   assert.equal(viewer.media.length, before);
@@ -91,7 +91,7 @@ void test("a player that wants no pictures gets none where it is carried to", as
 
 void test("a play for a time ends when that is over, wherever it is by then", async (t) => {
   const { dolphin, source } = await boxWithStream(t);
-  const viewer = await playerAt(t, dolphin, "show", dolphin.pids["edge-1"] ?? 0);
+  const viewer = await playerAt(t, dolphin, "show", dolphin.pidOf("edge-1"));
   await tell(viewer, "play", "show", -2000, 4000);
   const before = viewer.media.length;
   await viewer.waitForMedia(before + 20);

@@ -27,7 +27,7 @@ async function begin(t: TestContext, dolphin: Dolphin): Promise<Show> {
   const source = await steadyPublisherAt(t, dolphin, "edge-1", "show");
   const viewers: Viewer[] = [];
   for (const edge of ["edge-1", "edge-2"]) {
-    viewers.push(await playerAt(t, dolphin, "show", dolphin.pids[edge] ?? 0), await flvAt(t, dolphin, edge));
+    viewers.push(await playerAt(t, dolphin, "show", dolphin.pidOf(edge)), await flvAt(t, dolphin, edge));
   }
   await Promise.all(viewers.map((viewer) => viewer.waitForMedia(40)));
   return { source, viewers };
@@ -119,7 +119,7 @@ void test("ffmpeg publishes across the death of the origin", async (t) => {
   t.after(() => encoder.stop());
   await encoder.started;
   const viewers = [];
-  for (const edge of ["edge-1", "edge-2"]) viewers.push(await playerAt(t, dolphin, "show", dolphin.pids[edge] ?? 0));
+  for (const edge of ["edge-1", "edge-2"]) viewers.push(await playerAt(t, dolphin, "show", dolphin.pidOf(edge)));
   await Promise.all(viewers.map((viewer) => viewer.waitForMedia(40)));
   await replace(dolphin, "origin", "SIGKILL");
   await dolphin.waitFor("push.resumed");

@@ -19,7 +19,7 @@ void test("time goes on for viewers when the origin and all edges have died and 
   const source = await steadyPublisherAt(t, dolphin, "edge-1", "show");
   const viewers: Viewer[] = [];
   for (const edge of ["edge-1", "edge-2"]) {
-    viewers.push(await playerAt(t, dolphin, "show", dolphin.pids[edge] ?? 0), await flvAt(t, dolphin, edge));
+    viewers.push(await playerAt(t, dolphin, "show", dolphin.pidOf(edge)), await flvAt(t, dolphin, edge));
   }
   // So far that a clock which begins anew cannot be taken for one that is a little behind.
   for (const viewer of viewers) await viewer.waitUntil("five seconds", (media) => (media.at(-1)?.timestamp ?? 0) > 5000);

@@ -16,7 +16,7 @@ const provoked = new Set(["child.exited", "child.hung"]);
 void test("viewers of an edge that is killed go on at another, without a picture missing", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: promptConf });
   const viewers = await audience(t, dolphin, "edge-1", "edge-2");
-  await inLull(dolphin, viewers.source, viewers, () => process.kill(dolphin.pids["edge-1"] ?? 0, "SIGKILL"));
+  await inLull(dolphin, viewers.source, viewers, () => process.kill(dolphin.pidOf("edge-1"), "SIGKILL"));
   await assertGoOn(viewers);
   const resumed = dolphin.logLines(({ event }) => event === "connections.resumed").map(({ count }) => Number(count));
   assert.equal(
@@ -43,7 +43,7 @@ void test("edges are killed in turn: no publisher and no viewer is disconnected,
 void test("viewers of an edge that hangs go on at another once it is taken for dead", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: `${promptConf} dolphin { heartbeat_timeout 2; }` });
   const viewers = await audience(t, dolphin, "edge-1", "edge-2");
-  process.kill(dolphin.pids["edge-1"] ?? 0, "SIGSTOP");
+  process.kill(dolphin.pidOf("edge-1"), "SIGSTOP");
   // What was sent while nobody knew may be lost, but nothing comes twice and no time runs backwards.
   await waitForMore(viewers, 100);
   viewers.forEach(assertInOrder);
@@ -98,15 +98,15 @@ void test("a viewer of HTTP-FLV who resets after it was moved costs nobody else 
 void test("a connection that ends is closed in the master too, and whoever closes first", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: promptConf });
   await steadyPublisherAt(t, dolphin, "edge-2", "show");
-  await (await playerAt(t, dolphin, "show", dolphin.pids["edge-1"] ?? 0)).waitForMedia(10); // the edge pulls from here on
+  await (await playerAt(t, dolphin, "show", dolphin.pidOf("edge-1"))).waitForMedia(10); // the edge pulls from here on
   await untilKept(dolphin, 1);
-  const viewers = [await playerAt(t, dolphin, "show", dolphin.pids["edge-1"] ?? 0), await flvAt(t, dolphin, "edge-1")];
+  const viewers = [await playerAt(t, dolphin, "show", dolphin.pidOf("edge-1")), await flvAt(t, dolphin, "edge-1")];
   for (const viewer of viewers) await viewer.waitForMedia(10);
   await untilKept(dolphin, 3);
   for (const viewer of viewers) viewer.close();
   await untilKept(dolphin, 1);
   // A vhost that goes takes its viewers with it: they must hear of it though the master has a copy.
-  const [rtmp, flv] = [await playerAt(t, dolphin, "show", dolphin.pids["edge-1"] ?? 0), await flvAt(t, dolphin, "edge-1")];
+  const [rtmp, flv] = [await playerAt(t, dolphin, "show", dolphin.pidOf("edge-1")), await flvAt(t, dolphin, "edge-1")];
   await Promise.all([rtmp, flv].map((one) => one.waitForMedia(10)));
   await dolphin.stop();
   await within(Promise.all([rtmp.ended, flv.ended]), 3000, "the viewers to hear that it is over");

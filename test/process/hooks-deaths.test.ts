@@ -69,7 +69,7 @@ void test("viewers that end with a killed edge are closed by the master", async 
   const site = await HookBackend.start(t);
   const dolphin = await Dolphin.start(t, { conf: conf(site.all, "carry_sessions off;"), cores: 2 });
   const source = await publisher(dolphin.rtmpUrl("s"));
-  const at = dolphin.pids["edge-1"] ?? 0;
+  const at = dolphin.pidOf("edge-1");
   const viewers = [await playerAt(t, dolphin, "s", at), await playerAt(t, dolphin, "s", at)];
   await site.until("nobody else", () => site.of("on_play").length - site.of("on_stop").length === 2);
   await killChild(dolphin, "edge-1");

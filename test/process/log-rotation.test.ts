@@ -80,7 +80,7 @@ for (const plan of ["a", "b"] as const) {
 
 void test("an edge that is stopped keeps nobody from reopening, is told of, and reopens when it goes on", async (t) => {
   const box = await LoggingBox.start(t, "srs_log_file LOG;");
-  const edge = box.pids["edge-1"] ?? 0;
+  const edge = box.pids["edge-1"]!;
   await freeze(edge);
   renameSync(box.file, `${box.file}.1`);
   box.signal("SIGUSR1");

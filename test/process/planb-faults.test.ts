@@ -29,7 +29,7 @@ for (const { what, signal } of [
     assert.equal(await ownerOf(dolphin, "lost"), "server-1");
 
     const from = dolphin.logLength;
-    process.kill(dolphin.pids["server-1"] ?? 0, signal);
+    process.kill(dolphin.pidOf("server-1"), signal);
     if (signal === "SIGUSR2") await dolphin.waitFor("server.output", { from, where: ({ msg }) => msg === "refusing" });
     const come = await comeUntilNoticed(t, dolphin, from);
     assert.ok(come.length > 0);
@@ -50,7 +50,7 @@ for (const { what, signal } of [
     await goesOn(kept);
     kept.source.close();
     kept.viewer.close();
-    if (signal === "SIGSTOP") process.kill(dolphin.pids["server-1"] ?? 0, "SIGCONT");
+    if (signal === "SIGSTOP") process.kill(dolphin.pidOf("server-1"), "SIGCONT");
     else await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === "server-1", timeoutMs: 15_000 });
     await dolphin.stop({ allow: provoked });
   });
@@ -63,14 +63,14 @@ void test("without carry_sessions, a proxy that is killed or stopped takes its o
   });
   const kept = {
     source: await steadyPublisherAt(t, dolphin, "proxy-1", "kept"),
-    viewer: await playerAt(t, dolphin, "kept", dolphin.pids["proxy-1"] ?? 0),
+    viewer: await playerAt(t, dolphin, "kept", dolphin.pidOf("proxy-1")),
   };
   for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
     const name = signal.toLowerCase();
     const from = dolphin.logLength;
     const source = await steadyPublisherAt(t, dolphin, "proxy-2", name);
     assert.notEqual(await ownerOf(dolphin, name), "nowhere");
-    process.kill(dolphin.pids["proxy-2"] ?? 0, signal);
+    process.kill(dolphin.pidOf("proxy-2"), signal);
     await source.connection.ended;
     await eventually(async () => (await ownerOf(dolphin, name)) === "nowhere", { what: "the lease to end with its proxy" });
     const ready = await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === "proxy-2", timeoutMs: 15_000 });

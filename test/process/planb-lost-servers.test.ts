@@ -18,7 +18,7 @@ void test("when the server of a stream is killed, its publisher is on another wi
     const owner = await ownerOf(dolphin, "s");
     const ports = await portsOf(dolphin);
     const from = dolphin.logLength;
-    process.kill(dolphin.pids[owner] ?? 0, "SIGKILL");
+    process.kill(dolphin.pidOf(owner), "SIGKILL");
     await Promise.all([source.connection.ended, viewer.connection.ended]);
     const again = await publishAndPlay(t, dolphin, "s");
     await again.viewer.waitForMedia(5);
@@ -34,7 +34,7 @@ void test("when the server of a stream is killed, its publisher is on another wi
 void test("a server that is stopped gets no more connections, and is replaced", async (t) => {
   const dolphin = await startLikeSrs(t, { args: ["--server", fakeSrs] });
   const from = dolphin.logLength;
-  process.kill(dolphin.pids["server-1"] ?? 0, "SIGSTOP");
+  process.kill(dolphin.pidOf("server-1"), "SIGSTOP");
   await dolphin.waitFor("server.silent", { from, where: ({ child }) => child === "server-1" });
   for (const name of ["a", "b", "c", "d"]) {
     const { source, viewer } = await publishAndPlay(t, dolphin, name);
@@ -50,7 +50,7 @@ void test("a server that is stopped gets no more connections, and is replaced", 
 void test("one of our own servers that is stopped gets no more connections, and is replaced after heartbeat_timeout", async (t) => {
   const dolphin = await startLikeSrs(t, { args: ["--plan", "b"], conf: `${srsConf} dolphin { heartbeat_timeout 4; }` });
   const from = dolphin.logLength;
-  process.kill(dolphin.pids["server-1"] ?? 0, "SIGSTOP");
+  process.kill(dolphin.pidOf("server-1"), "SIGSTOP");
   await dolphin.waitFor("server.silent", { from, where: ({ child }) => child === "server-1" });
   const { viewer, source } = await publishAndPlay(t, dolphin, "a");
   await viewer.waitForMedia(2);
@@ -63,7 +63,7 @@ void test("one of our own servers that is stopped gets no more connections, and 
 
 void test("whoever comes while the only server is stopped is served when it goes on", async (t) => {
   const dolphin = await Dolphin.start(t, { cores: 1, args: ["--plan", "b"], conf: srsConf });
-  const pid = dolphin.pids["server-1"] ?? 0;
+  const pid = dolphin.pidOf("server-1");
   await freeze(pid);
   const from = dolphin.logLength;
   const coming = Promise.all([publisher(dolphin.rtmpUrl("a")), publisher(dolphin.rtmpUrl("b"))]);

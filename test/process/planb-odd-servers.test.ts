@@ -62,7 +62,7 @@ void test("nothing is left of servers and what they started, whichever way dolph
     const guards = shellsOf(dolphin.pid);
     assert.equal(guards.length, 1);
     if (losesGuard) {
-      process.kill(guards[0] ?? 0, "SIGKILL");
+      process.kill(guards[0]!, "SIGKILL");
       await dolphin.waitFor("guard.lost");
       await eventually(() => shellsOf(dolphin.pid).some((pid) => !guards.includes(pid)), { what: "another guard" });
     }

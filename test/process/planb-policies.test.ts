@@ -118,7 +118,7 @@ void test("round_robin: each proxy gives every server the same number, and less 
   ]);
 
   const from = dolphin.logLength;
-  process.kill(dolphin.pids["server-1"] ?? 0, "SIGKILL");
+  process.kill(dolphin.pidOf("server-1"), "SIGKILL");
   await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === "server-1" });
   const isBack = async (): Promise<boolean> => (await spread())[0]?.[0] === 0 && (await upServers()).length === 4;
   await eventually(isBack, { what: "server-1 back, and its connections forgotten" });

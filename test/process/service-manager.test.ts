@@ -142,7 +142,7 @@ void describe("the service manager", { skip: native === null ? "no koffi or no L
   void test("goes on giving connections to the others while a worker is away for long, and to all of them afterwards", async (t) => {
     const given = await managerSockets(t, 2);
     const dolphin = await Dolphin.start(t, given.options);
-    let pid = dolphin.pids["edge-1"] ?? 0;
+    let pid = dolphin.pidOf("edge-1");
     // The third death within moments has a wait of 2 s before the next start, and its sockets are paused meanwhile.
     for (let deaths = 1; deaths <= 3; deaths++) {
       process.kill(pid, "SIGKILL");

@@ -49,7 +49,7 @@ for (const { how, conf, recordSeconds, strike, cause, provoked } of [
     const players = await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("news"));
     const names = ["edge-1", "edge-2", "edge-3"];
     const victim = names.find((name) => name !== publishedAt && name !== recordedAt) ?? "";
-    const victimPid = dolphin.pids[victim] ?? 0;
+    const victimPid = dolphin.pidOf(victim);
     const others: (RtmpPlayer | FlvPlayer)[] = players.filter(({ connection }) => connection.serverPid !== victimPid);
     others.push(await watchFlvElsewhere(t, dolphin, "news", victim));
     for (const one of [...players, ...others]) await one.waitForMedia(10);
@@ -108,7 +108,7 @@ void test("an origin of its own may die: edges and their viewers stay, and go on
   const viewers = [...(await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("shift"))), flv];
   for (const one of viewers) await one.waitForMedia(20);
   const seen = viewers.map((one) => one.media.length);
-  const originPid = dolphin.pids["origin"] ?? 0;
+  const originPid = dolphin.pidOf("origin");
   process.kill(originPid, "SIGKILL");
   first.close();
   const ready = await dolphin.waitFor("child.ready", { where: (line) => line.child === "origin" && line["childPid"] !== originPid });

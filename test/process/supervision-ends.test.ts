@@ -19,7 +19,7 @@ for (const { what, args, frozen } of [
   void test(`a master that is killed leaves no process behind${what}`, async (t) => {
     const dolphin = await Dolphin.start(t, { conf: promptConf, args });
     await watched(t, dolphin);
-    if (frozen !== null) await freeze(dolphin.pids[frozen] ?? 0);
+    if (frozen !== null) await freeze(dolphin.pidOf(frozen));
     dolphin.signal("SIGKILL");
     await waitUntilGone(Object.values(dolphin.pids), 3000);
   });
@@ -74,7 +74,7 @@ for (const [signal, plan, stopped, other] of [
   void test(`a second ${signal} ends a box of plan ${plan} at once, even with ${stopped} stopped`, async (t) => {
     const dolphin = await Dolphin.start(t, { conf: promptConf, args: ["--plan", plan] });
     await watched(t, dolphin);
-    await freeze(dolphin.pids[stopped] ?? 0);
+    await freeze(dolphin.pidOf(stopped));
     dolphin.signal(signal);
     const atMs = Date.now();
     await dolphin.waitFor("child.exited", { where: ({ child }) => child === other });
@@ -88,7 +88,7 @@ for (const [signal, plan, stopped, other] of [
 void test("a single SIGTERM ends a box with an edge that is stopped, once the bound is over", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: `${promptConf} dolphin { stop_timeout 1; }` });
   await watched(t, dolphin);
-  await freeze(dolphin.pids["edge-1"] ?? 0);
+  await freeze(dolphin.pidOf("edge-1"));
   dolphin.signal("SIGTERM");
   assert.deepEqual(await within(dolphin.ended, 3500, "the box to end"), { code: 0, signal: null });
   await dolphin.assertCleanLog();

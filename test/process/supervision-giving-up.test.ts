@@ -46,7 +46,7 @@ void describe("an edge that dies again and again", { concurrency: true }, () => 
         ["up", 0],
       ],
     );
-    assertOnlyChildren(dolphin.pid, [dolphin.pids["edge-2"] ?? 0]);
+    assertOnlyChildren(dolphin.pid, [dolphin.pidOf("edge-2")]);
     dolphin.signal("SIGTERM");
     assert.deepEqual(await within(dolphin.ended, 6000, "the box to stop"), { code: 0, signal: null });
     assert.deepEqual(errors(dolphin), ["child.failed"]);

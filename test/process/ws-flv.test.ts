@@ -94,7 +94,7 @@ void test("viewers over WebSocket go on in another process, through a kill and a
   t.after(() => closeAll(viewers));
   await Promise.all(viewers.map((viewer) => viewer.waitForMedia(40)));
   await untilKept(dolphin, viewers.length);
-  await inLull(dolphin, source, viewers, () => process.kill(dolphin.pids["edge-1"] ?? 0, "SIGKILL"));
+  await inLull(dolphin, source, viewers, () => process.kill(dolphin.pidOf("edge-1"), "SIGKILL"));
   await assertGoOn(viewers, 40);
   const from = dolphin.logLength;
   dolphin.signal("SIGUSR2");

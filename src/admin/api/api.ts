@@ -9,7 +9,7 @@ import { canonicalAddress } from "../../codec/ip-address.js";
 import type { ApiSettings } from "../../conf/meaning/config.js";
 import type { AdminContext } from "../box/context.js";
 import { Gate, type Refusal } from "../http/access.js";
-import { isCallback, reply, type Exchange } from "../http/reply.js";
+import { isCallback, reply, shared, type Exchange } from "../http/reply.js";
 import { codes, envelope, replyCode, replyWith, type Asked, type Handler } from "./asked.js";
 import { dolphin, methodOf } from "./dolphin.js";
 import { listClients, listStreams, listVhosts } from "./lists.js";
@@ -55,8 +55,11 @@ export async function answerApi(context: AdminContext, exchange: Exchange, path:
     return;
   }
   try {
-    const facts = await context.view.facts();
-    await route({ ...context, exchange, facts, method, id: "" }, path);
+    const answer = async (to: Exchange): Promise<void> => {
+      const facts = await context.view.facts();
+      await route({ ...context, exchange: to, facts, method, id: "" }, path);
+    };
+    await (isShared(path) ? shared(context.view.texts, exchange, answer) : answer(exchange));
   } catch (thrown) {
     context.log.warn({ event: "api.failed", code: "CHILD_START", err: messageOf(thrown) }, "a question could not be answered");
     if (exchange.response.headersSent) exchange.response.destroy();
@@ -77,6 +80,12 @@ export function refuse(exchange: Exchange, { status, error, challenge }: Refusal
 function doesAct(method: string, path: string, query: URLSearchParams): boolean {
   if (path === "/api/v1/clusters" || path === "/api/v1/clusters/") return false; // SRS's origins ask by POST
   return (method !== "GET" && method !== "HEAD") || (/^\/api\/v1\/raw\/?$/.test(path) && isReload(query));
+}
+
+/** Whether all who ask the same are answered the same: what tells of the box, and not of who asks. */
+function isShared(path: string): boolean {
+  const [, name = ""] = /^\/api\/v1\/([a-z_]+)/.exec(path) ?? [];
+  return Object.hasOwn(lists, name) || (Object.hasOwn(endpoints, name) && !["requests", "raw", "clusters"].includes(name));
 }
 
 async function route(asked: Asked, path: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { BoxFacts } from "../../ipc/box.js";
 import { version } from "../../base/version.js";
 import {
   CpuMeter,
+  DiskMeter,
   machineFacts,
   readCpu,
   readNetwork,
@@ -19,6 +20,7 @@ import {
 import { replyWith, type Handler } from "./asked.js";
 
 const meter = new CpuMeter();
+const disks = new DiskMeter();
 
 /** Answers `/api/v1/versions`. */
 export const versions: Handler = async (asked) => {
@@ -32,7 +34,7 @@ export const versions: Handler = async (asked) => {
 export const summaries: Handler = async (asked) => {
   const { facts } = asked;
   const pids = facts.processes.flatMap(({ pid }) => (pid === null ? [] : [pid]));
-  const [srs, found, cpu, memory, uptime, network, sockets] = await Promise.all([
+  const [srs, found, cpu, memory, uptime, network, sockets, disk] = await Promise.all([
     asked.view.sums(),
     Promise.all(pids.map(readStat)),
     readCpu(),
@@ -40,6 +42,7 @@ export const summaries: Handler = async (asked) => {
     readUptime(),
     readNetwork(),
     readSockets(),
+    disks.read(),
   ]);
   const stats = found.filter((stat) => stat !== null);
   const shares = await meter.measure(stats);
@@ -65,9 +68,9 @@ export const summaries: Handler = async (asked) => {
       },
       system: {
         cpu_percent: meter.machine(cpu),
-        disk_read_KBps: 0,
-        disk_write_KBps: 0,
-        disk_busy_percent: 0,
+        disk_read_KBps: disk.readKBps,
+        disk_write_KBps: disk.writeKBps,
+        disk_busy_percent: disk.busy,
         mem_ram_kbyte: memory["MemTotal"] ?? machine.totalKb,
         mem_ram_percent: ram,
         mem_swap_kbyte: memory["SwapTotal"] ?? 0,
@@ -80,13 +83,13 @@ export const summaries: Handler = async (asked) => {
         net_sample_time: nowMs,
         net_recv_bytes: network.recv,
         net_send_bytes: network.send,
-        net_recvi_bytes: 0,
-        net_sendi_bytes: 0,
+        net_recvi_bytes: network.innerRecv,
+        net_sendi_bytes: network.innerSend,
         srs_sample_time: nowMs,
         srs_recv_bytes: srs?.recvBytes ?? facts.bytesIn,
         srs_send_bytes: srs?.sendBytes ?? facts.bytesOut,
         conn_sys: sockets.inUse,
-        conn_sys_et: sockets.inUse,
+        conn_sys_et: sockets.established,
         conn_sys_tw: sockets.timeWait,
         conn_sys_udp: sockets.udp,
         conn_srs: srs?.connections ?? connections,

@@ -7,6 +7,7 @@ import { allClients, type ClientReport, type Listed, type ProcessList } from "..
 import type { StreamReport } from "../../ipc/messages.js";
 import { mergeStreams, type StreamStatus } from "../../ipc/streams.js";
 import type { ControlClient } from "./control-client.js";
+import { KeptTexts } from "./kept-texts.js";
 import { partsOfId, seenClients, seenStreams, type SeenClient, type SeenStream, type ServerRow, type SrsRow } from "./srs-rows.js";
 import type { SrsServer, SrsServers, SrsSums } from "./srs-servers.js";
 
@@ -39,6 +40,7 @@ interface Sample {
 export class BoxView {
   private readonly control: ControlClient;
   private readonly answers = new Map<string, Answer<unknown>>();
+  private answered = new KeptTexts();
   private readonly srs: SrsServers | null;
   private samples = new Map<string, Sample[]>();
 
@@ -128,9 +130,15 @@ export class BoxView {
     return { recv: kbps(recv - first.recv), send: kbps(send - first.send) };
   }
 
+  /** What was answered since somebody has acted. */
+  get texts(): KeptTexts {
+    return this.answered;
+  }
+
   /** What was known is not to be believed any more: somebody has acted. */
   forget(): void {
     this.answers.clear();
+    this.answered = new KeptTexts();
   }
 
   /** Those that have an API to ask; none where servers are ours, or another program. */

@@ -64,9 +64,7 @@ export class SiteData {
       const used = process.pid === null ? undefined : usage.get(process.pid);
       const isWorker = process.duty === "edge" || process.duty === "server" || process.duty === "proxy";
       const maxMemoryBytes = isWorker ? config.dolphin.workers.maxMemoryBytes : null;
-      const { name, duty, pid, state, restarts, lastDeath, upSeconds, lagMs, connections, players, publishers, mbpsIn, mbpsOut } = process;
-      const known = { name, duty, pid, state, restarts, lastDeath, upSeconds, lagMs, connections, players, publishers, mbpsIn, mbpsOut };
-      return { ...known, cpu: used?.cpu ?? null, memoryBytes: used?.memoryBytes ?? null, maxMemoryBytes };
+      return { ...process, cpu: used?.cpu ?? null, memoryBytes: used?.memoryBytes ?? null, maxMemoryBytes };
     });
     const totals = { ...totalsOf(facts, usage), ...this.sampler.rates };
     const { maxConnections } = config;

@@ -1,5 +1,6 @@
-// What the console asks for and gets, as JSON: the one file that the pages' own sources (web/) share with this program. Types alone, and
-// nothing is imported, so that it means the same in a browser.
+// What the console asks for and gets, as JSON: the one file that the pages' own sources (web/) share with this program. Types alone, so that
+// it means the same in a browser.
+import type { ProcessFacts } from "../../ipc/box.js";
 
 /** `/console/data/overview`: what stands on the first page. */
 export interface Overview {
@@ -56,20 +57,7 @@ export interface Reason {
   readonly value: string;
 }
 
-export interface ProcessRow {
-  readonly name: string;
-  readonly duty: string | null;
-  readonly pid: number | null;
-  readonly state: string;
-  readonly restarts: number;
-  readonly lastDeath: { readonly cause: string; readonly secondsAgo: number } | null;
-  readonly upSeconds: number | null;
-  readonly lagMs: number;
-  readonly connections: number;
-  readonly players: number;
-  readonly publishers: number;
-  readonly mbpsIn: number;
-  readonly mbpsOut: number;
+export interface ProcessRow extends ProcessFacts {
   /** Share of one core, and memory; null: it does not run, or nobody has looked yet. */
   readonly cpu: number | null;
   readonly memoryBytes: number | null;

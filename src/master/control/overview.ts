@@ -45,7 +45,9 @@ export class Overview {
 
   /** Takes what a child said; only heartbeats and reports tell anything here. */
   heard(name: string, message: FromChild): void {
-    if (message.type === "heartbeat") this.beat(name, message.stats);
+    // What was under way when its process ended would bring it back, with all that it has counted once more.
+    const isHere = this.options.children().some((member) => member.name === name && !isGone(member));
+    if (message.type === "heartbeat" && isHere) this.beat(name, message.stats);
     if (message.type === "reported") this.questions.answer(name, message.id, message.streams);
   }
 

@@ -153,7 +153,7 @@ export function lastCause(child: Child): string | null {
 }
 
 /** Whether it has no process: what it had is free. */
-export function isGone({ state }: Pick<Child, "state">): boolean {
+export function isGone({ state }: { readonly state: string }): boolean {
   return state === "waiting" || state === "down" || state === "failed";
 }
 

@@ -4,44 +4,28 @@ import { useEffect, useState } from "preact/hooks";
 import type { VNode } from "preact";
 import type { ClientRow, Page } from "../../../src/admin/site/shapes.js";
 import { ask } from "../lib/api.js";
-import { count, duration, rate, size } from "../lib/format.js";
-import { ActButton, Lost, Pager, Search, Table, Waiting, type Column } from "../lib/parts.js";
+import { duration, rate, size } from "../lib/format.js";
+import { ActButton, ListPage, pageRows, type Column, type ListQuery } from "../lib/parts.js";
 import { usePolled } from "../lib/poll.js";
 import { t } from "../lib/words.js";
 import { shortKey } from "./streams.js";
 
-const pageRows = 50;
-
 export function ClientsPage({ search }: { readonly search: string }): VNode {
-  const [query, setQuery] = useState({ q: search, sort: "-since", start: 0 });
+  const [query, setQuery] = useState<ListQuery>({ q: search, sort: "-since", start: 0 });
   useEffect(() => setQuery({ q: search, sort: "-since", start: 0 }), [search]);
   const key = JSON.stringify(query);
   const { data, error, again } = usePolled(key, 3000, (signal) => ask<Page<ClientRow>>("clients", { ...query, count: pageRows }, signal));
-  return html`<div class="row">
-      <h2>${t("clients")} ${data === null ? "" : html`<small class="quiet-text">${count(data.total)}</small>`}</h2>
-      <${Search} label=${t("searchClients")} value=${query.q} onInput=${(q: string) => setQuery({ ...query, q, start: 0 })} />
-    </div>
-    ${
-      data === null
-        ? html`<${Waiting} error=${error} />`
-        : html`<${Lost} error=${error} />
-            <${Table}
-              caption=${t("clients")}
-              columns=${columns(again)}
-              rows=${data.rows}
-              keyOf=${(row: ClientRow) => row.id}
-              empty=${t("noClients")}
-              sort=${query.sort}
-              onSort=${(sort: string) => setQuery({ ...query, sort, start: 0 })}
-            />
-            <${Pager}
-              start=${data.start}
-              shown=${data.rows.length}
-              total=${data.total}
-              pageRows=${pageRows}
-              go=${(start: number) => setQuery({ ...query, start })}
-            />`
-    }`;
+  return html`<${ListPage}
+    title=${t("clients")}
+    searchLabel=${t("searchClients")}
+    empty=${t("noClients")}
+    columns=${columns(again)}
+    keyOf=${(row: ClientRow) => row.id}
+    query=${query}
+    onQuery=${setQuery}
+    data=${data}
+    error=${error}
+  />`;
 }
 
 function columns(again: () => void): readonly Column<ClientRow>[] {

@@ -5,41 +5,25 @@ import type { VNode } from "preact";
 import type { Page, StreamRow } from "../../../src/admin/site/shapes.js";
 import { ask } from "../lib/api.js";
 import { count, duration, rate } from "../lib/format.js";
-import { Badge, Lost, Pager, Search, Table, Waiting, type Column } from "../lib/parts.js";
+import { Badge, ListPage, pageRows, type Column, type ListQuery } from "../lib/parts.js";
 import { usePolled } from "../lib/poll.js";
 import { t } from "../lib/words.js";
 
-const pageRows = 50;
-
 export function StreamsPage(): VNode {
-  const [query, setQuery] = useState({ q: "", sort: "key", start: 0 });
+  const [query, setQuery] = useState<ListQuery>({ q: "", sort: "key", start: 0 });
   const key = JSON.stringify(query);
   const { data, error } = usePolled(key, 2000, (signal) => ask<Page<StreamRow>>("streams", { ...query, count: pageRows }, signal));
-  return html`<div class="row">
-      <h2>${t("streams")} ${data === null ? "" : html`<small class="quiet-text">${count(data.total)}</small>`}</h2>
-      <${Search} label=${t("searchStreams")} value=${query.q} onInput=${(q: string) => setQuery({ ...query, q, start: 0 })} />
-    </div>
-    ${
-      data === null
-        ? html`<${Waiting} error=${error} />`
-        : html`<${Lost} error=${error} />
-            <${Table}
-              caption=${t("streams")}
-              columns=${columns()}
-              rows=${data.rows}
-              keyOf=${(row: StreamRow) => row.key}
-              empty=${t("noStreams")}
-              sort=${query.sort}
-              onSort=${(sort: string) => setQuery({ ...query, sort, start: 0 })}
-            />
-            <${Pager}
-              start=${data.start}
-              shown=${data.rows.length}
-              total=${data.total}
-              pageRows=${pageRows}
-              go=${(start: number) => setQuery({ ...query, start })}
-            />`
-    }`;
+  return html`<${ListPage}
+    title=${t("streams")}
+    searchLabel=${t("searchStreams")}
+    empty=${t("noStreams")}
+    columns=${columns()}
+    keyOf=${(row: StreamRow) => row.key}
+    query=${query}
+    onQuery=${setQuery}
+    data=${data}
+    error=${error}
+  />`;
 }
 
 export function StateBadge({ state }: Pick<StreamRow, "state">): VNode {

@@ -3,7 +3,9 @@
 import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren, VNode } from "preact";
+import type { Page } from "../../../src/admin/site/shapes.js";
 import { act, Refused, setToken } from "./api.js";
+import { count } from "./format.js";
 import { t } from "./words.js";
 
 /** A state in a word, a colour and a sign, so that no one of them carries it alone. */
@@ -81,15 +83,64 @@ export function Table<Row>({ caption, columns, rows, keyOf, empty, sort = "", on
   </div>`;
 }
 
+interface ListPageProps<Row> {
+  readonly title: string;
+  readonly searchLabel: string;
+  readonly empty: string;
+  readonly columns: readonly Column<Row>[];
+  readonly keyOf: (row: Row) => string;
+  readonly query: ListQuery;
+  readonly onQuery: (query: ListQuery) => void;
+  readonly data: Page<Row> | null;
+  readonly error: string | null;
+}
+
+/** What of a list is asked for. */
+export interface ListQuery {
+  readonly q: string;
+  readonly sort: string;
+  readonly start: number;
+}
+
+/** Rows that one page of a list shows. */
+export const pageRows = 50;
+
+/** A list that the server searches, sorts and cuts: its head with the total and the search, its rows, and how to turn over. */
+export function ListPage<Row>({ title, searchLabel, empty, columns, keyOf, query, onQuery, data, error }: ListPageProps<Row>): VNode {
+  return html`<div class="row">
+      <h2>${title} ${data === null ? "" : html`<small class="quiet-text">${count(data.total)}</small>`}</h2>
+      <${Search} label=${searchLabel} value=${query.q} onInput=${(q: string) => onQuery({ ...query, q, start: 0 })} />
+    </div>
+    ${
+      data === null
+        ? html`<${Waiting} error=${error} />`
+        : html`<${Lost} error=${error} />
+            <${Table}
+              caption=${title}
+              columns=${columns}
+              rows=${data.rows}
+              keyOf=${keyOf}
+              empty=${empty}
+              sort=${query.sort}
+              onSort=${(sort: string) => onQuery({ ...query, sort, start: 0 })}
+            />
+            <${Pager}
+              start=${data.start}
+              shown=${data.rows.length}
+              total=${data.total}
+              go=${(start: number) => onQuery({ ...query, start })}
+            />`
+    }`;
+}
+
 interface PagerProps {
   readonly start: number;
   readonly shown: number;
   readonly total: number;
-  readonly pageRows: number;
   readonly go: (start: number) => void;
 }
 
-export function Pager({ start, shown, total, pageRows, go }: PagerProps): VNode {
+function Pager({ start, shown, total, go }: PagerProps): VNode {
   return html`<nav class="pager" aria-label=${t("rows", "", "", "")}>
     <button type="button" disabled=${start === 0} onClick=${() => go(Math.max(0, start - pageRows))} aria-label=${t("previous")}>‹</button>
     <span>${t("rows", total === 0 ? 0 : start + 1, start + shown, total)}</span>

@@ -5,6 +5,7 @@ import type { ProcessRow } from "../../../../src/admin/site/shapes.js";
 
 const up: ProcessRow = {
   name: "edge-1",
+  role: "server",
   duty: "edge",
   pid: 1,
   state: "up",

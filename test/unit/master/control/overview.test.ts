@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { StreamReport } from "../../../../src/ipc/messages.js";
+import { noStats, type StreamReport } from "../../../../src/ipc/messages.js";
 import type { Member } from "../../../../src/master/control/directory.js";
 import { Overview } from "../../../../src/master/control/overview.js";
 
@@ -65,5 +65,24 @@ describe("the overview", () => {
     });
     const { processes } = await overview.look(master);
     assert.equal(processes[1]?.isStale, false);
+  });
+
+  it("counts nothing twice when a heartbeat comes behind the end of its process", () => {
+    let children = [edge("edge-1", "up")];
+    const overview = new Overview({
+      timers: { nowMs: () => 0, after: () => () => undefined },
+      children: () => children,
+      ask: () => false,
+      ownStreams: () => [],
+    });
+    const beat = { type: "heartbeat", stats: { ...noStats, bytesOut: 100, connections: 1 } } as const;
+    overview.heard("edge-1", beat);
+    for (const left of [[edge("edge-1", "waiting")], []]) {
+      children = left;
+      overview.gone("edge-1");
+      overview.heard("edge-1", beat);
+      const { bytesOut, counts, processes } = overview.facts(master);
+      assert.deepEqual([bytesOut, counts[0]?.bytesOut, counts[0]?.reportAgeSeconds, processes[1]?.connections ?? 0], [100, 100, null, 0]);
+    }
   });
 });
