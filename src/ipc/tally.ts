@@ -33,10 +33,22 @@ export interface Tally {
   readonly ends: Record<string, number>;
   /** From a viewer's connection, or request, to its first media, with the time that it waited for a publisher. */
   readonly firstMedia: Times;
+  /** Connections to other servers that were lost or could not be made, by the server and the code: `192.0.2.1:1935 RELAY_CONNECT`. */
+  readonly upstreamFailures: Record<string, number>;
+}
+
+/** Servers and codes that are counted apart; a backend of on_forward may name any number. */
+const maxUpstreams = 200;
+const otherUpstreams = "other";
+
+export function countUpstreamFailure({ upstreamFailures: counts }: Tally, server: string, code: string): void {
+  const key = `${server} ${code}`;
+  const name = Object.hasOwn(counts, key) || Object.keys(counts).length < maxUpstreams ? key : `${otherUpstreams} ${code}`;
+  counts[name] = (counts[name] ?? 0) + 1;
 }
 
 export function noTally(): Tally {
-  return { accepted: 0, plays: 0, publishes: 0, ends: {}, firstMedia: noTimes(firstMediaBoundsMs) };
+  return { accepted: 0, plays: 0, publishes: 0, ends: {}, firstMedia: noTimes(firstMediaBoundsMs), upstreamFailures: {} };
 }
 
 export function countEnd(tally: Tally, code: string | undefined): void {
@@ -62,4 +74,11 @@ export interface Present {
   /** Of its players, those over HTTP-FLV and WebSocket. */
   readonly flvPlayers: number;
   readonly wsPlayers: number;
+  /** Those that do not keep up and are left out until they do, and what waits for them (bytes). */
+  readonly behind: Behind;
+}
+
+export interface Behind {
+  readonly players: number;
+  readonly bytes: number;
 }

@@ -177,6 +177,17 @@ export class Fanout {
     }
   };
 
+  /** How many are behind, and what waits for them. */
+  behind(): { readonly players: number; readonly bytes: number } {
+    let [players, bytes] = [0, 0];
+    for (const { consumer, behindSinceMs } of this.seats) {
+      if (behindSinceMs === 0) continue;
+      players += 1;
+      bytes += consumer.backlogBytes;
+    }
+    return { players, bytes };
+  }
+
   /** Adds the memory of the packets that wait, and of those that are known from before. */
   hold(held: Held): void {
     hold(this.pending, held);

@@ -72,7 +72,7 @@ export class Source {
   private readonly timeline: Timeline;
   private readonly cache: StartCache;
   private readonly kept = new Kept();
-  private readonly fanouts: Readonly<Record<Tap, Fanout>>;
+  readonly fanouts: Readonly<Record<Tap, Fanout>>;
   private readonly taps = new Set<(packet: Packet) => void>();
   private publisher: object | null = null;
   /** The number by which the box's own edges know the clock: one that another origin began, or of our own. */

@@ -2,7 +2,7 @@
 // that processes fill, `edge-1` with its heirs; what they counted is the master's sum over them, which no death lowers. Pure.
 import type { BoxFacts, ProcessCounts } from "../../ipc/box.js";
 import { latencyBoundsMs } from "../../ipc/dues.js";
-import { firstMediaBoundsMs, lagBoundsMs, type Present, type Relays } from "../../ipc/tally.js";
+import { firstMediaBoundsMs, lagBoundsMs, type Behind, type Present, type Relays } from "../../ipc/tally.js";
 import type { Family, Labels } from "./exposition.js";
 
 type Row = BoxFacts["processes"][number];
@@ -100,6 +100,12 @@ export function boxFamilies(facts: BoxFacts, memory: ReadonlyMap<number, number>
     ...carriedFamilies(facts),
     ...registryFamilies(facts),
     gauge("dolphin_players", "Viewers.", playersOf(places, counts)),
+    gauge(
+      "dolphin_players_behind",
+      "Of these, those that do not keep up and are left out until they do.",
+      counts.flatMap(behindOf("players")),
+    ),
+    gauge("dolphin_players_behind_bytes", "What waits for those that do not keep up.", counts.flatMap(behindOf("bytes"))),
     gauge("dolphin_publishers", "Publishers.", sum("publishers")),
     counter(
       "dolphin_plays_total",
@@ -116,6 +122,16 @@ export function boxFamilies(facts: BoxFacts, memory: ReadonlyMap<number, number>
       "dolphin_relays",
       "Connections to other servers, the box's own origin among them; down: the server was lost or cannot be reached.",
       counts.flatMap(relaysOf),
+    ),
+    counter(
+      "dolphin_upstream_failures_total",
+      "Connections to other servers that were lost or could not be made, by the code of docs/errors.md.",
+      counts.flatMap(({ name, tally }) =>
+        Object.entries(tally.upstreamFailures).map(([key, count]): [Labels, number] => {
+          const [upstream = "", code = ""] = key.split(" ");
+          return [{ process: name, upstream, code }, count];
+        }),
+      ),
     ),
     counter(
       "dolphin_received_bytes_total",
@@ -179,6 +195,11 @@ function playersOf(places: ReadonlyMap<string, readonly Row[]>, counts: readonly
     ];
   });
 }
+
+const behindOf =
+  (field: keyof Behind) =>
+  ({ name, presents }: ProcessCounts): [Labels, number][] =>
+    presents.length === 0 ? [] : [[{ process: name }, presents.reduce((sum, { behind }) => sum + behind[field], 0)]];
 
 function relaysOf({ name, presents }: ProcessCounts): [Labels, number][] {
   if (presents.length === 0) return [];

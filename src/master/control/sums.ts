@@ -120,18 +120,23 @@ function added(one: Sum, other: Sum): Sum {
 }
 
 function addedTallies(one: Tally, other: Tally): Tally {
-  const ends = { ...one.ends };
-  for (const [code, count] of Object.entries(other.ends)) ends[code] = (ends[code] ?? 0) + count;
   return {
     accepted: one.accepted + other.accepted,
     plays: one.plays + other.plays,
     publishes: one.publishes + other.publishes,
-    ends,
+    ends: addedCounts(one.ends, other.ends),
+    upstreamFailures: addedCounts(one.upstreamFailures, other.upstreamFailures),
     firstMedia: {
       counts: one.firstMedia.counts.map((count, i) => count + (other.firstMedia.counts[i] ?? 0)),
       sumMs: one.firstMedia.sumMs + other.firstMedia.sumMs,
     },
   };
+}
+
+function addedCounts(one: Readonly<Record<string, number>>, other: Readonly<Record<string, number>>): Record<string, number> {
+  const counts = { ...one };
+  for (const [name, count] of Object.entries(other)) counts[name] = (counts[name] ?? 0) + count;
+  return counts;
 }
 
 /** Of the sentence about a death what is one of few: a signal, an exit code, or a word. */

@@ -19,6 +19,8 @@ import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { PacketType } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import { RtmpClient } from "../../wire/client.js";
+import { countUpstreamFailure } from "../../ipc/tally.js";
+import type { Traffic } from "../peers/traffic.js";
 import { firstHoldMs, Outage } from "./outage.js";
 import {
   candidate,
@@ -56,8 +58,8 @@ export interface EdgePullOptions {
   readonly isWhole: boolean;
   /** The stream is lost, or has ended upstream: whoever has found it there may look for it elsewhere. */
   readonly onAdrift?: () => void;
-  /** Counts what is received. */
-  readonly onBytes: (bytes: number) => void;
+  /** Counts what is received, and what fails. */
+  readonly traffic: Traffic;
   /** The pull has lingered long enough and is over. */
   readonly onEnd: () => void;
   readonly log: Log;
@@ -323,6 +325,7 @@ export class EdgePull {
     else this.unpublish();
     if (this.liveAtMs > 0 && Date.now() - this.liveAtMs >= settledMs) this.pass.failures = 0;
     this.silences = reason.code === "RELAY_SILENT" ? this.silences + 1 : 0;
+    countUpstreamFailure(this.options.traffic.tally, upstream, reason.code);
     const pauseMs = failed(this.pass, reason.code);
     this.outage.lost(reason, { upstream, next: this.from, pauseMs });
     this.options.onAdrift?.();
@@ -361,7 +364,9 @@ export class EdgePull {
 
   private countBytes(): void {
     const bytes = this.client?.bytesIn ?? this.countedBytes;
-    this.options.onBytes(bytes - this.countedBytes);
+    const { traffic, isOwnOrigin } = this.options;
+    traffic.bytesIn += bytes - this.countedBytes;
+    if (isOwnOrigin) traffic.innerBytesIn += bytes - this.countedBytes;
     this.countedBytes = bytes;
   }
 }

@@ -13,6 +13,7 @@ import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { busyRetries, busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
 import { RtmpClient } from "../../wire/client.js";
+import { countUpstreamFailure } from "../../ipc/tally.js";
 import type { Traffic } from "../peers/traffic.js";
 import { Outage } from "./outage.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
@@ -172,6 +173,7 @@ export class EdgePush implements Publication {
     if (this.isAccepted) this.noteLoss();
     this.isAccepted = false;
     this.hasSent = false;
+    countUpstreamFailure(this.options.traffic.tally, upstream, reason.code);
     const pauseMs = failed(pass, reason.code);
     if (!this.mayGoOn(reason, wasFlowing)) {
       this.end(reason);

@@ -10,6 +10,7 @@ import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { sentTime, type Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import { RtmpClient } from "../../wire/client.js";
+import { countUpstreamFailure } from "../../ipc/tally.js";
 import type { Traffic } from "../peers/traffic.js";
 import { Outage } from "./outage.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
@@ -86,6 +87,7 @@ export class Forward {
     this.outlet.connect(null);
     this.stop();
     if (this.startedAtMs > 0 && Date.now() - this.startedAtMs >= settledMs) this.pass.failures = 0;
+    countUpstreamFailure(this.options.traffic.tally, this.upstream, reason.code);
     const pauseMs = failed(this.pass, reason.code);
     this.outage.lost(reason, { upstream: this.upstream, pauseMs });
     if (isUnreachable(reason.code)) upstreams.waiting.add(this.again);

@@ -326,10 +326,7 @@ export class Hub {
       // A mirrored process knows the stream as this one does.
       request: from.mirror === null ? upstreamRequest(vhost, request) : request,
       lingerMs: this.setup.config.dolphin.pullLingerMs,
-      onBytes: (bytes) => {
-        this.traffic.bytesIn += bytes;
-        if (from.isOwnOrigin) this.traffic.innerBytesIn += bytes;
-      },
+      traffic: this.traffic,
       onAdrift: () => stream.finding?.again(),
       onEnd: () => {
         stream.pull = null;

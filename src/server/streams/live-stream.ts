@@ -222,9 +222,14 @@ function pushInto(source: Source, { type, timestamp, payload }: Message): void {
 export function presentOf(hub: {
   readonly streams: ReadonlyMap<string, LiveStream>;
   readonly pushes: ReadonlyMap<string, Passage>;
-}): Pick<Present, "streams" | "pulls" | "pushes" | "forwards"> {
+}): Pick<Present, "streams" | "pulls" | "pushes" | "forwards" | "behind"> {
   const streams = [...hub.streams.values()];
+  const behind = streams.flatMap(({ source }) => Object.values(source.fanouts).map((fanout) => fanout.behind()));
   return {
+    behind: {
+      players: behind.reduce((sum, { players }) => sum + players, 0),
+      bytes: behind.reduce((sum, { bytes }) => sum + bytes, 0),
+    },
     streams: streams.filter(({ source }) => source.isLive).length,
     pulls: countRelays(streams.flatMap(({ pull }) => pull ?? [])),
     pushes: countRelays([...hub.pushes.values()].map(({ push }) => push)),

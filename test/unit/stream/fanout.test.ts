@@ -341,6 +341,7 @@ test("fanout: a consumer that stays behind for the queue's length is dropped", (
     mock.timers.tick(350);
   }
   assert.deepEqual(slow.drops, [], "700 ms after it fell behind");
+  assert.deepEqual(bench.fanout.behind(), { players: 1, bytes: farBehind }, "operators see that it waits");
   bench.push("inter");
   mock.timers.tick(350);
   assert.deepEqual(slow.drops, ["RTMP_SLOW"], "1050 ms after");

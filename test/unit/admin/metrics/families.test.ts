@@ -10,12 +10,20 @@ import { Sums } from "../../../../src/master/control/sums.js";
 
 const present = (streams: number): Present => {
   const none = { up: 0, down: 0 };
-  return { streams, pulls: { up: 1, down: 2 }, pushes: none, forwards: none, flvPlayers: 1, wsPlayers: 1 };
+  return {
+    streams,
+    pulls: { up: 1, down: 2 },
+    pushes: none,
+    forwards: none,
+    flvPlayers: 1,
+    wsPlayers: 1,
+    behind: { players: 1, bytes: 500 },
+  };
 };
 const statsOf = (streams: number): ServerStats => ({
   ...noStats,
   present: present(streams),
-  tally: { ...noTally(), plays: 4, ends: { none: 7, RTMP_SLOW: 2 } },
+  tally: { ...noTally(), plays: 4, ends: { none: 7, RTMP_SLOW: 2 }, upstreamFailures: { "192.0.2.1:1935 RELAY_CONNECT": 3 } },
 });
 const row = (name: string, duty: string, players: number): BoxFacts["processes"][number] => ({
   name,
@@ -73,6 +81,12 @@ describe("metrics of a box", () => {
     assert.equal(valueOf('dolphin_plays_total{process="edge-1"}'), "8");
     assert.equal(valueOf('dolphin_relays{process="edge-1",kind="pull",state="down"}'), "4");
     assert.doesNotMatch(text, /edge-1\.2/);
+  });
+
+  it("tell who does not keep up and what waits for them, and which upstream fails", () => {
+    assert.equal(valueOf('dolphin_players_behind{process="edge-1"}'), "2");
+    assert.equal(valueOf('dolphin_players_behind_bytes{process="edge-1"}'), "1000");
+    assert.equal(valueOf('dolphin_upstream_failures_total{process="edge-1",upstream="192.0.2.1:1935",code="RELAY_CONNECT"}'), "6");
   });
 
   it("count a stream once, which every edge has too", () => {
