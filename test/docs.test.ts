@@ -7,7 +7,9 @@ import { dolphinActs, methodOf } from "../src/admin/api/dolphin.js";
 import { maxEventReaders, maxUnreadEventBytes } from "../src/admin/api/events.js";
 import { maxListCount } from "../src/admin/api/lists.js";
 import { maxFailuresPerMinute } from "../src/admin/http/access.js";
+import { maxRefusalLinesPerMinute } from "../src/admin/http/refusal-lines.js";
 import * as adminServer from "../src/admin/http/server.js";
+import { maxPassedRequests } from "../src/ipc/admin-door.js";
 import { maxAdminBodyBytes } from "../src/admin/routes.js";
 import { errorCodes } from "../src/base/errors.js";
 import { maxTagBytes } from "../src/codec/flv-reader.js";
@@ -88,6 +90,8 @@ const limits: Readonly<Record<string, unknown>> = {
   maxEventReaders,
   maxUnreadEventBytes,
   maxListCount,
+  maxPassedRequests,
+  maxRefusalLinesPerMinute,
   maxFailuresPerMinute,
   pageRows,
   keptEvents,
@@ -256,5 +260,13 @@ test("docs: api.openapi.json has every path that the API serves, and every refer
   const acted = Object.keys(paths).flatMap((path) => /^\/api\/v1\/dolphin\/([^/]+)/.exec(path)?.[1] ?? []);
   for (const verb of acted) assert.notEqual(methodOf(verb), null, verb);
   for (const verb of dolphinActs) assert.ok(acted.includes(verb), verb);
+  for (const [path, methods] of Object.entries(
+    paths as Readonly<Record<string, Readonly<Record<string, { readonly responses: object }>>>>,
+  )) {
+    const [, verb = ""] = /^\/api\/v1\/dolphin\/([^/]+)/.exec(path) ?? [];
+    const method = verb === "" ? null : methodOf(verb)?.toLowerCase();
+    if (typeof method === "string") assert.deepEqual(Object.keys(methods), [method], path);
+    if (dolphinActs.includes(verb)) assert.ok((verb.startsWith("kick") ? "404" : "409") in methods["post"]!.responses, path);
+  }
   for (const [, kind = "", name = ""] of text.matchAll(/#\/components\/(\w+)\/(\w+)/g)) assert.ok(name in (components[kind] ?? {}), name);
 });

@@ -2,10 +2,12 @@
 // taken up to its limit, which only those have who register, and what a browser asks beforehand is answered.
 //
 //   both       /live, /ready ─ api/probes.ts                  open: whoever asks learns a word
+//   door       what the ports of HTTP streaming pass on         as the API's, asked by whom they name
 //   exporter   /metrics and nothing else                       open, as SRS's
 //   api        /metrics, /console/, /players/ ─ their rooms    everything else is the API's
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { messageOf } from "../base/errors.js";
+import { askerHeader } from "../ipc/admin-door.js";
 import type { Protocol } from "../ipc/listener.js";
 import { answerApi, callbackIn, refusalOf, refuse } from "./api/api.js";
 import { answerProbe, isProbe } from "./api/probes.js";
@@ -17,17 +19,20 @@ import type { Site } from "./site/site.js";
 /** Longest body of a request. */
 export const maxAdminBodyBytes = 64 << 10;
 
+/** How it came: to an address of the admin's, or by the door that the processes have which serve viewers. */
+type Way = Protocol | "door";
+
 /** Answers a request. Never rejects: what goes wrong with one ends that one. */
 export async function answer(
   context: AdminContext,
   site: Site,
-  protocol: Protocol,
+  way: Way,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   response.on("error", () => undefined); // whoever asked has left
   try {
-    await answerTo(context, site, protocol, request, response);
+    await answerTo(context, site, way, request, response);
   } catch (thrown) {
     context.log.warn({ event: "api.failed", code: "CHILD_START", err: messageOf(thrown) }, "a question could not be answered");
     if (response.headersSent) response.destroy();
@@ -35,15 +40,12 @@ export async function answer(
   }
 }
 
-async function answerTo(
-  context: AdminContext,
-  site: Site,
-  protocol: Protocol,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function answerTo(context: AdminContext, site: Site, way: Way, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { api } = context.config();
-  const plain: Exchange = { request, response, query: new URLSearchParams(), isOpen: api.crossdomain, callback: null };
+  const address = way === "door" ? String(request.headers[askerHeader] ?? "") : (request.socket.remoteAddress ?? "");
+  const isAmongViewers = way === "door" && api.atHttp !== "api";
+  const nothing = { query: new URLSearchParams(), isOpen: api.crossdomain, callback: null };
+  const plain: Exchange = { request, response, address, isAmongViewers, ...nothing };
   let exchange = plain;
   let pathname: string;
   try {
@@ -57,7 +59,7 @@ async function answerTo(
   if (body === null) return reply(exchange, { code: 413, error: `a body of more than ${maxAdminBodyBytes} bytes` }, 413);
   if (request.method === "OPTIONS") return replyToPreflight(response, api.crossdomain);
   if (isProbe(pathname)) return answerProbe(context, exchange, pathname);
-  if (protocol === "exporter") return answerMetrics(context, exchange);
+  if (way === "exporter") return answerMetrics(context, exchange);
   if (pathname === "/metrics") {
     const refusal = refusalOf(exchange, api, false);
     return refusal === null ? answerMetrics(context, exchange) : refuse(exchange, refusal);

@@ -20,7 +20,7 @@ export interface Addresses {
 /** The addresses of a configuration that the processes of each kind listen on. */
 export function addressesIn({ listen, http, api, exporter }: Config, whose: "public" | "admin"): [Protocol, Endpoint][] {
   const of = (protocol: Protocol, list: readonly Endpoint[]): [Protocol, Endpoint][] => list.map((one) => [protocol, one]);
-  if (whose === "admin") return [...of("api", api.listen), ...of("exporter", exporter.listen)];
+  if (whose === "admin") return [...of("api", api.listen), ...of("api-tls", api.tls?.listen ?? []), ...of("exporter", exporter.listen)];
   return [...of("rtmp", listen), ...of("http", http?.listen ?? [])];
 }
 
@@ -48,6 +48,6 @@ async function takeAdmins(listeners: Listeners, config: Config, log: Log): Promi
     for (const name of names) listeners.forget(name);
     const why = `the box serves without the HTTP API, which nobody asked for: ${messageOf(thrown)}; --api names another port, or off`;
     log.info({ event: "api.lacking", code: "CHILD_LISTEN" }, why);
-    return { ...config, api: { ...config.api, listen: [] }, exporter: { ...config.exporter, listen: [] } };
+    return { ...config, api: { ...config.api, listen: [], tls: null, atHttp: null }, exporter: { ...config.exporter, listen: [] } };
   }
 }

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { messageOf } from "../base/errors.js";
 import type { Config } from "../conf/meaning/config.js";
 import type { ProxySetup } from "../ipc/balance.js";
+import { adminDoorOf } from "../ipc/admin-door.js";
 import type { Identity } from "../ipc/identity.js";
 import type { Listener } from "../ipc/listener.js";
 import type { AdminSetup, PackagerSetup, Reconfiguration, ServerSetup } from "../ipc/messages.js";
@@ -64,8 +65,9 @@ export class Briefing {
 
   /** What a server is told that listens there. */
   setupFor({ name, duty, config, maxConnections }: ProcessSpec, listeners: readonly Listener[]): ServerSetup {
-    const { edgeKey, publishersMove, identity } = this.parts;
-    return { name, isEdge: duty === "edge", config, listeners, edgeKey, maxConnections, publishersMove, identity };
+    const { edgeKey, publishersMove, identity, controlSocket } = this.parts;
+    const adminDoor = adminDoorOf(controlSocket);
+    return { name, isEdge: duty === "edge", config, listeners, edgeKey, maxConnections, publishersMove, identity, adminDoor };
   }
 
   /**
@@ -135,7 +137,7 @@ export function isOwn({ backend }: Pick<ProcessSpec, "backend">): boolean {
 function whereItListens({ config: now }: ProcessSpec, { config, maxConnections }: ProcessSpec): Reconfiguration {
   const { listen, http } = now;
   const crossdomain = config.http?.crossdomain ?? http?.crossdomain ?? true;
-  const api = { ...config.api, listen: now.api.listen };
+  const api = { ...config.api, listen: now.api.listen, tls: now.api.tls };
   const exporter = { ...config.exporter, listen: now.exporter.listen };
   return {
     config: { ...config, listen, http: http === null ? null : { listen: http.listen, crossdomain }, api, exporter },

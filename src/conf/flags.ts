@@ -109,7 +109,8 @@ function httpOf(config: Config, http: Flags["http"]): Config["http"] {
 }
 
 function apiOf(api: Config["api"], flag: Flags["api"]): Config["api"] {
-  return flag === undefined ? api : { ...api, listen: flag === "off" ? [] : [flag], mayLack: false };
+  if (flag === undefined) return api;
+  return flag === "off" ? { ...api, listen: [], tls: null, atHttp: null, mayLack: false } : { ...api, listen: [flag], mayLack: false };
 }
 
 /** A vhost whose file has an http_remux, be it off, keeps it. */

@@ -4,8 +4,8 @@ import type { Endpoint } from "../conf/meaning/config.js";
 /** What is spoken where streams are served. */
 export type MediaProtocol = "rtmp" | "http";
 
-/** What is spoken at an address; `api` and `exporter` are the admin's, over HTTP as well. */
-export type Protocol = MediaProtocol | "api" | "exporter";
+/** What is spoken at an address; `api`, `api-tls` and `exporter` are the admin's, over HTTP as well. */
+export type Protocol = MediaProtocol | "api" | "api-tls" | "exporter";
 
 /** One public address that a child serves. */
 export interface Listener {

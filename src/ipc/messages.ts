@@ -78,6 +78,8 @@ export interface ServerSetup {
   readonly publishersMove: boolean;
   /** By which names backends know the box. */
   readonly identity: Identity;
+  /** Where the admin takes what comes to a port of HTTP streaming and is its own; absent: nowhere. */
+  readonly adminDoor?: string;
 }
 
 /** Everything that the process which answers operators needs to know; the rest it asks over the control socket. */

@@ -1,8 +1,9 @@
 // Everything about this machine that would keep a box from starting, found without starting it and without leaving anything: the
 // files and folders it writes, an instance that runs already, its ports, its limits. What stands behind the proxies of plan b
 // is looked at by box/plan-b/server-check.ts. Nothing here throws: a finding is one sentence with its remedy.
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { createSecureContext } from "node:tls";
 import { errnoOf, messageOf } from "../base/errors.js";
 import type { Config } from "../conf/meaning/config.js";
 import { loopback } from "../conf/meaning/endpoint.js";
@@ -41,9 +42,19 @@ export function findImpossible(config: Config): Finding[] {
   return [
     ...findThrown(() => checkPlan(config)),
     ...findLongPath(controlSocketOf(config)),
+    ...findThrown(() => checkCertificate(config)),
     ...findThrown(() => checkOpenFiles(config, { cores: countCores(), maxOpenFiles })),
     ...(warning === null ? [] : [{ severity: "warning", sentence: warning } as const]),
   ];
+}
+
+function checkCertificate({ api: { tls } }: Config): void {
+  if (tls === null) return;
+  try {
+    createSecureContext({ key: readFileSync(tls.key), cert: readFileSync(tls.cert) });
+  } catch (thrown) {
+    throw new Error(`https of http_api: ${messageOf(thrown)}; its key is ${tls.key}, its cert ${tls.cert}`, { cause: thrown });
+  }
 }
 
 /** What a check that throws has to say. */
@@ -120,7 +131,7 @@ async function findUncarried({ dolphin }: Config): Promise<Finding[]> {
 async function findPorts({ listen, http, api, exporter, dolphin }: Config): Promise<Finding[]> {
   const { plan, balance } = dolphin;
   const behind = plan === "b" ? [...(balance.serverPorts?.rtmp ?? []), ...(balance.serverPorts?.http ?? [])] : [];
-  const admins = api.mayLack ? [] : [...api.listen, ...exporter.listen];
+  const admins = api.mayLack ? [] : [...api.listen, ...(api.tls?.listen ?? []), ...exporter.listen];
   const wanted = [...listen, ...(http?.listen ?? []), ...admins, ...behind.map((port) => ({ host: loopback, port }))];
   // Without slots nothing is kept open.
   const listeners = new Listeners(null);

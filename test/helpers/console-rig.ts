@@ -23,11 +23,24 @@ export async function serveConsole(t: Cleanup, clients: number, prefix = ""): Pr
     clients: () => Promise.resolve(list),
     rates: () => ({ recv: 640, send: 640 }),
   };
-  const site = new Site({ view, config: () => config } as unknown as AdminContext);
+  const explained = {
+    why: `published at master, not ${hostileName}`,
+    processes: [{ name: "edge-1", how: "pulls it from the origin", players: 1 }],
+  };
+  const control = { ask: () => Promise.resolve({ status: 200, body: explained }) };
+  const site = new Site({ view, control, config: () => config } as unknown as AdminContext, null);
   const server: Server = createServer((request, response) => {
     const url = new URL((request.url ?? "/").slice(prefix.length) || "/", "http://host");
     request.url = url.pathname + url.search;
-    const exchange = { request, response, query: url.searchParams, isOpen: false, callback: null };
+    const exchange = {
+      request,
+      response,
+      address: "127.0.0.1",
+      isAmongViewers: false,
+      query: url.searchParams,
+      isOpen: false,
+      callback: null,
+    };
     if (!(request.url.startsWith("/") && url.pathname.startsWith("/console/data/"))) {
       if (!site.answer(exchange, url.pathname)) response.writeHead(404).end();
     } else void site.answerData(exchange, url.pathname);

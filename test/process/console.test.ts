@@ -172,6 +172,8 @@ void test("names from the network are text on every page, whatever they hold", a
   await page.getByRole("link", { name: "<img" }).click();
   await page.getByRole("heading", { name: "<img" }).waitFor();
   assert.ok((await page.locator("h2").innerText()).includes(hostileName.slice(0, 30)));
+  await page.getByText(`published at master, not ${hostileName.slice(0, 20)}`).waitFor();
+  await page.getByText("pulls it from the origin").waitFor();
   await page.goto(`${pages}/console/#/clients?q=client-7`);
   await page.getByText("javascript:alert(1)").first().waitFor();
   assert.equal(await page.locator("main img, main a[href^=javascript]").count(), 0);

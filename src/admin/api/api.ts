@@ -9,6 +9,7 @@ import { canonicalAddress } from "../../codec/ip-address.js";
 import type { ApiSettings } from "../../conf/meaning/config.js";
 import type { AdminContext } from "../box/context.js";
 import { Gate, type Refusal } from "../http/access.js";
+import { RefusalLines } from "../http/refusal-lines.js";
 import { isCallback, reply, shared, type Exchange } from "../http/reply.js";
 import { codes, envelope, replyCode, replyWith, type Asked, type Handler } from "./asked.js";
 import { dolphin, methodOf } from "./dolphin.js";
@@ -17,6 +18,7 @@ import { clusters, isReload, raw, register, requests } from "./raw.js";
 import { authors, features, meminfos, rusages, selfProcStats, summaries, systemProcStats, versions } from "./system.js";
 
 const gate = new Gate();
+const refusalLines = new RefusalLines();
 
 /** Of /api/v1/: what SRS says of each, and who answers. */
 const endpoints: Readonly<Record<string, readonly [about: string, handler: Handler]>> = {
@@ -68,8 +70,9 @@ export async function answerApi(context: AdminContext, exchange: Exchange, path:
 }
 
 /** Whether somebody may not ask; null: he may. Rooms beside this one ask it for what they serve. */
-export function refusalOf({ request }: Exchange, api: Pick<ApiSettings, "auth" | "token">, acts: boolean): Refusal | null {
-  return gate.check({ headers: request.headers, address: canonicalAddress(request.socket.remoteAddress ?? "") }, api, acts);
+export function refusalOf(exchange: Exchange, api: Pick<ApiSettings, "auth" | "token">, acts: boolean): Refusal | null {
+  const { request, address, isAmongViewers } = exchange;
+  return gate.check({ headers: request.headers, address: canonicalAddress(address), isAmongViewers }, api, acts);
 }
 
 export function refuse(exchange: Exchange, { status, error, challenge }: Refusal): void {
@@ -147,8 +150,11 @@ function replyNotAllowed(exchange: Exchange, allowed: readonly string[]): void {
   reply(exchange, { code: 405, error: `only ${allowed.join(", ")}` }, 405, { Allow: allowed.join(", ") });
 }
 
-function tell({ log }: AdminContext, { request }: Exchange, path: string, { status, error }: Refusal): void {
-  log.warn({ event: "api.refused", code: "API_REFUSED", peer: request.socket.remoteAddress, url: path.slice(0, 200), status }, error);
+function tell({ log }: AdminContext, { address }: Exchange, path: string, { status, error }: Refusal): void {
+  const untold = refusalLines.next(Date.now());
+  if (untold === null) return;
+  const more = untold > 0 ? { untold } : {};
+  log.warn({ event: "api.refused", code: "API_REFUSED", peer: address, url: path.slice(0, 200), status, ...more }, error);
 }
 
 function decoded(text: string): string {

@@ -51,7 +51,7 @@ export async function dolphin(asked: Asked, verb: string, name: string): Promise
 async function kick(asked: Asked, id: string): Promise<void> {
   const { exchange, facts, log, view } = asked;
   const isThere = await view.kick(id);
-  const peer = exchange.request.socket.remoteAddress;
+  const peer = exchange.address;
   log.info({ event: "api.act", act: "kick", name: id, peer, status: isThere ? 200 : 404 }, "somebody has acted over the API");
   if (isThere) reply(exchange, { code: codes.ok, ...envelope(facts), data: { count: 1 } });
   else replyCode(asked, 404, "nobody of that name is here", 404);
@@ -66,7 +66,7 @@ async function pass(asked: Asked, verb: string, name: string): Promise<void> {
   const { status, body } = await control.ask(path, isAct ? { method: "POST", timeoutMs: actTimeoutMs } : {});
   if (isAct) {
     view.forget();
-    const peer = exchange.request.socket.remoteAddress;
+    const peer = exchange.address;
     log.info({ event: "api.act", act: verb, name, peer, status }, "somebody has acted over the API");
   }
   const { error, outcome, problems } = body as {

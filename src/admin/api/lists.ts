@@ -81,7 +81,7 @@ async function kick(asked: Asked): Promise<void> {
   const { view, id, log, exchange } = asked;
   if (id === "") return replyCode(asked, codes.noClient);
   const tell = (status: number): void => {
-    const peer = exchange.request.socket.remoteAddress;
+    const peer = exchange.address;
     log.info({ event: "api.act", act: "kick", client: id, peer, status }, "somebody was to be sent away");
   };
   try {

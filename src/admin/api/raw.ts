@@ -31,7 +31,7 @@ export const raw: Handler = async (asked) => {
   if (rpc !== "reload") return replyCode(asked, codes.rawUnknown);
   if (!api.raw.allowsReload) return replyCode(asked, codes.rawNotAllowed);
   // SRS answers before the reload happens; who wants to know what came of it asks reload-fetch, or POST /api/v1/dolphin/reload.
-  log.info({ event: "api.act", act: "reload", peer: exchange.request.socket.remoteAddress }, "a reload was asked for");
+  log.info({ event: "api.act", act: "reload", peer: exchange.address }, "a reload was asked for");
   void control.ask("/reload", { method: "POST", timeoutMs: 300_000 }).then(
     ({ body }) => {
       const { outcome, problems } = body as { readonly outcome: string; readonly problems: readonly string[] };

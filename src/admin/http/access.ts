@@ -11,8 +11,10 @@ import type { ApiAuth, ApiSettings } from "../../conf/meaning/config.js";
 /** What of a request decides. */
 export interface Asker {
   readonly headers: IncomingHttpHeaders;
-  /** Of the socket's other end. */
+  /** Of the socket's other end, or of whom it is asked for. */
   readonly address: string;
+  /** It came to a port for viewers. */
+  readonly isAmongViewers?: boolean;
 }
 
 /** Why not: a status of HTTP, a sentence, and how to ask for a password. */
@@ -32,9 +34,16 @@ export class Gate {
   private sinceMs = 0;
 
   /** Whether somebody may ask, and where he `acts` may change something; null: he may. */
-  check({ headers, address }: Asker, { auth, token }: Pick<ApiSettings, "auth" | "token">, acts: boolean): Refusal | null {
+  check(
+    { headers, address, isAmongViewers = false }: Asker,
+    { auth, token }: Pick<ApiSettings, "auth" | "token">,
+    acts: boolean,
+  ): Refusal | null {
     const shown = headers.authorization ?? "";
     if (auth !== null && !this.isShown(address, shown, auth)) return this.refuse(address, shown, auth);
+    // A site's viewers reach this port, too: what the box tells of them is not for everybody.
+    if (isAmongViewers && auth === null && (!isLocal(address) || wasPassedOn(headers)))
+      return forbidden("on this port only this machine is answered: ask the API's own, or write http_api { auth { … } }");
     if (!acts) return null;
     const foreign = foreignPage(headers);
     if (foreign !== null) return forbidden(`this is asked from a page of ${foreign}, which may not act here`);

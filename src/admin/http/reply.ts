@@ -15,6 +15,10 @@ const maxKeptQuestion = 512;
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Who asks: the other end of the connection, or whom the process tells that has passed the request on. */
+  readonly address: string;
+  /** It came to a port that is there for viewers, where the API is no guest but for the console. */
+  readonly isAmongViewers: boolean;
   readonly query: URLSearchParams;
   /** What came with it. */
   readonly body?: Buffer;

@@ -3,6 +3,7 @@
 import { hostname, totalmem, availableParallelism } from "node:os";
 import type { Config } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
+import type { BoxFacts } from "../../ipc/box.js";
 import type { BoxClient } from "../../ipc/lists.js";
 import type { StreamStatus } from "../../ipc/streams.js";
 import type { AdminContext } from "../box/context.js";
@@ -11,7 +12,7 @@ import { healthOf } from "./health.js";
 import { maskedConfig } from "./masked.js";
 import { pageOf, type Columns } from "./paging.js";
 import { totalsOf, type Sampler } from "./sampler.js";
-import type { ClientRow, Overview, ProcessRow, Relays, StreamRow } from "./shapes.js";
+import type { ClientRow, Explained, Overview, ProcessRow, Relays, StreamRow } from "./shapes.js";
 
 /** Streams whose frames are remembered from one look to the next. */
 const maxFrameLooks = 2_000;
@@ -44,6 +45,8 @@ export class SiteData {
         return pageOf(await this.context.view.streams(), streamColumns, query, (stream) => this.streamRow(stream));
       case "stream":
         return this.stream(query.get("key") ?? "");
+      case "explain":
+        return this.explained(query.get("key") ?? "");
       case "clients":
         return pageOf(await this.context.view.clients(), clientColumns, query, (client) => this.clientRow(client));
       case "relays":
@@ -89,6 +92,15 @@ export class SiteData {
   private async stream(key: string): Promise<StreamRow | null> {
     const found = (await this.context.view.streams()).find((one) => keyOf(one) === key);
     return found === undefined ? null : this.streamRow(found);
+  }
+
+  private async explained(key: string): Promise<Explained> {
+    const { body, status } = await this.context.control.ask(`/explain/${encodeURIComponent(key)}`);
+    const told = body as { readonly why?: string; readonly decision?: string | null; readonly error?: string } & Partial<Explained>;
+    if (status !== 200) return { why: told.error ?? String(status), processes: [] };
+    const { why = "", decision = null } = told;
+    const processes = told.processes?.map(({ name, how }) => ({ name, how })) ?? (decision === null ? [] : [{ name: decision, how: "→" }]);
+    return { why, processes };
   }
 
   private streamRow(status: StreamStatus): StreamRow {
@@ -155,24 +167,29 @@ export class SiteData {
   private async relays(): Promise<Relays> {
     const { view, control } = this.context;
     const config = this.context.config();
+    const facts = await view.facts();
     const streams = (await view.streams()).filter(({ state }) => state !== "wait");
     const vhosts = config.vhosts.filter(({ enabled }) => enabled);
     const upstreams = vhosts.flatMap(({ name, cluster }) => {
       if (cluster.mode !== "remote") return [];
       return cluster.origins.map((origin) => {
         const server = formatEndpoint(origin);
-        return { vhost: name, server, streams: streams.filter(({ vhost, source }) => vhost === name && source?.peer === server).length };
+        const count = streams.filter(({ vhost, source }) => vhost === name && source?.peer === server).length;
+        return { vhost: name, server, streams: count, ...failuresOf(facts, server) };
       });
     });
     const forwards = vhosts.flatMap(({ name, forward }) => {
       if (!forward.enabled) return [];
       const count = streams.filter(({ vhost, state }) => vhost === name && state === "publish").length;
-      return forward.destinations.map((destination) => ({ vhost: name, server: formatEndpoint(destination), streams: count }));
+      return forward.destinations.map((destination) => {
+        const server = formatEndpoint(destination);
+        const found = failuresOf(facts, server);
+        return { vhost: name, server, streams: count, failures: found.failures, code: found.code };
+      });
     });
-    const facts = await view.facts();
     const servers = facts.plan === "b" ? serversIn((await control.ask("/status")).body) : [];
-    const hooks = facts.hooks.map(({ action, url, calls, failures, latencySumMs }) => {
-      return { url, on: action, calls, failures, meanMs: calls > 0 ? latencySumMs / calls : null };
+    const hooks = facts.hooks.map(({ action, url, calls, failures, refusals, dropped, latencySumMs }) => {
+      return { url, on: action, calls, failures, refusals, dropped, meanMs: calls > 0 ? latencySumMs / calls : null };
     });
     return { upstreams, forwards, servers, hooks };
   }
@@ -200,6 +217,17 @@ const clientColumns: Columns<BoxClient> = {
   },
   search: (client) => [client.id, keyOf(client), client.ip, client.type, client.process, client.pageUrl],
 };
+
+/** What all processes have found of a server, since the start. */
+function failuresOf({ counts }: BoxFacts, server: string): { readonly failures: number; readonly code: string } {
+  const codes = new Map<string, number>();
+  for (const [key, count] of counts.flatMap(({ tally }) => Object.entries(tally.upstreamFailures))) {
+    const [upstream, code = ""] = key.split(" ");
+    if (upstream === server) codes.set(code, (codes.get(code) ?? 0) + count);
+  }
+  const [most = ["", 0]] = [...codes].toSorted(([, one], [, other]) => other - one);
+  return { failures: [...codes.values()].reduce((sum, count) => sum + count, 0), code: most[0] };
+}
 
 function portsOf({ listen, http }: Config): Overview["ports"] {
   return { rtmp: listen[0]?.port ?? null, http: http?.listen[0]?.port ?? null };

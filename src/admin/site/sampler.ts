@@ -15,7 +15,7 @@ export interface Usage {
 
 /** The looks of one admin. `close` ends them. */
 export class Sampler {
-  readonly history = new History();
+  readonly history: History;
   private readonly context: Pick<AdminContext, "view" | "config">;
   private readonly meter = new CpuMeter();
   private readonly timer: NodeJS.Timeout;
@@ -24,7 +24,9 @@ export class Sampler {
   private last: { readonly atMs: number; readonly bytesIn: number; readonly bytesOut: number } | null = null;
   private flow: Pick<Totals, "mbpsIn" | "mbpsOut"> = { mbpsIn: 0, mbpsOut: 0 };
 
-  constructor(context: Pick<AdminContext, "view" | "config">) {
+  /** `historyFile`: where the hour before is kept; null: nowhere. */
+  constructor(context: Pick<AdminContext, "view" | "config">, historyFile: string | null) {
+    this.history = new History(historyFile);
     this.context = context;
     this.timer = setInterval(() => void this.look(), historyStepMs);
     this.timer.unref();
@@ -33,6 +35,7 @@ export class Sampler {
 
   close(): void {
     clearInterval(this.timer);
+    this.history.close();
   }
 
   /** As of the last look at the system; there is one now where that is too long ago to tell of a process. */

@@ -131,8 +131,8 @@ export interface ClientRow {
 /** `/console/data/relays`: other servers, and what is called at them. */
 export interface Relays {
   /** Origins that vhosts pull from, with how many streams come from each now. */
-  readonly upstreams: readonly { readonly vhost: string; readonly server: string; readonly streams: number }[];
-  readonly forwards: readonly { readonly vhost: string; readonly server: string; readonly streams: number }[];
+  readonly upstreams: readonly Relay[];
+  readonly forwards: readonly Relay[];
   /** Plan b's servers. */
   readonly servers: readonly {
     readonly name: string;
@@ -147,8 +147,26 @@ export interface Relays {
     readonly on: string;
     readonly calls: number;
     readonly failures: number;
+    readonly refusals: number;
+    readonly dropped: number;
     readonly meanMs: number | null;
   }[];
+}
+
+/** One vhost's way to or from another server. */
+interface Relay {
+  readonly vhost: string;
+  readonly server: string;
+  readonly streams: number;
+  /** Connections to that server that were lost or could not be made since the start, and by what code mostly. */
+  readonly failures: number;
+  readonly code: string;
+}
+
+/** `/console/data/explain?key=`: where a stream is, or would be, and why; the sentences are those of `dolphin explain`. */
+export interface Explained {
+  readonly why: string;
+  readonly processes: readonly { readonly name: string; readonly how: string }[];
 }
 
 /** `/console/data/config`: names and values in the order of the file, without secrets. */

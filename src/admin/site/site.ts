@@ -32,8 +32,8 @@ export class Site {
   private readonly sampler: Sampler;
   private readonly data: SiteData;
 
-  constructor(context: AdminContext) {
-    this.sampler = new Sampler(context);
+  constructor(context: AdminContext, historyFile: string | null) {
+    this.sampler = new Sampler(context, historyFile);
     this.data = new SiteData(context, this.sampler);
   }
 

@@ -273,6 +273,13 @@ export const rootPlaces = {
     trusted_proxies: [texts, null, served, live, aboutTrusted, "strict"],
     api_token: [text, null, served, live, aboutToken, "secret"],
     api_jsonp: [onOff, "off", served, live, "Answer `?callback=NAME` of the API as a script, as SRS does; then every page may read it."],
+    console_on_http: [
+      onOff,
+      "off",
+      served,
+      live,
+      "Serve the console, and the API that it asks, on http_server's ports too; with http_api's auth.",
+    ],
     send_proxy: [word(proxyHeaders, "auto"), "auto", served, replace, aboutSendProxy, "strict"],
     registry: [text, null, served, restart, aboutRegistry, "secret"],
     registry_advertise: [
@@ -318,7 +325,7 @@ export const rootPlaces = {
     crossdomain: [onOff, "on", harmless, live, "SRS reads this and uses http_server's."],
     raw_api: [block, null, served, live, "Changes by the API."],
     auth: [block, null, served, live, "Who may use the API."],
-    https: [block, null, notYet, replace, "The same over TLS."],
+    https: [block, null, served, replace, "The same over TLS."],
   },
   "http_api.raw_api": {
     enabled: [onOff, "off", served, live, "Serve /api/v1/raw."],
@@ -340,10 +347,10 @@ export const rootPlaces = {
     token: [text, null, served, live, "The token of `type bearer`.", "secret"],
   },
   "http_api.https": {
-    enabled: [onOff, "off", notYet, replace, "Serve HTTPS."],
-    listen: [listen, "1990", notYet, replace, "Addresses, `[ip:]port` each; http_server's when the ports are shared."],
-    key: [text, "./conf/server.key", notYet, replace, "The private key, PEM."],
-    cert: [text, "./conf/server.crt", notYet, replace, "The certificate, PEM."],
+    enabled: [onOff, "off", served, replace, "Serve HTTPS."],
+    listen: [listen, "1990", served, replace, "Addresses, `[ip:]port` each."],
+    key: [text, "./conf/server.key", served, replace, "The private key, PEM."],
+    cert: [text, "./conf/server.crt", served, replace, "The certificate, PEM; a new one in the file is taken within a minute."],
   },
   exporter: {
     enabled: [onOff, "off", served, replace, "Serve /metrics."],

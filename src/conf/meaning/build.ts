@@ -72,6 +72,8 @@ function buildApi(root: Block<"root">, mayLack: boolean): ApiSettings {
   const dolphin = blockIn(root, "dolphin");
   return {
     listen: apiAddresses(root),
+    tls: buildApiTls(root),
+    atHttp: apiAtHttp(root),
     mayLack,
     crossdomain: valueOf(blockIn(root, "http_server"), "crossdomain"),
     raw: { isEnabled: valueOf(raw, "enabled"), allowsReload: valueOf(raw, "allow_reload") },
@@ -81,12 +83,26 @@ function buildApi(root: Block<"root">, mayLack: boolean): ApiSettings {
   };
 }
 
-/** Without those that HTTP streaming has: see rules.ts. */
+/** Without those that HTTP streaming has, where the processes that serve that pass on what is the API's. */
 function apiAddresses(root: Block<"root">): readonly Endpoint[] {
   const [api, http] = [blockIn(root, "http_api"), blockIn(root, "http_server")];
   if (!valueOf(api, "enabled")) return [];
   const others = valueOf(http, "enabled") ? valueOf(http, "listen") : [];
   return besideEachOther(valueOf(api, "listen")).filter((one) => !others.some((other) => overlaps(one, other)));
+}
+
+function buildApiTls(root: Block<"root">): ApiSettings["tls"] {
+  const block = blockIn(root, "http_api");
+  const tls = blockIn(block, "https");
+  if (!valueOf(block, "enabled") || !valueOf(tls, "enabled")) return null;
+  return { listen: besideEachOther(valueOf(tls, "listen")), key: valueOf(tls, "key"), cert: valueOf(tls, "cert") };
+}
+
+function apiAtHttp(root: Block<"root">): ApiSettings["atHttp"] {
+  const [api, http] = [blockIn(root, "http_api"), blockIn(root, "http_server")];
+  if (!valueOf(api, "enabled") || !valueOf(http, "enabled")) return null;
+  if (valueOf(api, "listen").some((one) => valueOf(http, "listen").some((other) => overlaps(one, other)))) return "api";
+  return valueOf(blockIn(root, "dolphin"), "console_on_http") ? "console" : null;
 }
 
 function buildAuth(block: Block<"http_api.auth">): ApiAuth | null {

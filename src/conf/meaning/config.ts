@@ -57,6 +57,10 @@ export interface Config {
 export interface ApiSettings {
   /** None: it is off. */
   readonly listen: readonly Endpoint[];
+  /** The same over TLS. The files are PEM; null: it is not. */
+  readonly tls: { readonly listen: readonly Endpoint[]; readonly key: string; readonly cert: string } | null;
+  /** What of it the ports of HTTP streaming have, too: all, where they share an address, or the console with what that needs; null: nothing. */
+  readonly atHttp: "api" | "console" | null;
   /** Nobody asked for these addresses: the box serves without the API where one cannot be had. */
   readonly mayLack: boolean;
   /** Pages of other sites may read what it answers. */

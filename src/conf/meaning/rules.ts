@@ -5,7 +5,6 @@ import { parseAccessRule, parseCoworker, parseNetwork, parseResolver, parseWeigh
 import { hookNames } from "./config.js";
 import { advertisedOf, parseAdvertised, parseRegistry } from "./registry.js";
 import { shorten } from "../grammar/lexer.js";
-import { overlaps } from "./endpoint.js";
 import type { Directive } from "../grammar/parser.js";
 import { errorAt, type Place, type Problem, warningAt } from "../grammar/problem.js";
 import { type Block, blockIn, find, findAll, isGiven, valueOf, vhostsIn } from "./tree.js";
@@ -19,7 +18,7 @@ const rootRules: readonly RootRule[] = [
   isNotTheFullExample,
   daemonHasNoParent,
   sharedPortSharesTls,
-  apiHasItsPort,
+  consoleHasItsPort,
   authLetsSomebodyIn,
   heartbeatPauses,
   vhostsDiffer,
@@ -81,13 +80,16 @@ function sharedPortSharesTls(root: Block<"root">): Problem[] {
   return [errorAt(at, "CONF_VALUE", "http_api and http_server share a port, so their https must be off in both or have one port too")];
 }
 
-function apiHasItsPort(root: Block<"root">): Problem[] {
-  const [api, server] = [blockIn(root, "http_api"), blockIn(root, "http_server")];
-  const at = find(root, "http_api");
-  if (at === undefined || !valueOf(api, "enabled") || !valueOf(server, "enabled")) return [];
-  const isShared = valueOf(api, "listen").some((one) => valueOf(server, "listen").some((other) => overlaps(one, other)));
-  const why = "http_api is not served yet on a port of http_server: give it one of its own, such as listen 1985";
-  return isShared ? [warningAt(at, "CONF_NOT_SERVED", why)] : [];
+/** The console is the admin's, and comes by those who stream over HTTP. */
+function consoleHasItsPort(root: Block<"root">): Problem[] {
+  const dolphin = blockIn(root, "dolphin");
+  const at = find(dolphin, "console_on_http");
+  if (at === undefined || !valueOf(dolphin, "console_on_http")) return [];
+  const lacking = (["http_api", "http_server"] as const).filter((name) => !valueOf(blockIn(root, name), "enabled"));
+  if (lacking.length === 0) return [];
+  return [
+    warningAt(at, "CONF_VALUE", `console_on_http has no effect without ${lacking.map((name) => `${name} { enabled on; }`).join(" and ")}`),
+  ];
 }
 
 /** An API that asks for words which nobody has told lets nobody in; words that stand in manuals let everybody in. */

@@ -72,7 +72,8 @@ export function planProcesses(config: Config, facts: PlanFacts): ProcessSpec[] {
 
 /** The process that answers operators, where there is an address for it. */
 export function planAdmin(config: Config): ProcessSpec[] {
-  if (config.api.listen.length + config.exporter.listen.length === 0) return [];
+  const { api, exporter } = config;
+  if (api.listen.length + exporter.listen.length === 0 && api.tls === null && api.atHttp === null) return [];
   return [{ name: "admin", duty: "admin", place: "child", isPublic: false, startsAfter: null, config, maxConnections: null }];
 }
 

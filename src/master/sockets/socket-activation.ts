@@ -18,7 +18,7 @@ export interface GivenSocket extends InheritedSocket {
 
 type Addresses = Readonly<Record<Protocol, readonly Endpoint[]>>;
 
-const protocols = ["rtmp", "http", "api", "exporter"] as const;
+const protocols = ["rtmp", "http", "api", "api-tls", "exporter"] as const;
 
 /**
  * The configuration with what was given in its `listen`: first the given addresses, then those that none of them covers.
@@ -27,8 +27,8 @@ const protocols = ["rtmp", "http", "api", "exporter"] as const;
 export function withGivenSockets(config: Config, sockets: readonly GivenSocket[]): Config {
   if (sockets.length === 0) return config;
   const { listen, http, api, exporter } = config;
-  const wanted = { rtmp: listen, http: http?.listen ?? [], api: api.listen, exporter: exporter.listen };
-  const given: Record<Protocol, Endpoint[]> = { rtmp: [], http: [], api: [], exporter: [] };
+  const wanted = { rtmp: listen, http: http?.listen ?? [], api: api.listen, "api-tls": api.tls?.listen ?? [], exporter: exporter.listen };
+  const given: Record<Protocol, Endpoint[]> = { rtmp: [], http: [], api: [], "api-tls": [], exporter: [] };
   for (const { fd, name, endpoint } of sockets) {
     if (endpoint === null) refuse(`descriptor ${fd}`, name, "is no listening TCP socket: give a port or an address to ListenStream=");
     const protocol = protocolOf(name, endpoint, wanted);
@@ -38,6 +38,7 @@ export function withGivenSockets(config: Config, sockets: readonly GivenSocket[]
         name,
         "is in no listen: write it there, or say FileDescriptorName=rtmp, =http, =api or =exporter in its unit",
       );
+    if (protocol === "api-tls" && api.tls === null) refuse(formatEndpoint(endpoint), name, "is for the API over TLS, which is off");
     if (protocol === "http" && http === null) refuse(formatEndpoint(endpoint), name, "is for HTTP, which is off");
     if (!given[protocol].some((known) => isSameEndpoint(known, endpoint))) given[protocol].push(endpoint);
   }
@@ -49,7 +50,7 @@ export function withGivenSockets(config: Config, sockets: readonly GivenSocket[]
     ...config,
     listen: fitted("rtmp"),
     http: http === null ? null : { ...http, listen: fitted("http") },
-    api: { ...api, listen: fitted("api") },
+    api: { ...api, listen: fitted("api"), tls: api.tls === null ? null : { ...api.tls, listen: fitted("api-tls") } },
     exporter: { ...exporter, listen: fitted("exporter") },
   };
 }

@@ -40,6 +40,7 @@ import { forwardedClient, maxShownChars, pageOf } from "./forwarded.js";
 import type { Framing } from "./framing.js";
 import { askUpstreamMs, isPublished } from "./head.js";
 import { descriptorsOf } from "../../wire/shared-read.js";
+import { consolePort, passPlayerPage, passToOperators } from "./operators.js";
 import { findRoute } from "./route.js";
 import type { Stored } from "./stored.js";
 import { acceptOf, answerTo, asksForWebSocket } from "./web-socket.js";
@@ -116,7 +117,11 @@ async function hold(socket: Socket, log: Log, open: () => void): Promise<void> {
 
 /** Who asks, as far as headers of trusted peers tell. */
 function askerOf(hub: Hub, { headers, socket }: IncomingMessage): string {
-  return formatEndpoint(forwardedClient(headers, clientOf(socket), hub.trusted));
+  return formatEndpoint(clientBehind(hub, { headers, socket }));
+}
+
+function clientBehind(hub: Hub, { headers, socket }: Pick<IncomingMessage, "headers" | "socket">): Endpoint {
+  return forwardedClient(headers, clientOf(socket), hub.trusted);
 }
 
 function serve(hub: Hub, log: Log, stored: Stored, request: IncomingMessage, response: ServerResponse): void {
@@ -128,7 +133,8 @@ function serve(hub: Hub, log: Log, stored: Stored, request: IncomingMessage, res
       `more than ${maxQueued} requests behind an unfinished one`,
     );
     request.socket.destroy();
-  } else if (method === "OPTIONS") answerOptions(request, response, headers);
+  } else if (passToOperators(hub.setup, clientBehind(hub, request).host, request, response)) return;
+  else if (method === "OPTIONS") answerOptions(request, response, headers);
   else if (method !== "GET" && method !== "HEAD") answerNotAllowed(response, headers);
   else
     answer(hub, log, stored, request, response, headers).catch((thrown: unknown) => {
@@ -150,12 +156,12 @@ async function answer(
   const isIndex = /^\/(?:\?|$)/.test(url);
   try {
     if (!isIndex) play(hub, log, request, response, headers);
-    else if (!(await stored.answer(request, response, headers)))
-      answerIndex(request, response, headers, hub.setup.config.api.listen[0]?.port ?? null);
+    else if (!(await stored.answer(request, response, headers))) answerIndex(request, response, headers, consolePort(hub.setup));
   } catch (thrown) {
     const error = asDolphinError(thrown);
     const isNoStream = error.code === "FLV_NOT_FOUND" || error.code === "RTMP_VHOST";
     if (isNoStream && (await stored.answer(request, response, headers))) return;
+    if (isNoStream && passPlayerPage(hub.setup, clientBehind(hub, request).host, request, response)) return;
     const line = { event: "http.refused", code: error.code, peer: askerOf(hub, request), url: url.slice(0, 200) };
     if (error.code === "INTERNAL") log.error({ ...line, err: error.cause }, error.message);
     else log[error.code === "FLV_NOT_FOUND" ? "info" : "warn"](line, error.message);
@@ -178,7 +184,7 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   const { flvWaitMs } = hub.setup.config.dolphin;
   const isChunked = request.httpVersion === "1.1";
   const atLeastMs = vhost.cluster.mode === "local" ? 0 : Math.min(askUpstreamMs, flvWaitMs);
-  const peer = forwardedClient(request.headers, clientOf(request.socket), hub.trusted);
+  const peer = clientBehind(hub, request);
   checkAccess(vhost, { does: "play", host: peer.host, page: pageOf(request.headers) });
   if (request.method === "HEAD") {
     void isPublished(hub.source(vhost, stream), response, atLeastMs).then((isThere) => {

@@ -66,7 +66,15 @@ const quiet = {
   container: { isGiven: false, staysInForeground: true, isWatched: true },
 } as const;
 
-const plainApi = { crossdomain: true, raw: { isEnabled: false, allowsReload: false }, auth: null, token: null, servesJsonp: false };
+const plainApi = {
+  tls: null,
+  atHttp: null,
+  crossdomain: true,
+  raw: { isEnabled: false, allowsReload: false },
+  auth: null,
+  token: null,
+  servesJsonp: false,
+};
 
 test("load: the built-in configuration serves RTMP and HTTP-FLV with the defaults of SRS", () => {
   assert.deepEqual(defaultConfig(), {
@@ -206,6 +214,8 @@ test("load: every directive that is served reaches its field", () => {
     },
     api: {
       listen: [{ host: "0.0.0.0", port: 1986 }],
+      tls: null,
+      atHttp: null,
       mayLack: false,
       crossdomain: false,
       raw: { isEnabled: true, allowsReload: true },
@@ -309,6 +319,7 @@ test("load: every directive that is served reaches its field", () => {
 /** A daemon has no parent to follow, and what is left out is not dropped yet. */
 const companions: Readonly<Record<string, string>> = {
   asprocess: "daemon off; ",
+  console_on_http: "http_api { enabled on; } http_server { enabled on; } ",
   has_audio: "dolphin { unguarded on; } ",
   has_video: "dolphin { unguarded on; } ",
 };

@@ -21,6 +21,12 @@ export function RelaysPage(): VNode {
     { title: t("server"), cell: ({ server }: Relay) => server },
     { title: t("vhost"), cell: ({ vhost }: Relay) => vhost },
     { title: t("streams"), isNumber: true, cell: ({ streams }: Relay) => count(streams) },
+    {
+      title: t("failures"),
+      isNumber: true,
+      cell: ({ failures, code }: Relay) =>
+        html`<${Badge} kind=${failures > 0 ? "strained" : "good"}>${count(failures)}<//>${code === "" ? "" : html` <code>${code}</code>`}`,
+    },
   ];
   const serverColumns = [
     { title: t("server"), cell: ({ name, address }: Server) => html`${name} <small class="quiet-text">${address}</small>` },
@@ -57,6 +63,12 @@ export function RelaysPage(): VNode {
       title: t("failures"),
       isNumber: true,
       cell: ({ failures }: Hook) => html`<${Badge} kind=${failures > 0 ? "bad" : "good"}>${count(failures)}<//>`,
+    },
+    { title: t("refusals"), isNumber: true, cell: ({ refusals }: Hook) => count(refusals) },
+    {
+      title: t("dropped"),
+      isNumber: true,
+      cell: ({ dropped }: Hook) => html`<${Badge} kind=${dropped > 0 ? "bad" : "good"}>${count(dropped)}<//>`,
     },
     { title: t("mean"), isNumber: true, cell: ({ meanMs }: Hook) => (meanMs === null ? "–" : `${Math.round(meanMs)} ms`) },
   ];

@@ -2,7 +2,7 @@
 import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren, VNode } from "preact";
-import type { Ports, StreamRow } from "../../../src/admin/site/shapes.js";
+import type { Explained, Ports, StreamRow } from "../../../src/admin/site/shapes.js";
 import { ask } from "../lib/api.js";
 import { count, rate, time } from "../lib/format.js";
 import { ActButton, Copyable, Lost, Waiting } from "../lib/parts.js";
@@ -62,6 +62,7 @@ export function StreamPage({ streamKey }: StreamProps): VNode {
         </dl>
         <h3>${t("whereAndWhy")}</h3>
         <${Whereabouts} row=${row} />
+        <${Why} streamKey=${row.key} />
       </section>
     </div>
     <section>
@@ -99,6 +100,19 @@ function Whereabouts({ row }: { readonly row: StreamRow }): VNode {
           ${viewed.map(([name, players]) => html`<li><span>${name}</span><progress max=${most} value=${players} aria-label=${name}></progress><span class="number">${count(players)}</span></li>`)}
         </ul>`
     }`;
+}
+
+/** In the words of `dolphin explain`, which are English. */
+function Why({ streamKey }: StreamProps): VNode | null {
+  const { data } = usePolled(`explain ${streamKey}`, 5000, (signal) => ask<Explained>("explain", { key: streamKey }, signal));
+  if (data === null) return null;
+  return html`<details open class="why" lang="en">
+    <summary>${t("why")}</summary>
+    <p>${data.why}</p>
+    <ul class="steps">
+      ${data.processes.map(({ name, how }) => html`<li><strong>${name}</strong> ${how}</li>`)}
+    </ul>
+  </details>`;
 }
 
 /** The picture, when somebody asks for it. */
