@@ -152,3 +152,22 @@ void test("clients of a killed server of plan b are closed by the master, and th
   await dolphin.stop({ allow: (line) => isProvoked(line) || /^(?:proxy|server)\./.test(line.event ?? "") });
   assertAllPaired(site);
 });
+
+void test("who is sent away, or loses his vhost by a reload, is closed once", async (t) => {
+  const site = await HookBackend.start(t);
+  const gone = `vhost gone.example.com { ${site.all} }`;
+  const dolphin = await Dolphin.start(t, { conf: `${conf(site.all)} ${gone}`, cores: 2 });
+  const urls = [dolphin.rtmpUrl("s"), `${dolphin.rtmpUrl("s")}?vhost=gone.example.com`];
+  const sources = await Promise.all(urls.map((url) => publisher(url)));
+  const viewers = await Promise.all(urls.map((url) => player(url)));
+  await site.waitFor("on_play", 2);
+  await site.waitFor("on_publish", 2);
+  assert.match(await dolphin.ask("kick", "__defaultVhost__/live/s"), /2/);
+  await site.waitFor("on_close", 2);
+  await dolphin.reload(`${conf(site.all)} ${gone.replace("{", "{ enabled off;")}`);
+  await Promise.all([...sources.map(({ connection }) => connection.ended), ...viewers.map(({ ended }) => ended)]);
+  await site.waitFor("on_close", 4);
+  assertAllPaired(site);
+  await dolphin.stop({ allow: (line) => isProvoked(line) || line.code === "RTMP_KICKED" || line.code === "RTMP_RELOAD" });
+  assertAllPaired(site);
+});
