@@ -77,7 +77,7 @@ export class SiteData {
       serverId: facts.serverId,
       host: hostname(),
       upSeconds: facts.upSeconds,
-      health: healthOf({ processes, connections: totals.connections, maxConnections }),
+      health: healthOf({ processes, connections: totals.connections, maxConnections, relaysDown: relaysDown(facts) }),
       totals,
       streams: streams.filter(({ state }) => state !== "wait").length,
       maxConnections,
@@ -217,6 +217,12 @@ const clientColumns: Columns<BoxClient> = {
   },
   search: (client) => [client.id, keyOf(client), client.ip, client.type, client.process, client.pageUrl],
 };
+
+/** Of all processes, now. */
+function relaysDown({ counts }: BoxFacts): number {
+  const all = counts.flatMap(({ presents }) => presents.flatMap(({ pulls, pushes, forwards }) => [pulls, pushes, forwards]));
+  return all.reduce((sum, { down }) => sum + down, 0);
+}
 
 /** What all processes have found of a server, since the start. */
 function failuresOf({ counts }: BoxFacts, server: string): { readonly failures: number; readonly code: string } {

@@ -13,9 +13,11 @@ export interface Looked {
   readonly processes: readonly ProcessRow[];
   readonly connections: number;
   readonly maxConnections: number | null;
+  /** Pulls, pushes and forwards whose server was lost or cannot be reached. */
+  readonly relaysDown: number;
 }
 
-export function healthOf({ processes, connections, maxConnections }: Looked): Health {
+export function healthOf({ processes, connections, maxConnections, relaysDown }: Looked): Health {
   const reasons: Reason[] = [];
   const add = (word: Reason["word"], what: Reason["what"], name: string, value: string): void =>
     void reasons.push({ word, what, name, value });
@@ -33,6 +35,7 @@ export function healthOf({ processes, connections, maxConnections }: Looked): He
   }
   if (maxConnections !== null && connections >= nearly * maxConnections)
     add("strained", "connections", "", `${connections} / ${maxConnections}`);
+  if (relaysDown > 0) add("strained", "relays", "", String(relaysDown));
   const isBad = reasons.some(({ word }) => word === "bad");
   const sorted = [...reasons.filter(({ word }) => word === "bad"), ...reasons.filter(({ word }) => word === "strained")];
   return { word: isBad ? "bad" : sorted.length > 0 ? "strained" : "good", reasons: sorted };

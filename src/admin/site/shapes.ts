@@ -51,7 +51,7 @@ export interface Health {
 /** Why not, for the reader's language. */
 export interface Reason {
   readonly word: "strained" | "bad";
-  readonly what: "down" | "none" | "died" | "lag" | "connections" | "memory";
+  readonly what: "down" | "none" | "died" | "lag" | "connections" | "memory" | "relays";
   /** A process; empty: the box. */
   readonly name: string;
   readonly value: string;

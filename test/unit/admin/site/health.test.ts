@@ -33,6 +33,7 @@ const rows: readonly [what: string, looked: Partial<Looked>, word: string, reaso
   ["a death an hour ago", { processes: [{ ...up, lastDeath: { cause: "SIGKILL", secondsAgo: 3600 } }] }, "good", []],
   ["a loop that is late", { processes: [{ ...up, lagMs: 900 }] }, "strained", ["lag edge-1"]],
   ["memory near its limit", { processes: [{ ...up, memoryBytes: 95, maxMemoryBytes: 100 }] }, "strained", ["memory edge-1"]],
+  ["a server that cannot be reached", { relaysDown: 2 }, "strained", ["relays "]],
   ["connections near their limit", { connections: 90, maxConnections: 100 }, "strained", ["connections "]],
   [
     "what is worse first",
@@ -49,7 +50,7 @@ const rows: readonly [what: string, looked: Partial<Looked>, word: string, reaso
 
 for (const [what, looked, word, reasons] of rows) {
   test(`health: ${what} is ${word}`, () => {
-    const health = healthOf({ processes: [up], connections: 1, maxConnections: null, ...looked });
+    const health = healthOf({ processes: [up], connections: 1, maxConnections: null, relaysDown: 0, ...looked });
     assert.equal(health.word, word);
     assert.deepEqual(
       health.reasons.map((reason) => `${reason.what} ${reason.name}`),
