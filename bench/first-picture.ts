@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), "dolphin-first-"));
 cleanups.after(() => rmSync(folder, { recursive: true, force: true }));
 const browser = await openBrowser(cleanups); // a person has one
 const [rtmp, http, api] = [await freePort(), await freePort(), await freePort()];
-const clone = join(folder, "dolphin");
+const clone = join(folder, "clone");
 const consoleUrl = `http://127.0.0.1:${api}/console/`;
 const fromMs = performance.now();
 const tell = (what: string): void => void process.stdout.write(`${((performance.now() - fromMs) / 1000).toFixed(1)} s  ${what}\n`);
@@ -26,6 +26,7 @@ try {
   const words = `--listen 127.0.0.1:${rtmp} --http 127.0.0.1:${http} --api 127.0.0.1:${api}`;
   const box = start("make", ["run", `ARGS=${words}`], { cwd: clone, env: { XDG_RUNTIME_DIR: folder } });
   cleanups.after(async () => void (await box.stop("SIGTERM", 10_000)));
+  void box.ended.then(() => process.stderr.write(box.output().slice(-4000)));
   await eventually(async () => (await fetch(consoleUrl).catch(() => null))?.ok === true, {
     timeoutMs: 300_000,
     everyMs: 100,
