@@ -10,7 +10,7 @@ import { addDrain, addKick, addScale, addUndrain } from "./verbs/acts.js";
 import { addEvents, addLogs } from "./verbs/events.js";
 import { addExplain } from "./verbs/explain.js";
 import { addClients, addStreams } from "./verbs/lists.js";
-import { addPublish } from "./verbs/publish.js";
+import { addPublish } from "./verbs/programs/publish.js";
 import { addVersion } from "./verbs/version.js";
 import { addReload, addRestart, addUpgrade } from "./verbs/reload.js";
 import { addStart, start } from "./verbs/start.js";

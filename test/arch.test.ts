@@ -63,6 +63,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     ".": ["media", "origin", "hls", "dvr"],
   },
   box: { "plan-b": [], ".": ["plan-b"] },
+  verbs: { ".": [], programs: ["."] },
   admin: {
     box: [],
     http: [],

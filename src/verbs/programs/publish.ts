@@ -1,14 +1,14 @@
 // dolphin publish: a file as a publisher, in real time and over and over, to a box here or to any RTMP server. The first picture
 // needs no encoder: with --demo the file is one that comes along.
 import { fileURLToPath } from "node:url";
-import { messageOf } from "../base/errors.js";
-import { exitCodes } from "../base/exit-codes.js";
-import { printable } from "../base/printable.js";
-import { fetchStatus } from "../master/control/client.js";
-import type { BoxStatus } from "../master/control/status.js";
-import { publishUrl, watchLines } from "../master/control/text.js";
-import { addSocket, soleRunning, type SocketFlag } from "./asking.js";
-import { commandName, complain, type AddVerb } from "./verb.js";
+import { messageOf } from "../../base/errors.js";
+import { exitCodes } from "../../base/exit-codes.js";
+import { printable } from "../../base/printable.js";
+import { fetchStatus } from "../../master/control/client.js";
+import type { BoxStatus } from "../../master/control/status.js";
+import { publishUrl, watchLines } from "../../master/control/text.js";
+import { addSocket, soleRunning, type SocketFlag } from "../asking.js";
+import { commandName, complain, type AddVerb } from "../verb.js";
 
 interface PublishFlags extends SocketFlag {
   readonly demo?: boolean;
@@ -27,7 +27,7 @@ export const addPublish: AddVerb = (program, end) => {
   });
 };
 
-const demoPath = fileURLToPath(new URL("../../../conf/demo.flv", import.meta.url));
+const demoPath = fileURLToPath(new URL("../../../../conf/demo.flv", import.meta.url));
 
 async function publish([path, given, more]: readonly (string | undefined)[], { demo, once, socket }: PublishFlags): Promise<number> {
   if (path === undefined || isUrl(path)) return misused("name a file before the URL, or write --demo for the clip that comes along");
@@ -43,7 +43,7 @@ async function publish([path, given, more]: readonly (string | undefined)[], { d
   }
   const url = given ?? publishUrl(box);
   // Loaded only here, so that the other verbs do not wait for it.
-  const { runPublisher } = await import("../roles/publisher.js");
+  const { runPublisher } = await import("../../roles/publisher.js");
   return runPublisher({
     path,
     url,
