@@ -10,6 +10,7 @@ import { addDrain, addKick, addScale, addUndrain } from "./verbs/acts.js";
 import { addEvents, addLogs } from "./verbs/events.js";
 import { addExplain } from "./verbs/explain.js";
 import { addClients, addStreams } from "./verbs/lists.js";
+import { addHlsBackup } from "./verbs/programs/hls-backup.js";
 import { addPublish } from "./verbs/programs/publish.js";
 import { addVersion } from "./verbs/version.js";
 import { addReload, addRestart, addUpgrade } from "./verbs/reload.js";
@@ -37,6 +38,7 @@ const verbs: readonly AddVerb[] = [
   addDrain,
   addUndrain,
   addPublish,
+  addHlsBackup,
   addCheck,
   addConf,
   addUnit,

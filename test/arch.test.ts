@@ -19,10 +19,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   publisher: ["base", "codec", "conf"],
   admin: ["base", "codec", "conf", "ipc"],
   packager: ["base", "codec", "conf", "ipc", "hooks", "stream", "wire"],
+  backup: ["base", "codec"],
   worker: ["base", "codec", "conf", "ipc", "wire", "proxy", "server"],
   cluster: ["base", "conf", "ipc", "hooks", "wire", "registry"],
   box: ["base", "conf", "ipc", "hooks", "registry", "cluster", "master", "proxy", "server", "worker"],
-  roles: ["base", "conf", "ipc", "hooks", "wire", "master", "proxy", "server", "publisher", "admin", "packager", "worker", "box"],
+  roles: ["base", "conf", "ipc", "hooks", "wire", "master", "proxy", "server", "publisher", "admin", "packager", "backup", "worker", "box"],
   verbs: ["base", "conf", "ipc", "master", "box", "roles"],
   main: ["base", "conf", "verbs"],
 };

@@ -11,6 +11,12 @@ import { maxRefusalLinesPerMinute } from "../src/admin/http/refusal-lines.js";
 import * as adminServer from "../src/admin/http/server.js";
 import { maxPassedRequests } from "../src/ipc/admin-door.js";
 import { maxAdminBodyBytes } from "../src/admin/routes.js";
+import { maxBackupStreams } from "../src/backup/backup.js";
+import { maxHookBytes } from "../src/backup/hook.js";
+import * as backupHttp from "../src/backup/http.js";
+import { maxListPathChars } from "../src/backup/names.js";
+import * as backupReport from "../src/backup/report.js";
+import { maxListedSegments } from "../src/backup/roll.js";
 import { errorCodes } from "../src/base/errors.js";
 import { maxTagBytes } from "../src/codec/flv-reader.js";
 import { maxPrefaceBytes } from "../src/codec/preface.js";
@@ -83,6 +89,12 @@ const limits: Readonly<Record<string, unknown>> = {
   ...httpServer,
   ...session,
   ...adminServer,
+  ...backupHttp,
+  ...backupReport,
+  maxBackupStreams,
+  maxHookBytes,
+  maxListPathChars,
+  maxListedSegments,
   maxAdminBodyBytes,
   coworkerTimeoutMs,
   maxGuests,
