@@ -76,7 +76,8 @@ export class Backup implements BackupNode {
   private readonly log: Log;
   private servers: Server[] = [];
   private readonly timers: NodeJS.Timeout[] = [];
-  private isDiskBad = false;
+  /** What the disk takes none of. */
+  private readonly unwritten = new Set<"segments" | "lists">();
   private isClosed = false;
 
   private constructor(settings: BackupSettings, log: Log, states: States, store: Store, found: readonly StreamState[]) {
@@ -124,8 +125,9 @@ export class Backup implements BackupNode {
       const found = await states.all();
       const known = new Set(found.flatMap(({ roll, own, expiring }) => [...roll.entries, ...own, ...expiring].map(({ id }) => id)));
       const { memoryBytes, diskBytes } = settings;
-      const onError = (error: unknown): void => backup?.diskFailed(error);
-      const store = await Store.open({ folder, memoryBytes, diskBytes, onError }, (id) => known.has(id));
+      const onError = (error: unknown): void => backup?.diskFailed("segments", error);
+      const onWritten = (): void => backup?.diskRecovered("segments");
+      const store = await Store.open({ folder, memoryBytes, diskBytes, onError, onWritten }, (id) => known.has(id));
       backup = new Backup(settings, log, states, store, found);
     } catch (cause) {
       throw new DolphinError("BACKUP_WRITE", `cannot use ${settings.folder}: ${messageOf(cause)}`, { cause });
@@ -262,8 +264,8 @@ export class Backup implements BackupNode {
       const reportedMs = steadyMs();
       const report = stream.report(reportedMs);
       await this.states.save(stream.saved).then(
-        () => this.diskRecovered(),
-        (thrown: unknown) => this.diskFailed(thrown),
+        () => this.diskRecovered("lists"),
+        (thrown: unknown) => this.diskFailed("lists", thrown),
       );
       if (text !== null && text !== served.list?.text) served.list = { text, changedMs: Date.now() };
       Object.assign(served, { report, reportedMs });
@@ -286,17 +288,17 @@ export class Backup implements BackupNode {
   }
 
   /** A disk that takes nothing is told once, and again when it has recovered. */
-  private diskFailed(thrown: unknown): void {
+  private diskFailed(what: "segments" | "lists", thrown: unknown): void {
     this.failedWrites += 1;
-    if (this.isDiskBad) return;
-    this.isDiskBad = true;
+    const isTold = this.unwritten.size > 0;
+    this.unwritten.add(what);
+    if (isTold) return;
     const message = `${this.settings.folder}: ${messageOf(thrown)}; segments are served from memory, what is told is not remembered`;
     this.log.error({ event: "disk.failed", code: "BACKUP_WRITE" }, message);
   }
 
-  private diskRecovered(): void {
-    if (!this.isDiskBad) return;
-    this.isDiskBad = false;
+  private diskRecovered(what: "segments" | "lists"): void {
+    if (!this.unwritten.delete(what) || this.unwritten.size > 0) return;
     this.log.info({ event: "disk.recovered" }, `${this.settings.folder} can be written again`);
   }
 

@@ -13,6 +13,8 @@ import type { OwnSegment } from "./stream.js";
 
 /** Segments of one stream that wait for the disk. */
 const maxWaiting = 16;
+/** Segments that are read at once, of all streams: each is in memory meanwhile. */
+const maxReads = 4;
 /** By how much a segment may begin beside the end of the one before it and still continue it. */
 const seamTicks = 45_000;
 const ticksPerMs = 90;
@@ -32,6 +34,9 @@ export interface IntakeOptions {
 export class Intake {
   private readonly options: IntakeOptions;
   private readonly turns = new Map<string, { last: Promise<void>; waiting: number }>();
+
+  private readonly reads: Promise<unknown>[] = Array.from({ length: maxReads }, () => Promise.resolve());
+  private nextRead = 0;
 
   constructor(options: IntakeOptions) {
     this.options = options;
@@ -61,7 +66,7 @@ export class Intake {
     const { store, me, lastOf, onSegment } = this.options;
     const last = lastOf(path);
     if (last?.publish === publish && sequence <= last.sequence) return; // a call that was repeated
-    const bytes = await this.bytesOf(hook);
+    const bytes = await this.inTurn(() => this.bytesOf(hook));
     const facts = probeTs(bytes);
     if (facts === null)
       throw refused(hook, "it is no MPEG transport stream; keys and fMP4 are not taken: leave hls_keys and hls_use_fmp4 off");
@@ -73,6 +78,13 @@ export class Intake {
     await store.put(id, bytes);
     const sizeBytes = bytes.length;
     onSegment(path, { id, sha256, sizeBytes, durationMs, endMs: atMs, isContinuation, publish, sequence, startTicks, make });
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const at = this.nextRead++ % maxReads;
+    const mine = this.reads[at]!.then(work);
+    this.reads[at] = mine.catch(() => undefined);
+    return mine;
   }
 
   private async bytesOf(hook: SegmentHook): Promise<Buffer> {

@@ -88,7 +88,10 @@ export class Peer {
     const { me, nowMs } = this.options;
     if (node === me) return `both nodes are called ${me}: give one of them another name with --node`;
     const isNew = boot !== this.theirBoot || count > this.theirCount;
-    if (boot !== this.theirBoot && this.theirBoot !== "") this.forget();
+    if (boot !== this.theirBoot && this.theirBoot !== "") {
+      this.forget();
+      this.wait("the peer has begun anew"); // within the lease that is no death
+    }
     if (isNew) {
       this.theirBoot = boot;
       this.theirCount = count;
@@ -104,14 +107,13 @@ export class Peer {
     const now = nowMs();
     // What was stopped or starved does not know what has happened meanwhile, nor whether it may still lead.
     if (now - this.lookedMs > leaseMs / 2) {
-      this.joiningUntilMs = now + leaseMs;
       this.heardMs = -Infinity;
-      this.why = "this process stood still";
+      this.wait("this process stood still");
     }
     this.lookedMs = now;
-    const isThere = now - this.heardMs < leaseMs && now - this.answeredMs < leaseMs;
-    if (!isThere && this.isComplete) this.forget();
-    this.turn(isThere && this.isComplete ? "linked" : now < this.joiningUntilMs ? "joining" : "alone");
+    const isHeard = now - this.heardMs < leaseMs;
+    if (!isHeard && this.isComplete) this.forget();
+    this.turn(isHeard && this.isComplete && now - this.answeredMs < leaseMs ? "linked" : now < this.joiningUntilMs ? "joining" : "alone");
     for (const [id, untilMs] of this.restingUntilMs) if (untilMs <= now) this.restingUntilMs.delete(id);
     void this.send();
   }
@@ -153,6 +155,12 @@ export class Peer {
     return answer.body;
   }
 
+  /** For a lease at most the peer is heard before this node goes on. */
+  private wait(why: string): void {
+    this.joiningUntilMs = this.options.nowMs() + this.options.leaseMs;
+    this.why = why;
+  }
+
   private forget(): void {
     this.session = newSession();
     this.isComplete = false;
@@ -181,9 +189,9 @@ export class Peer {
       this.why = `it was not heard for ${leaseMs} ms`;
       if (receipt.session !== this.theirSession) {
         this.theirSession = receipt.session;
-        for (const path of paths()) this.dirty.add(path);
+        for (const path of paths()) this.dirty.add(path); // it has forgotten, or never heard, what was told
         this.isSending = false;
-        return this.send(); // it has forgotten, or never heard, what was told
+        return; // not at once: behind a balancer there may be another one each time
       }
     }
     this.isSending = false;

@@ -1,7 +1,7 @@
 // What two nodes tell each other, as JSON, and how it is read: whatever the other sends, nothing comes of it that has not the form and
 // the size that it is to have. Pure.
 import { isListPath, isNodeName, isSegmentId } from "./names.js";
-import { maxListedSegments, type Roll, type RollEntry } from "./roll.js";
+import { maxListedSegments, nextOf, type Roll, type RollEntry } from "./roll.js";
 import type { StreamReport } from "./stream.js";
 
 /** One message from node to node. */
@@ -57,6 +57,7 @@ function readStream(found: unknown): StreamReport | null {
   if (typeof path !== "string" || !isListPath(path) || typeof isLive !== "boolean") return null;
   if (!isCount(told, maxNumber) || !isTime(ageMs)) return null;
   const read = readRoll(roll);
+  if (read !== null && told > nextOf(read)) return null; // what is not there cannot have been shown
   return read === null ? null : { path, roll: read, told, isLive, ageMs };
 }
 
@@ -67,7 +68,8 @@ export function readRoll(found: unknown): Roll | null {
     return null;
   if (!isCount(first, maxNumber) || !isCount(targetSeconds, maxSegmentMs / 1000) || !isCount(discontinuitySequence, maxNumber)) return null;
   const read = listOf(entries, maxListedSegments, readEntry);
-  return read === null ? null : { term, lead, termStart, first, targetSeconds, discontinuitySequence, entries: read };
+  if (read === null || first + read.length > maxNumber || termStart > first + read.length) return null;
+  return { term, lead, termStart, first, targetSeconds, discontinuitySequence, entries: read };
 }
 
 function readEntry(found: unknown): RollEntry | null {

@@ -15,6 +15,8 @@ export interface StoreOptions {
   readonly diskBytes: number;
   /** A segment could not be written; told for each. */
   readonly onError: (error: unknown) => void;
+  /** A segment was written. */
+  readonly onWritten?: () => void;
 }
 
 /** The segments of one node. */
@@ -64,6 +66,7 @@ export class Store {
       }
       await rename(`${path}.tmp`, path);
       this.count(id, bytes.length);
+      this.options.onWritten?.();
     } catch (thrown) {
       await rm(`${path}.tmp`, { force: true }).catch(() => undefined); // the disk that failed may fail again
       this.options.onError(thrown);

@@ -47,10 +47,13 @@ export class BackupProcess {
 
   /** Two nodes that are each other's peer, not started yet. */
   static async pair(t: Cleanup, options: NodeOptions = {}): Promise<[BackupProcess, BackupProcess]> {
+    const made: BackupProcess[] = [];
+    // Before their folders go: what is done after a test is done in the order in which it was asked for.
+    t.after(async () => void (await Promise.all(made.map((node) => node.stop("SIGKILL")))));
     const make = async (name: string): Promise<BackupProcess> => {
       const ports = { viewers: await freePort(), peer: await freePort(), hooks: await freePort() };
       const node = new BackupProcess(name, temporaryFolder(t), ports, options);
-      t.after(() => node.stop("SIGKILL"));
+      made.push(node);
       return node;
     };
     const [a, b] = [await make("a"), await make("b")];

@@ -41,6 +41,8 @@ class Player {
 }
 
 test("hls-backup: ffmpeg plays on from both nodes while a box, then its node are killed, and come back", async (t) => {
+  let players: readonly Player[] = [];
+  t.after(async () => void (await Promise.all(players.map((player) => player.close()))));
   const nodes = await BackupProcess.pair(t);
   const [a, b] = nodes;
   await Promise.all([a.start(), b.start()]);
@@ -57,19 +59,18 @@ test("hls-backup: ffmpeg plays on from both nodes while a box, then its node are
   };
   await Promise.all(boxes.map(publishTo));
   const reader = new StrictReader(nodes, path);
-  await Promise.all([reader.more(a, 4), reader.more(b, 4)]);
-  const players = nodes.map((node) => new Player(node.url(path)));
-  t.after(() => Promise.all(players.map((player) => player.close())));
-  await Promise.all(players.map((player) => player.more(25)));
+  await Promise.all([reader.more(a, 3), reader.more(b, 3)]);
+  players = nodes.map((node) => new Player(node.url(path)));
+  await Promise.all(players.map((player) => player.more(10)));
 
   const first = (await a.statusOf(path))!.lead === "a" ? 0 : 1;
   const [lead, other] = first === 0 ? [a, b] : [b, a];
   for (const pid of [boxes[first]!.pid, ...Object.values(boxes[first]!.pids)]) process.kill(pid, "SIGKILL");
   await eventually(async () => (await other.statusOf(path))!.lead === other.name, { what: "the other one to lead" });
-  await Promise.all(players.map((player) => player.more(40)));
+  await Promise.all(players.map((player) => player.more(10)));
   await lead.stop("SIGKILL");
-  await reader.more(other, 4);
-  await players[1 - first]!.more(25);
+  await reader.more(other, 2);
+  await players[1 - first]!.more(10);
   await lead.start();
   await Promise.all([reader.more(a, 2), reader.more(b, 2)]);
   const { entries, text } = (await other.list(path))!;

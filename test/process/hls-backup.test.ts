@@ -24,14 +24,19 @@ interface Show {
 
 /** Two nodes and servers that write a segment each third of a second, and a strict reader at both. */
 async function show(t: TestContext, options: NodeOptions = {}): Promise<Show> {
+  let timer: NodeJS.Timeout | undefined;
+  let begun: StrictReader | null = null;
+  t.after(async () => {
+    clearInterval(timer);
+    await begun?.close().catch(() => undefined); // it has said so where it matters
+  });
   const [a, b] = await BackupProcess.pair(t, options);
   await Promise.all([a.start(), b.start()]);
   const servers = [new StandIn(a), new StandIn(b)] as const;
   const silent = new Set<StandIn>();
-  const timer = setInterval(() => servers.forEach((server) => void (silent.has(server) ? null : server.segment(0.3))), 300);
-  t.after(() => clearInterval(timer));
+  timer = setInterval(() => servers.forEach((server) => void (silent.has(server) ? null : server.segment(0.3))), 300);
   const reader = new StrictReader([a, b], path);
-  t.after(() => reader.close().catch(() => undefined));
+  begun = reader;
   const other = (node: BackupProcess): BackupProcess => (node === a ? b : a);
   const serverOf = (node: BackupProcess): StandIn => servers[node === a ? 0 : 1];
   const lead = async (): Promise<BackupProcess> => ((await a.statusOf(path).catch(() => b.statusOf(path)))?.lead === "a" ? a : b);
@@ -74,7 +79,7 @@ test("hls-backup: a node that is killed is missed at no other, and comes back wi
     const victim = who === "lead" ? await lead() : other(await lead());
     const rest = other(victim);
     await victim.stop("SIGKILL");
-    await reader.more(rest, 6);
+    await reader.more(rest, 4);
     await victim.start();
     await Promise.all([reader.more(a, 3), reader.more(b, 3)]);
     assert.equal(await lead(), rest);
@@ -85,6 +90,16 @@ test("hls-backup: a node that is killed is missed at no other, and comes back wi
   await Promise.all([a.start(), b.start()]);
   await Promise.all([reader.more(a, 3), reader.more(b, 3)]);
   assert.ok((await a.statusOf(path))!.told > told);
+  await reader.close();
+});
+
+test("hls-backup: a lead that is restarted within the lease is followed by nobody, and leads on", async (t) => {
+  const { a, b, reader, lead } = await show(t, { lease: 8 });
+  const first = await lead();
+  await first.stop();
+  await first.start();
+  await Promise.all([reader.more(a, 3), reader.more(b, 3)]);
+  assert.equal(await lead(), first);
   await reader.close();
 });
 

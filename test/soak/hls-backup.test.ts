@@ -11,13 +11,14 @@ const path = "live/livestream.m3u8";
 
 void test(`hls-backup: for ${soakSeconds} s nodes and servers are killed (seed ${soakSeed})`, async (t) => {
   const random = numbersFrom(soakSeed);
+  let timer: NodeJS.Timeout | undefined;
+  t.after(() => clearInterval(timer));
   const nodes = await BackupProcess.pair(t, { args: ["--window", "5"] });
   const [a, b] = nodes;
   await Promise.all(nodes.map((node) => node.start()));
   const servers = nodes.map((node) => new StandIn(node));
   const silent = new Set<StandIn>();
-  const timer = setInterval(() => servers.forEach((server) => void (silent.has(server) ? null : server.segment(0.3))), 300);
-  t.after(() => clearInterval(timer));
+  timer = setInterval(() => servers.forEach((server) => void (silent.has(server) ? null : server.segment(0.3))), 300);
   const reader = new StrictReader(nodes, path);
   let blows = 0;
   for (const untilMs = Date.now() + soakSeconds * 1000; Date.now() < untilMs; blows++) {
