@@ -6,10 +6,10 @@ import { readShortFlags, type ShortLine } from "./conf/short-flags.js";
 import { exitCodes } from "./base/exit-codes.js";
 import { addCheck } from "./verbs/check.js";
 import { addConf } from "./verbs/conf.js";
-import { addDrain, addKick, addScale, addUndrain } from "./verbs/acts.js";
+import { addDrain, addKick, addRecord, addScale, addUndrain } from "./verbs/acts.js";
 import { addEvents, addLogs } from "./verbs/events.js";
 import { addExplain } from "./verbs/explain.js";
-import { addClients, addStreams } from "./verbs/lists.js";
+import { addClients, addPrograms, addRecordings, addStreams } from "./verbs/lists.js";
 import { addHlsBackup } from "./verbs/programs/hls-backup.js";
 import { addPublish } from "./verbs/programs/publish.js";
 import { addVersion } from "./verbs/version.js";
@@ -28,6 +28,9 @@ const verbs: readonly AddVerb[] = [
   addStreams,
   addClients,
   addKick,
+  addRecordings,
+  addRecord,
+  addPrograms,
   addEvents,
   addLogs,
   addReload,
@@ -56,6 +59,7 @@ Examples:
   kill -HUP $(dolphin status --pid)          the pid of the master; --pid edge-1: of that process
   dolphin top                                the same, live; clients, streams: everybody, one by one
   dolphin kick live/livestream               send everybody of a stream away; an id of dolphin clients: that one
+  dolphin record start live/livestream       record it from now on; recordings: every file, programs: ffmpeg and others
   dolphin events                             what happens: publishes, deaths, reloads; logs -f: every line
   dolphin reload                             read the configuration again, and tell what changed or why nothing did
   dolphin restart                            replace the edges, or the proxies of plan b, one by one

@@ -30,6 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** The rooms of a folder, and which of the folder's other rooms each may know; `.` is what stands above the rooms, or below them. */
 const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  base: { ".": [], programs: ["."] },
   codec: { ".": [], rtmp: ["."], ts: ["."], mp4: ["."] },
   conf: {
     grammar: [],
@@ -61,7 +62,8 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     origin: [],
     hls: ["media"],
     dvr: ["media"],
-    ".": ["media", "origin", "hls", "dvr"],
+    programs: ["media", "origin"],
+    ".": ["media", "origin", "hls", "dvr", "programs"],
   },
   box: { "plan-b": [], ".": ["plan-b"] },
   verbs: { ".": [], programs: ["."] },

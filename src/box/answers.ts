@@ -22,7 +22,7 @@ export function answersOf({ log, events, portrait, crew, reloads, upgrade }: Ans
     events,
     status: () => portrait.status(),
     facts: () => portrait.facts(),
-    listers: () => crew.roster.listers(),
+    listers: (what) => crew.roster.listers(what),
     async explain(key) {
       const told = crew.balance?.explain(key) ?? findStream(await portrait.status(), key);
       return crew.registry === null ? told : { ...told, site: await crew.registry.explain(key) };
@@ -35,6 +35,15 @@ export function answersOf({ log, events, portrait, crew, reloads, upgrade }: Ans
       log.info({ event: "client.kicked", ...whom, count }, msg);
       events.take({ event: "client.kicked", msg, ...whom, count });
       return count;
+    },
+    async record(stream, isOn) {
+      const problem = await crew.roster.record(stream, isOn);
+      if (problem !== null) return problem;
+      const event = isOn ? "record.started" : "record.stopped";
+      const msg = `${stream} is ${isOn ? "recorded from now on" : "not recorded any more"}, until the opposite is said`;
+      log.info({ event, stream }, msg);
+      events.take({ event, msg, stream });
+      return null;
     },
     drain(server, isDraining) {
       const problem = crew.balance === null ? onlyPlanB : crew.balance.drain(server, isDraining);

@@ -134,8 +134,9 @@ export function isOwn({ backend }: Pick<ProcessSpec, "backend">): boolean {
 }
 
 /** What a running process is told: it cannot change the addresses that it listens on, and one that is leaving may have others. */
-function whereItListens({ config: now }: ProcessSpec, { config, maxConnections }: ProcessSpec): Reconfiguration {
+function whereItListens({ config: now, duty }: ProcessSpec, { config, maxConnections }: ProcessSpec): Reconfiguration {
   const { listen, http } = now;
+  if (duty === "packager") return { config, maxConnections }; // it listens nowhere, and its programs go where the box is now
   const crossdomain = config.http?.crossdomain ?? http?.crossdomain ?? true;
   const api = { ...config.api, listen: now.api.listen, tls: now.api.tls };
   const exporter = { ...config.exporter, listen: now.exporter.listen };

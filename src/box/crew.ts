@@ -17,7 +17,7 @@ import { memberOf } from "../master/control/directory.js";
 import { Overview } from "../master/control/overview.js";
 import { limitsOf } from "../master/processes/child.js";
 import { clusterSpawner } from "../master/processes/cluster-spawner.js";
-import { isAide, isServing, planAdmin, planPackager, planProcesses, type ProcessSpec } from "../master/processes/plan.js";
+import { isAide, isServing, planAdmin, planPackagers, planProcesses, type ProcessSpec } from "../master/processes/plan.js";
 import { Questions } from "../master/processes/questions.js";
 import type { Rollout } from "../master/processes/rollout.js";
 import { Spares, spareName } from "../master/processes/spares.js";
@@ -244,7 +244,7 @@ export class Crew {
 
   private plan(config: Config): ProcessSpec[] {
     const specs = this.parts.planB?.plan(config) ?? planProcesses(config, this.parts);
-    return [...specs, ...planAdmin(config), ...planPackager(config, specs)];
+    return [...specs, ...planAdmin(config), ...planPackagers(config, specs)];
   }
 
   private adopt(config: Config, specs: readonly ProcessSpec[]): void {

@@ -73,6 +73,7 @@ export class Portrait {
       logFile: logFile === null ? null : resolve(logFile),
       carried,
       uncarried: carried !== null ? null : carries ? "to carry them takes Linux and the package koffi" : "carry_sessions is off",
+      programs: await crew.roster.programs(),
       ...(await crew.overview.look(this.master())),
       ...(balance === undefined ? {} : { balance }),
       ...(crew.registry === null ? {} : { registry: crew.registry.report() }),

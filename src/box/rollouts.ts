@@ -78,8 +78,8 @@ function open(specs: readonly ProcessSpec[], whose: Whose, { supervisor, standAl
 }
 
 /**
- * The packager of a box as it comes, changes and goes. Two may be there at once: the one that follows waits for its turn until the one
- * before has left, and finds what that has not finished.
+ * The packagers of a box as they come, change and go. Of each two may be there at once: the one that follows takes over what the one
+ * before lets go of, and finds what that has not finished.
  */
 export class Packagers {
   private readonly supervisor: Supervisor;
@@ -88,29 +88,29 @@ export class Packagers {
     this.supervisor = supervisor;
   }
 
-  /** It comes with the first vhost that asks for it and goes with the last; one whose servers are elsewhere now is replaced. */
+  /** They come with the first vhost that asks for them and go with the last; those whose servers are elsewhere now are replaced. */
   adopt(specs: readonly ProcessSpec[]): void {
-    const wanted = specs.find(({ duty }) => duty === "packager");
+    const wanted = specs.filter(({ duty }) => duty === "packager");
     const { supervisor } = this;
-    const running = this.running();
-    if (wanted === undefined) {
-      if (running !== undefined) supervisor.retire(running.name, "no vhost asks for HLS or recordings any more", null);
-      return;
+    for (const { name } of this.running().filter((one) => !wanted.some((spec) => isHeirOf(one, spec)))) {
+      const reason = wanted.length === 0 ? "no vhost asks for a packager any more" : "there are fewer packagers now";
+      supervisor.retire(name, reason, null, wanted.length > 0);
     }
-    if (running === undefined) {
-      void supervisor.add(wanted);
-      return;
+    for (const spec of wanted) {
+      const running = this.running().find((one) => isHeirOf(one, spec));
+      if (running === undefined) void supervisor.add(spec);
+      else if (JSON.stringify(running.origins) === JSON.stringify(spec.origins)) supervisor.update({ ...spec, name: running.name });
+      else void this.replace({ ...spec, name: running.name }, "its servers are elsewhere now");
     }
-    const spec = { ...wanted, name: running.name };
-    if (JSON.stringify(running.origins) === JSON.stringify(wanted.origins)) supervisor.update(spec);
-    else void this.replace(spec, "its servers are elsewhere now");
   }
 
-  /** Replaces it, if it is the one that is meant (null: all are). Resolves to null, or to why it stays. */
-  restart(reason: string, only: string | null): Promise<string | null> {
-    const running = this.running();
-    const isMeant = running !== undefined && (only ?? running.name) === running.name;
-    return isMeant ? this.replace(running, reason) : Promise.resolve(null);
+  /** Replaces them one by one, or the one that is meant (null: all are). Resolves to null, or to why one stays. */
+  async restart(reason: string, only: string | null): Promise<string | null> {
+    for (const spec of this.running()) {
+      const problem = (only ?? spec.name) === spec.name ? await this.replace(spec, reason) : null;
+      if (problem !== null) return problem;
+    }
+    return null;
   }
 
   private async replace(spec: ProcessSpec, reason: string): Promise<string | null> {
@@ -120,9 +120,14 @@ export class Packagers {
     return problem;
   }
 
-  private running(): ProcessSpec | undefined {
-    return this.supervisor.children().find(({ spec, isLeaving }) => spec.duty === "packager" && !isLeaving)?.spec;
+  private running(): ProcessSpec[] {
+    return this.supervisor.children().flatMap(({ spec, isLeaving }) => (spec.duty === "packager" && !isLeaving ? [spec] : []));
   }
+}
+
+/** `packager.2` has the place of `packager`. */
+function isHeirOf({ name }: ProcessSpec, wanted: ProcessSpec): boolean {
+  return name.split(".")[0] === wanted.name;
 }
 
 /** Whether a server behind the proxies has another address than the child of its name. */

@@ -1,6 +1,6 @@
 // Who is in the box, asked of all processes that serve: their clients and streams, page by page, and that some of them are sent away.
 import type { Timers } from "../base/timers.js";
-import type { Listed, ListPage } from "../ipc/lists.js";
+import { isOfPackagers, type Listed, type ListPage, type ProgramReport } from "../ipc/lists.js";
 import type { FromChild, ToChild, Whom } from "../ipc/messages.js";
 import type { Lister } from "../master/control/lists.js";
 import { Questions } from "../master/processes/questions.js";
@@ -27,22 +27,37 @@ export class Roster {
   private readonly pages: Questions<ListPage>;
   private readonly kicks: Questions<number>;
   private readonly looks: Questions<boolean>;
+  private readonly records: Questions<{ readonly isHere: boolean; readonly problem: string | null }>;
 
   constructor(parts: RosterParts) {
     this.parts = parts;
     this.pages = new Questions(parts.timers, answerWithinMs);
     this.kicks = new Questions(parts.timers, answerWithinMs);
     this.looks = new Questions(parts.timers, answerWithinMs);
+    this.records = new Questions(parts.timers, answerWithinMs);
   }
 
-  /** Those who know clients and streams, the master first. */
-  listers(): Lister[] {
+  /** Those who know what is listed; of clients and streams the master first. */
+  listers(what: Listed): Lister[] {
+    if (isOfPackagers(what)) return this.packagers().map((name) => this.lister(name, "packager"));
     const origin = this.parts.origin();
-    const own: Lister[] = origin === null ? [] : [{ name: "master", duty: "origin", page: (what, after) => pageOf(origin, what, after) }];
-    return [
-      ...own,
-      ...this.serving().map(({ name, duty }) => ({ name, duty, page: (what: Listed, after: number) => this.page(name, what, after) })),
-    ];
+    const own: Lister[] = origin === null ? [] : [{ name: "master", duty: "origin", page: (rows, after) => pageOf(origin, rows, after) }];
+    return [...own, ...this.serving().map(({ name, duty }) => this.lister(name, duty))];
+  }
+
+  /** What packagers run, as far as they answer. */
+  async programs(): Promise<ProgramReport[]> {
+    const pages = await Promise.all(this.packagers().map((name) => this.page(name, "programs", 0)));
+    return pages.flatMap((page) => JSON.parse(`[${page?.rows ?? ""}]`) as ProgramReport[]);
+  }
+
+  /** Has a stream recorded, or not. Resolves to null, or to why not. */
+  async record(stream: string, isOn: boolean): Promise<string | null> {
+    const names = this.packagers();
+    if (names.length === 0) return "no vhost of this box has dvr { enabled on; }";
+    const { answers } = await this.records.ask(names, (name, id) => this.parts.send(name, { type: "record", id, stream, isOn }));
+    const found = [...answers.values()].find(({ isHere }) => isHere);
+    return found === undefined ? `${stream} is not published here, or its vhost records nothing` : found.problem;
   }
 
   /** Resolves to how many were sent away. */
@@ -64,12 +79,22 @@ export class Roster {
     if (message.type === "had") this.looks.answer(name, message.id, message.isHere);
     if (message.type === "listed") this.pages.answer(name, message.id, message);
     if (message.type === "kicked") this.kicks.answer(name, message.id, message.count);
+    if (message.type === "recorded") this.records.answer(name, message.id, message);
   }
 
   gone(name: string): void {
     this.pages.gone(name);
     this.kicks.gone(name);
     this.looks.gone(name);
+    this.records.gone(name);
+  }
+
+  private lister(name: string, duty: string): Lister {
+    return { name, duty, page: (what, after) => this.page(name, what, after) };
+  }
+
+  private packagers(): readonly string[] {
+    return this.parts.children().flatMap(({ spec, child }) => (spec.duty === "packager" && child.state === "up" ? [spec.name] : []));
   }
 
   private serving(): readonly { readonly name: string; readonly duty: string }[] {

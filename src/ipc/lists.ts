@@ -4,8 +4,15 @@
 //
 //   a child ─ pages of rows ─▶ the master ─ as they come ─▶ the control socket ─▶ admin, verbs: oneOfEach, see below
 
-/** What can be listed. */
-export type Listed = "clients" | "streams";
+/** What can be listed: by servers, and by packagers. */
+export type Listed = "clients" | "streams" | "programs" | "recordings";
+
+export const listedNames: readonly string[] = ["clients", "streams", "programs", "recordings"] satisfies readonly Listed[];
+
+/** Whether packagers know it, and not servers. */
+export function isOfPackagers(what: Listed): boolean {
+  return what === "programs" || what === "recordings";
+}
 
 /** How many rows a process tells in one turn of its event loop. */
 export const pageRows = 200;
@@ -67,4 +74,50 @@ export function allClients(lists: readonly ProcessList<ClientReport>[]): BoxClie
 function joinedWith(known: ClientReport, row: ClientReport): ClientReport {
   const { bytesIn, bytesOut, sinceMs } = known;
   return { ...row, bytesIn: row.bytesIn + bytesIn, bytesOut: row.bytesOut + bytesOut, sinceMs: Math.min(row.sinceMs, sinceMs) };
+}
+
+/** A program that is run for a vhost or a stream of it. */
+export interface ProgramReport {
+  readonly vhost: string;
+  /** Empty of an ingest, which makes a stream and has none. */
+  readonly app: string;
+  readonly stream: string;
+  readonly kind: "ingest" | "transcode" | "exec";
+  /** The engine's, or the ingest's. */
+  readonly name: string;
+  readonly input: string;
+  /** Where it publishes; empty: that is its own affair. */
+  readonly output: string;
+  readonly argv: readonly string[];
+  /** Null: it waits to be started again. */
+  readonly pid: number | null;
+  /** Since when it runs (ms since 1970). */
+  readonly sinceMs: number | null;
+  readonly restarts: number;
+  /** How it ended the last time; empty: it has not. */
+  readonly lastEnd: string;
+}
+
+/** A recording, under way or finished. */
+export interface RecordingReport {
+  readonly vhost: string;
+  readonly app: string;
+  readonly stream: string;
+  readonly path: string;
+  /** `recording`: under way, with what there is of it by now. */
+  readonly state: "recording" | "finished";
+  /** Since 1970. */
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+  readonly sizeBytes: number;
+}
+
+/** All of the box: each packager tells of all that are finished, and of its own that are not. The newest comes first. */
+export function allRecordings(lists: readonly ProcessList<RecordingReport>[]): RecordingReport[] {
+  const found = new Map<string, RecordingReport>();
+  const rows = lists
+    .flatMap((list) => list.rows)
+    .sort((one, other) => Number(one.state === "recording") - Number(other.state === "recording"));
+  for (const row of rows) found.set(row.path, row);
+  return [...found.values()].sort((one, other) => other.startedAtMs - one.startedAtMs);
 }

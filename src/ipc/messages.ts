@@ -10,6 +10,8 @@
 //     │ reported ───────────────────────────▶│
 //     │◀───────────────────────── list, kick │  somebody asks over the control socket who is here, or has one sent away
 //     │ listed, kicked ─────────────────────▶│
+//     │◀───────────────────────────── record │  to packagers: somebody has a stream recorded, or not any more
+//     │ recorded ───────────────────────────▶│
 //     │ event ──────────────────────────────▶│  what operators follow: somebody publishes, or was refused
 //     │ locate ─────────────────────────────▶│  a stream is wanted that is not published to it
 //     │◀──────────────────────────── located │
@@ -196,6 +198,8 @@ export type FromChild =
   | { readonly type: "heartbeat"; readonly stats: ServerStats; readonly carried?: readonly Carried[] }
   | { readonly type: "reported"; readonly id: number; readonly streams: readonly StreamReport[] }
   | ({ readonly type: "listed"; readonly id: number } & ListPage)
+  /** It is recorded now, or not any more; else why not. `isHere`: whether it has the stream. */
+  | { readonly type: "recorded"; readonly id: number; readonly isHere: boolean; readonly problem: string | null }
   /** So many were sent away. */
   | { readonly type: "kicked"; readonly id: number; readonly count: number }
   | { readonly type: "event"; readonly event: BoxEvent }
@@ -246,6 +250,8 @@ export type ToChild =
   /** The rows of a list behind the one with the number `after`; 0: from the first on. */
   | { readonly type: "list"; readonly id: number; readonly what: Listed; readonly after: number }
   | { readonly type: "kick"; readonly id: number; readonly whom: Whom }
+  /** To a packager: a stream (`vhost/app/stream`) is to be recorded, or not. */
+  | { readonly type: "record"; readonly id: number; readonly stream: string; readonly isOn: boolean }
   | { readonly type: "reopen-log"; readonly id: number }
   /** It may do what makes it faster for whoever comes next. */
   | { readonly type: "warm-up" }
@@ -276,6 +282,7 @@ const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
   "reported",
   "listed",
   "kicked",
+  "recorded",
   "event",
   "done",
   "parcels",
@@ -306,6 +313,7 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "list",
   "kick",
   "warm-up",
+  "record",
   "reopen-log",
   "reconfigure",
   "mirror",

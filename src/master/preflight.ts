@@ -5,6 +5,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from "node:
 import { dirname, resolve } from "node:path";
 import { createSecureContext } from "node:tls";
 import { errnoOf, messageOf } from "../base/errors.js";
+import { isProgram } from "../base/programs/find.js";
 import type { Config } from "../conf/meaning/config.js";
 import { loopback } from "../conf/meaning/endpoint.js";
 import { loadDescriptorLinks } from "../ipc/descriptor-link.js";
@@ -32,6 +33,7 @@ export async function preflight(config: Config): Promise<Finding[]> {
     ...(await findInstance(config, socket)),
     ...(await findPorts(config)),
     ...(await findUncarried(config)),
+    ...findPrograms(config),
   ];
 }
 
@@ -126,6 +128,22 @@ async function findUncarried({ dolphin }: Config): Promise<Finding[]> {
   const sentence =
     "connections will end with the process that serves them: to carry them over takes Linux (x64, arm64) and the package koffi";
   return [{ severity: "warning", sentence: `${sentence}; install it, or write carry_sessions off` }];
+}
+
+/** ffmpeg and the like are the user's own; a box serves without them. */
+function findPrograms({ vhosts }: Config): Finding[] {
+  const found: Finding[] = [];
+  const look = (what: string, program: string): void => {
+    if (program.includes("[") || isProgram(program)) return; // some names are known only with a stream
+    const sentence = `${what} runs ${program}, which is no program here: install it, or write its path`;
+    found.push({ severity: "warning", sentence });
+  };
+  for (const { name, ingests, transcodes, exec } of vhosts.filter(({ enabled }) => enabled)) {
+    for (const ingest of ingests) look(`ingest ${ingest.name} of the vhost ${name}`, ingest.ffmpeg);
+    for (const { scope, ffmpeg } of transcodes) look(`transcode ${scope === "" ? "" : `${scope} `}of the vhost ${name}`, ffmpeg);
+    for (const [program = ""] of exec) look(`exec of the vhost ${name}`, program);
+  }
+  return found;
 }
 
 async function findPorts({ listen, http, api, exporter, dolphin }: Config): Promise<Finding[]> {

@@ -6,7 +6,7 @@ import type { Vhost } from "../conf/meaning/config.js";
 import type { Visitor } from "../hooks/bodies.js";
 import type { Hooks } from "../hooks/hooks.js";
 import type { Identity } from "../ipc/identity.js";
-import type { FinishedRecording } from "./dvr/dvr-output.js";
+import type { FinishedRecording } from "./dvr/dvr-state.js";
 import type { FinishedSegment } from "./hls/hls-output.js";
 
 /** How long a URL of on_hls_notify may take. */

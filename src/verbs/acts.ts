@@ -1,6 +1,6 @@
-// dolphin drain, undrain, kick and scale: single acts on a running box.
+// dolphin drain, undrain, kick, record and scale: single acts on a running box.
 import { InvalidArgumentError } from "commander";
-import { drain, kick, scale } from "../master/control/client.js";
+import { drain, kick, record, scale } from "../master/control/client.js";
 import { reloadedText } from "../master/control/text.js";
 import { exitCodes } from "../base/exit-codes.js";
 import { addSocket, ask, onlyRunning, streamKey, type SocketFlag } from "./asking.js";
@@ -29,6 +29,18 @@ export const addKick: AddVerb = (program, end) => {
   addSocket(command.option("--json", "as JSON")).action(async (whom: string, flags: ActFlags) => end(await sendAway(whom, flags)));
 };
 
+export const addRecord: AddVerb = (program, end) => {
+  const command = program
+    .command("record")
+    .argument("<what>", "start or stop", (text: string) => {
+      if (text !== "start" && text !== "stop") throw new InvalidArgumentError("write start or stop.");
+      return text;
+    })
+    .argument("<stream>", "[vhost/]app/stream")
+    .description("record a stream that is published, or not any more, whatever dvr_apply says, until the opposite is said");
+  addSocket(command).action(async (what: string, stream: string, flags: SocketFlag) => end(await setRecorded(what, stream, flags)));
+};
+
 export const addScale: AddVerb = (program, end) => {
   const command = program
     .command("scale")
@@ -41,6 +53,13 @@ function setDraining(server: string, isDraining: boolean, { socket }: SocketFlag
   return ask(async () => {
     await drain(socket ?? (await onlyRunning()).path, server, isDraining);
     return "";
+  });
+}
+
+function setRecorded(what: string, stream: string, { socket }: SocketFlag): Promise<number> {
+  return ask(async () => {
+    await record(socket ?? (await onlyRunning()).path, streamKey(stream) ?? stream, what === "start");
+    return `${stream} is ${what === "start" ? "recorded" : "not recorded any more"}\n`;
   });
 }
 

@@ -1,9 +1,9 @@
 // dolphin clients and streams: everybody who plays or publishes in a running box, and every stream, over all of its processes.
-import { allClients, type BoxClient, type ClientReport } from "../ipc/lists.js";
+import { allClients, allRecordings, type BoxClient, type ClientReport, type ProgramReport, type RecordingReport } from "../ipc/lists.js";
 import type { StreamReport } from "../ipc/messages.js";
 import { mergeStreams, type StreamStatus } from "../ipc/streams.js";
 import { fetchLists } from "../master/control/client.js";
-import { clientsText, streamsText } from "../master/control/text.js";
+import { clientsText, programsText, recordingsText, streamsText } from "../master/control/text.js";
 import { addSocket, ask, onlyRunning, streamKey, type SocketFlag } from "./asking.js";
 import type { AddVerb } from "./verb.js";
 
@@ -23,6 +23,31 @@ export const addClients: AddVerb = (program, end) => {
 export const addStreams: AddVerb = (program, end) => {
   const command = program.command("streams").description("every stream: what it is, where it comes in and who serves it");
   addSocket(command.option("--json", "as JSON")).action(async (flags: ListFlags) => end(await ask(() => streams(flags))));
+};
+
+export const addRecordings: AddVerb = (program, end) => {
+  const command = program.command("recordings").description("every recording, under way or finished, with its length and size");
+  addSocket(command.option("--json", "as JSON")).action(async (flags: ListFlags) =>
+    end(
+      await ask(async () => {
+        const found = allRecordings(await fetchLists<RecordingReport>(flags.socket ?? (await onlyRunning()).path, "recordings"));
+        return flags.json === true ? `${JSON.stringify(found, null, 2)}\n` : recordingsText(found);
+      }),
+    ),
+  );
+};
+
+export const addPrograms: AddVerb = (program, end) => {
+  const command = program.command("programs").description("ffmpeg and other programs that run for streams: of ingest, transcode, exec");
+  addSocket(command.option("--json", "as JSON")).action(async (flags: ListFlags) =>
+    end(
+      await ask(async () => {
+        const lists = await fetchLists<ProgramReport>(flags.socket ?? (await onlyRunning()).path, "programs");
+        const found = lists.flatMap(({ rows }) => rows);
+        return flags.json === true ? `${JSON.stringify(found, null, 2)}\n` : programsText(found, Date.now());
+      }),
+    ),
+  );
 };
 
 async function clients(stream: string | undefined, { socket, json }: ListFlags): Promise<string> {

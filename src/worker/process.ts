@@ -47,7 +47,9 @@ interface Service {
   stats(): Omit<ServerStats, "lagMs">;
   streams?(): readonly StreamReport[];
   /** Its clients or its streams behind the one of this number. */
-  list?(what: Listed, after: number): ListPage;
+  list?(what: Listed, after: number): ListPage | Promise<ListPage>;
+  /** Has a stream recorded, or not. Resolves to null, or why not; undefined: it is not here. */
+  record?(stream: string, isOn: boolean): Promise<string | null | undefined>;
   /** Sends clients away; gives how many. */
   kick?(whom: Whom): number;
   /** Whether somebody publishes a stream to it. */
@@ -155,7 +157,10 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
         this.master.send({ type: "reported", id: message.id, streams: this.service?.streams?.() ?? [] });
         return;
       case "list":
-        this.master.send({ type: "listed", id: message.id, ...(this.service?.list?.(message.what, message.after) ?? emptyPage) });
+        void this.list(message.id, message.what, message.after);
+        return;
+      case "record":
+        void this.record(message.id, message.stream, message.isOn);
         return;
       case "kick":
         this.master.send({ type: "kicked", id: message.id, count: this.service?.kick?.(message.whom) ?? 0 });
@@ -210,6 +215,16 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
         void this.leave(message.reason, message.isReplaced);
         return;
     }
+  }
+
+  private async list(id: number, what: Listed, after: number): Promise<void> {
+    const page = (await this.service?.list?.(what, after)) ?? emptyPage;
+    this.master.send({ type: "listed", id, ...page });
+  }
+
+  private async record(id: number, stream: string, isOn: boolean): Promise<void> {
+    const problem = await Promise.resolve(this.service?.record?.(stream, isOn)).catch(messageOf);
+    this.master.send({ type: "recorded", id, isHere: problem !== undefined, problem: problem ?? null });
   }
 
   /** Does what the master asked for under a number, and answers under that number how it went. */

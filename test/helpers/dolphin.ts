@@ -39,6 +39,13 @@ export interface Status {
     readonly publishers: number;
     readonly memoryBytes: number | null;
   }[];
+  readonly programs: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly stream: string;
+    readonly pid: number | null;
+    readonly restarts: number;
+  }[];
   readonly streams: readonly {
     readonly vhost: string;
     readonly app: string;

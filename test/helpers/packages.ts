@@ -77,10 +77,15 @@ export async function pictureSums(bytes: Buffer, ending: string): Promise<string
 
 /** The same of a clip. */
 export function clipSums(clip: readonly Media[]): Promise<string[]> {
+  return pictureSums(flvOf(clip), "flv");
+}
+
+/** A clip as a file. */
+export function flvOf(clip: readonly Media[]): Buffer {
   const tags = clip.map(({ type, timestamp, payload }) => {
     const out = Buffer.alloc(payload.length + tagOverhead);
     writeTag(out, 0, type, timestamp, payload);
     return out;
   });
-  return pictureSums(Buffer.concat([flvHeader(true, true), ...tags]), "flv");
+  return Buffer.concat([flvHeader(true, true), ...tags]);
 }

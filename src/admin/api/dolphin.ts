@@ -1,8 +1,8 @@
 // What SRS has no words for, below /api/v1/dolphin/: the processes of the box, where a stream is and why, what has happened and happens,
 // and the acts of the command line. The names, the questions and the answers are those of the control socket.
 //
-//   GET  box processes status explain/KEY events (SSE) events?count=N
-//   POST reload restart restart/PROCESS scale/N drain/SERVER undrain/SERVER kick/ID kick-stream/KEY upgrade
+//   GET  box processes status explain/KEY programs recordings events (SSE) events?count=N
+//   POST reload restart restart/PROCESS scale/N drain/SERVER undrain/SERVER kick/ID kick-stream/KEY record-start/KEY record-stop/KEY upgrade
 import { reply } from "../http/reply.js";
 import { codes, envelope, replyCode, type Asked } from "./asked.js";
 import { streamEvents } from "./events.js";
@@ -12,13 +12,28 @@ const actTimeoutMs = 300_000;
 
 const questions: ReadonlySet<string> = new Set(["status", "explain"]);
 /** What changes something. */
-export const dolphinActs: readonly string[] = ["reload", "restart", "scale", "drain", "undrain", "kick", "kick-stream", "upgrade"];
+export const dolphinActs: readonly string[] = [
+  "reload",
+  "restart",
+  "scale",
+  "drain",
+  "undrain",
+  "kick",
+  "kick-stream",
+  "record-start",
+  "record-stop",
+  "upgrade",
+];
+/** What packagers know. */
+const lists: ReadonlySet<string> = new Set(["programs", "recordings"]);
 const acts: ReadonlySet<string> = new Set(dolphinActs);
 
 /** Whether a path below /api/v1/dolphin/ is there, and takes this method; else the status of HTTP that says what is wrong. */
 export function methodOf(verb: string): "GET" | "POST" | null {
   if (acts.has(verb)) return "POST";
-  return questions.has(verb) || verb === "" || verb === "box" || verb === "processes" || verb === "events" ? "GET" : null;
+  return questions.has(verb) || lists.has(verb) || verb === "" || verb === "box" || verb === "processes" || verb === "events"
+    ? "GET"
+    : null;
 }
 
 /** Answers one; `verb` is known, and of the right method. */
@@ -29,7 +44,7 @@ export async function dolphin(asked: Asked, verb: string, name: string): Promise
       reply(exchange, {
         code: codes.ok,
         ...envelope(facts),
-        urls: { get: ["box", "processes", "status", "explain/KEY", "events"], post: [...acts] },
+        urls: { get: ["box", "processes", "status", "explain/KEY", ...lists, "events"], post: [...acts] },
       });
       return;
     case "box":
@@ -38,6 +53,12 @@ export async function dolphin(asked: Asked, verb: string, name: string): Promise
       return;
     case "events":
       await streamEvents(asked);
+      return;
+    case "programs":
+      reply(exchange, { code: codes.ok, ...envelope(facts), data: await asked.view.programs() });
+      return;
+    case "recordings":
+      reply(exchange, { code: codes.ok, ...envelope(facts), data: await asked.view.recordings() });
       return;
     case "kick":
       await kick(asked, name);

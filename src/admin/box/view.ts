@@ -3,7 +3,15 @@
 // they tell over their own APIs; of other foreign servers what the proxies know.
 import { DolphinError } from "../../base/errors.js";
 import type { BoxFacts } from "../../ipc/box.js";
-import { allClients, type ClientReport, type Listed, type ProcessList } from "../../ipc/lists.js";
+import {
+  allClients,
+  allRecordings,
+  type ClientReport,
+  type Listed,
+  type ProcessList,
+  type ProgramReport,
+  type RecordingReport,
+} from "../../ipc/lists.js";
 import type { StreamReport } from "../../ipc/messages.js";
 import { mergeStreams, type StreamStatus } from "../../ipc/streams.js";
 import type { ControlClient } from "./control-client.js";
@@ -80,6 +88,15 @@ export class BoxView {
       );
       return streams;
     });
+  }
+
+  /** What runs for vhosts and streams: ffmpeg and others. */
+  programs(): Promise<readonly ProgramReport[]> {
+    return this.shared("programs", async () => (await this.lists<ProgramReport>("programs")).flatMap(({ rows }) => rows));
+  }
+
+  recordings(): Promise<readonly RecordingReport[]> {
+    return this.shared("recordings", async () => allRecordings(await this.lists<RecordingReport>("recordings")));
   }
 
   /** What srs tell of their vhosts; null: the box's servers are no srs, and vhosts are those of the configuration. */

@@ -14,7 +14,7 @@ import { applyEnvironment } from "../../conf/directives/environment.js";
 import { parse, type Directive } from "../../conf/grammar/parser.js";
 import { rewrite } from "../../conf/grammar/rewrites.js";
 import type { Loaded } from "../../conf/load.js";
-import { OrphanGuard } from "../../master/backends/orphan-guard.js";
+import { OrphanGuard } from "../../base/programs/orphan-guard.js";
 import { countServers, planB, vhostsOf } from "../../master/backends/plan.js";
 import type { ProcessSpec, Program } from "../../master/processes/plan.js";
 import { processSpawner } from "../../master/backends/process-spawner.js";

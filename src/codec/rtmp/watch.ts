@@ -21,6 +21,7 @@ export type WatchedStream = readonly [
 
 export interface WatchedChange {
   readonly live: readonly WatchedStream[];
+  /** Of those that are in `live` as well only what is kept is there. */
   readonly ended: readonly WatchedStream[];
   /** These are all: of others nothing runs, but for those of the messages right behind. */
   readonly isAll: boolean;

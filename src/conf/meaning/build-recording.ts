@@ -1,6 +1,9 @@
-// From the blocks `hls` and `dvr` of a vhost to what is written to disk. Pure; build.ts makes the rest of a vhost.
+// From the blocks `hls`, `dvr`, `ingest`, `transcode` and `exec` of a vhost to what packagers write and run. A block that lacks what ffmpeg
+// needs is left out, and rules.ts tells of it. Pure; build.ts makes the rest of a vhost.
 import type { DvrBlock, HlsBlock, HlsKeys } from "./config.js";
-import { type Block, blockIn, isGiven, valueOf } from "./tree.js";
+import type { EngineBlock, IngestBlock, TranscodeBlock } from "./programs.js";
+import type { Directive } from "../grammar/parser.js";
+import { type Block, blockIn, find, findAll, isGiven, valueOf } from "./tree.js";
 
 /** A part of less would be more of heads than of media. */
 const shortestPartMs = 100;
@@ -55,5 +58,72 @@ export function buildDvr(vhost: Block<"vhost">): DvrBlock | null {
     durationMs: valueOf(dvr, "dvr_duration"),
     waitsForKeyFrame: valueOf(dvr, "dvr_wait_keyframe"),
     timeJitter: valueOf(dvr, "time_jitter"),
+  };
+}
+
+/** Those that are on and tell what is read and by what. */
+export function buildIngests(vhost: Block<"vhost">): IngestBlock[] {
+  return findAll(vhost, "ingest").flatMap((at) => {
+    const block: Block<"vhost.ingest"> = { place: "vhost.ingest", directives: at.children ?? [] };
+    const input = blockIn(block, "input");
+    const [ffmpeg, type, url] = [valueOf(block, "ffmpeg"), valueOf(input, "type"), valueOf(input, "url")];
+    const engines = findAll(block, "engine").map(engineOf);
+    if (!valueOf(block, "enabled") || ffmpeg === null || type === null || url === null) return [];
+    return [{ name: at.args[0] ?? "", ffmpeg, input: { type, url }, engines: engines.filter(({ output }) => output !== "") }];
+  });
+}
+
+/** Those that are on, with the engines that are on. */
+export function buildTranscodes(vhost: Block<"vhost">): TranscodeBlock[] {
+  return findAll(vhost, "transcode").flatMap((at) => {
+    const block: Block<"vhost.transcode"> = { place: "vhost.transcode", directives: at.children ?? [] };
+    const ffmpeg = valueOf(block, "ffmpeg");
+    const engines = findAll(block, "engine")
+      .map(engineOf)
+      .filter(({ isOn, output }) => isOn && output !== "");
+    if (!valueOf(block, "enabled") || ffmpeg === null || engines.length === 0) return [];
+    return [{ scope: at.args[0] ?? "", ffmpeg, engines }];
+  });
+}
+
+/** The words of each program. */
+export function buildExec(vhost: Block<"vhost">): (readonly string[])[] {
+  const exec = blockIn(vhost, "exec");
+  if (!valueOf(exec, "enabled")) return [];
+  return findAll(exec, "publish").flatMap(({ args }) => (args.length === 0 ? [] : [args]));
+}
+
+/** Engines of both kinds of block mean the same. */
+function engineOf(at: Directive): EngineBlock {
+  const block: Block<"vhost.transcode.engine"> = { place: "vhost.transcode.engine", directives: at.children ?? [] };
+  const words = (name: "perfile" | "vfilter" | "vparams" | "aparams"): string[] =>
+    (find(block, name)?.children ?? []).flatMap(({ name: option, args }) => [`-${option}`].concat(args.slice(0, 1)));
+  const even = (size: number | null): number => (size ?? 0) - ((size ?? 0) % 2);
+  return {
+    name: at.args[0] ?? "",
+    isOn: valueOf(block, "enabled"),
+    perFile: words("perfile"),
+    filters: words("vfilter"),
+    inputFormat: valueOf(block, "iformat"),
+    video: {
+      codec: valueOf(block, "vcodec") ?? "",
+      kbps: valueOf(block, "vbitrate") ?? 0,
+      framesPerSecond: valueOf(block, "vfps") ?? 0,
+      width: even(valueOf(block, "vwidth")),
+      height: even(valueOf(block, "vheight")),
+      threads: valueOf(block, "vthreads") ?? 0,
+      profile: valueOf(block, "vprofile") ?? "",
+      preset: valueOf(block, "vpreset") ?? "",
+      params: words("vparams"),
+    },
+    audio: {
+      codec: valueOf(block, "acodec") ?? "",
+      kbps: valueOf(block, "abitrate") ?? 0,
+      sampleRate: valueOf(block, "asample_rate") ?? 0,
+      channels: valueOf(block, "achannels") ?? 0,
+      params: words("aparams"),
+    },
+    outputFormat: valueOf(block, "oformat"),
+    output: valueOf(block, "output") ?? "",
   };
 }

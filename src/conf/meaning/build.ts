@@ -2,7 +2,7 @@
 // (and reported by check.ts) as values.ts says. What takes more than a row of the table is decided here.
 import { canonicalHost } from "../../base/host-name.js";
 import { parseAccessRule, parseCoworker, parseNetwork, parseResolver, parseWeight } from "./balance-values.js";
-import { buildDvr, buildHls } from "./build-recording.js";
+import { buildDvr, buildExec, buildHls, buildIngests, buildTranscodes } from "./build-recording.js";
 import { buildRegistry } from "./registry.js";
 import {
   type AccessRule,
@@ -62,7 +62,7 @@ export function build(root: Block<"root">, { file, isContainer, isBuiltIn }: Cir
     heartbeat: buildHeartbeat(blockIn(root, "heartbeat")),
     httpDir: valueOf(http, "dir"),
     vhosts: buildVhosts(root),
-    dolphin: buildDolphin(blockIn(root, "dolphin")),
+    dolphin: buildDolphin(blockIn(root, "dolphin"), valueOf(root, "ff_log_level")),
   };
 }
 
@@ -154,7 +154,8 @@ function logLevel(root: Block<"root">): LogSettings["level"] {
   return valueOf(root, "srs_log_level_v2") ?? levelOfOldWord[valueOf(root, "srs_log_level")];
 }
 
-function buildDolphin(block: Block<"dolphin">): DolphinBlock {
+function buildDolphin(block: Block<"dolphin">, ffmpegLogLevel: string): DolphinBlock {
+  const minFree = valueOf(block, "dvr_min_free");
   const balance = buildBalance(block);
   const isForeignAlone = balance.server[0] !== builtin && !isGiven(block, "plan");
   return {
@@ -182,6 +183,9 @@ function buildDolphin(block: Block<"dolphin">): DolphinBlock {
       cacheMs: valueOf(block, "hook_cache"),
     },
     metricsStreams: valueOf(block, "metrics_streams"),
+    packagers: valueOf(block, "packagers"),
+    minFreeBytes: minFree === "off" ? null : bytesOf(minFree),
+    ffmpegLogLevel,
     balance,
     registry: buildRegistry(block),
   };
@@ -266,6 +270,9 @@ function buildVhost(name: string, vhost: Block<"vhost">, { chunkSize, hasRegistr
     refer: buildRefer(blockIn(vhost, "refer")),
     hls: buildHls(vhost),
     dvr: buildDvr(vhost),
+    ingests: buildIngests(vhost),
+    transcodes: buildTranscodes(vhost),
+    exec: buildExec(vhost),
   };
 }
 

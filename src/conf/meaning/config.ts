@@ -6,6 +6,7 @@
 //   two trees ─▶ changes.ts: what differs                in-force.ts: what of it a reload can bring into force
 //   the table ─▶ full-conf.ts: the manual                schema.ts: the same for programs
 //   endpoint.ts, balance-values.ts, networks.ts: single values
+import type { IngestBlock, TranscodeBlock } from "./programs.js";
 import type { policyNames, proxyHeaders } from "../directives/root.js";
 
 /** An address to listen on or to connect to. `host` is an IP address or a name; IPv6 stands without brackets. */
@@ -154,6 +155,12 @@ export interface DolphinBlock {
   readonly hooks: HookSettings;
   /** Streams that have series of their own in metrics; 0: none has. */
   readonly metricsStreams: number;
+  /** Processes that write streams to disk. */
+  readonly packagers: number;
+  /** Nothing is recorded on a disk that has less room; null: until it has none. */
+  readonly minFreeBytes: number | null;
+  /** What ffmpeg logs, in its own words. */
+  readonly ffmpegLogLevel: string;
   readonly balance: BalanceBlock;
   /** Null: the box is a site of its own. */
   readonly registry: RegistryBlock | null;
@@ -342,6 +349,11 @@ export interface Vhost {
   /** Null: none is written. */
   readonly hls: HlsBlock | null;
   readonly dvr: DvrBlock | null;
+  /** What ffmpeg brings in, makes of streams, and other programs that run while a stream is published. */
+  readonly ingests: readonly IngestBlock[];
+  readonly transcodes: readonly TranscodeBlock[];
+  /** The words of each. */
+  readonly exec: readonly (readonly string[])[];
 }
 
 /** One `allow` or `deny`. */
@@ -401,7 +413,7 @@ export interface DvrBlock {
   /** `app/stream` each, or `all`; `*` stands for any name. */
   readonly apply: readonly string[];
   readonly path: string;
-  readonly plan: "session" | "segment";
+  readonly plan: "session" | "segment" | "append";
   readonly durationMs: number;
   readonly waitsForKeyFrame: boolean;
   readonly timeJitter: "full" | "zero" | "off";

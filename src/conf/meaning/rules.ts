@@ -7,7 +7,7 @@ import { advertisedOf, parseAdvertised, parseRegistry } from "./registry.js";
 import { shorten } from "../grammar/lexer.js";
 import type { Directive } from "../grammar/parser.js";
 import { errorAt, type Place, type Problem, warningAt } from "../grammar/problem.js";
-import { type Block, blockIn, find, findAll, isGiven, valueOf, vhostsIn } from "./tree.js";
+import { type Block, blockIn, find, findAll, inside, isEnabled, isGiven, valueOf, vhostsIn } from "./tree.js";
 
 type RootRule = (root: Block<"root">, file: Place) => Problem[];
 type ListeningPlace = "http_api" | "http_server" | "http_api.https" | "http_server.https";
@@ -32,6 +32,7 @@ const vhostRules: readonly VhostRule[] = [
   hlsAndTsDoNotMeet,
   partsAreNotEncrypted,
   ingestsDiffer,
+  programsAreWhole,
   securityIsReadable,
   hooksAreUrls,
 ];
@@ -220,6 +221,32 @@ function ingestsDiffer(vhost: Block<"vhost">): Problem[] {
   return sameNames(findAll(vhost, "ingest")).map(([again, first]) =>
     errorAt(again, "CONF_DUPLICATE", `ingest ${again.args[0] ?? ""} has the name of the one in line ${first.line}`),
   );
+}
+
+/** What ffmpeg cannot be run without. SRS passes such a block over without a word. */
+function programsAreWhole(vhost: Block<"vhost">): Problem[] {
+  const lacking = (at: Directive, kind: string, what: string): Problem =>
+    warningAt(at, "CONF_ARGUMENTS", `${kind} ${at.args[0] ?? ""} has no ${what}, so it does not run`);
+  const found: Problem[] = [];
+  const look = (at: Directive, kind: "ingest" | "transcode"): void => {
+    const block: Block<"vhost.ingest" | "vhost.transcode"> = { place: `vhost.${kind}`, directives: at.children ?? [] };
+    if (!isEnabled(block)) return;
+    const engines = block.directives.filter((one) => one.name === "engine" && (kind === "ingest" || isEnabled(inside(block, one))));
+    if (!isGiven(block, "ffmpeg")) found.push(lacking(at, kind, "ffmpeg"));
+    if (engines.length === 0) found.push(lacking(at, kind, kind === "ingest" ? "engine { output; }" : "engine that is on"));
+    for (const engine of engines) {
+      const hasOutput = engine.children?.some(({ name, args }) => name === "output" && args.length > 0) === true;
+      if (!hasOutput) found.push(lacking(engine, "engine", "output"));
+    }
+  };
+  for (const at of findAll(vhost, "transcode")) look(at, "transcode");
+  for (const at of findAll(vhost, "ingest")) {
+    look(at, "ingest");
+    const block: Block<"vhost.ingest"> = { place: "vhost.ingest", directives: at.children ?? [] };
+    const input = blockIn(block, "input");
+    if (isEnabled(block) && !(isGiven(input, "type") && isGiven(input, "url"))) found.push(lacking(at, "ingest", "input { type; url; }"));
+  }
+  return found;
 }
 
 /** A rule that cannot be read is none in SRS, which lets in whom it denies. */

@@ -2,7 +2,7 @@
 // published. Deaths, probes and the proxies' words come in; what follows goes out to all proxies at once, and again each second.
 //
 //   software.ts: what it is, slots.ts: its ports and folder ─▶ program.ts: its words and files ─▶ plan.ts: the box's processes
-//   process-spawner.ts starts a foreign one, with orphan-guard.ts and output-lines.ts beside it; prober.ts asks it, by probe.ts
+//   process-spawner.ts starts a foreign one (base/programs); prober.ts asks it, by probe.ts
 //
 //   supervisor ─ changed ─┐              pool.ts               ┌─▶ backends, leases, taken ─▶ proxy-1..N
 //   prober ─ answered ────┼─▶ servers, loads.ts, lease-book.ts ┤

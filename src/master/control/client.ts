@@ -35,6 +35,11 @@ export async function kick(path: string, whom: Whom): Promise<number> {
   return ((await ask(path, "POST", question)) as { readonly count: number }).count;
 }
 
+/** Has a stream recorded, or not. Throws CHILD_START, also where that cannot be. */
+export async function record(path: string, stream: string, isOn: boolean): Promise<void> {
+  await ask(path, "POST", `/${isOn ? "record-start" : "record-stop"}/${encodeURIComponent(stream)}`);
+}
+
 /** Has so many workers serve from now on. Resolves when they do. Throws CHILD_START when there is no answer. */
 export async function scale(path: string, workers: number): Promise<Reloaded> {
   return (await ask(path, "POST", `/scale/${workers}`, changeTimeoutMs)) as Reloaded;

@@ -9,6 +9,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { DolphinError, errnoOf, messageOf } from "../../base/errors.js";
 import type { BoxFacts } from "../../ipc/box.js";
+import { listedNames, type Listed } from "../../ipc/lists.js";
 import type { Whom } from "../../ipc/messages.js";
 import { keptEvents, type EventBook } from "./event-book.js";
 import { writeLists, type Lister } from "./lists.js";
@@ -28,12 +29,14 @@ export interface ControlAnswers {
   status(): Promise<BoxStatus>;
   /** The same as far as it is known already. */
   facts(): BoxFacts;
-  /** Those who know clients and streams. */
-  listers(): readonly Lister[];
+  /** Those who know what is listed. */
+  listers(what: Listed): readonly Lister[];
   /** Where a stream is, or of plan b would be, and why. */
   explain(key: string): Promise<Explanation | Whereabouts>;
   /** Sends clients away. Resolves to how many. */
   kick(whom: Whom): Promise<number>;
+  /** Has a stream (`vhost/app/stream`) recorded, or not. Resolves to null, or to why not. */
+  record(stream: string, isOn: boolean): Promise<string | null>;
   /** Null, or the sentence why that cannot be. */
   drain(server: string, isDraining: boolean): string | null;
   /** A server of another machine says that it is there. Null, or the sentence why it is not taken. */
@@ -76,6 +79,11 @@ const kicked = async (answers: ControlAnswers, whom: Whom): Promise<Reply> => {
   return count > 0 ? [200, { count }] : [404, { error: "nobody of that name is here" }];
 };
 
+const recorded = async (answers: ControlAnswers, stream: string, isOn: boolean): Promise<Reply> => {
+  const problem = await answers.record(stream, isOn);
+  return problem === null ? [200, { stream, isOn }] : [409, { error: problem }];
+};
+
 /** By verb; `/restart/edge-1` is the verb and a name. Two more have answers of their own kind: `list` and `events`. */
 const questions: Readonly<Record<string, Question>> = {
   status: { method: "GET", takes: "nothing", answer: async (answers) => [200, await answers.status()] },
@@ -89,6 +97,8 @@ const questions: Readonly<Record<string, Question>> = {
   undrain: { method: "POST", takes: "name", answer: (answers, name) => drained(answers, name, false) },
   register: { method: "POST", takes: "name", answer: (answers, text) => registered(answers.register(JSON.parse(text))) },
   kick: { method: "POST", takes: "name", answer: (answers, client) => kicked(answers, { client }) },
+  "record-start": { method: "POST", takes: "name", answer: (answers, stream) => recorded(answers, stream, true) },
+  "record-stop": { method: "POST", takes: "name", answer: (answers, stream) => recorded(answers, stream, false) },
   "kick-stream": { method: "POST", takes: "name", answer: (answers, stream) => kicked(answers, { stream }) },
 };
 
@@ -152,8 +162,7 @@ async function answer(answers: ControlAnswers, method: string, url: string, resp
   const name = decoded(text);
   const isAsking = method === "GET";
   try {
-    if (verb === "list" && isAsking && (name === "clients" || name === "streams"))
-      return await writeLists(response, name, answers.listers());
+    if (verb === "list" && isAsking && name !== null && isListed(name)) return await writeLists(response, name, answers.listers(name));
     if (verb === "events" && isAsking && name === "") return writeEvents(response, answers.events, new URLSearchParams(query));
     const question = Object.hasOwn(questions, verb) ? questions[verb] : undefined;
     const isComplete =
@@ -167,7 +176,7 @@ async function answer(answers: ControlAnswers, method: string, url: string, resp
   }
 }
 
-const verbs = [...Object.keys(questions), "list/clients", "list/streams", "events"].map((verb) => `/${verb}`).join(", ");
+const verbs = [...Object.keys(questions), ...listedNames.map((name) => `list/${name}`), "events"].map((verb) => `/${verb}`).join(", ");
 
 /** A follower who does not read is let go: he comes back and goes on where he was. */
 const maxUnreadBytes = 1 << 20;
@@ -189,6 +198,10 @@ function writeEvents(response: ServerResponse, events: EventBook, query: URLSear
     else response.write(`${JSON.stringify(event)}\n`);
   });
   response.once("close", leave);
+}
+
+function isListed(name: string): name is Listed {
+  return listedNames.includes(name);
 }
 
 function decoded(text: string): string | null {

@@ -3,6 +3,7 @@ import type { ConfChange } from "../../conf/meaning/changes.js";
 import type { PolicyName } from "../../conf/meaning/config.js";
 import type { BackendState, Lease } from "../../ipc/balance.js";
 import type { RegistryReport, SitePlace } from "../../ipc/box.js";
+import type { ProgramReport } from "../../ipc/lists.js";
 import type { StreamStatus } from "../../ipc/streams.js";
 import type { ReadyBox } from "../host/daemon.js";
 import type { CarriedCounts } from "../vault/vault.js";
@@ -45,6 +46,8 @@ export interface BoxStatus extends ReadyBox {
   readonly logFile: string | null;
   readonly processes: readonly ProcessStatus[];
   readonly streams: readonly StreamStatus[];
+  /** Those of `ingest`, `transcode` and `exec`. */
+  readonly programs: readonly ProgramReport[];
   /** What became of connections whose process was gone; null: they end with it. */
   readonly carried: CarriedCounts | null;
   /** Why that is null, else null. */

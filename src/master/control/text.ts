@@ -7,7 +7,7 @@ import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { BackendState, Lease } from "../../ipc/balance.js";
 import type { BalanceStatus, BoxStatus, Explanation, ProcessStatus, Reloaded } from "./status.js";
 import type { TakenEvent } from "../../ipc/events.js";
-import type { BoxClient } from "../../ipc/lists.js";
+import type { BoxClient, ProgramReport, RecordingReport } from "../../ipc/lists.js";
 import type { RegistryReport } from "../../ipc/box.js";
 import type { StreamStatus } from "../../ipc/streams.js";
 import type { ReadyBox } from "../host/daemon.js";
@@ -59,6 +59,7 @@ export function statusText(box: BoxStatus): string {
   const parts = [printable(head), table(processColumns(isForeign(balance)), processes)];
   if (streams.length > 0) parts.push(table(streamColumns, streams));
   else if (!isForeign(balance)) parts.push("no streams");
+  if (box.programs.length > 0) parts.push(table(programColumns(Date.now()), box.programs));
   const carried = carriedText(box);
   if (carried !== "") parts.push(carried);
   if (box.registry !== undefined) parts.push(printable(registryText(box.registry)));
@@ -159,6 +160,16 @@ export function streamsText(streams: readonly StreamStatus[], nowMs: number): st
   return streams.length === 0 ? "no streams\n" : `${table([...streamColumns, ...detailColumns(nowMs)], streams)}\n`;
 }
 
+/** What `dolphin recordings` prints. */
+export function recordingsText(recordings: readonly RecordingReport[]): string {
+  return recordings.length === 0 ? "no recordings\n" : `${table(recordingColumns, recordings)}\n`;
+}
+
+/** What `dolphin programs` prints. */
+export function programsText(programs: readonly ProgramReport[], nowMs: number): string {
+  return programs.length === 0 ? "no programs\n" : `${table(programColumns(nowMs), programs)}\n`;
+}
+
 /** A line of `dolphin events`. */
 export function eventText({ time, level = "info", process, event, msg }: TakenEvent): string {
   const words = [time.replace("T", " ").replace(/\.\d+Z$/, "Z"), level.padEnd(5), (process ?? "-").padEnd(8), event.padEnd(18), msg];
@@ -189,6 +200,27 @@ function detailColumns(nowMs: number): readonly Column<StreamStatus>[] {
     { title: "KEY FRAMES", side: "right", text: ({ keyFrameMs }) => (keyFrameMs === null ? "-" : `${(keyFrameMs / 1000).toFixed(1)}s`) },
     { title: "SINCE", side: "right", text: ({ sinceMs }) => (sinceMs === null ? "-" : since(sinceMs, nowMs)) },
     { title: "PUBLISHER", side: "left", text: ({ publisherId }) => (publisherId === "" ? "-" : publisherId) },
+  ];
+}
+
+const recordingColumns: readonly Column<RecordingReport>[] = [
+  { title: "FILE", side: "left", text: ({ path }) => path },
+  { title: "STREAM", side: "left", text: ({ vhost, app, stream }) => `${vhost}/${app}/${stream}` },
+  { title: "STATE", side: "left", text: ({ state }) => state },
+  { title: "BEGUN", side: "left", text: ({ startedAtMs }) => new Date(startedAtMs).toISOString().replace(/\.\d+Z$/, "Z") },
+  { title: "LENGTH", side: "right", text: ({ durationMs }) => duration(Math.round(durationMs / 1000)) },
+  { title: "MIB", side: "right", text: ({ sizeBytes }) => (sizeBytes / 2 ** 20).toFixed(1) },
+];
+
+function programColumns(nowMs: number): readonly Column<ProgramReport>[] {
+  return [
+    { title: "PROGRAM", side: "left", text: ({ kind, name }) => `${kind} ${name}`.trim() },
+    { title: "OF", side: "left", text: ({ vhost, app, stream }) => (stream === "" ? vhost : `${vhost}/${app}/${stream}`) },
+    { title: "PID", side: "right", text: ({ pid }) => (pid === null ? "-" : String(pid)) },
+    { title: "UP", side: "right", text: ({ sinceMs }) => (sinceMs === null ? "-" : since(sinceMs, nowMs)) },
+    { title: "RESTARTS", side: "right", text: ({ restarts }) => String(restarts) },
+    { title: "LAST END", side: "left", text: ({ lastEnd }) => (lastEnd === "" ? "-" : lastEnd) },
+    { title: "OUTPUT", side: "left", text: ({ output, argv }) => (output === "" ? argv.join(" ") : output) },
   ];
 }
 

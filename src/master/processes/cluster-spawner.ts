@@ -4,6 +4,7 @@ import type { StdioOptions } from "node:child_process";
 import cluster, { type Worker } from "node:cluster";
 import { closeSync } from "node:fs";
 import { messageOf } from "../../base/errors.js";
+import { causeOf } from "../../base/programs/tied.js";
 import { channelToChild } from "../../ipc/channel.js";
 import type { FromChild } from "../../ipc/messages.js";
 import type { ProcessSpec } from "./plan.js";
@@ -77,9 +78,4 @@ function whenGone(worker: Worker, gone: (cause: string) => void): void {
     isDisconnected = true;
     check();
   });
-}
-
-/** The end of a process in words. */
-export function causeOf(code: number | null, signal: string | null): string {
-  return signal === null ? `exit ${code ?? "unknown"}` : `killed by ${signal}`;
 }

@@ -87,16 +87,20 @@ export function isServing({ duty, isPublic }: Pick<ProcessSpec, "duty" | "isPubl
   return isPublic && (duty === "edge" || duty === "server");
 }
 
-/** The process that writes streams to disk, where a vhost asks for it; `specs`: those of our own servers that streams are published to. */
-export function planPackager(config: Config, specs: readonly ProcessSpec[]): ProcessSpec[] {
-  const isAsked = config.vhosts.some(
-    ({ enabled, cluster, hls, dvr }) => enabled && cluster.mode === "local" && (hls !== null || dvr !== null),
-  );
+/**
+ * The processes that write streams to disk and run programs, where a vhost asks for that; `specs`: those of our own servers that streams
+ * are published to. Several share the streams by names of the kernel, which only Linux has.
+ */
+export function planPackagers(config: Config, specs: readonly ProcessSpec[]): ProcessSpec[] {
+  const isAsked = config.vhosts.some(({ enabled, cluster, hls, dvr, ingests, transcodes, exec }) => {
+    const isOfStreams = hls !== null || dvr !== null || transcodes.length + exec.length > 0;
+    return enabled && (ingests.length > 0 || (cluster.mode === "local" && isOfStreams));
+  });
   const origins = isAsked ? specs.flatMap(originsOf) : [];
   if (origins.length === 0) return [];
-  return [
-    { name: "packager", duty: "packager", place: "child", isPublic: false, startsAfter: null, config, maxConnections: null, origins },
-  ];
+  const count = process.platform === "linux" ? config.dolphin.packagers : 1;
+  const spec = { duty: "packager", place: "child", isPublic: false, startsAfter: null, config, maxConnections: null, origins } as const;
+  return Array.from({ length: count }, (_, index) => ({ ...spec, name: index === 0 ? "packager" : `packager-${index + 1}` }));
 }
 
 /** Where the streams of a process can be had that are published to it; none where it has none, or is not ours. */

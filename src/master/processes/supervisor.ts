@@ -141,7 +141,7 @@ export class Supervisor {
    * Lets a child go: it takes nothing new, serves what it has, and leaves by itself, after `timeoutMs` at the latest (null:
    * however long it takes). A child that does not serve is stopped. It is forgotten when it is gone.
    */
-  retire(name: string, reason: string, timeoutMs: number | null): void {
+  retire(name: string, reason: string, timeoutMs: number | null, isReplaced = this.drainReason === null): void {
     const slot = this.slots.get(name);
     if (slot === undefined || slot.isLeaving) return;
     slot.isLeaving = true;
@@ -151,7 +151,7 @@ export class Supervisor {
       return;
     }
     slot.child = { ...slot.child, wanted: false };
-    slot.process?.send({ type: "drain", reason, isReplaced: this.drainReason === null });
+    slot.process?.send({ type: "drain", reason, isReplaced });
     if (timeoutMs !== null) slot.forgetLeaving = this.options.timers.after(timeoutMs, () => this.deliver(slot, { type: "stop" }));
   }
 

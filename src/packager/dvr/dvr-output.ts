@@ -3,62 +3,46 @@
 // that is too little, or the stream has ended meanwhile, it ends the file as it is. A disk that fails costs a file.
 //
 //   packets ─▶ waiting for a place to start ─▶ NAME.tmp ─(the publisher leaves, or dvr_duration is over at a key frame)─▶ NAME, on_dvr
-import { existsSync } from "node:fs";
-import { rm, stat } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { asDolphinError, type DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { Position } from "../../base/position.js";
 import { messageType } from "../../codec/rtmp/message.js";
 import type { DvrBlock } from "../../conf/meaning/config.js";
+import type { RecordingReport } from "../../ipc/lists.js";
 import { catchUp, positionAfter } from "../../stream/catch-up.js";
 import { Headers } from "../../stream/headers.js";
-import { isFrame, makePacket, type Packet, type PacketType } from "../../stream/packet.js";
-import { FrameReader } from "../media/frames.js";
+import { isFrame, type Packet } from "../../stream/packet.js";
 import { fillStream, fillTime, pathBelow, type StreamName } from "../media/names.js";
 import type { Output } from "../media/output.js";
 import type { StateFiles } from "../media/state-files.js";
-import { findFlvEnd, finishFlv, FlvRecording, temporaryOf } from "./flv-recording.js";
-import { findMp4End, finishLeftMp4, Mp4Recording } from "./mp4-recording.js";
+import { RoomWatch } from "./room.js";
+import {
+  findLeft,
+  freeName,
+  headersOf,
+  isMp4,
+  isState,
+  keyOf,
+  tracksOf,
+  type DvrState,
+  type FileState,
+  type FinishedRecording,
+  type Inherited,
+} from "./dvr-state.js";
+import { finishFlv, FlvRecording, takeFlv, temporaryOf } from "./flv-recording.js";
+import { finishLeftMp4, Mp4Recording } from "./mp4-recording.js";
 import type { Ended, LeftOff, Recording } from "./recording.js";
-
-/** A finished recording, as hooks are told of it. */
-export interface FinishedRecording extends Ended {
-  readonly startedAtMs: number;
-}
 
 export interface DvrOptions {
   readonly name: StreamName;
   readonly settings: DvrBlock;
+  /** Nothing is recorded on a disk that has less room; null: until it has none. */
+  readonly minFreeBytes: number | null;
   readonly states: StateFiles;
   readonly log: Log;
   /** It is on the disk. */
   readonly onFile: (file: FinishedRecording) => void;
-}
-
-/** The file under way, as JSON. */
-interface FileState {
-  readonly path: string;
-  readonly startedAtMs: number;
-  /** What is taken from the stream's times, which no longer wrap. */
-  readonly baseMs: number;
-  /** When it begins, by the same times. */
-  readonly startMs: number;
-  /** Behind its first packet. */
-  readonly first: Position;
-  readonly headers: readonly { readonly type: PacketType; readonly payload: string }[];
-}
-
-interface DvrState extends StreamName {
-  readonly kind: "dvr";
-  clockId: number;
-  /** Behind the last packet of a stream that has ended. */
-  last: Position | null;
-  file: FileState | null;
-}
-
-interface Inherited {
-  readonly state: FileState;
-  readonly leftOff: LeftOff;
 }
 
 /** How long pictures are waited for where there is sound. */
@@ -67,6 +51,10 @@ const pictureWaitMs = 1000;
 const syncMs = 2000;
 /** After a disk has failed it is tried again. */
 const retryMs = 10_000;
+/** So many finished recordings of a stream are listed. */
+const maxListed = 1_000;
+/** Between what is in a file already and what is added to it: a picture's time. */
+const appendGapMs = 40;
 /** What an MP3 tells of itself, with FLV's byte before it. */
 const mp3HeadBytes = 5;
 
@@ -88,12 +76,14 @@ export class DvrOutput implements Output {
   private turn: Promise<void> = Promise.resolve();
   private inTurnCount = 0;
   private timer: NodeJS.Timeout | null = null;
+  private room: RoomWatch;
 
   private constructor(options: DvrOptions, state: DvrState) {
     this.options = options;
     this.state = state;
     this.clockId = state.clockId;
     this.last = state.last;
+    this.room = new RoomWatch(options, () => this.finish());
   }
 
   /** Whether a stream is recorded at all: `all`, or a line of `app/stream`, in which `*` stands for any name. */
@@ -110,6 +100,16 @@ export class DvrOutput implements Output {
     const { file } = output.state;
     if (file !== null) output.inherited = await findLeft(file);
     return output;
+  }
+
+  /** The recording under way; null: none is. */
+  get current(): RecordingReport | null {
+    const { recording, file } = this;
+    if (recording === null || file === null) return null;
+    const { vhost, app, stream } = this.options.name;
+    const { path, startedAtMs, baseMs } = file;
+    const durationMs = Math.max(0, (this.lastMs ?? baseMs) - baseMs);
+    return { vhost, app, stream, path, state: "recording", startedAtMs, durationMs, sizeBytes: recording.sizeBytes };
   }
 
   get isIdle(): boolean {
@@ -136,6 +136,7 @@ export class DvrOutput implements Output {
     if (goesOn && inherited !== null) this.resume(inherited);
     for (const packet of kept.slice(firstNew)) this.push(packet);
     this.timer ??= setInterval(() => void this.recording?.sync(), syncMs);
+    this.room.begin(() => this.pathAt(Date.now()));
   }
 
   push(packet: Packet): void {
@@ -174,6 +175,7 @@ export class DvrOutput implements Output {
   private stopTimer(): void {
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
+    this.room.end();
   }
 
   /** What comes next has a clock and headers of its own. */
@@ -198,7 +200,7 @@ export class DvrOutput implements Output {
   }
 
   private startsWith(packet: Packet, timeMs: number): boolean {
-    if (Date.now() < this.retryAtMs || !isFrame(packet)) return false;
+    if (Date.now() < this.retryAtMs || !this.room.isThere || !isFrame(packet)) return false;
     const { settings } = this.options;
     if (packet.type === messageType.audio) this.firstSoundMs ??= timeMs;
     if (packet.isKeyFrame) return true;
@@ -220,9 +222,12 @@ export class DvrOutput implements Output {
     const headers = this.headers.list().map(({ type, payload }) => ({ type, payload: payload.toString("base64") }));
     const isBare = packet.type === messageType.audio && !headers.some(({ type }) => type === messageType.audio);
     if (isBare) headers.push({ type: packet.type, payload: packet.payload.subarray(0, mp3HeadBytes).toString("base64") });
-    const baseMs = this.options.settings.timeJitter === "off" ? 0 : timeMs;
+    const { timeJitter, plan } = this.options.settings;
+    const wanted = this.pathAt(startedAtMs);
+    const before = plan === "append" && !isMp4(wanted) ? takeFlv(wanted) : null;
+    const baseMs = before !== null ? timeMs - before.durationMs - appendGapMs : timeJitter === "off" ? 0 : timeMs;
     const file: FileState = {
-      path: freeName(this.pathAt(startedAtMs)),
+      path: before === null ? freeName(wanted) : wanted,
       startedAtMs,
       baseMs,
       startMs: timeMs,
@@ -235,7 +240,14 @@ export class DvrOutput implements Output {
       Object.assign(this.state, { file, clockId });
       await this.saveState();
     });
-    return this.recordingOf(file, null);
+    return before === null ? this.recordingOf(file, null) : this.appendTo(file, before, timeMs - baseMs);
+  }
+
+  /** Goes on in a file of an earlier publish, whose description of the stream may be another one. */
+  private appendTo(file: FileState, before: LeftOff, timeMs: number): Recording {
+    const recording = this.recordingOf(file, before);
+    for (const header of headersOf(file)) if (header.isHeader && header.type !== messageType.data) recording.write(header, timeMs);
+    return recording;
   }
 
   private resume({ state, leftOff }: Inherited): void {
@@ -281,11 +293,15 @@ export class DvrOutput implements Output {
   }
 
   private async ended(file: FileState, ended: Ended | null): Promise<void> {
-    if (this.state.file?.path === file.path) {
-      this.state.file = null;
+    const finished = ended === null ? null : { ...ended, startedAtMs: file.startedAtMs };
+    if (this.state.file?.path === file.path || finished !== null) {
+      if (this.state.file?.path === file.path) this.state.file = null;
+      // One that was added to is one.
+      const others = (this.state.finished ?? []).filter(({ path }) => path !== file.path);
+      if (finished !== null) this.state.finished = [...others, finished].slice(-maxListed);
       await this.saveState();
     }
-    if (ended !== null) this.options.onFile({ ...ended, startedAtMs: file.startedAtMs });
+    if (finished !== null) this.options.onFile(finished);
   }
 
   /** The disk has failed: what is whole stays, and the stream goes on without a recording for a while. */
@@ -320,47 +336,6 @@ export class DvrOutput implements Output {
   }
 }
 
-/** The name, or the same with a number where there is such a file: none is overwritten. */
-function freeName(path: string): string {
-  const dot = path.lastIndexOf(".");
-  let free = path;
-  for (let number = 1; existsSync(free) || existsSync(temporaryOf(free)); number++)
-    free = `${path.slice(0, dot)}-${number}${path.slice(dot)}`;
-  return free;
-}
-
-async function findLeft(file: FileState): Promise<Inherited | null> {
-  try {
-    await stat(temporaryOf(file.path));
-    const leftOff = isMp4(file.path) ? await findMp4End(temporaryOf(file.path)) : await findFlvEnd(temporaryOf(file.path), 0, file.baseMs);
-    return { state: file, leftOff };
-  } catch {
-    return null; // it is gone, or is no file: then there is nothing to go on with
-  }
-}
-
-function headersOf({ headers }: FileState): Packet[] {
-  return headers.map(({ type, payload }) => makePacket(type, 0, Buffer.from(payload, "base64")));
-}
-
-function tracksOf(file: FileState): Pick<FrameReader, "video" | "audio"> {
-  const reader = new FrameReader();
-  for (const header of headersOf(file)) reader.take(header);
-  return reader;
-}
-
-function isMp4(path: string): boolean {
-  return path.endsWith(".mp4");
-}
-
 function patternOf(line: string): RegExp {
   return new RegExp(`^${line.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", "[^/]*")}$`);
-}
-
-function keyOf({ vhost, app, stream }: StreamName): string {
-  return `dvr ${vhost}/${app}/${stream}`;
-}
-
-function isState(found: unknown): found is DvrState {
-  return typeof found === "object" && found !== null && "kind" in found && found.kind === "dvr";
 }

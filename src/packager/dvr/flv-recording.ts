@@ -1,9 +1,10 @@
 // A recording as FLV: the messages as they were published, and a description in front whose length and size are filled in at the end. It
 // is readable at any moment, so whoever finds one that was left cuts it behind its last whole tag and goes on, or ends it.
 // Source: Adobe FLV 10.1 annex E.
+import { closeSync, fstatSync, openSync, readSync, renameSync } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
 import type { DolphinError } from "../../base/errors.js";
-import { packetKey } from "../../base/position.js";
+import { beforeFirst, packetKey } from "../../base/position.js";
 import { signature } from "../../base/version.js";
 import { flvHeader, tagOverhead, writeTag } from "../../codec/flv.js";
 import { asObject, decodeAmf, ecmaArray, encodeAmf, type AmfObject } from "../../codec/rtmp/amf0.js";
@@ -54,6 +55,10 @@ export class FlvRecording implements Recording {
 
   get hasFailed(): boolean {
     return this.file.hasFailed;
+  }
+
+  get sizeBytes(): number {
+    return this.file.sizeBytes;
   }
 
   fits(): boolean {
@@ -133,6 +138,39 @@ export async function findFlvEnd(path: string, fromBytes = 0, baseMs = 0): Promi
     return { keptBytes: Math.min(at, size), position, durationMs };
   } finally {
     await handle.close();
+  }
+}
+
+/** Takes a finished file up again, to add to it; null: there is none, or it is no such file. */
+export function takeFlv(path: string): LeftOff | null {
+  try {
+    const found = flvEndSync(path);
+    if (found !== null) renameSync(path, temporaryOf(path));
+    return found;
+  } catch {
+    return null;
+  }
+}
+
+/** Where a finished file ends and how long it lasts: its last tag tells, found by the number behind it. */
+function flvEndSync(path: string): LeftOff | null {
+  const file = openSync(path, "r");
+  try {
+    const { size } = fstatSync(file);
+    const read = (at: number, count: number): Buffer => {
+      const bytes = Buffer.alloc(count);
+      return bytes.subarray(0, readSync(file, bytes, 0, count, at));
+    };
+    if (size < fileHeadBytes + tagHeadBytes + backBytes || read(0, 3).toString("latin1") !== "FLV") return null;
+    const tagBytes = read(size - backBytes, backBytes).readUInt32BE(0);
+    const at = size - backBytes - tagBytes;
+    if (at < fileHeadBytes) return null;
+    const head = read(at, tagHeadBytes);
+    if (head.readUIntBE(1, 3) + tagHeadBytes !== tagBytes) return null;
+    const durationMs = head.readUIntBE(4, 3) + head[7]! * 0x1000000;
+    return { keptBytes: size, position: beforeFirst, durationMs };
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -67,6 +67,10 @@ export class Mp4Recording implements Recording {
     return this.file.hasFailed;
   }
 
+  get sizeBytes(): number {
+    return this.file.sizeBytes;
+  }
+
   fits(packet: Packet): boolean {
     if (!packet.isHeader || packet.type === messageType.data || this.tracks === null) return true;
     const probe = new FrameReader();

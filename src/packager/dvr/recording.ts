@@ -22,6 +22,8 @@ export interface Ended {
 
 export interface Recording {
   readonly hasFailed: boolean;
+  /** Given to the disk so far. */
+  readonly sizeBytes: number;
   /** Takes a packet that is `timeMs` behind the beginning of the file. */
   write(packet: Packet, timeMs: number): void;
   /** Whether this packet can be in the same file as those before; else it begins another. */

@@ -21,6 +21,11 @@ export function isPackaged({ cluster, hls, dvr }: Vhost): boolean {
   return cluster.mode === "local" && (hls !== null || dvr !== null);
 }
 
+/** Whether packagers are told of a vhost's streams: to write them, or to run programs while they are published. */
+export function isFollowed(vhost: Vhost): boolean {
+  return isPackaged(vhost) || (vhost.cluster.mode === "local" && vhost.transcodes.length + vhost.exec.length > 0);
+}
+
 /** For a packager that has died: until it is missed and another is here, and what it had of a segment and of the pictures before. */
 function keptMs({ hls }: Vhost): number {
   return Math.min(longestKeptMs, restartedWithinMs + (hls === null ? 0 : 2 * hls.fragmentMs * hls.tdRatio));

@@ -3,7 +3,7 @@
 import type { WatchedChange, WatchedStream } from "../../codec/rtmp/watch.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import type { LiveStream } from "./live-stream.js";
-import { isPackaged, keptAfterEndMs } from "./settings.js";
+import { isFollowed, keptAfterEndMs } from "./settings.js";
 
 export type Tell = (change: WatchedChange) => void;
 
@@ -13,8 +13,9 @@ export class Watchers {
 
   /** Tells of these streams now, and whenever one begins or ends. Returns how to stop. */
   add(streams: readonly LiveStream[], tell: Tell): () => void {
-    const live = streams.filter(({ source, vhost, finding }) => source.hasKept && isTold(vhost, finding)).map(namesOf);
-    tell({ live, ended: [], isAll: true });
+    const known = streams.filter(({ source, vhost, finding }) => isTold(vhost, finding) && (source.isLive || source.hasKept));
+    const ended = known.filter(({ source }) => !source.isLive);
+    tell({ live: known.map(namesOf), ended: ended.map(namesOf), isAll: true });
     this.all.add(tell);
     return () => void this.all.delete(tell);
   }
@@ -41,7 +42,7 @@ export function lingers(stream: LiveStream, over: () => void): boolean {
 
 /** What is had from another box of the site is packaged for who plays it here as HLS; to record it is that box's. */
 function isTold(vhost: Vhost, finding: object | null): boolean {
-  return isPackaged(vhost) && (finding === null || vhost.hls !== null);
+  return isFollowed(vhost) && (finding === null || vhost.hls !== null);
 }
 
 function namesOf({ vhost, request, publisher }: LiveStream): WatchedStream {

@@ -31,6 +31,7 @@ const box: BoxStatus = {
   endpoints: [],
   processes: [],
   streams: [],
+  programs: [],
 };
 const unchanged: Reloaded = { outcome: "unchanged", changes: [], problems: [], notes: [] };
 const failed: Reloaded = { outcome: "refused", changes: [], problems: ["edge-1.2 does not serve: exit 70"], notes: [] };
@@ -54,6 +55,7 @@ const answer: ControlAnswers = {
   }),
   listers: () => [],
   explain: (key) => Promise.resolve(findStream(box, key)),
+  record: () => Promise.resolve(null),
   kick: () => Promise.resolve(0),
   scale: () => Promise.resolve(unchanged),
   drain: (server) => (server === "server-1" ? null : `there is no server ${server}`),

@@ -36,6 +36,7 @@ const box: BoxStatus = {
   logFile: null,
   carried: { kept: 0, carried: 0, cut: 0, abandoned: 0, refused: 0 },
   uncarried: null,
+  programs: [],
   endpoints: [
     { protocol: "rtmp", endpoint: { host: "127.0.0.1", port: 1935 } },
     { protocol: "http", endpoint: { host: "::1", port: 8080 } },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { causeOf } from "../../../../src/master/processes/cluster-spawner.js";
+import { causeOf } from "../../../../src/base/programs/tied.js";
 import { Signals, type MasterSignal } from "../../../../src/master/host/signals.js";
 
 // `process.emit` takes the way of a real signal without the kernel's delay.

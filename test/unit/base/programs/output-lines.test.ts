@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { OutputLines } from "../../../../src/master/backends/output-lines.js";
+import { OutputLines } from "../../../../src/base/programs/output-lines.js";
 
 let nowMs = 0;
 let lines: string[] = [];

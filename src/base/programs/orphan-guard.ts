@@ -1,8 +1,8 @@
-// Nothing of a foreign server outlives dolphin, whichever way dolphin ends. A server leads a process group of its own; a tiny
-// shell beside the master knows the groups, and when its pipe to the master closes, which the system does for
+// Nothing of a program that is not ours outlives the process that started it, whichever way that ends. The program leads a process group
+// of its own; a tiny shell beside its parent knows the groups, and when its pipe to the parent closes, which the system does for
 // every death, it kills those that are left. See docs/decisions/0005-foreign-servers.md for what else was tried.
 //
-//   master ──pipe: "+ 4711", "- 4711"──► sh          kill -9 of the master ──► end of file ──► kill -9 -4711
+//   parent ──pipe: "+ 4711", "- 4711"──► sh          kill -9 of the parent ──► end of file ──► kill -9 -4711
 import { spawn, type ChildProcess } from "node:child_process";
 
 /** POSIX sh, and nothing but builtins: what it does, it does when the machine may have no room for another process. */
@@ -19,11 +19,11 @@ for one in $groups; do kill -9 "-$one" 2>/dev/null; done
 `;
 
 export interface GuardEvents {
-  /** It cannot be started, or ended while it was needed: an orphan would stay if the master were killed now. */
+  /** It cannot be started, or ended while it was needed: an orphan would stay if the parent were killed now. */
   lost(reason: string): void;
 }
 
-/** The guard of one master. It starts with the first group; close it once, and it kills what was not removed. */
+/** The guard of one process. It starts with the first group; close it once, and it kills what was not removed. */
 export class OrphanGuard {
   private readonly events: GuardEvents;
   private readonly groups = new Set<number>();
