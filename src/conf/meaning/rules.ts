@@ -226,7 +226,7 @@ function ingestsDiffer(vhost: Block<"vhost">): Problem[] {
 /** What ffmpeg cannot be run without. SRS passes such a block over without a word. */
 function programsAreWhole(vhost: Block<"vhost">): Problem[] {
   const lacking = (at: Directive, kind: string, what: string): Problem =>
-    warningAt(at, "CONF_ARGUMENTS", `${kind} ${at.args[0] ?? ""} has no ${what}, so it does not run`);
+    warningAt(at, "CONF_ARGUMENTS", `${[kind, ...at.args].join(" ")} has no ${what}, so it does not run`);
   const found: Problem[] = [];
   const look = (at: Directive, kind: "ingest" | "transcode"): void => {
     const block: Block<"vhost.ingest" | "vhost.transcode"> = { place: `vhost.${kind}`, directives: at.children ?? [] };

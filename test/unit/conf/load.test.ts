@@ -335,9 +335,12 @@ const companions: Readonly<Record<string, string>> = {
   has_audio: "dolphin { unguarded on; } ",
   has_video: "dolphin { unguarded on; } ",
 };
-/** One decides whether there is a configuration at all, the other one whether the URLs beside it count. */
+/**
+ * One decides whether there is a configuration at all, another one whether the URLs beside it count; and programs take several to be run
+ * at all: test/unit/packager/programs/commands.test.ts.
+ */
 const isAboutOthers = ({ name, place }: { name: string; place: string }): boolean =>
-  name === "unguarded" || (name === "enabled" && place === "vhost.http_hooks");
+  name === "unguarded" || /^vhost\.(exec|ingest|transcode)/.test(place) || (name === "enabled" && place === "vhost.http_hooks");
 
 for (const row of directiveRows.filter((one) => one.serving === "served" && one.type.kind !== "block" && !isAboutOthers(one))) {
   test(`load: ${row.name} of ${row.place} makes a difference, for it is served`, () => {

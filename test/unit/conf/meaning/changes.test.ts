@@ -91,9 +91,9 @@ const rows: [before: string, after: string, changes: string[]][] = [
     "vhost b { transcode { enabled on; engine e { enabled on; vwidth 1; } } }",
     "vhost b { transcode { enabled on; engine e { enabled on; vwidth 2; } engine f { } } transcode live { } }",
     [
-      "vhost b transcode engine e vwidth: 1 → 2, live, not yet",
-      "vhost b transcode engine f: null → { … }, live, not yet",
-      "vhost b transcode live: null → { … }, live, not yet",
+      "vhost b transcode engine e vwidth: 1 → 2, live, served",
+      "vhost b transcode engine f: null → { … }, live, served",
+      "vhost b transcode live: null → { … }, live, served",
     ],
   ],
   [

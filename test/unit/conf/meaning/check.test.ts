@@ -176,11 +176,21 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
   ["an API that is off", "listen 1935; http_api { enabled off; listen 1985; } vhost a { }", []],
   ["an API that is on", "listen 1935; http_api { enabled on; raw_api { enabled on; } } vhost a { }", []],
   [
-    "programs of many vhosts, warned of once",
-    "listen 1935; vhost a { exec { enabled on; } } vhost b { exec { enabled on; } }",
-    ["CONF_NOT_SERVED exec is known but not served yet: it has no effect"],
+    "DASH of many vhosts, warned of once",
+    "listen 1935; vhost a { dash { enabled on; } } vhost b { dash { enabled on; } }",
+    ["CONF_NOT_SERVED dash is known but not served yet: it has no effect"],
   ],
-  ["programs of a vhost that is off", "listen 1935; vhost a { enabled off; exec { enabled on; } }", []],
+  ["DASH of a vhost that is off", "listen 1935; vhost a { enabled off; dash { enabled on; } }", []],
+  [
+    "programs that lack what they need to run",
+    inVhost("transcode { enabled on; engine a { enabled on; } engine b { } } ingest c { enabled on; ffmpeg x; }"),
+    [
+      "CONF_ARGUMENTS transcode has no ffmpeg, so it does not run",
+      "CONF_ARGUMENTS engine a has no output, so it does not run",
+      "CONF_ARGUMENTS ingest c has no engine { output; }, so it does not run",
+      "CONF_ARGUMENTS ingest c has no input { type; url; }, so it does not run",
+    ],
+  ],
   [
     "hooks that are no URLs",
     inVhost("http_hooks { enabled on; on_play http://a/ a/b rtmp://a/; } forward { enabled on; backend x; }"),
