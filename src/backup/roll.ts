@@ -129,6 +129,6 @@ export function listOf(
   uriOf: (id: string) => string,
 ): string | null {
   if (entries.length === 0) return null;
-  const named = entries.map((entry) => ({ ...entry, uri: uriOf(entry.id), key: null }));
+  const named = entries.map((entry) => ({ ...entry, uri: uriOf(entry.id), key: null, init: null, parts: [] }));
   return mediaList({ targetSeconds, sequence, discontinuitySequence, entries: named, isEnded: false });
 }

@@ -6,8 +6,11 @@ import { mediaStreamId } from "../codec/rtmp/message.js";
 import { frame as webSocketFrame, frameHeadBytes, frameOf, writeFrameHead } from "../codec/websocket.js";
 import { sentTime, type Packet } from "./packet.js";
 
-/** Joins packets, which are at least one, into new memory that nobody writes into afterwards. */
-export type Container = (packets: readonly Packet[]) => Buffer;
+/**
+ * Joins packets, which are at least one, into new memory that nobody writes into afterwards; empty: there is nothing in them for such a
+ * viewer. `isBatch`: they follow the batch before, and all in step get them; else they are for those who come to where the batches stand.
+ */
+export type Container = (packets: readonly Packet[], isBatch?: boolean) => Buffer;
 
 /** RTMP messages cut at `chunkSize`, which the players must have been told. */
 export function rtmpContainer(chunkSize: number): Container {
@@ -63,6 +66,17 @@ export function flvStart(hasAudio: boolean, hasVideo: boolean): Buffer {
 /** The bytes inside the framing, as a view: for clients of HTTP/1.0, which know no chunked coding. */
 export function withoutFraming(framed: Buffer): Buffer {
   return framed.subarray(chunkHeadBytes, framed.length - chunkTailBytes);
+}
+
+/** Pieces in the same framing; empty where there are none. */
+export function framed(pieces: readonly Buffer[]): Buffer {
+  const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  if (bytes === 0) return Buffer.alloc(0);
+  const out = Buffer.allocUnsafe(chunkHeadBytes + bytes + chunkTailBytes);
+  let to = frame(out, bytes);
+  for (const piece of pieces) to += piece.copy(out, to);
+  out.write("\r\n", to, "latin1");
+  return out;
 }
 
 function tagsBytes(packets: readonly Packet[]): number {

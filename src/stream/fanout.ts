@@ -59,6 +59,8 @@ export interface FanoutOptions {
   readonly keepsRecent: boolean;
   /** What a viewer is told that is dropped. */
   readonly slowCode: "RTMP_SLOW" | "FLV_SLOW";
+  /** Whether batches follow each other in their bytes, so that who comes begins at the beginning of one. */
+  readonly isCounted?: boolean;
 }
 
 /** All viewers of one source and container. `close` stops the timer; the source closes it. */
@@ -100,6 +102,7 @@ export class Fanout {
 
   /** Seats a consumer and gives it what the stream has to start with. It is in step from the next batch on. */
   add(consumer: Consumer): Seat {
+    if (this.options.isCounted === true && this.start === null && this.pending.length > 0) this.flush();
     this.start ??= { bytes: this.joined(this.cache.start()), had: this.pending.length, last: this.cache.last };
     const { bytes, had, last } = this.start;
     const limitBytes = maxBacklogBytes + (bytes?.length ?? 0);
@@ -111,6 +114,7 @@ export class Fanout {
 
   /** Seats a consumer whom another process has served up to a position: it goes on there, and gets nothing twice. */
   readmit(consumer: Consumer, from: Position): Seat {
+    if (this.options.isCounted === true && this.pending.length > 0) this.flush();
     const seat: Seat = { consumer, limitBytes: maxBacklogBytes, had: 0, behindSinceMs: 0, from, isWhole: false };
     this.seats.add(seat);
     this.returning += 1;
@@ -159,10 +163,10 @@ export class Fanout {
     if (packets.length === 0 || this.seats.size === 0) return;
     if (this.options.keepsRecent) this.remember(packets);
     const last = lastMedia(packets);
-    const batch = this.container(packets);
+    const batch = this.container(packets, true);
     const rests = new Map<number, Buffer>();
     const restBehind = (had: number): Buffer => {
-      const rest = rests.get(had) ?? this.container(packets.slice(had));
+      const rest = rests.get(had) ?? this.container(packets.slice(had), false);
       rests.set(had, rest);
       return rest;
     };
@@ -258,7 +262,7 @@ export class Fanout {
   private tail(packets: readonly Packet[]): Buffer {
     const { lastTail } = this;
     if (lastTail !== null && lastTail.count === packets.length && lastTail.last === packets.at(-1)) return lastTail.bytes;
-    const bytes = this.container(packets);
+    const bytes = this.container(packets, false);
     this.lastTail = { count: packets.length, last: packets.at(-1), bytes };
     return bytes;
   }
@@ -304,7 +308,7 @@ export class Fanout {
   }
 
   private joined(packets: readonly Packet[]): Buffer | null {
-    return packets.length === 0 ? null : this.container(packets);
+    return packets.length === 0 ? null : this.container(packets, false);
   }
 }
 

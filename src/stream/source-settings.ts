@@ -1,5 +1,6 @@
 // How a source goes about its packets: what a vhost's directives come to, and what the fan-outs make of that. Plain data.
 import type { FanoutOptions } from "./fanout.js";
+import { remuxTaps, type RemuxTap } from "./remux.js";
 import type { StartCacheOptions } from "./start-cache.js";
 import type { Timeline } from "./timeline.js";
 
@@ -26,8 +27,12 @@ export interface SourceOptions extends SourceSettings {
 }
 
 export const taps = ["rtmp", "prompt", "flv", "ws"] as const;
-/** Which fan-out a consumer drinks from. */
-export type Tap = (typeof taps)[number];
+/** Which fan-out a consumer drinks from; those of the second kind are made when somebody asks for them. */
+export type Tap = (typeof taps)[number] | RemuxTap;
+
+export function isRemuxTap(tap: Tap): tap is RemuxTap {
+  return remuxTaps.some((one) => one === tap);
+}
 
 /** The options of a fan-out. */
 export function fanoutOptions(tap: Tap, { delayMs, queueLengthMs }: SourceSettings): FanoutOptions {
@@ -35,6 +40,7 @@ export function fanoutOptions(tap: Tap, { delayMs, queueLengthMs }: SourceSettin
     delayMs: tap === "prompt" ? Math.min(innerDelayMs, delayMs) : delayMs,
     queueLengthMs,
     keepsRecent: tap !== "prompt",
-    slowCode: tap === "flv" || tap === "ws" ? "FLV_SLOW" : "RTMP_SLOW",
+    slowCode: tap === "rtmp" || tap === "prompt" ? "RTMP_SLOW" : "FLV_SLOW",
+    isCounted: tap === "ts",
   };
 }

@@ -4,7 +4,9 @@
 //   publisher ─▶ timeline.ts ─▶ packet.ts ─▶ start-cache.ts ─▶ taps (forward)
 //                                                ├▶ fanout.ts, rtmp   : players, a batch each mw_latency
 //                                                ├▶ fanout.ts, prompt : our own edges, a batch each 100 ms, or mw_latency if that is less
-//                                                └▶ fanout.ts, flv, ws: HTTP players, and those over WebSocket, a batch each mw_latency
+//                                                └▶ fanout.ts, flv, ws: HTTP players, and those over WebSocket, a batch each mw_latency;
+//                                                              ts, aac, mp3 (remux.ts): where somebody asks for them
+//
 // A batch becomes bytes in container.ts; where a viewer of another process goes on is found by catch-up.ts.
 import { DolphinError } from "../base/errors.js";
 import { role } from "../codec/av.js";
@@ -13,12 +15,13 @@ import { messageType } from "../codec/rtmp/message.js";
 import type { Held } from "../codec/rtmp/slabs.js";
 import type { Position } from "../base/position.js";
 import { CodecNames } from "./codec-names.js";
-import { flvContainer, rtmpContainer, webSocketContainer } from "./container.js";
-import { Fanout, type Consumer, type Seat } from "./fanout.js";
+import { rtmpContainer } from "./container.js";
+import type { Consumer, Seat } from "./fanout.js";
+import { Fanouts } from "./fanouts.js";
 import { Kept } from "./kept.js";
 import { MainTrack } from "./main-track.js";
 import { makePacket, packetTypes, roleOf, type Packet, type PacketType } from "./packet.js";
-import { fanoutOptions, taps, type SourceOptions, type SourceSettings, type Tap } from "./source-settings.js";
+import type { SourceOptions, SourceSettings, Tap } from "./source-settings.js";
 import { StartCache } from "./start-cache.js";
 import {
   advance,
@@ -72,7 +75,7 @@ export class Source {
   private readonly timeline: Timeline;
   private readonly cache: StartCache;
   private readonly kept = new Kept();
-  readonly fanouts: Readonly<Record<Tap, Fanout>>;
+  readonly fanouts: Fanouts;
   private readonly taps = new Set<(packet: Packet) => void>();
   private publisher: object | null = null;
   /** The number by which the box's own edges know the clock: one that another origin began, or of our own. */
@@ -106,14 +109,7 @@ export class Source {
     this.timeline = makeTimeline(options.timeline);
     this.cache = new StartCache(options);
     this.kept.keepFor(options.keepMs);
-    const rtmp = rtmpContainer(options.chunkSize);
-    const onAhead = (timeMs: number): void => this.goBehind(timeMs);
-    this.fanouts = {
-      rtmp: new Fanout(rtmp, this.cache, fanoutOptions("rtmp", options), onAhead),
-      prompt: new Fanout(rtmp, this.cache, fanoutOptions("prompt", options), onAhead),
-      flv: new Fanout(flvContainer, this.cache, fanoutOptions("flv", options), onAhead),
-      ws: new Fanout(webSocketContainer, this.cache, fanoutOptions("ws", options), onAhead),
-    };
+    this.fanouts = new Fanouts(options, this.cache, (timeMs) => this.goBehind(timeMs));
   }
 
   /** Takes over changed settings; nobody misses a packet or gets one twice. */
@@ -121,7 +117,7 @@ export class Source {
     this.settings = settings;
     this.cache.adopt(settings);
     this.kept.keepFor(settings.keepMs, this.cache.start());
-    for (const tap of taps) this.fanouts[tap].adopt(fanoutOptions(tap, settings));
+    this.fanouts.adopt(settings);
   }
 
   /** Whether somebody gets the packets. */
@@ -140,7 +136,7 @@ export class Source {
 
   /** How many consumers a fan-out has. */
   count(tap: Tap): number {
-    return this.fanouts[tap].size;
+    return this.fanouts.count(tap);
   }
 
   /** How our own edges know the time here. */
@@ -240,7 +236,7 @@ export class Source {
   history(): { readonly count: number; readonly bytes: Buffer } | null {
     const packets = this.cache.history();
     if (packets.length === 0) return null;
-    this.fanouts.prompt.flush(); // what it begins with is made for all who come before the next flush, and would not go with this
+    this.fanouts.of("prompt").flush(); // what it begins with is made for all who come before the next flush, and would not go with this
     return { count: packets.length, bytes: rtmpContainer(this.chunkSize)(packets) };
   }
 
@@ -253,7 +249,7 @@ export class Source {
 
   /** Seats a consumer. It is given what the stream has to start with before this returns. */
   add(tap: Tap, consumer: Consumer): Seat {
-    return this.seated(this.fanouts[tap].add(consumer));
+    return this.seated(this.fanouts.of(tap).add(consumer));
   }
 
   /** Whether something is kept for those who package the stream, which may have ended meanwhile. */
@@ -271,22 +267,22 @@ export class Source {
    * is dropped rather than that it misses anything, and comes again.
    */
   addWhole(tap: Tap, consumer: Consumer, begin: (count: number, bytes: Buffer) => void): Seat {
-    this.fanouts[tap].flush(); // what is pending is kept already
+    this.fanouts.of(tap).flush(); // what is pending is kept already
     const packets = this.kept.list();
     const bytes = packets.length === 0 ? Buffer.alloc(0) : rtmpContainer(this.chunkSize)(packets);
     begin(packets.length, bytes);
-    return this.seated(this.fanouts[tap].addWhole(consumer, bytes.length));
+    return this.seated(this.fanouts.of(tap).addWhole(consumer, bytes.length));
   }
 
   /** Seats a consumer whom another process has served up to a position. */
   readmit(tap: Tap, consumer: Consumer, from: Position): Seat {
     this.noteSeen(from.timestamp);
-    return this.seated(this.fanouts[tap].readmit(consumer, from));
+    return this.seated(this.fanouts.of(tap).readmit(consumer, from));
   }
 
   /** Takes a consumer's seat away; again does nothing. */
   remove(tap: Tap, seat: Seat): void {
-    if (!this.fanouts[tap].remove(seat)) return;
+    if (!this.fanouts.of(tap).remove(seat)) return;
     this.consumers -= 1;
     if (seat.isWhole) this.packagers -= 1;
     if (this.consumers > (seat.isWhole ? 0 : this.packagers)) return;
@@ -297,7 +293,7 @@ export class Source {
 
   /** Lets a consumer that has left packets out go on with the next key frame. */
   rejoin(tap: Tap, seat: Seat): void {
-    this.fanouts[tap].rejoin(seat);
+    this.fanouts.of(tap).rejoin(seat);
   }
 
   /** Calls `tap` with every packet from now on, after those that a new player would start with. Returns how to stop. */
@@ -309,7 +305,7 @@ export class Source {
 
   /** Sends what is waiting in batches now. */
   flush(): void {
-    for (const fanout of Object.values(this.fanouts)) fanout.flush();
+    this.fanouts.each((fanout) => fanout.flush());
   }
 
   /**
@@ -320,14 +316,14 @@ export class Source {
     if (this.taps.size > 0) return false;
     this.cache.hold(held);
     this.kept.hold(held);
-    for (const fanout of Object.values(this.fanouts)) fanout.hold(held);
+    this.fanouts.each((fanout) => fanout.hold(held));
     return true;
   }
 
   /** Stops the timers. Consumers are no longer told of the stream's end: it may go on in another process. */
   close(): void {
     this.isClosed = true;
-    for (const fanout of Object.values(this.fanouts)) fanout.close();
+    this.fanouts.each((fanout) => fanout.close());
   }
 
   /**
@@ -378,7 +374,7 @@ export class Source {
     this.isLive = isLive;
     this.liveSinceMs = isLive ? Date.now() : null;
     if (this.isClosed) return;
-    for (const fanout of Object.values(this.fanouts)) fanout.onLive(isLive);
+    this.fanouts.each((fanout) => fanout.onLive(isLive));
     this.owner.onLive(this, isLive);
   }
 
@@ -388,12 +384,7 @@ export class Source {
     if (packet.isKeyFrame) this.cache.keepsHistory = this.consumers > 0 || Date.now() - this.unwatchedAtMs < longestMoveMs;
     this.cache.push(packet);
     this.kept.push(packet);
-    if (this.consumers > 0) {
-      this.fanouts.rtmp.push(packet);
-      this.fanouts.prompt.push(packet);
-      this.fanouts.flv.push(packet);
-      this.fanouts.ws.push(packet);
-    }
+    if (this.consumers > 0) this.fanouts.push(packet);
     for (const tap of this.taps) tap(packet);
     this.goLive(true);
   }

@@ -96,13 +96,13 @@ export const vhostPlaces = {
     kickoff_for_idle: [decimal("s"), "0", notYet, live, "Drop a publisher that has had no player for so long; 0: never."],
   },
   "vhost.http_remux": {
-    enabled: [onOff, "off", served, live, "Serve HTTP-FLV."],
+    enabled: [onOff, "off", served, live, "Serve HTTP-FLV, HTTP-TS, AAC and MP3."],
     mount: [
-      text,
+      texts,
       "[vhost]/[app]/[stream].flv",
-      guard("FLV is delivered there, whatever its ending says"),
+      served,
       live,
-      "The path; its ending is the container, of which .flv is served.",
+      "The paths, of which SRS takes the first; the ending is the container: .flv, .ts, .aac or .mp3.",
     ],
     has_audio: [onOff, "on", served, live, "The stream has audio."],
     has_video: [onOff, "on", served, live, "The stream has video."],

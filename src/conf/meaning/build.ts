@@ -253,7 +253,7 @@ function buildVhost(name: string, vhost: Block<"vhost">, { chunkSize, hasRegistr
     publish: { firstPacketTimeoutMs: valueOf(publish, "firstpkt_timeout"), normalTimeoutMs: valueOf(publish, "normal_timeout") },
     httpRemux: {
       enabled: valueOf(remux, "enabled"),
-      mount: valueOf(remux, "mount"),
+      mounts: valueOf(remux, "mount"),
       hasAudio: valueOf(remux, "has_audio"),
       hasVideo: valueOf(remux, "has_video"),
       guessHasAv: valueOf(remux, "guess_has_av"),

@@ -324,8 +324,8 @@ export interface Vhost {
   readonly publish: { readonly firstPacketTimeoutMs: number; readonly normalTimeoutMs: number };
   readonly httpRemux: {
     readonly enabled: boolean;
-    /** For example `[vhost]/[app]/[stream].flv`. */
-    readonly mount: string;
+    /** For example `[vhost]/[app]/[stream].flv`; the ending is the container. */
+    readonly mounts: readonly string[];
     readonly hasAudio: boolean;
     readonly hasVideo: boolean;
     readonly guessHasAv: boolean;

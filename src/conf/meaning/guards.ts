@@ -10,7 +10,6 @@ import { readValue } from "./values.js";
 
 /** Guards that act by more than a value that is not their default, or by less: whether they would, in the block that they stand in. */
 const missedWhen: Readonly<Record<string, (remux: Block<"vhost.http_remux">) => boolean>> = {
-  mount: (remux) => /\.(ts|mp3|aac)$/.test(valueOf(remux, "mount")),
   drop_if_not_match: (remux) => valueOf(remux, "drop_if_not_match") && !(valueOf(remux, "has_audio") && valueOf(remux, "has_video")),
 };
 

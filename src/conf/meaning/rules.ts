@@ -206,7 +206,7 @@ function hlsAndTsDoNotMeet(vhost: Block<"vhost">): Problem[] {
   const remux = blockIn(vhost, "http_remux");
   const at = find(vhost, "http_remux");
   if (at === undefined || !valueOf(remux, "enabled") || !valueOf(blockIn(vhost, "hls"), "enabled")) return [];
-  if (!valueOf(remux, "mount").endsWith(".ts")) return [];
+  if (!valueOf(remux, "mount").some((mount) => mount.endsWith(".ts"))) return [];
   return [errorAt(at, "CONF_VALUE", "hls and an http_remux that is mounted on .ts exclude each other")];
 }
 

@@ -99,11 +99,13 @@ function notFoundHeaders(common: Headers): Headers {
   return { ...common, "Content-Type": "text/plain; charset=utf-8", "Content-Length": String(notFound.length), Connection: "close" };
 }
 
-/** The head of an answer that is a stream of FLV. */
-export function flvHeaders(common: Headers, isChunked: boolean): Headers {
+const streamTypes = { flv: "video/x-flv", ts: "video/mp2t", aac: "audio/aac", mp3: "audio/mpeg" } as const;
+
+/** The head of an answer that is a stream. */
+export function streamHeaders(common: Headers, isChunked: boolean, format: keyof typeof streamTypes = "flv"): Headers {
   return {
     ...common,
-    "Content-Type": "video/x-flv",
+    "Content-Type": streamTypes[format],
     "Cache-Control": "no-cache",
     Connection: "close",
     ...(isChunked ? { "Transfer-Encoding": "chunked" } : {}),

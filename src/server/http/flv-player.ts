@@ -94,6 +94,7 @@ export class FlvPlayer implements Consumer {
   }
 
   send(bytes: Buffer, last: Packet | null): void {
+    if (bytes.length === 0) return; // a batch without sound, for who hears alone
     if (!this.hasHead && !this.mayBegin()) {
       this.hold(bytes, last);
       return;

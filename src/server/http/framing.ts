@@ -2,20 +2,29 @@
 // of the fan-out, so that the framing costs nothing for each viewer; here is what stands around the batches.
 import { closeFrame } from "../../codec/websocket.js";
 import { flvStart, webSocketStart, withoutFraming } from "../../stream/container.js";
-import { flvHeaders, headText, type Headers } from "./answers.js";
+import type { RemuxTap } from "../../stream/remux.js";
+import { headText, streamHeaders, type Headers } from "./answers.js";
 
 /** `accept` is the value of Sec-WebSocket-Accept. */
-export type Framing = { readonly kind: "chunked" | "bare" } | { readonly kind: "websocket"; readonly accept: string };
+export type Framing =
+  | { readonly kind: "chunked" | "bare"; readonly format?: RemuxTap }
+  | { readonly kind: "websocket"; readonly accept: string };
 
 /** Which fan-out has the batches. */
-export function tapOf({ kind }: Framing): "flv" | "ws" {
-  return kind === "websocket" ? "ws" : "flv";
+export function tapOf(framing: Framing): "flv" | "ws" | RemuxTap {
+  return framing.kind === "websocket" ? "ws" : formatOf(framing);
+}
+
+/** What the answer is made of. */
+export function formatOf(framing: Framing): "flv" | RemuxTap {
+  return framing.kind === "websocket" ? "flv" : (framing.format ?? "flv");
 }
 
 /** The head of the answer, and the file header behind it. */
 export function openingOf(framing: Framing, headers: Headers, hasAudio: boolean, hasVideo: boolean): Buffer {
   const head = Buffer.from(headOf(framing, headers), "latin1");
   if (framing.kind === "websocket") return Buffer.concat([head, webSocketStart(hasAudio, hasVideo)]);
+  if (framing.format !== undefined) return head; // such a stream has no beginning of its own
   return Buffer.concat([head, bodyOf(framing, flvStart(hasAudio, hasVideo))]);
 }
 
@@ -34,7 +43,7 @@ const lastChunk = Buffer.from("0\r\n\r\n");
 const goingAway = closeFrame(1001);
 
 function headOf(framing: Framing, headers: Headers): string {
-  if (framing.kind !== "websocket") return headText("200 OK", flvHeaders(headers, framing.kind === "chunked"));
+  if (framing.kind !== "websocket") return headText("200 OK", streamHeaders(headers, framing.kind === "chunked", framing.format));
   return headText("101 Switching Protocols", {
     ...headers,
     Upgrade: "websocket",

@@ -2,11 +2,14 @@
 import { DolphinError } from "../../base/errors.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
+import { remuxTaps, type RemuxTap } from "../../stream/remux.js";
 
 /** The stream that a request is for, and the vhost that serves it. */
 export interface Route {
   readonly vhost: Vhost;
   readonly request: StreamRequest;
+  /** By the ending of the mount. */
+  readonly format: "flv" | RemuxTap;
 }
 
 /**
@@ -18,12 +21,15 @@ export function findRoute(target: string, host: string, findVhost: (name: string
   const params = query === "" ? "" : `?${query}`;
   const tcHost = tcHostOf(host);
   const vhost = findVhost(vhostName(host, query));
-  const { enabled, mount } = vhost.httpRemux;
-  const names = enabled ? mountPattern(mount).exec(path)?.groups : undefined;
-  if (names === undefined) {
-    throw new DolphinError("FLV_NOT_FOUND", `no stream is mounted there; the vhost ${vhost.name} mounts ${enabled ? mount : "none"}`);
+  const { enabled, mounts } = vhost.httpRemux;
+  const found = enabled ? mounts.find((mount) => mountPattern(mount).test(path)) : undefined;
+  const names = found === undefined ? undefined : mountPattern(found).exec(path)?.groups;
+  if (found === undefined || names === undefined) {
+    const told = enabled ? mounts.join(", ") : "none";
+    throw new DolphinError("FLV_NOT_FOUND", `no stream is mounted there; the vhost ${vhost.name} mounts ${told}`);
   }
-  return { vhost, request: resolveStream(`rtmp://${tcHost}/${names["app"]}`, "", `${names["stream"]}${params}`) };
+  const format = remuxTaps.find((ending) => found.endsWith(`.${ending}`)) ?? "flv";
+  return { vhost, format, request: resolveStream(`rtmp://${tcHost}/${names["app"]}`, "", `${names["stream"]}${params}`) };
 }
 
 /** The name of the vhost that a request means, by its Host header and its query. */

@@ -31,13 +31,13 @@ import {
   answerNotFound,
   answerOptions,
   commonHeaders,
-  flvHeaders,
+  streamHeaders,
   type Headers,
 } from "./answers.js";
 import { admitHttp, endUnbegun } from "./admission.js";
 import { FlvPlayer, type FlvPlayerOptions, type ResumedFlv } from "./flv-player.js";
 import { forwardedClient, maxShownChars, pageOf } from "./forwarded.js";
-import type { Framing } from "./framing.js";
+import { formatOf, type Framing } from "./framing.js";
 import { askUpstreamMs, isPublished } from "./head.js";
 import { descriptorsOf } from "../../wire/shared-read.js";
 import { consolePort, passPlayerPage, passToOperators } from "./operators.js";
@@ -180,7 +180,7 @@ function isOneTooMany(socket: Socket, response: ServerResponse): boolean {
 }
 
 function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResponse, headers: Headers): void {
-  const { vhost, request: stream } = findRoute(request.url ?? "/", request.headers.host ?? "", (name) => hub.vhost(name));
+  const { vhost, request: stream, format } = findRoute(request.url ?? "/", request.headers.host ?? "", (name) => hub.vhost(name));
   const { flvWaitMs } = hub.setup.config.dolphin;
   const isChunked = request.httpVersion === "1.1";
   const atLeastMs = vhost.cluster.mode === "local" ? 0 : Math.min(askUpstreamMs, flvWaitMs);
@@ -188,15 +188,15 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
   checkAccess(vhost, { does: "play", host: peer.host, page: pageOf(request.headers) });
   if (request.method === "HEAD") {
     void isPublished(hub.source(vhost, stream), response, atLeastMs).then((isThere) => {
-      if (isThere === true) response.writeHead(200, flvHeaders(headers, isChunked)).end();
+      if (isThere === true) response.writeHead(200, streamHeaders(headers, isChunked, format)).end();
       else if (isThere === false) answerNotFound(response, headers);
     });
     return;
   }
   const { socket } = response;
   if (socket === null) throw new DolphinError("FLV_REQUEST", "a request behind an unfinished one: a stream has no end to wait for");
-  let framing: Framing = { kind: isChunked ? "chunked" : "bare" };
-  if (asksForWebSocket(request)) {
+  let framing: Framing = { kind: isChunked ? "chunked" : "bare", ...(format === "flv" ? {} : { format }) };
+  if (format === "flv" && asksForWebSocket(request)) {
     const accept = acceptOf(request, hub.setup.config.http?.crossdomain === true);
     if (typeof accept !== "string") {
       const { status, headers: more, why } = accept;
@@ -268,7 +268,7 @@ export interface SavedFlv {
  * Goes on with a viewer whom another process has served up to a position; null: nothing was written to it, and it waits for the rest
  * of its time. What is read of its connection goes to the function that is returned. Throws RTMP_VHOST when nothing serves it any more.
  */
-export function resumeFlv(hub: Hub, log: Log, socket: Socket, saved: SavedFlv, resumed: ResumedFlv): Hear {
+export function resumeFlv(hub: Hub, log: Log, socket: Socket, saved: SavedFlv, resumed: ResumedFlv): (bytes: Buffer) => void {
   const { token, from, dues } = resumed;
   const [due = null] = dues;
   if (due !== null) hub.hooks.keep(due);
@@ -284,9 +284,6 @@ export function resumeFlv(hub: Hub, log: Log, socket: Socket, saved: SavedFlv, r
   return watch(hub, log, { saved, vhost, socket, token, from, firstWaitMs, due }, "play.resumed");
 }
 
-/** Takes what a viewer has sent. */
-type Hear = (bytes: Buffer) => void;
-
 /** A viewer, new or from another process. */
 interface Viewer extends Pick<FlvPlayerOptions, "socket" | "from" | "firstWaitMs"> {
   readonly saved: SavedFlv;
@@ -296,7 +293,7 @@ interface Viewer extends Pick<FlvPlayerOptions, "socket" | "from" | "firstWaitMs
   readonly due: Due | null;
 }
 
-function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play.resumed"): Hear {
+function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play.resumed"): (bytes: Buffer) => void {
   const { saved, vhost, socket, token, from, firstWaitMs, due } = viewer;
   const { stream, peer, startedAtMs, framing, headers } = saved;
   const shown = saved.shown ?? { conn: randomBytes(6).toString("base64url"), name: `${stream.stream}.flv`, tcUrl: "", page: "" };
@@ -307,7 +304,7 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
   const { traffic } = hub;
   const leave = countPlayer(traffic, framing.kind === "websocket" ? "wsPlayers" : "flvPlayers", event === "play.started");
   // Of those who come from another process one line tells for all.
-  streamLog[event === "play.started" ? "info" : "debug"]({ event, protocol: framing.kind === "websocket" ? "ws-flv" : "flv" });
+  streamLog[event === "play.started" ? "info" : "debug"]({ event, protocol: framing.kind === "websocket" ? "ws-flv" : formatOf(framing) });
   const left = (): void => {
     leave();
     hub.clients.delete(client);
@@ -346,7 +343,15 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
     const { tcUrl, page: pageUrl } = shown;
     const counted = { sinceMs: startedAtMs, bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten };
     const said = { ip: peer.host, tcUrl, pageUrl, swfUrl: "", name: shown.name };
-    return { id, vhost: vhost.name, app, stream: name, type: "flv-play", ...said, ...counted };
+    return {
+      id,
+      vhost: vhost.name,
+      app,
+      stream: name,
+      type: `${formatOf(framing)}-play`,
+      ...said,
+      ...counted,
+    };
   };
   const client: Client = { does: "play", protocol: "flv", asked: stream.vhost, vhost, id, order: hub.nextOrder(), report, dismiss, letGo };
   hub.clients.add(client);

@@ -224,7 +224,7 @@ export function presentOf(hub: {
   readonly pushes: ReadonlyMap<string, Passage>;
 }): Pick<Present, "streams" | "pulls" | "pushes" | "forwards" | "behind"> {
   const streams = [...hub.streams.values()];
-  const behind = streams.flatMap(({ source }) => Object.values(source.fanouts).map((fanout) => fanout.behind()));
+  const behind = streams.flatMap(({ source }) => source.fanouts.behind());
   return {
     behind: {
       players: behind.reduce((sum, { players }) => sum + players, 0),

@@ -58,7 +58,7 @@ test("flags: --http serves FLV on the vhosts that say nothing of http_remux, and
   const { vhosts, http } = applyFlags(config, { http: one });
   assert.deepEqual(http, { listen: [one], crossdomain: true });
   assert.deepEqual(
-    vhosts.map(({ name, httpRemux }) => [name, httpRemux.enabled, httpRemux.mount]),
+    vhosts.map(({ name, httpRemux }) => [name, httpRemux.enabled, httpRemux.mounts[0]]),
     [
       ["silent", true, "[vhost]/[app]/[stream].flv"],
       ["off", false, "[vhost]/[app]/[stream].flv"],

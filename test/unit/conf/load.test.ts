@@ -109,7 +109,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
           reduceSequenceHeader: false,
         },
         publish: { firstPacketTimeoutMs: 20_000, normalTimeoutMs: 5000 },
-        httpRemux: { enabled: true, mount: "[vhost]/[app]/[stream].flv", hasAudio: true, hasVideo: true, guessHasAv: true },
+        httpRemux: { enabled: true, mounts: ["[vhost]/[app]/[stream].flv"], hasAudio: true, hasVideo: true, guessHasAv: true },
         forward: { enabled: false, destinations: [], backend: null },
         hooks: noHooks,
         httpStatic: null,
@@ -264,7 +264,7 @@ test("load: every directive that is served reaches its field", () => {
           reduceSequenceHeader: true,
         },
         publish: { firstPacketTimeoutMs: 5, normalTimeoutMs: 6 },
-        httpRemux: { enabled: true, mount: "/x.flv", hasAudio: false, hasVideo: false, guessHasAv: false },
+        httpRemux: { enabled: true, mounts: ["/x.flv"], hasAudio: false, hasVideo: false, guessHasAv: false },
         forward: {
           enabled: true,
           destinations: [

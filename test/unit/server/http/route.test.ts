@@ -8,7 +8,7 @@ import { findRoute } from "../../../../src/server/http/route.js";
 const [base] = defaultConfig().vhosts;
 
 function vhost(name: string, mount: string, enabled = true): Vhost {
-  return { ...base!, name, httpRemux: { ...base!.httpRemux, enabled, mount } };
+  return { ...base!, name, httpRemux: { ...base!.httpRemux, enabled, mounts: [mount] } };
 }
 
 const vhosts = [
