@@ -69,7 +69,7 @@ export function withoutFraming(framed: Buffer): Buffer {
 }
 
 /** Pieces in the same framing; empty where there are none. */
-export function framed(pieces: readonly Buffer[]): Buffer {
+export function chunkOf(pieces: readonly Buffer[]): Buffer {
   const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
   if (bytes === 0) return Buffer.alloc(0);
   const out = Buffer.allocUnsafe(chunkHeadBytes + bytes + chunkTailBytes);

@@ -8,7 +8,7 @@ import { audioUnit, videoUnit, type Unit } from "../codec/av-unit.js";
 import { messageType } from "../codec/rtmp/message.js";
 import { adtsHead, maxAdtsFrameBytes } from "../codec/ts/adts.js";
 import { TsWriter, type TsState } from "../codec/ts/writer.js";
-import { framed, type Container } from "./container.js";
+import { chunkOf, type Container } from "./container.js";
 import type { Packet } from "./packet.js";
 
 /** What viewers of a mount by that ending are given. */
@@ -35,7 +35,7 @@ export function remuxContainer(tap: RemuxTap, headers: () => readonly Packet[]):
         pieces.push(adtsHead(reader.audio, unit.body.length), unit.body);
       if (tap === "mp3" && unit.fourCc === ".mp3") pieces.push(unit.body);
     }
-    return framed(pieces);
+    return chunkOf(pieces);
   };
 }
 
@@ -52,7 +52,7 @@ function tsContainer(headers: () => readonly Packet[]): Container {
     written = { video: reader.video, audio: reader.audio };
     state.version = run.version;
     if (isBatch !== true) for (const piece of pieces) countBack(piece, run.counters, state.counters);
-    return framed(pieces);
+    return chunkOf(pieces);
   };
 }
 

@@ -26,9 +26,8 @@ export interface SourceOptions extends SourceSettings {
   readonly chunkSize: number;
 }
 
-export const taps = ["rtmp", "prompt", "flv", "ws"] as const;
 /** Which fan-out a consumer drinks from; those of the second kind are made when somebody asks for them. */
-export type Tap = (typeof taps)[number] | RemuxTap;
+export type Tap = "rtmp" | "prompt" | "flv" | "ws" | RemuxTap;
 
 export function isRemuxTap(tap: Tap): tap is RemuxTap {
   return remuxTaps.some((one) => one === tap);
