@@ -66,7 +66,6 @@ export class Packager {
   private watches: Watch[] = [];
   private config: Config;
   private isClosed = false;
-
   private readonly hooks: Hooks;
 
   private constructor(options: PackagerSetup, log: Log, hooks: Hooks) {
@@ -240,6 +239,8 @@ export class Packager {
     if (this.isClosed) return;
     if (known.isLive) this.programs.start(by);
     if (origin === null || known.intake !== null || known.outputs.length === 0) return;
+    // Of one that has ended nothing may be kept any more: then nothing comes.
+    if (!known.isLive) this.timers.push(setTimeout(() => void (known.isLive || this.over(known)), comesBackWithinMs));
     const { options } = this;
     const log = this.log.child({ ...name });
     known.intake = new Intake({
@@ -274,8 +275,8 @@ export class Packager {
   private over(known: Package): void {
     const { intake, name } = known;
     known.isLive = false;
-    known.origin = null;
     void this.programs.end(name, "the stream has ended");
+    if (known.claim !== null) known.origin = null; // else what is kept of it is still to be taken in
     if (intake === null) return;
     known.intake = null;
     intake.close();

@@ -118,6 +118,7 @@ export class DvrOutput implements Output {
 
   begin(clockId: number, kept: readonly Packet[]): void {
     const { inherited } = this;
+    this.room.begin(() => this.pathAt(Date.now()));
     this.inherited = null;
     const isSameClock = this.clockId === clockId;
     this.clockId = clockId;
@@ -136,7 +137,6 @@ export class DvrOutput implements Output {
     if (goesOn && inherited !== null) this.resume(inherited);
     for (const packet of kept.slice(firstNew)) this.push(packet);
     this.timer ??= setInterval(() => void this.recording?.sync(), syncMs);
-    this.room.begin(() => this.pathAt(Date.now()));
   }
 
   push(packet: Packet): void {

@@ -1,6 +1,6 @@
 // How much room the disk of a recording has: looked at when a stream begins and each few seconds while it lasts. Below what is to stay
 // free a recording ends as it is, with one line, and the next begins when there is room again.
-import { existsSync } from "node:fs";
+import { existsSync, statfsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Log } from "../../base/log.js";
@@ -30,7 +30,11 @@ export class RoomWatch {
   begin(pathNow: () => string): void {
     if (this.options.minFreeBytes === null || this.timer !== null) return;
     this.timer = setInterval(() => void this.look(pathNow()), lookMs);
-    void this.look(pathNow());
+    const path = pathNow();
+    this.take(
+      path,
+      freeOf(() => statfsSync(nearestOf(path))),
+    ); // before the first packet is written
   }
 
   end(): void {
@@ -39,8 +43,12 @@ export class RoomWatch {
   }
 
   private async look(path: string): Promise<void> {
+    const found = await statfs(nearestOf(path)).catch(() => null);
+    this.take(path, found === null ? null : freeOf(() => found));
+  }
+
+  private take(path: string, free: number | null): void {
     const { minFreeBytes, log } = this.options;
-    const free = await freeBytes(dirname(path));
     if (minFreeBytes === null || free === null || this.timer === null) return;
     const isThere = free >= (this.isThere ? minFreeBytes : minFreeBytes * (1 + moreByPart));
     if (isThere === this.isThere) return;
@@ -56,14 +64,19 @@ export class RoomWatch {
   }
 }
 
-/** What a user may still write below a folder, or where it will be; null: that is not to be known. */
-async function freeBytes(folder: string): Promise<number | null> {
-  let there = folder;
-  while (!existsSync(there) && dirname(there) !== there) there = dirname(there);
+/** What a user may still write; null: that is not to be known. */
+function freeOf(look: () => { readonly bavail: number; readonly bsize: number }): number | null {
   try {
-    const { bavail, bsize } = await statfs(there);
+    const { bavail, bsize } = look();
     return bavail * bsize;
   } catch {
     return null;
   }
+}
+
+/** The folder of a file, or what there is of it yet. */
+function nearestOf(path: string): string {
+  let there = dirname(path);
+  while (!existsSync(there) && dirname(there) !== there) there = dirname(there);
+  return there;
 }
