@@ -130,5 +130,5 @@ export function listOf(
 ): string | null {
   if (entries.length === 0) return null;
   const named = entries.map((entry) => ({ ...entry, uri: uriOf(entry.id), key: null, init: null, parts: [] }));
-  return mediaList({ targetSeconds, sequence, discontinuitySequence, entries: named, isEnded: false });
+  return mediaList({ targetSeconds, sequence, discontinuitySequence, entries: named, isEnded: false, streamInf: null, lowLatency: null });
 }
