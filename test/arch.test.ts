@@ -36,7 +36,8 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     grammar: [],
     directives: ["grammar"],
     meaning: ["grammar", "directives"],
-    ".": ["grammar", "directives", "meaning"],
+    building: ["grammar", "directives", "meaning"],
+    ".": ["grammar", "directives", "meaning", "building"],
   },
   master: {
     host: [],

@@ -1,7 +1,7 @@
 // What all measurements have in common: how long a box is left alone at first, and when a load counts as served.
 
-/** A young process still loads and compiles, and has not settled in its memory yet. */
-export const youthMs = 1000;
+/** A young process still loads, compiles and rehearses, the spare behind it, and has not settled in its memory yet. */
+export const youthMs = 9000;
 
 /** A load that got less than this part of its bytes was not served. */
 export const leastShare = 0.9;

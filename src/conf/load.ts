@@ -2,12 +2,12 @@
 // formatProblem, and hands the Config down.
 //
 //   a file, or default-conf.ts ─▶ grammar/parser.ts ─▶ grammar/rewrites.ts ─▶ directives/environment.ts ─┬─▶ meaning/check.ts ─▶ problems
-//                                                                                                        └─▶ meaning/build.ts ─▶ Config
+//                                                                                                        └─▶ building/build.ts ─▶ Config
 //   words of the command line ─▶ the verb, or short-flags.ts ─▶ flags.ts: flags over that Config
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { DolphinError, messageOf } from "../base/errors.js";
-import { build } from "./meaning/build.js";
+import { build } from "./building/build.js";
 import { check } from "./meaning/check.js";
 import { builtin, type Config } from "./meaning/config.js";
 import { defaultConf } from "./default-conf.js";

@@ -8,7 +8,7 @@ import { asDolphinError, type DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { Position } from "../../base/position.js";
 import { messageType } from "../../codec/rtmp/message.js";
-import type { DvrBlock } from "../../conf/meaning/config.js";
+import type { DvrBlock } from "../../conf/meaning/recording.js";
 import type { RecordingReport } from "../../ipc/lists.js";
 import { catchUp, positionAfter } from "../../stream/catch-up.js";
 import { Headers } from "../../stream/headers.js";

@@ -5,7 +5,7 @@
 //   any picture            the same, where hls_wait_keyframe is off
 //   sound                  the same in a stream without pictures; with some that have stopped for hls_fragment × hls_aof_ratio, then
 //   a changed track        at once, where it begins
-import type { HlsBlock } from "../../conf/meaning/config.js";
+import type { HlsBlock } from "../../conf/meaning/recording.js";
 import type { Frame } from "../media/frames.js";
 
 export type CutSettings = Pick<HlsBlock, "fragmentMs" | "tdRatio" | "aofRatio" | "waitsForKeyFrame">;

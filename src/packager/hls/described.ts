@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { dirname, posix } from "node:path";
 import { initSegment } from "../../codec/mp4/moov.js";
 import type { TsTracks } from "../../codec/ts/tables.js";
-import type { HlsKeys } from "../../conf/meaning/config.js";
+import type { HlsKeys } from "../../conf/meaning/recording.js";
 import { fillStream, pathBelow, type StreamName } from "../media/names.js";
 import type { InitFile, KeyFile } from "./list.js";
 

@@ -11,7 +11,7 @@ import type { Log } from "../../base/log.js";
 import type { Position } from "../../base/position.js";
 import { messageType } from "../../codec/rtmp/message.js";
 import type { TsTracks } from "../../codec/ts/tables.js";
-import type { HlsBlock } from "../../conf/meaning/config.js";
+import type { HlsBlock } from "../../conf/meaning/recording.js";
 import { catchUp, positionAfter } from "../../stream/catch-up.js";
 import type { Packet } from "../../stream/packet.js";
 import { FileWriter } from "../media/file-writer.js";

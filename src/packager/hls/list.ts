@@ -2,7 +2,7 @@
 // of the next. Plain data, which is written down at every change; the functions change it. Source: RFC 8216 section 6.2.2.
 import type { Position } from "../../base/position.js";
 import { mediaList, streamInf, type Key, type LowLatency, type Part, type Variant } from "../../codec/m3u8.js";
-import type { HlsBlock } from "../../conf/meaning/config.js";
+import type { HlsBlock } from "../../conf/meaning/recording.js";
 import type { SegmentStart } from "./segmenter.js";
 
 export interface ListedSegment {

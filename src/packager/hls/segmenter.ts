@@ -6,7 +6,7 @@
 import type { Position } from "../../base/position.js";
 import { isSameTrack } from "../../codec/av-track.js";
 import type { TsTracks } from "../../codec/ts/tables.js";
-import type { HlsBlock } from "../../conf/meaning/config.js";
+import type { HlsBlock } from "../../conf/meaning/recording.js";
 import { positionAfter } from "../../stream/catch-up.js";
 import type { Frame, FrameReader } from "../media/frames.js";
 import { isCutBefore } from "./cutting.js";

@@ -11,7 +11,8 @@ test("errors: an error has a code, a sentence and its cause", () => {
 });
 
 test("errors: codes are an area and a cause, each once", () => {
-  for (const code of errorCodes) assert.match(code, /^((API|CONF|RTMP|FLV|HOOK|PACK|RELAY|PROXY|IPC|LOG|CHILD)(_[A-Z]+)+|INTERNAL)$/);
+  for (const code of errorCodes)
+    assert.match(code, /^((API|BACKUP|CONF|HLS|REGISTRY|RTMP|FLV|HOOK|PACK|RELAY|PROXY|IPC|LOG|CHILD)(_[A-Z]+)+|INTERNAL)$/);
   assert.equal(new Set(errorCodes).size, errorCodes.length);
 });
 

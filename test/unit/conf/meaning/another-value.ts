@@ -35,7 +35,9 @@ export function fileWith({ place, name }: DirectiveRow, value: string | null): s
   const blocks = place === "root" ? [] : place.split(".");
   const beside = place === "http_api.auth" && name === "token" ? "type bearer;" : ""; // the other type has none
   const ofRegistry = name.startsWith("registry_") ? "registry redis://r;" : ""; // without one there is nothing to set
-  const own = value === null ? `${beside}${ofRegistry}` : `${beside}${ofRegistry} ${name} ${value};`;
+  const ofParts = /^hls_(?:fmp4_file|init_file|part)$/.test(name) ? "hls_low_latency on;" : ""; // transport streams have none
+  const companions = `${beside}${ofRegistry}${ofParts}`;
+  const own = value === null ? companions : `${companions} ${name} ${value};`;
   const inside = blocks.reduceRight((text, block, depth) => {
     const at = blocks.slice(0, depth + 1).join(".");
     const isOwnSwitch = at === place && name === "enabled";

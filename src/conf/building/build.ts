@@ -1,9 +1,9 @@
 // A checked tree → Config: names become fields, absent values their defaults. Values that could not be read were replaced
-// (and reported by check.ts) as values.ts says. What takes more than a row of the table is decided here.
+// (and reported by meaning/check.ts) as values.ts says. What takes more than a row of the table is decided here.
 import { canonicalHost } from "../../base/host-name.js";
-import { parseAccessRule, parseCoworker, parseNetwork, parseResolver, parseWeight } from "./balance-values.js";
+import { parseAccessRule, parseCoworker, parseNetwork, parseResolver, parseWeight } from "../meaning/balance-values.js";
 import { buildDvr, buildExec, buildHls, buildIngests, buildTranscodes } from "./build-recording.js";
-import { buildRegistry } from "./registry.js";
+import { buildRegistry } from "../meaning/registry.js";
 import {
   type AccessRule,
   type ApiAuth,
@@ -18,10 +18,10 @@ import {
   type LogSettings,
   type Vhost,
   type VhostHooks,
-} from "./config.js";
-import { besideEachOther, overlaps } from "./endpoint.js";
-import { isEdgeWithoutOrigin } from "./rules.js";
-import { type Block, blockIn, find, findAll, isGiven, valueOf, vhostsIn } from "./tree.js";
+} from "../meaning/config.js";
+import { besideEachOther, overlaps } from "../meaning/endpoint.js";
+import { isEdgeWithoutOrigin } from "../meaning/rules.js";
+import { type Block, blockIn, find, findAll, isGiven, valueOf, vhostsIn } from "../meaning/tree.js";
 
 /** What a configuration is made from beside its text. */
 interface Circumstances {
@@ -31,7 +31,7 @@ interface Circumstances {
   readonly isBuiltIn: boolean;
 }
 
-/** Makes the configuration of a tree in which check.ts found no error. */
+/** Makes the configuration of a tree in which meaning/check.ts found no error. */
 export function build(root: Block<"root">, { file, isContainer, isBuiltIn }: Circumstances): Config {
   const http = blockIn(root, "http_server");
   const pidFile = valueOf(root, "pid");

@@ -1,9 +1,9 @@
 // From the blocks `hls`, `dvr`, `ingest`, `transcode` and `exec` of a vhost to what packagers write and run. A block that lacks what ffmpeg
 // needs is left out, and rules.ts tells of it. Pure; build.ts makes the rest of a vhost.
-import type { DvrBlock, HlsBlock, HlsKeys } from "./config.js";
-import type { EngineBlock, IngestBlock, TranscodeBlock } from "./programs.js";
+import type { DvrBlock, HlsBlock, HlsKeys } from "../meaning/recording.js";
+import type { EngineBlock, IngestBlock, TranscodeBlock } from "../meaning/programs.js";
 import type { Directive } from "../grammar/parser.js";
-import { type Block, blockIn, find, findAll, isGiven, valueOf } from "./tree.js";
+import { type Block, blockIn, find, findAll, isGiven, valueOf } from "../meaning/tree.js";
 
 /** A part of less would be more of heads than of media. */
 const shortestPartMs = 100;
