@@ -13,7 +13,7 @@ import type { Hooks } from "../hooks/hooks.js";
 import type { Listed, ListPage, RecordingReport } from "../ipc/lists.js";
 import { noStats, type PackagerSetup, type Reconfiguration, type ServerStats } from "../ipc/messages.js";
 import { upnodeArgs } from "../wire/client.js";
-import { Claims, type Claim } from "./origin/claims.js";
+import { Claims } from "./origin/claims.js";
 import { DvrOutput } from "./dvr/dvr-output.js";
 import { finishedIn } from "./dvr/dvr-state.js";
 import { StateFiles } from "./media/state-files.js";
@@ -23,33 +23,20 @@ import { Intake } from "./origin/intake.js";
 import { Watch } from "./origin/watch.js";
 import { isForgotten, isNamed, Orders } from "./orders.js";
 import { loadOutputs, type OutputKind } from "./outputs.js";
+import type { Package } from "./package.js";
 import { Programs } from "./programs/programs.js";
 import { Sharing } from "./origin/sharing.js";
 
 /** What was under way in a stream that does not come back so soon is finished without it. */
 const comesBackWithinMs = 10_000;
+/** What tells that a stream has ended may overtake its last packets, which come over another connection, by so long. */
+const lastPacketsMs = 1_000;
 /** How long what is to be told at the end may take; the rest is told by the master. */
 const lastWordsMs = 1_000;
 /** How often streams that are over and forgotten are let go of. */
 const sweepMs = 30_000;
 /** How often it is looked what each stream costs. */
 const costMs = 2_000;
-
-/** A stream that is known here, whoever packages it. */
-interface Package {
-  readonly name: StreamName;
-  /** Who publishes it, or has. */
-  by: WatchedStream;
-  origin: Endpoint | null;
-  /** Null: another packager has it, or none yet. */
-  claim: Claim | null;
-  outputs: Output[];
-  intake: Intake | null;
-  isLive: boolean;
-  /** Whether its server has told of it since that was found again. */
-  isTold: boolean;
-  takenBytes: number;
-}
 
 /** A running packager. `close` ends it. */
 export class Packager {
@@ -182,8 +169,15 @@ export class Packager {
     for (const known of seen) if (known.claim !== null) this.start(known);
     for (const key of over) {
       const known = this.packages.get(key);
-      if (known !== undefined && known.origin === origin && !seen.includes(known)) this.over(known);
+      if (known !== undefined && known.origin === origin && !seen.includes(known)) this.ending(known);
     }
+  }
+
+  private ending(known: Package): void {
+    const { intake } = known;
+    if (intake === null) return this.over(known);
+    [known.isLive, known.isEnding] = [false, true];
+    this.timers.push(setTimeout(() => void (known.intake === intake && !known.isLive && this.over(known)), lastPacketsMs));
   }
 
   /** A server was found (again), and tells of all that it has: what is not among that for long is over. */
@@ -211,6 +205,7 @@ export class Packager {
       outputs: [],
       intake: null,
       isLive: false,
+      isEnding: false,
       isTold: false,
       takenBytes: 0,
     };
@@ -261,10 +256,11 @@ export class Packager {
 
   /** It has ended at one server; perhaps it goes on at another. */
   private left(known: Package, at: Endpoint): void {
-    if (known.origin === at || !known.isLive) {
+    if (!known.isLive || (known.origin === at && !known.isEnding)) {
       this.over(known);
       return;
     }
+    known.isEnding = false;
     known.intake?.close();
     known.intake = null;
     this.each(known, (output) => output.end());
@@ -274,7 +270,7 @@ export class Packager {
   /** The publisher has left. */
   private over(known: Package): void {
     const { intake, name } = known;
-    known.isLive = false;
+    [known.isLive, known.isEnding] = [false, false];
     void this.programs.end(name, "the stream has ended");
     if (known.claim !== null) known.origin = null; // else what is kept of it is still to be taken in
     if (intake === null) return;

@@ -104,14 +104,16 @@ void test("what is published at one origin is HLS at another for whoever asks fo
   await steady(t, a.rtmpUrl("s"));
   await a.waitFor("package.started");
   const list = b.flvUrl("s").replace(".flv", ".m3u8");
-  const text = await eventually(
+  const variants = await eventually(
     async () => {
       const response = await fetch(list);
       return response.status === 200 ? response.text() : null;
     },
     { what: "the list", timeoutMs: 15_000 },
   );
-  const [segment = ""] = /^.*\.ts$/m.exec(text) ?? [];
+  const [variant = ""] = /^[^#].*$/m.exec(variants) ?? [];
+  const text = await (await fetch(new URL(variant, list))).text();
+  const [segment = ""] = /^[^#].*\.ts\b.*$/m.exec(text) ?? [];
   const bytes = await (await fetch(list.replace(/[^/]*$/, segment))).arrayBuffer();
   assert.ok(bytes.byteLength > 1_000 && Buffer.from(bytes)[0] === 0x47, "an MPEG transport stream");
   assert.equal((await b.status()).streams[0]?.state, "pull");

@@ -21,6 +21,8 @@ test("packagers: streams are spread; one dies and the others go on with its stre
     const source = await publisher(dolphin.rtmpUrl(name));
     t.after(() => source.close());
     await sendClip(source, media, 1);
+    source.unpublish(); // who closes at once may take the last picture along
+    await dolphin.waitFor("publish.ended", { where: (line) => line["stream"] === name });
     source.close();
   });
   for (const stream of names) await dolphin.waitFor("package.started", { where: (line) => line["stream"] === stream });

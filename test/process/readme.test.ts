@@ -92,6 +92,7 @@ function commandLines(): Set<string> {
 function triedBy(line: string): string[] {
   const [, first = "", ...rest] = line.split(" ");
   if (first === "" || first === "check") return ["unit", ...rest];
+  if (first === "hls-backup" && rest.length === 0) return [first, "--help"]; // as its name, not as a line to type
   return first.startsWith("-") && first !== "-v" ? ["unit", first, ...rest] : [first, ...rest];
 }
 
