@@ -79,3 +79,17 @@ void test(
     assert.ok(packets.length > 20);
   },
 );
+
+void test("where origins are children a stream of one box is played at the other, over a kill of either origin", { skip }, async (t) => {
+  const [a, b] = (await boxesOf(t, redis, ["a", "a"], "origin_process child;")) as [Dolphin, Dolphin];
+  await encoderAt(t, a.rtmpUrl("show"));
+  const viewers = await Promise.all([a, b].map((box) => viewerAt(t, box)));
+  await Promise.all(viewers.map((one) => one.waitForMedia(40, 15_000)));
+  for (const box of [a, b]) {
+    const counts = viewers.map(({ media }) => media.length);
+    process.kill(box.pidOf("origin"), "SIGKILL");
+    await box.waitFor("child.exited");
+    await Promise.all(viewers.map((one, at) => one.waitForMedia(counts[at]! + 60, 15_000)));
+  }
+  for (const one of viewers) assertForward(one);
+});
