@@ -93,3 +93,18 @@ void test("where origins are children a stream of one box is played at the other
   }
   for (const one of viewers) assertForward(one);
 });
+
+void test("of plan b a stream goes to and comes from another box, whose viewers outlive the server that had it", { skip }, async (t) => {
+  const [a, b] = (await boxesOf(t, redis, ["a", "b"], "play_wait 0;")) as [Dolphin, Dolphin];
+  await encoderAt(t, a.rtmpUrl("there"));
+  const served = await viewerAt(t, b, "there");
+  await encoderAt(t, b.rtmpUrl("show"));
+  const viewer = await viewerAt(t, a);
+  await Promise.all([served, viewer].map((one) => one.waitForMedia(40, 15_000)));
+  process.kill(b.pidOf("server-1"), "SIGKILL");
+  await b.waitFor("child.exited");
+  const count = viewer.media.length;
+  await encoderAt(t, a.rtmpUrl("show"), 10_000);
+  await viewer.waitForMedia(count + 40, 15_000);
+  assertForward(viewer);
+});
