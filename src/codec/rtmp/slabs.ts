@@ -16,8 +16,13 @@ export const slabBytes = 64 << 10;
 /** Slabs of longer messages; what is longer still has memory of its own. */
 const longSlabBytes = [256 << 10, 1 << 20];
 export const maxSlabBytes = 1 << 20;
-/** Memory that waits for use, of all connections together, may be this much, or as much as is lent; what is more is left to the garbage collector. */
+/**
+ * Memory that waits for use, of all connections together, may be this much, or as much as was lent lately beyond what is; what is more is
+ * left to the garbage collector. GOPs that end together give most of theirs back at once, and want it again a moment later.
+ */
 export const minWarmBytes = 4 << 20;
+/** Lately: since the last turn of this length, or in the turn before (ms). Longer than most GOPs. */
+const turnMs = 10_000;
 
 /** What is still needed of the slabs of one connection. */
 export interface Held {
@@ -32,6 +37,10 @@ export type Holder = (held: Held) => boolean;
 const warm = new Map<number, Buffer[]>([slabBytes, ...longSlabBytes].map((bytes) => [bytes, []]));
 let warmBytes = 0;
 let lentBytes = 0;
+/** The most that was lent at a time: in this turn, and in the one before. */
+let most = 0;
+let mostBefore = 0;
+let turnedAtMs = 0;
 const none: Buffer = Buffer.alloc(0);
 let isPoisoned = false;
 
@@ -102,6 +111,7 @@ export class Slabs {
   /** Finds the slabs that nobody needs, and leaves them to all connections. */
   private sweep(): void {
     const { lent } = this;
+    turn();
     let oldest = Math.max(0, lent.length - 1); // the last one is perhaps being read
     const add = ({ buffer }: Buffer): boolean => {
       const at = lent.findIndex((slab) => slab.buffer === buffer);
@@ -119,9 +129,24 @@ export class Slabs {
   }
 }
 
+/** Forgets what was lent two turns ago, and leaves what waits because of it to the garbage collector. */
+function turn(): void {
+  const now = Date.now();
+  if (now - turnedAtMs >= 0 && now - turnedAtMs < turnMs) return;
+  turnedAtMs = now;
+  mostBefore = most;
+  most = lentBytes;
+  for (const slabs of warm.values()) while (slabs.length > 0 && warmBytes > maxWarmBytes()) warmBytes -= slabs.pop()!.length;
+}
+
+function maxWarmBytes(): number {
+  return Math.max(minWarmBytes, Math.max(most, mostBefore) - lentBytes);
+}
+
 function take(bytes: number): Buffer {
   const size = bytes <= slabBytes ? slabBytes : longSlabBytes.find((one) => one >= bytes)!;
   lentBytes += size;
+  if (lentBytes > most) most = lentBytes;
   const slab = warm.get(size)?.pop();
   if (slab === undefined) return Buffer.allocUnsafeSlow(size);
   warmBytes -= size;
@@ -131,7 +156,7 @@ function take(bytes: number): Buffer {
 function giveBack(slab: Buffer): void {
   lentBytes -= slab.length;
   if (isPoisoned) slab.fill(0xdb);
-  if (warmBytes + slab.length > Math.max(minWarmBytes, lentBytes)) return;
+  if (warmBytes + slab.length > maxWarmBytes()) return;
   warmBytes += slab.length;
   warm.get(slab.length)?.push(slab);
 }

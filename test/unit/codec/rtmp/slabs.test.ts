@@ -121,30 +121,41 @@ test("slabs: long messages have places of their own there, which are used again,
   }
 });
 
-test("slabs: free ones wait for whoever needs one next, and no more than a bound of them", () => {
+test("slabs: free ones wait for whoever needs one next, as many as were lent lately, and few once that is long ago", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
   const keep: Buffer[] = [];
   const slabs = new Slabs(() => []);
   slabs.lendTo((held) => {
     keep.some((payload) => held.add(payload));
     return true;
   });
-  const most = minWarmBytes / slabBytes;
-  for (let at = 0; at < 2 * most; at++) {
+  const few = minWarmBytes / slabBytes;
+  const fill = (count: number): Set<ArrayBufferLike> => {
+    for (let at = 0; at < count; at++) {
+      slabs.renew();
+      keep.push(slabs.open.subarray(slabs.append(Buffer.of(at & 0xff)), 1));
+    }
+    return new Set(keep.map(({ buffer }) => buffer));
+  };
+  const empty = (): void => {
+    keep.length = 0;
+    slabs.renew(); // asks, and all are free
+  };
+  const usedAgain = (before: Set<ArrayBufferLike>, after: Set<ArrayBufferLike>): number =>
+    [...after].filter((one) => before.has(one)).length;
+
+  const first = fill(3 * few);
+  empty();
+  const second = fill(3 * few);
+  assert.ok(usedAgain(first, second) > 2 * few, `${usedAgain(first, second)} of ${3 * few} slabs were used again`);
+  empty();
+  for (let turns = 0; turns < 3; turns++) {
+    t.mock.timers.tick(10_001);
     slabs.renew();
-    keep.push(slabs.open.subarray(slabs.append(Buffer.of(at & 0xff)), 1));
   }
-  const used = new Set(keep.map(({ buffer }) => buffer));
-  keep.length = 0;
-  slabs.renew(); // asks, and all are free
-  const other = new Slabs(() => []);
-  other.lendTo((held) => keep.some((payload) => held.add(payload)) || true);
-  let again = 0;
-  for (let at = 0; at < 2 * most; at++) {
-    other.renew();
-    keep.push(other.open.subarray(other.append(Buffer.of(0)), 1));
-    if (used.has(other.open.buffer)) again += 1;
-  }
-  assert.ok(again > 0 && again <= most, `${again} slabs of ${slabBytes} bytes were used again`);
+  const third = fill(3 * few);
+  const again = usedAgain(second, third);
+  assert.ok(again > 0 && again <= few + 4, `${again} slabs of ${slabBytes} bytes were used again`);
 });
 
 test("slabs: whatever is sent in whatever pieces, interleaved or not, it is read as without them", () => {
