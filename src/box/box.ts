@@ -108,6 +108,7 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
   if (registry !== null) opened.add(registry);
   const world = { timers, log, listeners, hasOwnSockets, origin, planB, carrying, controlSocket: socket, events, identity, registry };
   const crew = opened.add(new Crew(config, { ...facts, ...world }));
+  predecessor?.onSittings((sittings) => crew.desk.borrowSittings(sittings));
 
   const ending = new Ending(config, { log, timers, service, listeners, crew, release: () => void opened.close() });
   if (isBound) {
@@ -299,8 +300,9 @@ export class Box implements CrewEvents {
       await predecessor.takeOver({
         mirror: (origin) => crew.estate?.origin.mirror(origin) ?? Promise.resolve(),
         receive: (link) => crew.estate?.vault.inherit(link),
-        sit: (sittings) => crew.desk.sit(sittings),
+        inherit: (sittings) => crew.desk.inheritSittings(sittings),
       });
+      crew.desk.keepSittings();
       crew.estate?.origin.endMirror();
       await takeClaims();
       return true;

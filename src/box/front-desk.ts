@@ -55,15 +55,31 @@ export class FrontDesk {
     });
   }
 
-  /** The sittings of a master before this one. */
-  sit(sittings: readonly Sitting[]): void {
-    for (const sitting of sittings) this.ledger.sit(sitting);
+  /** The sittings of the master before this one, which has them still. */
+  borrowSittings(sittings: readonly Sitting[]): void {
+    this.ledger.borrow(sittings);
+  }
+
+  /** Those that it leaves. */
+  inheritSittings(sittings: readonly Sitting[]): void {
+    this.ledger.inherit(sittings);
     if (sittings.length > 0) this.tellSoon();
   }
 
-  /** Leaves them to the master after this one. */
+  /** For a master that starts to take the place of this one. */
+  shareSittings(): Sitting[] {
+    return this.ledger.shareSittings();
+  }
+
+  /** Leaves them to it. */
   takeSittings(): Sitting[] {
     return this.ledger.takeSittings();
+  }
+
+  /** The other master is gone. */
+  keepSittings(): void {
+    this.ledger.keepSittings();
+    this.tellSoon();
   }
 
   /** The box ends. Resolves when all has been told that can be. */

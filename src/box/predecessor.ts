@@ -23,7 +23,7 @@ export interface Heritage {
   /** Connections have come on the link. */
   readonly receive: (link: DescriptorLink) => void;
   /** Sessions without a connection go on. */
-  readonly sit: (sittings: readonly Sitting[]) => void;
+  readonly inherit: (sittings: readonly Sitting[]) => void;
 }
 
 /** The master before this one. */
@@ -40,6 +40,13 @@ export class Predecessor {
     delete env[successionVariable];
     if (text === undefined || process.send === undefined) return null;
     return new Predecessor(JSON.parse(text) as Succession);
+  }
+
+  /** Calls back with the sessions without a connection that it has: their viewers may come here as soon as anything listens. */
+  onSittings(take: (sittings: readonly Sitting[]) => void): void {
+    process.on("message", (message: ToSuccessor) => {
+      if (message.type === "sittings") take(message.sittings);
+    });
   }
 
   get identity(): Identity {
@@ -72,7 +79,7 @@ export class Predecessor {
    * Tells that everything serves here, takes over, and resolves when pid file, control socket and service manager are this
    * process's. A predecessor that dies on the way has handed over what it could; one that dies before has changed its mind.
    */
-  async takeOver({ mirror, receive, sit }: Heritage): Promise<void> {
+  async takeOver({ mirror, receive, inherit }: Heritage): Promise<void> {
     const links = await loadDescriptorLinks();
     const link = links?.open(linkFd);
     let hasBegun = false;
@@ -86,7 +93,7 @@ export class Predecessor {
         }
         if (message.type === "parcels" && link !== undefined) receive(link);
         if (message.type === "over") {
-          sit(message.sittings ?? []);
+          inherit(message.sittings ?? []);
           resolve();
         }
       });

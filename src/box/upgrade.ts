@@ -101,12 +101,14 @@ async function handOver(program: UpgradeProgram, parts: UpgradeParts): Promise<O
   const { pid } = heir;
   parts.ending.endHeir = () => heir.end();
   log.info({ event: "upgrade.started", program: program.script, successor: pid }, `process ${pid} starts to take this one's place`);
+  heir.say({ type: "sittings", sittings: crew.desk.shareSittings() });
   const problem = await heir.hear("ready", readyWithinMs);
   const { estate } = crew;
   const origin = (await estate?.origin.mirrored()) ?? null;
   if (problem !== null || estate === null || origin === null) {
     heir.end();
     link.close();
+    crew.desk.keepSittings();
     return { problem: problem ?? "the origin has ended" };
   }
   // From here on there is no way back: what has gone is served there.

@@ -29,6 +29,10 @@ export class Ledger {
   private readonly players = new Map<string, Map<string, number>>();
   private readonly changed = new Set<string>();
   private readonly sittings = new Map<string, Sitting & { touchedAtMs: number }>();
+  /** Another master has them, too: while that is so nobody knows whether the time of one is over, and none ends by that. */
+  private isShared = false;
+  /** The keys of those that the master before this one has, too. */
+  private borrowed: ReadonlySet<string> = new Set();
 
   constructor(options: LedgerOptions) {
     this.options = options;
@@ -42,15 +46,43 @@ export class Ledger {
     return this.sittings.size > 0;
   }
 
+  /** All sittings, for a master that is to take the place of this one: both answer for them until it does, or is given up. */
+  shareSittings(): Sitting[] {
+    this.isShared = true;
+    return [...this.sittings.values()].map(({ due, idleMs }) => ({ due, idleMs }));
+  }
+
   /** All sittings, for a master that goes on with them: here they are no more. */
   takeSittings(): Sitting[] {
-    const all = [...this.sittings.values()].map(({ due, idleMs }) => ({ due, idleMs }));
+    const all = this.shareSittings();
     for (const { due } of all) this.dropSitting(due.key);
     return all;
   }
 
-  /** Begins, or goes on with one of another master. */
-  sit({ due, idleMs }: Sitting): void {
+  /** There is no other master: the time of all begins anew. */
+  keepSittings(): void {
+    this.isShared = false;
+    for (const key of this.sittings.keys()) this.touch(key);
+  }
+
+  /** Those of the master before this one, which has them still. */
+  borrow(sittings: readonly Sitting[]): void {
+    this.isShared = true;
+    this.borrowed = new Set(sittings.map(({ due }) => due.key));
+    for (const sitting of sittings) this.sit(sitting);
+  }
+
+  /** Those of the master before this one, which has none any more. What one of both has ended meanwhile, it has told. */
+  inherit(sittings: readonly Sitting[]): void {
+    const { borrowed } = this;
+    const left = new Set(sittings.map(({ due }) => due.key));
+    for (const key of borrowed) if (!left.has(key)) this.dropSitting(key);
+    for (const sitting of sittings) if (!borrowed.has(sitting.due.key) || this.sittings.has(sitting.due.key)) this.sit(sitting);
+    this.borrowed = new Set();
+    this.keepSittings();
+  }
+
+  private sit({ due, idleMs }: Sitting): void {
     this.dropSitting(due.key);
     this.sittings.set(due.key, { due, idleMs, touchedAtMs: this.options.nowMs() });
     this.count(due, nobody, 1);
@@ -58,6 +90,7 @@ export class Ledger {
 
   /** Ends the sittings whose time is over. */
   sweep(): void {
+    if (this.isShared) return;
     const now = this.options.nowMs();
     for (const [key, { idleMs, touchedAtMs }] of this.sittings) if (now - touchedAtMs >= idleMs) this.endSitting(key);
   }

@@ -3,6 +3,7 @@
 //
 //   predecessor                                     successor
 //     │ environment: the succession below ──────────────▶│  starts, its processes listen on the sockets that it is given
+//     │ sittings: viewers without a connection ─────────▶│  may come to either from now on
 //     │◀───────────────────────────────── ready, refused │
 //     │ mirror: where the streams are ──────────────────▶│  its origin follows all of them
 //     │◀─────────────────────────────────────── mirrored │
@@ -60,5 +61,6 @@ export type FromSuccessor =
 export type ToSuccessor =
   | { readonly type: "mirror"; readonly origin: MirroredOrigin }
   | { readonly type: "parcels" }
+  | { readonly type: "sittings"; readonly sittings: readonly Sitting[] }
   /** `sittings`: absent from a predecessor that has none. */
   | { readonly type: "over"; readonly sittings?: readonly Sitting[] };

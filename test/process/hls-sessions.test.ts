@@ -72,6 +72,7 @@ test("hls: a session is one client and one pair of hooks, over both edges, a dea
   assert.deepEqual([body["client_id"], body["stream"], body["param"], body["clients"]], [id, "s.m3u8", "?token=a", 1]);
   const wrong: string[] = [];
   const watch = new AbortController();
+  t.after(() => watch.abort());
   const watching = (async () => {
     while (!watch.signal.aborted) {
       const { status, text } = await get(dolphin, list).catch((): Answer => ({ status: 200, text: `s-7.ts?hls_ctx=${id}\n`, headers: {} }));

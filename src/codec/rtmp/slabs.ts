@@ -21,8 +21,8 @@ export const maxSlabBytes = 1 << 20;
  * left to the garbage collector. GOPs that end together give most of theirs back at once, and want it again a moment later.
  */
 export const minWarmBytes = 4 << 20;
-/** Lately: since the last turn of this length, or in the turn before (ms). Longer than most GOPs. */
-const turnMs = 10_000;
+/** Lately: since so many times what is lent was taken, or in the turn before. A GOP takes less than once. */
+const timesATurn = 4;
 
 /** What is still needed of the slabs of one connection. */
 export interface Held {
@@ -40,7 +40,7 @@ let lentBytes = 0;
 /** The most that was lent at a time: in this turn, and in the one before. */
 let most = 0;
 let mostBefore = 0;
-let turnedAtMs = 0;
+let takenBytes = 0;
 const none: Buffer = Buffer.alloc(0);
 let isPoisoned = false;
 
@@ -131,9 +131,8 @@ export class Slabs {
 
 /** Forgets what was lent two turns ago, and leaves what waits because of it to the garbage collector. */
 function turn(): void {
-  const now = Date.now();
-  if (now - turnedAtMs >= 0 && now - turnedAtMs < turnMs) return;
-  turnedAtMs = now;
+  if (takenBytes < timesATurn * Math.max(minWarmBytes, lentBytes)) return;
+  takenBytes = 0;
   mostBefore = most;
   most = lentBytes;
   for (const slabs of warm.values()) while (slabs.length > 0 && warmBytes > maxWarmBytes()) warmBytes -= slabs.pop()!.length;
@@ -146,6 +145,7 @@ function maxWarmBytes(): number {
 function take(bytes: number): Buffer {
   const size = bytes <= slabBytes ? slabBytes : longSlabBytes.find((one) => one >= bytes)!;
   lentBytes += size;
+  takenBytes += size;
   if (lentBytes > most) most = lentBytes;
   const slab = warm.get(size)?.pop();
   if (slab === undefined) return Buffer.allocUnsafeSlow(size);

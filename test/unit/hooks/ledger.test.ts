@@ -58,9 +58,41 @@ describe("ledger", () => {
     const taken = ledger.takeSittings();
     ledger.endSittings();
     assert.deepEqual(ended, []);
-    for (const sitting of taken) ledger.sit(sitting);
+    ledger.inherit(taken);
     ledger.endSittings();
     assert.deepEqual(ended, ["a"]);
+  });
+
+  it("answers for sittings that another master has, too, ends none of them by its time, and goes on where that one is given up", () => {
+    ledger.heard("edge-1", [{ sitting: { due: due("a"), idleMs: 4000 } }]);
+    assert.deepEqual(
+      ledger.shareSittings().map((sitting) => sitting.due.key),
+      ["a"],
+    );
+    nowMs += 5000;
+    ledger.sweep();
+    ledger.heard("edge-1", [{ asked: "a", id: 1 }]);
+    assert.deepEqual([ended, answers], [[], ["edge-1 1 true"]]);
+    nowMs += 5000;
+    ledger.keepSittings();
+    nowMs += 3000;
+    ledger.sweep();
+    assert.deepEqual(ended, []);
+    nowMs += 1000;
+    ledger.sweep();
+    assert.deepEqual(ended, ["a"]);
+  });
+
+  it("knows what its predecessor has from the start, and of what one of both has ended meanwhile tells nothing again", () => {
+    const [a, b, c, d] = ["a", "b", "c", "d"].map((key) => ({ due: due(key), idleMs: 4000 }));
+    ledger.borrow([a!, b!, c!]);
+    ledger.heard("edge-1", [{ asked: "a", id: 1 }, { over: "b" }]);
+    nowMs += 5000;
+    ledger.sweep();
+    assert.deepEqual([ended, answers], [["b"], ["edge-1 1 true"]]);
+    ledger.inherit([a!, b!, d!]); // c was ended there, d is new
+    ledger.endSittings();
+    assert.deepEqual(ended, ["b", "a", "d"]);
   });
 
   it("calls what a process that is gone had open, and nothing of others", () => {
