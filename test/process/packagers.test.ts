@@ -7,6 +7,7 @@ import { clip } from "../helpers/clips.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { clipSums, pictureSums, repeated, sendClip } from "../helpers/packages.js";
 import { publisher } from "../helpers/rtmp-client.js";
+import { eventually } from "../helpers/wait.js";
 
 const confOf = (packagers: number): string =>
   `listen 1935; dolphin { packagers ${packagers}; } vhost __defaultVhost__ { dvr { enabled on; dvr_path ./rec/[stream].mp4; } }`;
@@ -26,8 +27,9 @@ test("packagers: streams are spread; one dies and the others go on with its stre
     source.close();
   });
   for (const stream of names) await dolphin.waitFor("package.started", { where: (line) => line["stream"] === stream });
-  const carriers = new Set(dolphin.logLines(({ event }) => event === "package.started").map(({ child }) => child));
-  assert.deepEqual(carriers, new Set(["packager", "packager-2"]));
+  // Where one was first at all of them, it lets go of some.
+  const carriers = (): Set<unknown> => new Set(dolphin.logLines(({ event }) => event === "package.started").map(({ child }) => child));
+  await eventually(() => carriers().has("packager") && carriers().has("packager-2"), { what: "streams at both packagers" });
   process.kill(pid, "SIGKILL");
   await dolphin.waitFor("child.exited", { where: ({ child }) => child === "packager-2" });
   await dolphin.reload(confOf(1));
