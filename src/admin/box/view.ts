@@ -1,5 +1,5 @@
-// What the admin knows of the box: asked of the master when somebody wants to know, at most once a second however many do, and longer
-// apart where an answer takes long to make. Those who ask at once share one answer. Of unmodified srs behind plan b's proxies it knows what
+// What the admin knows of the box: asked of the master when somebody wants to know, at most once a second however many do, and lists
+// longer apart where they take long to make. Those who ask at once share one answer. Of unmodified srs behind plan b's proxies it knows what
 // they tell over their own APIs; of other foreign servers what the proxies know.
 import { DolphinError } from "../../base/errors.js";
 import type { BoxFacts } from "../../ipc/box.js";
@@ -22,6 +22,8 @@ import type { SrsServer, SrsServers, SrsSums } from "./srs-servers.js";
 const freshMs = 1000;
 /** Of the time of the processes that serve, lists may take this part: one that took 100 ms is not asked for again before 2 s. */
 const restPerWork = 20;
+/** And no longer, for a machine that is busy, or a process that hangs, is when operators look. */
+const longestRestMs = 10_000;
 
 /** Bytes per second of the last half minute, where somebody has looked meanwhile; else since it began. */
 export interface Rates {
@@ -59,7 +61,10 @@ export class BoxView {
   }
 
   facts(): Promise<BoxFacts> {
-    return this.shared("box", async () => (await this.control.ask("/box")).body as BoxFacts);
+    return this.shared("box", async (worked) => {
+      worked(0); // the master has them at hand: an answer that takes long has waited
+      return (await this.control.ask("/box")).body as BoxFacts;
+    });
   }
 
   /** Everybody who plays or publishes, each once. */
@@ -200,7 +205,8 @@ export class BoxView {
     answer.value.then(
       () => {
         const nowMs = performance.now();
-        answer.freshUntilMs = Math.max(fromMs + freshMs, nowMs + (workMs ?? nowMs - fromMs) * restPerWork);
+        const restMs = Math.min(longestRestMs, (workMs ?? nowMs - fromMs) * restPerWork);
+        answer.freshUntilMs = Math.max(fromMs + freshMs, nowMs + restMs);
       },
       () => (answer.freshUntilMs = 0),
     );

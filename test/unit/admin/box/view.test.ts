@@ -40,6 +40,40 @@ describe("what is known of the box", () => {
     assert.deepEqual(asked, ["/list/clients"]);
   });
 
+  it("is a second old at most in its numbers, however long the master took to answer, and ten seconds in its lists", async (t) => {
+    let nowMs = 0;
+    t.mock.method(performance, "now", () => nowMs);
+    const { view, asked } = viewOf(() => {
+      nowMs += 3000; // of a machine that is busy, or for a process that hangs
+      return Promise.resolve([]);
+    });
+    const look = async (): Promise<void> => void (await Promise.all([view.facts(), view.clients()]));
+    await look();
+    assert.deepEqual(asked.splice(0), ["/box", "/list/clients"]);
+    nowMs += 1;
+    await look();
+    assert.deepEqual(asked.splice(0), ["/box"]);
+    nowMs += 10_000;
+    await look();
+    assert.deepEqual(asked, ["/box", "/list/clients"]);
+  });
+
+  it("rests from lists for twenty times what they took", async (t) => {
+    let nowMs = 0;
+    t.mock.method(performance, "now", () => nowMs);
+    const { view, asked } = viewOf(() => {
+      nowMs += 100;
+      return Promise.resolve([]);
+    });
+    await view.clients();
+    nowMs += 1999;
+    await view.clients();
+    assert.equal(asked.length, 1);
+    nowMs += 1;
+    await view.clients();
+    assert.equal(asked.length, 2);
+  });
+
   it("is asked for again when somebody has acted, or the answer failed", async () => {
     let isDown = true;
     const { view, asked } = viewOf(() => (isDown ? Promise.reject(new Error("down")) : Promise.resolve([])));
