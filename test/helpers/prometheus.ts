@@ -22,12 +22,10 @@ export interface PrometheusServer {
   query(expression: string): Promise<readonly PromSample[]>;
   /** The values of a label. */
   valuesOf(label: string): Promise<readonly string[]>;
-  /** What it says of its target: empty while all is well. */
-  lastError(): Promise<string>;
 }
 
 /** Throws what apt says where it cannot be had. */
-async function findPrometheus(): Promise<string> {
+export async function findPrometheus(): Promise<string> {
   const named = process.env["PROMETHEUS_PATH"];
   if (named !== undefined && named !== "") return named;
   if (existsSync("/usr/bin/prometheus")) return "/usr/bin/prometheus";
@@ -68,16 +66,12 @@ export async function startPrometheus(t: Cleanup, target: number): Promise<Prome
     return result.map(({ metric, value: [, text] }) => ({ metric, value: Number(text) }));
   };
   await eventually(async () => child.ending === null && (await query("up").catch(() => [])).length > 0, {
-    timeoutMs: 15_000,
+    timeoutMs: 30_000,
     what: "a first scrape by Prometheus",
   });
   return {
     query,
     valuesOf: async (label) => (await ask(`label/${label}/values`)) as string[],
-    lastError: async () => {
-      const { activeTargets } = (await ask("targets")) as { readonly activeTargets: readonly { readonly lastError: string }[] };
-      return activeTargets.map(({ lastError }) => lastError).join("");
-    },
   };
 }
 
