@@ -51,6 +51,8 @@ void test("an IPv6 wildcard alone takes IPv4 as well; beside one address of IPv4
         "1",
         "--http",
         "off",
+        "--api",
+        "off",
         "--listen",
         `[::]:${rtmp}`,
         ...(beside === "" ? [] : ["--listen", beside.replace("PORT", String(rtmp))]),

@@ -63,7 +63,8 @@ test("conf/Dockerfile makes an image that holds what the package does, serves by
   const isSound = async (): Promise<boolean> =>
     (await within(start(process.execPath, check, { cwd: image, env }).ended, 10_000, "the check")).code === 0;
   assert.equal(await isSound(), false, "nothing runs yet");
-  const addresses = ["--listen", `127.0.0.1:${await freePort()}`, "--http", `127.0.0.1:${await freePort()}`];
+  const [rtmp, streams, operators] = [await freePort(), await freePort(), await freePort()];
+  const addresses = ["--listen", `127.0.0.1:${rtmp}`, "--http", `127.0.0.1:${streams}`, "--api", `127.0.0.1:${operators}`];
   const box = await new Promise<ReturnType<typeof start>>((resolve, reject) => {
     const child = start(process.execPath, [...entry, ...addresses], {
       cwd: image,

@@ -74,7 +74,7 @@ void test("what npm packs is all that the command takes, and a unit starts it fr
 
 void test("without koffi check and status say that connections are not carried, and a restart says where they stay", async (t) => {
   const program = withoutKoffi(t);
-  const free = ["--listen", `127.0.0.1:${await freePort()}`, "--http", "off"];
+  const free = ["--listen", `127.0.0.1:${await freePort()}`, "--http", "off", "--api", "off"];
   const [code, findings] = await outcome([program, "check", ...free]);
   assert.equal(code, 0);
   assert.match(

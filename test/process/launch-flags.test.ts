@@ -250,7 +250,16 @@ void test("our own command is not taken for an srs", async (t) => {
   const command = join(temporaryFolder(t), "srs");
   writeFileSync(command, `#!/bin/sh\nexec ${process.execPath} ${join(projectRoot, "bin/dolphin.js")} "$@"\n`);
   chmodSync(command, 0o755);
-  const { code, output } = await runToItsEnd(t, ["--server", command, "--listen", `127.0.0.1:${await freePort()}`, "--http", "off"]);
+  const { code, output } = await runToItsEnd(t, [
+    "--server",
+    command,
+    "--listen",
+    `127.0.0.1:${await freePort()}`,
+    "--http",
+    "off",
+    "--api",
+    "off",
+  ]);
   assert.equal(code, 73, output);
   assert.match(output, /is dolphin itself: write builtin/);
 });

@@ -74,7 +74,7 @@ void describe("dolphin publish", { concurrency: 2 }, () => {
     for (const pid of Object.values(first.pids)) process.kill(pid, "SIGKILL");
     await told(/^lost rtmp:.*\/live\/show: .* \(RELAY_CLOSED\); it is asked again until it accepts$|^lost .*ECONNRESET/);
     await refuses(first.rtmpPort);
-    const words = ["--plan", "single", "--listen", `127.0.0.1:${first.rtmpPort}`, "--http", `127.0.0.1:${await freePort()}`];
+    const words = ["--plan", "single", "--listen", `127.0.0.1:${first.rtmpPort}`, "--http", "off", "--api", "off"];
     const second = await Dolphin.start(t, { words: () => words });
     const viewer = await player(first.rtmpUrl("show"));
     t.after(() => viewer.close());

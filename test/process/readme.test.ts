@@ -20,7 +20,7 @@ async function example(): Promise<string> {
   assert.ok(block !== undefined);
   const address = `127.0.0.1:${await freePort()}`;
   const lines = block
-    .replace("dolphin --cores 2", `dolphin --cores 2 --listen ${address} --http off`)
+    .replace("dolphin --cores 2", `dolphin --cores 2 --listen ${address} --http off --api off`)
     .replaceAll("//localhost/", `//${address}/`);
   assert.equal(lines.split(address).length, 4, "the start, the encoder and the viewers");
   return lines;

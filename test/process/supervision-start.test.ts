@@ -57,8 +57,8 @@ void describe("a start that cannot be", { concurrency: 2 }, () => {
     await new Promise<void>((resolve) => other.listen(port, "127.0.0.1", resolve));
     t.after(() => void other.close());
     for (const args of [
-      ["--listen", `127.0.0.1:${port}`, "--http", "off"],
-      ["--listen", `127.0.0.1:${await freePort()}`, "--http", `127.0.0.1:${port}`],
+      ["--listen", `127.0.0.1:${port}`, "--http", "off", "--api", "off"],
+      ["--listen", `127.0.0.1:${await freePort()}`, "--http", `127.0.0.1:${port}`, "--api", "off"],
     ]) {
       const { code, output } = await runToItsEnd(t, args);
       assert.equal(code, 98, output);
@@ -147,9 +147,16 @@ void describe("a file of conf/ passes -t, starts and stops:", { concurrency: 2 }
       // Another program stands behind this one; planb.test.ts starts it with the one at hand.
       if (name.endsWith(".planb.conf")) return;
       const ports = ["--listen", `127.0.0.1:${await freePort()}`, "--http", `127.0.0.1:${await freePort()}`];
+      // A file without an API shall start without one.
+      const hasApi = /^http_api \{\s+enabled +on/m.test(readFileSync(join(projectRoot, "conf", name), "utf8"));
+      if (hasApi) ports.push("--api", `127.0.0.1:${await freePort()}`);
       const child = launch(t, ["--no-daemon", "-c", join(projectRoot, "conf", name), "--cores", "1", ...ports], { folder });
       const events = (): (string | undefined)[] => linesOf(child, folder).map(({ event }) => event);
-      await eventually(() => child.ending !== null || events().includes("dolphin.ready"), { what: `${name} to be ready`, everyMs: 20 });
+      await eventually(() => child.ending !== null || events().includes("dolphin.ready"), {
+        what: `${name} to be ready`,
+        everyMs: 20,
+        timeoutMs: 30_000,
+      });
       const ending = await child.stop("SIGTERM", 6000);
       assert.deepEqual(ending, { code: 0, signal: null }, child.output());
       const bad = linesOf(child, folder).filter(({ level }) => level !== "info" && level !== "debug");
