@@ -209,7 +209,8 @@ export class StrictReader {
   private readonly reading: Promise<void>[];
   private broken: Error | null = null;
 
-  constructor(nodes: readonly BackupProcess[], path: string) {
+  constructor(t: Cleanup, nodes: readonly BackupProcess[], path: string) {
+    t.after(() => void (this.isOver = true));
     this.nodes = nodes;
     this.path = path;
     this.seen = new Map(nodes.map(({ name }) => [name, new Map()]));
@@ -222,7 +223,7 @@ export class StrictReader {
   }
 
   /** Waits until a node has shown so many more; fails if anything was wrong until then. */
-  async more(node: BackupProcess, segments: number, timeoutMs = 15_000): Promise<void> {
+  async more(node: BackupProcess, segments: number, timeoutMs = 30_000): Promise<void> {
     const from = this.count(node);
     const isThere = (): boolean => {
       if (this.broken !== null) return true;

@@ -25,18 +25,13 @@ interface Show {
 /** Two nodes and servers that write a segment each third of a second, and a strict reader at both. */
 async function show(t: TestContext, options: NodeOptions = {}): Promise<Show> {
   let timer: NodeJS.Timeout | undefined;
-  let begun: StrictReader | null = null;
-  t.after(async () => {
-    clearInterval(timer);
-    await begun?.close().catch(() => undefined); // it has said so where it matters
-  });
+  t.after(() => clearInterval(timer));
   const [a, b] = await BackupProcess.pair(t, options);
   await Promise.all([a.start(), b.start()]);
   const servers = [new StandIn(a), new StandIn(b)] as const;
   const silent = new Set<StandIn>();
   timer = setInterval(() => servers.forEach((server) => void (silent.has(server) ? null : server.segment(0.3))), 300);
-  const reader = new StrictReader([a, b], path);
-  begun = reader;
+  const reader = new StrictReader(t, [a, b], path);
   const other = (node: BackupProcess): BackupProcess => (node === a ? b : a);
   const serverOf = (node: BackupProcess): StandIn => servers[node === a ? 0 : 1];
   const lead = async (): Promise<BackupProcess> => ((await a.statusOf(path).catch(() => b.statusOf(path)))?.lead === "a" ? a : b);

@@ -19,7 +19,7 @@ void test(`hls-backup: for ${soakSeconds} s nodes and servers are killed (seed $
   const servers = nodes.map((node) => new StandIn(node));
   const silent = new Set<StandIn>();
   timer = setInterval(() => servers.forEach((server) => void (silent.has(server) ? null : server.segment(0.3))), 300);
-  const reader = new StrictReader(nodes, path);
+  const reader = new StrictReader(t, nodes, path);
   let blows = 0;
   for (const untilMs = Date.now() + soakSeconds * 1000; Date.now() < untilMs; blows++) {
     const at = random() < 0.5 ? 0 : 1;
