@@ -70,13 +70,13 @@ for (const path of notFound) {
   });
 }
 
-void test("headers that never end are given up", { timeout: 20_000 }, async (t) => {
+void test("headers that never end are given up", async (t) => {
   const [silent, dripping] = [await RawPeer.open(dolphin.httpPort), await RawPeer.open(dolphin.httpPort)];
   for (const peer of [silent, dripping]) t.after(() => peer.close());
   dripping.send(Buffer.from(get));
   const drip = setInterval(() => dripping.send(Buffer.from("X: y\r\n")), 200);
   t.after(() => clearInterval(drip));
-  const limitMs = headersTimeoutMs + 4000;
+  const limitMs = headersTimeoutMs + 1000;
   await Promise.all([
     dripping.assertClosedWith(dolphin, ["FLV_REQUEST"], limitMs),
     within(silent.closed, limitMs, "a silent connection to be closed"),
