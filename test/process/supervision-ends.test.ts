@@ -8,7 +8,7 @@ import { freeze, waitUntilGone } from "../helpers/processes.js";
 import { within } from "../helpers/wait.js";
 import { watched } from "../helpers/watched.js";
 
-const stopTimeoutMs = 5000;
+const stopTimeoutMs = 10_000;
 
 for (const { what, args, frozen } of [
   { what: "", args: [], frozen: null },
@@ -72,15 +72,14 @@ for (const [signal, plan, stopped, other] of [
   });
 
   void test(`a second ${signal} ends a box of plan ${plan} at once, even with ${stopped} stopped`, async (t) => {
-    const dolphin = await Dolphin.start(t, { conf: promptConf, args: ["--plan", plan] });
+    // A single one would be waited for far beyond what this test waits.
+    const dolphin = await Dolphin.start(t, { conf: `${promptConf} dolphin { stop_timeout 120; }`, args: ["--plan", plan] });
     await watched(t, dolphin);
     await freeze(dolphin.pidOf(stopped));
     dolphin.signal(signal);
-    const atMs = Date.now();
     await dolphin.waitFor("child.exited", { where: ({ child }) => child === other });
     dolphin.signal(signal);
-    assert.deepEqual(await within(dolphin.ended, 2000, "the box to end"), { code: 0, signal: null });
-    assert.ok(Date.now() - atMs < stopTimeoutMs, "it did not wait for the bound of a single one");
+    assert.deepEqual(await within(dolphin.ended, 10_000, "the box to end"), { code: 0, signal: null });
     await dolphin.assertCleanLog({ allow: ({ event }) => event === "dolphin.killing" });
   });
 }
