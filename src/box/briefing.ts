@@ -51,9 +51,10 @@ export class Briefing {
     const { listeners, vhosts, controlSocket, edgeKey, identity } = this.parts;
     const { name, duty, backend, config, maxConnections, origins = [] } = spec;
     this.told.set(name, config);
+    const adminDoor = adminDoorOf(controlSocket);
     if (duty === "packager") return { name, config, edgeKey, origins, stateFolder: stateFolderOf(config), identity };
     if (duty === "admin") return { name, config, listeners: listeners.give(name), controlSocket };
-    if (duty === "proxy") return { name, config, listeners: listeners.give(name), maxConnections, vhosts };
+    if (duty === "proxy") return { name, config, listeners: listeners.give(name), maxConnections, vhosts, adminDoor };
     if (backend === undefined) return this.setupFor(spec, [...listeners.give(name), ...(isStandAlone(spec) ? [ownAddress] : [])]);
     if (backend.program !== null) return null;
     // Through the cluster module: the port of a server that is gone refuses, and the proxies take the next one.

@@ -16,6 +16,8 @@ export interface ProxySetup {
   readonly vhosts: readonly string[] | null;
   /** Connections that this process accepts; null: no limit of its own. */
   readonly maxConnections: number | null;
+  /** The admin's, in front of servers that do not know of it. */
+  readonly adminDoor?: string;
 }
 
 /** SRS's HTTP API of one server. */

@@ -5,9 +5,10 @@ import { canonicalHost } from "../base/host-name.js";
 import type { Log } from "../base/log.js";
 import { isForeign, prefaceFor, routingOf, type Config, type Endpoint } from "../conf/meaning/config.js";
 import { trustedNetworks } from "../conf/meaning/networks.js";
+import type { ProxySetup } from "../ipc/balance.js";
 import type { MediaProtocol } from "../ipc/listener.js";
 import type { Backends } from "./balance/backends.js";
-import { httpDefaults, HttpProxy } from "./http/proxy.js";
+import { httpDefaults, HttpProxy, type Operators } from "./http/proxy.js";
 import type { Pump } from "./pump/pump.js";
 import type { Roll } from "./balance/roll.js";
 import type { RtmpPlaces } from "./balance/places.js";
@@ -47,10 +48,12 @@ export interface Routes {
   readonly trustedProxies: readonly string[];
   readonly prefaces: Readonly<Record<MediaProtocol, ReturnType<typeof prefaceFor>>>;
   readonly isForeign: boolean;
+  /** What of HTTP is the admin's; null: nothing, or servers of ours see to it. */
+  readonly operators: Operators | null;
 }
 
 /** `vhosts`: those that the servers have; null: those of the configuration. */
-export function routesOf(config: Config, vhosts: readonly string[] | null): Routes {
+export function routesOf(config: Config, { vhosts, adminDoor }: Pick<ProxySetup, "vhosts" | "adminDoor">): Routes {
   const { dolphin } = config;
   const { playWaitMs, trustedProxies } = dolphin.balance;
   return {
@@ -61,6 +64,7 @@ export function routesOf(config: Config, vhosts: readonly string[] | null): Rout
     trustedProxies,
     prefaces: { rtmp: prefaceFor(dolphin, "rtmp"), http: prefaceFor(dolphin, "http") },
     isForeign: isForeign(dolphin),
+    operators: adminDoor === undefined || !isForeign(dolphin) ? null : { door: adminDoor, at: config.api.atHttp },
   };
 }
 
@@ -75,7 +79,14 @@ export function makeAcceptors(routes: Routes, { backends, places, pump, roll, lo
   const vhosts = new Set(routes.vhosts.map(canonicalHost));
   const options = { ...routeDefaults, playWaitMs, idleMs, vhosts, preface: prefaces.rtmp, givesStreams: !routes.isForeign };
   const tellsPort = !routes.isForeign && prefaces.http !== null;
-  const httpOptions = { ...httpDefaults, playWaitMs, flvWaitMs: routes.isForeign ? null : routes.flvWaitMs, vhosts, tellsPort };
+  const httpOptions = {
+    ...httpDefaults,
+    playWaitMs,
+    flvWaitMs: routes.isForeign ? null : routes.flvWaitMs,
+    vhosts,
+    tellsPort,
+    operators: routes.operators,
+  };
   return {
     rtmp: new RtmpRouter({ chooser: places, accounts: backends, pump, roll, log, options }, trusted),
     http: new HttpProxy({ chooser: places, servers: backends, roll, log, options: httpOptions, trusted }),

@@ -59,7 +59,7 @@ export class Balancer {
     this.backends = new Backends({ policy: setup.config.dolphin.balance.policy });
     this.places = new RtmpPlaces(this.backends, send);
     this.parts = { backends: this.backends, places: this.places, pump, roll: this.roll, log };
-    this.acceptors = makeAcceptors(routesOf(setup.config, setup.vhosts), this.parts);
+    this.acceptors = makeAcceptors(routesOf(setup.config, setup), this.parts);
     this.moved = new MovedPairs({ ...this.parts, idleMs });
   }
 
@@ -112,12 +112,12 @@ export class Balancer {
    * changes nothing, when the addresses to listen on are others.
    */
   reconfigure({ config, maxConnections }: Reconfiguration): void {
-    const { config: before, vhosts } = this.setup;
+    const { config: before } = this.setup;
     if (!isDeepStrictEqual(addressesOf(config), addressesOf(before))) {
       throw new DolphinError("CHILD_LISTEN", "a running process cannot change the addresses that it listens on");
     }
-    const routes = routesOf(config, vhosts);
-    if (!isDeepStrictEqual(routes, routesOf(before, vhosts))) {
+    const routes = routesOf(config, this.setup);
+    if (!isDeepStrictEqual(routes, routesOf(before, this.setup))) {
       const retiring = Object.values(this.acceptors);
       this.acceptors = makeAcceptors(routes, this.parts);
       for (const acceptor of retiring) void this.retire(acceptor);

@@ -16,7 +16,7 @@ const conf =
   (_rtmp: number, http: number, api: number): string =>
     `listen 1935; http_server { enabled on; listen ${http}; }
 http_api { enabled on; listen 127.0.0.1:${api}; } exporter { enabled on; listen 127.0.0.1:${exporter}; } vhost __defaultVhost__ { http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } }
-dolphin { server ${fakeSrs}; servers 4; balance round_robin; }`;
+dolphin { server ${fakeSrs}; servers 4; balance round_robin; console_on_http on; }`;
 
 /** A client as SRS 7.0.18 tells it. */
 const clientShape = shapeOf({
@@ -52,6 +52,11 @@ void test("four srs answer as one: lists, pages, ids, sums and who is sent away"
     },
     { what: "six publishers and six viewers" },
   );
+
+  const atHttp = async (path: string, headers = {}): Promise<number> =>
+    (await fetch(`http://127.0.0.1:${dolphin.httpPort}${path}`, { headers })).status;
+  for (const path of ["/console/", "/console/data/clients", "/api/v1/clients/"]) assert.equal(await atHttp(path), 200, path);
+  assert.equal(await atHttp("/console/data/clients", { "X-Forwarded-For": "203.0.113.7" }), 403, "a viewer asks");
 
   const servers = ["server-1", "server-2", "server-3", "server-4"];
   assert.deepEqual([...new Set(all.map(({ dolphin: { process } }) => process))].toSorted(), servers);

@@ -2,7 +2,7 @@
 // together. One function a rule, listed first; each gives the problems that it finds.
 import { canonicalHost } from "../../base/host-name.js";
 import { parseAccessRule, parseCoworker, parseNetwork, parseResolver, parseWeight } from "./balance-values.js";
-import { hookNames } from "./config.js";
+import { builtin, hookNames } from "./config.js";
 import { advertisedOf, parseAdvertised, parseRegistry } from "./registry.js";
 import { shorten } from "../grammar/lexer.js";
 import type { Directive } from "../grammar/parser.js";
@@ -87,10 +87,22 @@ function consoleHasItsPort(root: Block<"root">): Problem[] {
   const at = find(dolphin, "console_on_http");
   if (at === undefined || !valueOf(dolphin, "console_on_http")) return [];
   const lacking = (["http_api", "http_server"] as const).filter((name) => !valueOf(blockIn(root, name), "enabled"));
-  if (lacking.length === 0) return [];
+  if (lacking.length === 0) return passesUnread(root) ? [warningAt(at, "CONF_VALUE", unreadConsole)] : [];
   return [
     warningAt(at, "CONF_VALUE", `console_on_http has no effect without ${lacking.map((name) => `${name} { enabled on; }`).join(" and ")}`),
   ];
+}
+
+const unreadConsole =
+  "console_on_http has no effect before servers of plan b that are not ours with routing connection: nobody reads there what is asked; write routing stream";
+
+/** Whether plan b would pass HTTP on to servers of another program unread. */
+function passesUnread(root: Block<"root">): boolean {
+  const dolphin = blockIn(root, "dolphin");
+  const routing = valueOf(dolphin, "routing");
+  const served = vhostsIn(root).filter(({ vhost }) => valueOf(vhost, "enabled"));
+  const isAllRemote = served.length > 0 && served.every(({ vhost }) => valueOf(blockIn(vhost, "cluster"), "mode") === "remote");
+  return valueOf(dolphin, "server")[0] !== builtin && (routing === "connection" || (routing === "auto" && isAllRemote));
 }
 
 /** An API that asks for words which nobody has told lets nobody in; words that stand in manuals let everybody in. */

@@ -2,6 +2,7 @@
 // the stream or to the one that the policy picks. Limits of headers and time are node's.
 //
 //   request ─▶ proxy.ts ─ target and host ─▶ route.ts ─ the streams that it may mean ─▶ proxy.ts ─ choose, or pick ─▶ a server
+//                  ├─▶ ipc/admin-door.ts ─ the API and the console, in front of servers that are not ours
 //                  └─▶ exchange.ts ─ the request, its headers by headers.ts ─▶ that server ─ the answer ─▶ the client
 import { randomUUID } from "node:crypto";
 import { Agent, createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
@@ -12,9 +13,10 @@ import type { Log } from "../../base/log.js";
 import type { Preface } from "../../codec/preface.js";
 import { preferredWaitMs } from "../../codec/prefer.js";
 import { isOwnCheck, prefaceIn, unreadableRequest } from "../../codec/strangers.js";
-import type { Endpoint } from "../../conf/meaning/config.js";
+import type { Config, Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { TrustedNetworks } from "../../conf/meaning/networks.js";
+import { isForAdmin, passToAdmin } from "../../ipc/admin-door.js";
 import { clientAddress } from "../balance/client-address.js";
 import { asksForWebSocket } from "./headers.js";
 import { exchange, type ExchangeEnd, type Picked } from "./exchange.js";
@@ -49,6 +51,14 @@ export interface HttpProxyOptions {
   readonly maxTries: number;
   /** Whether X-Forwarded-For gets the client's port too: our own server reads it, others may not. */
   readonly tellsPort: boolean;
+  /** What is the admin's; null: nothing. */
+  readonly operators: Operators | null;
+}
+
+/** The admin's door, and what there is of it on the port of HTTP streaming. */
+export interface Operators {
+  readonly door: string;
+  readonly at: Config["api"]["atHttp"];
 }
 
 /** The limits where nobody asks for others. */
@@ -62,6 +72,7 @@ export const httpDefaults: HttpProxyOptions = {
   flvWaitMs: null,
   maxTries: 3,
   tellsPort: false,
+  operators: null,
 };
 
 /** Longest request line and headers together. */
@@ -180,6 +191,7 @@ export class HttpProxy {
     const { byStream, vhosts, playWaitMs, flvWaitMs, connectTimeoutMs, answerTimeoutMs, maxTries, tellsPort } = this.parts.options;
     const client = this.clients.get(request.socket)!;
     if (this.isDraining) response.shouldKeepAlive = false;
+    if (this.passToOperators(client, request, response)) return;
     const route = byStream ? routeOf(request.url ?? "/", request.headers.host ?? "", vhosts) : null;
     const api = route === null ? apiRouteOf(request.url ?? "/", this.parts.servers.list()) : null;
     if (api !== null && "answer" in api) return answerJson(request, response, api.answer);
@@ -205,6 +217,16 @@ export class HttpProxy {
     });
     listed?.leave();
     this.tell(request, client, isStream, end, Math.round(performance.now() - startedMs));
+  }
+
+  /** Whether a request is the admin's. Where the servers' file has their API on this port, that stays theirs. */
+  private passToOperators(client: Endpoint, request: IncomingMessage, response: ServerResponse): boolean {
+    const { options, servers } = this.parts;
+    const url = request.url ?? "/";
+    if (options.operators === null || !isForAdmin(url, options.operators.at)) return false;
+    if (url.startsWith("/api") && servers.list().some(({ api }) => api?.isPublic === true)) return false;
+    passToAdmin(options.operators.door, client.host, request, response);
+    return true;
   }
 
   /** Puts who plays a stream on the roll. */

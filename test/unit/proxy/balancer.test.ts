@@ -128,6 +128,6 @@ test("balancer: a proxy that drains carries whom it has, also for earlier config
 
 test("balancer: streams are told apart by the vhosts that are served, or by those that foreign servers have", () => {
   const config = configOf("} vhost off { enabled off; } vhost a {");
-  assert.deepEqual(routesOf(config, null).vhosts, ["a", "__defaultVhost__"]);
-  assert.deepEqual(routesOf(config, ["b"]).vhosts, ["b"]);
+  assert.deepEqual(routesOf(config, { vhosts: null }).vhosts, ["a", "__defaultVhost__"]);
+  assert.deepEqual(routesOf(config, { vhosts: ["b"] }).vhosts, ["b"]);
 });

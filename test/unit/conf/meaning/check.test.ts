@@ -6,6 +6,9 @@ import type { Problem } from "../../../../src/conf/grammar/problem.js";
 const problemsOf = (text: string): readonly Problem[] => loadConfig({ file: "f", text }).problems;
 const inVhost = (text: string): string => `listen 1935;\nvhost a { ${text} }`;
 
+const unreadConsole =
+  "CONF_VALUE console_on_http has no effect before servers of plan b that are not ours with routing connection: nobody reads there what is asked; write routing stream";
+
 const refused: [sentence: string, text: string, expected: string][] = [
   ["a name that nobody knows", "listen 1935;\nvhost a { }\nfoobarbaz on;", "3:1 CONF_UNKNOWN"],
   ["a name that is known elsewhere", "listen 1935;\nvhost a { }\ngop_cache on;", "3:1 CONF_PLACE"],
@@ -160,6 +163,21 @@ const accepted: [sentence: string, text: string, warnings: string[]][] = [
     "a console on the port of viewers without an API",
     "listen 1935; http_server { enabled on; } dolphin { console_on_http on; } vhost a { }",
     ["CONF_VALUE console_on_http has no effect without http_api { enabled on; }"],
+  ],
+  [
+    "a console before foreign servers for which nobody reads",
+    "listen 1935; http_server { enabled on; } http_api { enabled on; } dolphin { server srs; console_on_http on; routing connection; } vhost a { }",
+    [unreadConsole],
+  ],
+  [
+    "a console before foreign servers that are all edges",
+    "listen 1935; http_server { enabled on; } http_api { enabled on; } dolphin { server srs; console_on_http on; } vhost a { cluster { mode remote; origin b; } }",
+    [unreadConsole],
+  ],
+  [
+    "a console before foreign servers",
+    "listen 1935; http_server { enabled on; } http_api { enabled on; } dolphin { server srs; console_on_http on; } vhost a { }",
+    [],
   ],
   ["a daemon that is asked for", "listen 1935; daemon on; vhost a { }", []],
   ["a daemon that is not asked for", "listen 1935; daemon off; vhost a { }", []],

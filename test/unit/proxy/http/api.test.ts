@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { test } from "node:test";
 import { apiRouteOf, type ApiServer } from "../../../../src/proxy/http/api.js";
+import { temporaryFolder } from "../../../helpers/launch.js";
 import { ask, startBackend, startProxy } from "./rig.js";
 
 const server = (number: number, isPublic: boolean, port = 1985 + number): ApiServer => ({
@@ -72,4 +74,21 @@ test("api: through a proxy a request and its answer pass whole, on a connection 
   assert.equal((JSON.parse(told.body) as Answer).servers.length, 2);
   assert.equal((await ask(rig.port, { path: "/api/v1/versions?server=1" })).status, 502, "nobody else knows what that server knows");
   assert.equal(rig.servers.total, 0);
+});
+
+test("api: the console and the API are the admin's where they are asked for, and a server's own API stays its own", async (t) => {
+  const door = `${temporaryFolder(t)}/1935.sock.admin`;
+  const admin = createServer(({ url, headers }, response) => response.end(`admin ${url} asked by ${String(headers["x-dolphin-asker"])}`));
+  await new Promise<void>((resolve) => admin.listen(door, resolve));
+  t.after(() => void admin.close());
+  const { target } = await startBackend(t, "server-1", ({ url }, response) => response.end(`server ${url}`));
+  const { port, servers } = await startProxy(t, [target], { operators: { door, at: "console" } });
+  const bodyOf = async (path: string): Promise<string> => (await ask(port, { path, headers: { "X-Dolphin-Asker": "me" } })).body;
+  for (const path of ["/console/", "/api/v1/summaries?a=b"]) assert.equal(await bodyOf(path), `admin ${path} asked by 127.0.0.1`);
+  assert.equal(await bodyOf("/metrics"), "server /metrics");
+  servers.apis = apart;
+  assert.equal(await bodyOf("/api/v1/versions"), "admin /api/v1/versions asked by 127.0.0.1");
+  servers.apis = [{ name: "server-1", api: { endpoint: target.http ?? target.rtmp, isPublic: true } }];
+  assert.equal(await bodyOf("/api/v1/versions?server=1"), "server /api/v1/versions?server=1");
+  assert.equal(await bodyOf("/console/"), "admin /console/ asked by 127.0.0.1");
 });
