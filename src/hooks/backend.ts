@@ -53,7 +53,7 @@ interface Pending {
 export class Backend {
   private readonly url: URL | null;
   private readonly settings: () => BackendSettings;
-  private kept: { readonly keepsAlive: boolean; readonly agent: Agent } | null = null;
+  private kept: { readonly keepsAlive: boolean; readonly connections: number; readonly agent: Agent } | null = null;
   private readonly starts = new Turns();
   private underWay = 0;
   private waiting: Pending[] = [];
@@ -100,10 +100,9 @@ export class Backend {
   private send(pending: Pending, mayRepeat: boolean): void {
     const { method, text, headers } = pending.call;
     const { url } = this;
-    const { keepsAlive } = this.settings();
     const options: RequestOptions = {
       method,
-      agent: this.agentFor(keepsAlive),
+      agent: this.agent(),
       headers: {
         "User-Agent": signature,
         ...(method === "POST" ? { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) } : {}),
@@ -151,11 +150,13 @@ export class Backend {
     this.next();
   }
 
-  private agentFor(keepsAlive: boolean): Agent {
-    if (this.kept?.keepsAlive !== keepsAlive) {
-      const options = keepsAlive ? { keepAlive: true, timeout: keptMs } : { keepAlive: false };
+  private agent(): Agent {
+    const { keepsAlive, connections } = this.settings();
+    if (this.kept?.keepsAlive !== keepsAlive || this.kept.connections !== connections) {
+      // A connection is free a moment behind its answer: without the bound the next call would open another one.
+      const options = keepsAlive ? { keepAlive: true, timeout: keptMs, maxSockets: connections } : { keepAlive: false };
       const agent = this.url?.protocol === "https:" ? new SecureAgent(options) : new Agent(options);
-      this.kept = { keepsAlive, agent }; // the connections of the one before close by themselves
+      this.kept = { keepsAlive, connections, agent }; // the connections of the one before close by themselves
     }
     return this.kept.agent;
   }
