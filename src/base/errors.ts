@@ -45,6 +45,7 @@ export const errorCodes = [
   "FLV_SLOW",
   "HLS_SESSION",
   "HOOK_FAILED",
+  "HOOK_JOURNAL",
   "HOOK_REFUSED",
   "REGISTRY_AWAY",
   "REGISTRY_CLIENT",

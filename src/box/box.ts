@@ -14,6 +14,7 @@ import { reopenLog, setLogLevel, type Log } from "../base/log.js";
 import { systemTimers as timers } from "../base/timers.js";
 import type { Config } from "../conf/meaning/config.js";
 import { advertisedOf } from "../conf/meaning/registry.js";
+import { removeDoors } from "../ipc/admin-door.js";
 import { checkPlan } from "../master/backends/plan.js";
 import { changeEvent } from "../master/control/change-event.js";
 import { measureMemory } from "../master/control/directory.js";
@@ -144,12 +145,17 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
   });
   const successor = { log, cwd, plan, isBound, claims, listeners, crew, service, ending };
   const answers = answersOf({ log, events, portrait, crew, reloads, upgrade: (program) => upgrade(program, successor) });
+  const takeControl = async (): Promise<void> => {
+    await claims.takeControl(socket, answers);
+    if (predecessor === null) removeDoors(socket);
+    crew.desk.writeDown(`${socket}.dues`, predecessor === null);
+  };
+  if (predecessor === null) await takeControl();
   /** Of a box that takes another's place not before everything has come over. */
   const takeClaims = async (): Promise<void> => {
     await claims.takePidFile(config);
-    await claims.takeControl(socket, answers);
+    await takeControl();
   };
-  if (predecessor === null) await claims.takeControl(socket, answers);
 
   const started = { serverId: claims.identity.serverId, plan, cores: facts.cores, ownSockets: hasOwnSockets };
   log.info({ event: "dolphin.started", ...started }, "starting");

@@ -1,10 +1,12 @@
 // The box's side of a site's backend: the hooks of the master itself, for its origin and for what nobody else can tell any more, and
-// the ledger of what is due in all other processes, who are told how many play their streams elsewhere.
+// the ledger of what is due in all other processes, who are told how many play their streams elsewhere; and all of it on disk.
 import { closeSync } from "node:fs";
+import { messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Timers } from "../base/timers.js";
 import type { HookSettings } from "../conf/meaning/config.js";
 import { Hooks } from "../hooks/hooks.js";
+import { duesIn, Journal } from "../hooks/journal.js";
 import { Ledger } from "../hooks/ledger.js";
 import type { Due, Sitting } from "../ipc/dues.js";
 import type { Identity } from "../ipc/identity.js";
@@ -30,6 +32,7 @@ export class FrontDesk {
     lost: (dues: readonly Due[]): void => this.ledger.lost(dues),
   };
   private readonly ledger: Ledger;
+  private readonly journal: Journal;
   private readonly parts: FrontDeskParts;
   /** Servers that may let players in. */
   private readonly servers = new Set<string>();
@@ -38,12 +41,14 @@ export class FrontDesk {
   constructor(parts: FrontDeskParts) {
     this.parts = parts;
     const { identity, settings, timers, log } = parts;
+    this.journal = new Journal((thrown) => log.warn({ event: "hook.unwritten", code: "HOOK_JOURNAL", err: messageOf(thrown) }, unwritten));
     this.hooks = new Hooks({
       identity,
       settings,
       log,
       // Nobody goes on for the master, so what it could not tell it goes on telling itself.
       tell: (notes) => {
+        this.journal.take(notes);
         for (const note of notes) if ("undelivered" in note) this.hooks.resume(note.undelivered);
       },
     });
@@ -55,6 +60,18 @@ export class FrontDesk {
     });
   }
 
+  /** Writes down what is due from now on. `isFirst`: no master goes on there, so what one has left there is closed or goes on. */
+  writeDown(path: string, isFirst: boolean): void {
+    const left = isFirst ? duesIn(path) : [];
+    const dues = left.flatMap((note) => ("open" in note ? [note.open] : []));
+    this.journal.take(left);
+    this.journal.begin(path);
+    this.ledger.lost(dues);
+    if (isFirst) this.inheritSittings(left.flatMap((note) => ("sitting" in note ? [note.sitting] : [])));
+    if (dues.length > 0)
+      this.parts.log.info({ event: "hook.left", count: dues.length }, "telling the ends of those whose master was killed");
+  }
+
   /** The sittings of the master before this one, which has them still. */
   borrowSittings(sittings: readonly Sitting[]): void {
     this.ledger.borrow(sittings);
@@ -63,6 +80,7 @@ export class FrontDesk {
   /** Those that it leaves. */
   inheritSittings(sittings: readonly Sitting[]): void {
     this.ledger.inherit(sittings);
+    this.journal.take(this.ledger.allSittings().map((sitting) => ({ sitting })));
     if (sittings.length > 0) this.tellSoon();
   }
 
@@ -86,6 +104,7 @@ export class FrontDesk {
   async close(withinMs: number): Promise<void> {
     this.ledger.endSittings();
     await this.hooks.settle(withinMs, true);
+    this.journal.close();
   }
 
   /** Takes what a child said. */
@@ -93,6 +112,7 @@ export class FrontDesk {
     if (message.type !== "dues") return;
     if (!this.servers.has(name)) this.ledger.changeAll(); // it knows of nobody yet
     this.servers.add(name);
+    this.journal.take(message.notes);
     this.ledger.heard(name, message.notes);
     this.tellSoon();
   }
@@ -133,3 +153,5 @@ export class FrontDesk {
     });
   }
 }
+
+const unwritten = "should the master be killed, nobody tells the ends of those who are here";

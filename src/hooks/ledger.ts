@@ -46,10 +46,14 @@ export class Ledger {
     return this.sittings.size > 0;
   }
 
+  allSittings(): Sitting[] {
+    return [...this.sittings.values()].map(({ due, idleMs }) => ({ due, idleMs }));
+  }
+
   /** All sittings, for a master that is to take the place of this one: both answer for them until it does, or is given up. */
   shareSittings(): Sitting[] {
     this.isShared = true;
-    return [...this.sittings.values()].map(({ due, idleMs }) => ({ due, idleMs }));
+    return this.allSittings();
   }
 
   /** All sittings, for a master that goes on with them: here they are no more. */

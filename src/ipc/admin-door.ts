@@ -3,7 +3,9 @@
 // asks. The admin may be replaced meanwhile: an heir puts its socket in the place of the one before, and who finds nobody knocks again.
 //
 //   client ─▶ :8080, an edge ─ isForAdmin ─▶ passToAdmin ─ the socket ─▶ admin/admin.ts, which answers as on its own ports
+import { readdirSync, rmSync } from "node:fs";
 import { request as ask, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from "node:http";
+import { basename, dirname, join } from "node:path";
 import { errnoOf } from "../base/errors.js";
 import type { Config } from "../conf/meaning/config.js";
 
@@ -22,6 +24,13 @@ let passed = 0;
 
 export function adminDoorOf(controlSocket: string): string {
   return `${controlSocket}.admin`;
+}
+
+/** Removes what admins have left that were killed with their master. Nobody may be behind a door there. */
+export function removeDoors(controlSocket: string): void {
+  const [folder, name] = [dirname(controlSocket), basename(adminDoorOf(controlSocket))];
+  const doors = readdirSync(folder).filter((one) => one === name || (/^\.\d+$/.test(one.slice(name.length)) && one.startsWith(name)));
+  for (const one of doors) rmSync(join(folder, one), { force: true });
 }
 
 /** Whether the admin answers a request to the port of HTTP streaming; not whether the player page is asked for, before which files go. */

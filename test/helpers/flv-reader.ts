@@ -13,12 +13,18 @@ export interface FlvOptions {
 /** Requests a stream; resolves with the head of the response, whatever its status is. */
 export async function watchFlv(url: string, options: FlvOptions = {}): Promise<FlvPlayer> {
   const { timeoutMs = 5000, headers = {}, method = "GET" } = options;
+  const asked = request(url, { method, headers, agent: false });
   const opened = new Promise<FlvPlayer>((resolve, reject) => {
-    const asked = request(url, { method, headers, agent: false }, (response) => resolve(new FlvPlayer(response)));
+    asked.once("response", (response) => resolve(new FlvPlayer(response)));
     asked.once("error", reject);
     asked.end();
   });
-  return within(opened, timeoutMs, `the head of ${url}`);
+  try {
+    return await within(opened, timeoutMs, `the head of ${url}`);
+  } catch (thrown) {
+    asked.on("error", () => undefined).destroy(); // who gave up must not come in later
+    throw thrown;
+  }
 }
 
 export class FlvPlayer {

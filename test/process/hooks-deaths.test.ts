@@ -1,5 +1,5 @@
 // Exactly one pair of events for each session, whatever becomes of the process that serves it: one that goes on elsewhere is the same
-// session, and one that is over for good is closed by the master.
+// session, and one that is over for good is closed by the master. Plan b, and blow after blow: hooks-blows.test.ts.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertGoOn, audience, closeAll, inLull, waitForMore } from "../helpers/audience.js";
@@ -133,24 +133,6 @@ void test("an origin of its own that is killed costs no publisher his session", 
   await site.until("all ends", () => endsOf(site) >= before + 2 * 5 + 3 + 2);
   assertAllPaired(site);
   await dolphin.stop({ allow: isProvoked });
-});
-
-void test("clients of a killed server of plan b are closed by the master, and those of a killed proxy go on", async (t) => {
-  const site = await HookBackend.start(t);
-  const dolphin = await Dolphin.start(t, { conf: conf(site.all, "servers 1;"), args: ["--plan", "b"], cores: 2 });
-  const source = await publisher(dolphin.rtmpUrl("s"));
-  const viewer = await player(dolphin.rtmpUrl("s"));
-  await untilKept(dolphin, 2);
-  for (const name of ["proxy-1", "proxy-2"]) await killChild(dolphin, name);
-  assert.equal(source.connection.endedBy, null);
-  assert.equal(viewer.connection.endedBy, null);
-  assert.equal(endsOf(site), 0);
-  process.kill(await pidOf(dolphin, "server-1"), "SIGKILL");
-  await Promise.all([source.connection.ended, viewer.ended]);
-  await site.waitFor("on_close", 2);
-  assertAllPaired(site);
-  await dolphin.stop({ allow: (line) => isProvoked(line) || /^(?:proxy|server)\./.test(line.event ?? "") });
-  assertAllPaired(site);
 });
 
 void test("who is sent away, or loses his vhost by a reload, is closed once", async (t) => {

@@ -80,9 +80,10 @@ export function serviceText(config: Config, facts: UnitFacts): string {
     ...(needsPermission(config)
       ? ["AmbientCapabilities=CAP_NET_BIND_SERVICE", "CapabilityBoundingSet=CAP_NET_BIND_SERVICE"]
       : ["CapabilityBoundingSet="]),
-    "# The control socket is there; `dolphin status` looks for it there too.",
+    "# The control socket is there; `dolphin status` looks for it there too. What lies beside it outlives a crash.",
     "RuntimeDirectory=dolphin/%N",
     "RuntimeDirectoryMode=0700",
+    "RuntimeDirectoryPreserve=restart",
     ...kept.map((path) => directoryOf(path) ?? ""),
     ...free.map((path) => `ReadWritePaths=${quoted(path)}`),
     "UMask=0027",
