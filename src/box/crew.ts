@@ -97,7 +97,13 @@ export class Crew {
       origin: () => this.origin,
       isForeign: () => planB !== null && planB.software.kind !== "builtin",
     });
-    this.site = new Site({ ...parts, config: () => this.config, has: (key, asker) => this.roster.has(key, asker), send });
+    this.site = new Site({
+      ...parts,
+      config: () => this.config,
+      has: (key, asker) => this.roster.has(key, asker),
+      sibling: (key, asker) => this.balance?.sibling(key, asker) ?? null,
+      send,
+    });
     this.overview = new Overview({
       timers,
       children: () => this.children().map(memberOf),

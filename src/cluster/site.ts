@@ -2,15 +2,17 @@
 // in the master asks directly, children by a message; whether another process of the box has the stream comes first for those.
 //
 //   the origin ─────────────────────────────────────▶ site.ts ─▶ the registry, coworkers.ts ─▶ located
-//   an edge, a server ─ locate ─▶ has the box it? ─▶
+//   an edge, a server ─ locate ─▶ has the box it? ─▶        a server of plan b is sent to the one of them that has it,
+//   a proxy                                                 a proxy hears of that by the stream's lease
 //   heartbeat.ts: that the box is there, for those who want to know
 import { messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
-import type { Config } from "../conf/meaning/config.js";
+import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { Identity } from "../ipc/identity.js";
 import { nowhere, type Claims, type Located, type Locator, type StreamName } from "../ipc/locating.js";
 import type { FromChild, ToChild } from "../ipc/messages.js";
 import type { Registry } from "../registry/registry.js";
+import { keyOf } from "../registry/scripts.js";
 import { ChildrensClaims } from "./childrens-claims.js";
 import { Coworkers } from "./coworkers.js";
 import { Heartbeat } from "./heartbeat.js";
@@ -23,6 +25,8 @@ export interface SiteParts {
   config(): Config;
   /** Whether another process of the box than this one has a publisher of the stream of this key. */
   has(key: string, asker: string): Promise<boolean>;
+  /** Where another server of plan b has it from whom `asker`, one of them too, can pull; null: there is none. */
+  sibling(key: string, asker: string): Endpoint | null;
   send(name: string, message: ToChild): boolean;
 }
 
@@ -76,8 +80,11 @@ export class Site implements Locator {
   private async answer(child: string, { id, name, isLost }: Extract<FromChild, { type: "locate" }>): Promise<void> {
     let located: Located | null = null;
     try {
-      const isHere = await this.parts.has(`${name.vhost}/${name.app}/${name.stream}`, child);
-      located = isHere ? { isHere, servers: [] } : await this.locate(name, new AbortController().signal, isLost);
+      const key = keyOf(name);
+      const isHere = await this.parts.has(key, child);
+      const sibling = isHere ? this.parts.sibling(key, child) : null;
+      if (sibling !== null) located = { isHere: false, servers: [sibling] };
+      else located = isHere ? { isHere, servers: [] } : await this.locate(name, new AbortController().signal, isLost);
     } catch (thrown) {
       this.parts.log.debug({ event: "locate.failed", child, err: messageOf(thrown) });
     }

@@ -15,6 +15,7 @@ import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
 import type { AdoptNote, Carrier } from "../ipc/carried.js";
 import type { Listed, ListPage } from "../ipc/lists.js";
+import type { Locator, StreamName } from "../ipc/locating.js";
 import type { FromChild, Reconfiguration, ServerStats, ToChild, Whom } from "../ipc/messages.js";
 import type { Listener } from "../ipc/listener.js";
 import { Backends } from "./balance/backends.js";
@@ -32,6 +33,14 @@ export type News = Extract<ToChild, { type: "backends" | "leases" | "taken" }>;
 const backlog = 1024;
 /** How often a proxy that is replaced looks for connections that can be left to another. */
 const handOverEveryMs = 50;
+
+/** What a proxy has from its process. */
+export interface BalancerParts {
+  readonly send: (message: FromChild) => void;
+  readonly carrier: Carrier | null;
+  /** Who knows the other boxes of the site; null: there are none. */
+  readonly locator: Locator | null;
+}
 
 /** A running proxy. Close it once; nothing is sent or logged by it afterwards. */
 export class Balancer {
@@ -52,20 +61,22 @@ export class Balancer {
   private readonly moved: MovedPairs;
   private readonly listeners: Server[] = [];
 
-  private constructor(setup: ProxySetup, log: Log, pump: Pump, send: (message: FromChild) => void) {
+  private constructor(setup: ProxySetup, log: Log, pump: Pump, { send, locator }: Pick<BalancerParts, "send" | "locator">) {
     this.setup = setup;
     this.log = log;
     this.pump = pump;
     this.backends = new Backends({ policy: setup.config.dolphin.balance.policy });
-    this.places = new RtmpPlaces(this.backends, send);
+    // Only our own servers can fetch a stream from another box.
+    const isLocated = ({ vhost }: StreamName): boolean => this.setup.vhosts === null && isSought(this.setup.config, vhost);
+    this.places = new RtmpPlaces(this.backends, send, locator === null ? null : { locator, isLocated });
     this.parts = { backends: this.backends, places: this.places, pump, roll: this.roll, log };
     this.acceptors = makeAcceptors(routesOf(setup.config, setup), this.parts);
     this.moved = new MovedPairs({ ...this.parts, idleMs });
   }
 
   /** Makes it ready to serve; it hears of servers before it listens. With a carrier, raw connections outlive the process. */
-  static async create(setup: ProxySetup, log: Log, send: (message: FromChild) => void, carrier: Carrier | null = null): Promise<Balancer> {
-    return new Balancer(setup, log, await createPump(log, "auto", carrier), send);
+  static async create(setup: ProxySetup, log: Log, { carrier, ...parts }: BalancerParts): Promise<Balancer> {
+    return new Balancer(setup, log, await createPump(log, "auto", carrier), parts);
   }
 
   /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
@@ -200,6 +211,12 @@ export class Balancer {
     const reason = `all ${maxConnections} connections are in use`;
     this.log.warn({ event: "proxy.closed", code: "RTMP_FULL", peer: formatEndpoint(peer), reason, endedBy: "proxy" });
   }
+}
+
+/** Whether streams of a vhost may be at other boxes. */
+function isSought({ vhosts }: Config, name: string): boolean {
+  const cluster = vhosts.find((one) => one.name === name)?.cluster;
+  return cluster?.mode === "local" && cluster.isInOriginCluster;
 }
 
 function addressesOf({ listen, http }: Config): unknown {

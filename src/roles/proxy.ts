@@ -15,8 +15,8 @@ await runChild<ProxySetup>({
   role: "proxy",
   onTerminate,
   setupIn: (message) => (message.type === "configure-proxy" ? message.setup : null),
-  async start(setup, log, send, carrier) {
-    const started = await Balancer.create(setup, log, send, carrier);
+  async start(setup, log, send, carrier, locator) {
+    const started = await Balancer.create(setup, log, { send, carrier, locator });
     balancer = started;
     for (const message of early.splice(0)) started.hear(message);
     await started.listen();

@@ -8,6 +8,7 @@ import type { Dolphin } from "../helpers/dolphin.js";
 import { packetsOf, publish } from "../helpers/ffmpeg.js";
 import { findRedis, startRedis, type Redis } from "../helpers/redis.js";
 import { publisher } from "../helpers/rtmp-client.js";
+import { eventually } from "../helpers/wait.js";
 
 const program = await findRedis();
 const skip = typeof program === "string" ? program : false;
@@ -95,16 +96,29 @@ void test("where origins are children a stream of one box is played at the other
 });
 
 void test("of plan b a stream goes to and comes from another box, whose viewers outlive the server that had it", { skip }, async (t) => {
-  const [a, b] = (await boxesOf(t, redis, ["a", "b"], "play_wait 0;")) as [Dolphin, Dolphin];
+  // Whoever plays at b would wait for so long if only b were looked at.
+  const [a, b] = (await boxesOf(t, redis, ["a", "b"], "play_wait 600; servers 2; balance fill;")) as [Dolphin, Dolphin];
+  const areUp = async (): Promise<boolean> => (await b.status()).balance?.servers.every(({ isUp }) => isUp) === true;
+  await eventually(areUp, { what: "both servers of b" });
   await encoderAt(t, a.rtmpUrl("there"));
-  const served = await viewerAt(t, b, "there");
   await encoderAt(t, b.rtmpUrl("show"));
   const viewer = await viewerAt(t, a);
-  await Promise.all([served, viewer].map((one) => one.waitForMedia(40, 15_000)));
+  await viewer.waitForMedia(40, 15_000);
   process.kill(b.pidOf("server-1"), "SIGKILL");
   await b.waitFor("child.exited");
   const count = viewer.media.length;
   await encoderAt(t, a.rtmpUrl("show"), 10_000);
   await viewer.waitForMedia(count + 40, 15_000);
   assertForward(viewer);
+  // Of two servers of b one has a stream from a, whose encoder comes to the other one: it is fetched from there.
+  await eventually(areUp, { what: "both servers of b" });
+  await b.ask("drain", "server-1");
+  const served = await viewerAt(t, b, "there");
+  await served.waitForMedia(40, 15_000);
+  await b.ask("undrain", "server-1");
+  await b.ask("drain", "server-2");
+  for (const pid of Object.values(a.pids)) process.kill(pid, "SIGKILL");
+  await eventually(() => encoderAt(t, b.rtmpUrl("there"), 10_000), { everyMs: 20, what: "the encoder to be taken" });
+  await served.waitForMedia(served.media.length + 40, 20_000);
+  assertForward(served);
 });

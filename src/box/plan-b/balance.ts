@@ -1,7 +1,7 @@
 // Plan b while it runs: the pool of servers, what is asked of it, and what the supervisor, the proxies and the vault tell it.
 import type { Log } from "../../base/log.js";
 import type { Timers } from "../../base/timers.js";
-import { prefaceFor, routingOf, type Config } from "../../conf/meaning/config.js";
+import { prefaceFor, routingOf, type Config, type Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { CarriedSession } from "../../ipc/carried.js";
 import type { ForeignServer } from "../../ipc/box.js";
@@ -102,6 +102,14 @@ export class Balance {
     const event = isDraining ? "server.drained" : "server.undrained";
     this.parts.log.info({ event, child: server }, `${server} gets ${isDraining ? "no more connections" : "connections again"}`);
     return null;
+  }
+
+  /** The server that has a stream, if `asker` is another of them. */
+  sibling(key: string, asker: string): Endpoint | null {
+    const servers = this.pool.backends();
+    const has = this.pool.listLeases().find((one) => one.key === key)?.backend;
+    if (has === asker || !servers.some(({ name }) => name === asker)) return null;
+    return servers.find(({ name }) => name === has)?.rtmp ?? null;
   }
 
   explain(text: string): Explanation {

@@ -4,9 +4,11 @@
 //
 //   publish: leased ─────────────────────────────▶ that server     play: leased ─────────────────▶ that server
 //            free ─▶ pick ─▶ take ─▶ master: taken ─▶ its word           free ─▶ wait ─▶ leased ─▶ that server
-//                                                                                   └─▶ in vain ─▶ pick
+//                                                                                   └─▶ in vain, or another box has it ─▶ pick
 import type { BackendState, Lease } from "../../ipc/balance.js";
+import type { Locator, StreamName } from "../../ipc/locating.js";
 import type { Choice, Chooser, Question } from "./chooser.js";
+import { Searches } from "./searches.js";
 
 /** What is asked of `Backends`. */
 export interface Servers {
@@ -21,6 +23,13 @@ export type LeaseWord =
   | { readonly type: "take"; readonly id: number; readonly key: string; readonly backend: string }
   | { readonly type: "release"; readonly id: number };
 
+/** The other boxes of a site, as far as a proxy asks about them. */
+export interface Elsewhere {
+  readonly locator: Pick<Locator, "locate">;
+  /** Whether streams of this vhost are looked for there. */
+  isLocated(name: StreamName): boolean;
+}
+
 /** How long the master may take to answer; a proxy that hears nothing trusts its own choice. */
 const answerTimeoutMs = 1000;
 
@@ -30,11 +39,14 @@ export class RtmpPlaces implements Chooser {
   private readonly send: (word: LeaseWord) => void;
   private readonly waiters = new Map<string, Set<() => void>>();
   private readonly takes = new Map<number, (backend: string | null) => void>();
+  private readonly searches: Searches;
   private lastId = 0;
 
-  constructor(servers: Servers, send: (word: LeaseWord) => void) {
+  constructor(servers: Servers, send: (word: LeaseWord) => void, elsewhere: Elsewhere | null = null) {
     this.servers = servers;
     this.send = send;
+    const isLocated = (name: StreamName): boolean => elsewhere?.isLocated(name) ?? false;
+    this.searches = new Searches(elsewhere?.locator ?? null, isLocated, (key) => this.goOn(key));
   }
 
   isPublished(key: string): boolean {
@@ -59,12 +71,17 @@ export class RtmpPlaces implements Chooser {
 
   /** Leases have begun: players who wait for one of these streams go on. */
   begun(keys: readonly string[]): void {
-    for (const key of keys) for (const go of this.waiters.get(key) ?? []) go();
+    for (const key of keys) this.goOn(key);
   }
 
   close(): void {
     for (const answer of this.takes.values()) answer(null);
-    for (const key of this.waiters.keys()) this.begun([key]);
+    for (const key of this.waiters.keys()) this.goOn(key);
+    this.searches.close();
+  }
+
+  private goOn(key: string): void {
+    for (const go of this.waiters.get(key) ?? []) go();
   }
 
   private async toPublish({ key, tried }: Question): Promise<Choice | null> {
@@ -117,7 +134,7 @@ export class RtmpPlaces implements Chooser {
     return this.wait(key, waitMs, signal).then(place);
   }
 
-  /** Until the stream is published, the time is over or the client has left. */
+  /** Until the stream is published here, found at another box, the time is over or the client has left. */
   private wait(key: string, waitMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const here = this.waiters.get(key) ?? new Set();
@@ -126,13 +143,17 @@ export class RtmpPlaces implements Chooser {
         clearTimeout(timer);
         signal.removeEventListener("abort", go);
         here.delete(go);
-        if (here.size === 0 && this.waiters.get(key) === here) this.waiters.delete(key);
+        if (here.size === 0 && this.waiters.get(key) === here) {
+          this.waiters.delete(key);
+          this.searches.end(key);
+        }
         resolve();
       };
       const timer = setTimeout(go, waitMs);
       here.add(go);
       signal.addEventListener("abort", go);
       if (signal.aborted) go();
+      else this.searches.begin(key);
     });
   }
 

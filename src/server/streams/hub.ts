@@ -33,9 +33,9 @@ import { makeUpstreams } from "../relay/upstreams.js";
 import { upnodeArgs } from "../../wire/client.js";
 import { names } from "../../wire/names.js";
 import type { Mover } from "../peers/saved-publisher.js";
-import { checkVia, placeOf } from "../peers/via.js";
+import { checkVia } from "../peers/via.js";
 import { checkHops, endFinding, endPull, endSearch, Finding } from "./finding.js";
-import { toOrigin, toOther, toPeer } from "./introductions.js";
+import { ownPlace, toOrigin, toOther, toPeer } from "./introductions.js";
 import { Passages } from "./passages.js";
 import { isLocated, isPackaged, settingsOf } from "./settings.js";
 import { UpstreamLists } from "./upstream-lists.js";
@@ -120,7 +120,7 @@ export class Hub {
   /** The same for a request, which may not have come through the stream that it asks for (RELAY_LOOP). */
   vhostOf(request: StreamRequest): Vhost {
     const vhost = this.vhost(request.vhost);
-    checkVia(request, placeOf(this.setup.edgeKey, vhost.name, request));
+    checkVia(request, ownPlace(this.setup, vhost, request));
     return vhost;
   }
 

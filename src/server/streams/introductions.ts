@@ -7,7 +7,16 @@ import type { ServerSetup } from "../../ipc/messages.js";
 import { upnodeArgs } from "../../wire/client.js";
 import { hopsArgs, placeOf, viaArgs } from "../peers/via.js";
 
-type Self = Pick<ServerSetup, "isEdge" | "name" | "edgeKey">;
+type Self = Pick<ServerSetup, "isEdge" | "name" | "edgeKey" | "config">;
+
+/**
+ * The place that this process is to a stream's way. A box is one place, for a stream enters it once; servers of plan b are places of
+ * their own, who may have a stream from each other. An heir is where the one before it was.
+ */
+export function ownPlace({ name, edgeKey, config }: Self, vhost: Vhost, request: StreamRequest): string | null {
+  const isOneOfMany = edgeKey !== "" && config.dolphin.plan === "b";
+  return placeOf(isOneOfMany ? `${edgeKey}/${name.replace(/\.\d+$/, "")}` : edgeKey, vhost.name, request);
+}
 
 /** To the origin of an edge; null: nothing. */
 export function toOrigin(self: Self, vhost: Vhost, request: StreamRequest): AmfObject | null {
@@ -28,6 +37,6 @@ export function toPeer(self: Self, vhost: Vhost, request: StreamRequest): AmfObj
 
 /** Where a stream has been, this place included. */
 function onwards(self: Self, vhost: Vhost, request: StreamRequest): AmfObject {
-  const place = placeOf(self.edgeKey, vhost.name, request);
+  const place = ownPlace(self, vhost, request);
   return viaArgs([...(request.via ?? []), ...(place === null ? [] : [place])]);
 }

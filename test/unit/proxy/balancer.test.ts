@@ -48,7 +48,7 @@ async function startBalancer(t: TestContext, balance: string): Promise<Rig> {
     balancer.hear({ type: "taken", id, backend });
     balancer.hear({ type: "leases", begun: [{ key, backend, proxy: "proxy-1", sinceMs: Date.now() }], ended: [] });
   };
-  const balancer = await Balancer.create(setup, memoryLog().log, answer);
+  const balancer = await Balancer.create(setup, memoryLog().log, { send: answer, carrier: null, locator: null });
   t.after(() => balancer.close("the test is over"));
   const tellServers = (...areDraining: readonly boolean[]): void => {
     const load = { api: null, isUp: true, upSinceMs: 0, weight: 1, maxConnections: null, connections: 0, bytesPerSecond: 0 };

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { BackendState, Lease } from "../../../../src/ipc/balance.js";
+import { nowhere, type Located, type StreamName } from "../../../../src/ipc/locating.js";
 import { resolveStream } from "../../../../src/codec/rtmp/url.js";
 import { routeOf } from "../../../../src/proxy/http/route.js";
 import { streamKey, type Question } from "../../../../src/proxy/balance/chooser.js";
-import { RtmpPlaces, type LeaseWord } from "../../../../src/proxy/balance/places.js";
+import { RtmpPlaces, type Elsewhere, type LeaseWord } from "../../../../src/proxy/balance/places.js";
 
 const key = "__defaultVhost__/live/s";
 
@@ -32,7 +33,7 @@ interface World {
 }
 
 /** Two servers, of which the first free one is picked, and a master that only listens. */
-function world(): World {
+function world(elsewhere: Elsewhere | null = null): World {
   const names = ["one", "two"];
   const leases = new Map<string, Lease>();
   const words: LeaseWord[] = [];
@@ -42,7 +43,7 @@ function world(): World {
     canPick: (tried: ReadonlySet<string>) => names.some((name) => !tried.has(name)),
     pick: (_ask: object, tried: ReadonlySet<string>) => names.filter((name) => !tried.has(name)).map(state)[0] ?? null,
   };
-  return { places: new RtmpPlaces(servers, (word) => void words.push(word)), words, leases, names };
+  return { places: new RtmpPlaces(servers, (word) => void words.push(word), elsewhere), words, leases, names };
 }
 
 function question(what: Question["what"], more: Partial<Question> = {}): Question {
@@ -131,6 +132,72 @@ test("places: a player that waited in vain goes to any server", async (t) => {
   const choice = places.choose(question("play", { waitMs: 500 }));
   t.mock.timers.tick(500);
   assert.equal((await choice)?.target.name, "one");
+});
+
+/** Other boxes, of which a test says what they have; a question that is not answered is one that nobody could be asked. */
+function otherBoxes(): Elsewhere & { readonly asked: (StreamName & { readonly signal: AbortSignal })[]; has: Located | null } {
+  const boxes = {
+    asked: [] as (StreamName & { readonly signal: AbortSignal })[],
+    has: nowhere as Located | null,
+    isLocated: ({ app }: StreamName) => app !== "alone",
+    locator: {
+      locate: (name: StreamName, signal: AbortSignal): Promise<Located> => {
+        boxes.asked.push({ ...name, signal });
+        return boxes.has === null ? Promise.reject(new Error("nobody answers")) : Promise.resolve(boxes.has);
+      },
+    },
+  };
+  return boxes;
+}
+
+const turn = (): Promise<void> => new Promise(setImmediate);
+
+test("places: players who wait go on when another box has their stream, which is asked about once for all of them, and until then again", async (t) => {
+  useFakeTime(t);
+  const boxes = otherBoxes();
+  const { places } = world(boxes);
+  const choices = [places.choose(question("play")), places.choose(question("play"))];
+  const { signal: _, ...name } = boxes.asked[0]!;
+  assert.deepEqual([boxes.asked.length, name], [1, { vhost: "__defaultVhost__", app: "live", stream: "s" }]);
+  for (const [pauseMs, answer] of [
+    [500, null],
+    [1000, { isHere: true, servers: [] }],
+    [2000, nowhere],
+    [3000, nowhere],
+  ] as const) {
+    boxes.has = answer;
+    await turn();
+    const before = boxes.asked.length;
+    t.mock.timers.tick(pauseMs - 1);
+    assert.equal(boxes.asked.length, before);
+    t.mock.timers.tick(1);
+    assert.equal(boxes.asked.length, before + 1);
+  }
+  boxes.has = { isHere: false, servers: [{ host: "10.0.0.2", port: 1935 }] };
+  await turn();
+  t.mock.timers.tick(3000);
+  for (const choice of choices) assert.equal((await choice)?.target.name, "one");
+  const before = boxes.asked.length;
+  t.mock.timers.tick(60_000);
+  assert.equal(boxes.asked.length, before, "nobody waits any more");
+});
+
+test("places: nobody is asked about a stream of this box alone, nor any more when its lease begins or its last player leaves", async () => {
+  const boxes = otherBoxes();
+  const { places, leases } = world(boxes);
+  const abort = new AbortController();
+  void places.choose(question("play", { key: "__defaultVhost__/alone/s", signal: abort.signal }));
+  assert.equal(boxes.asked.length, 0);
+  void places.choose(question("play", { signal: abort.signal }));
+  assert.equal(boxes.asked.length, 1);
+  abort.abort();
+  assert.equal(boxes.asked[0]?.signal.aborted, true);
+  const choice = places.choose(question("play"));
+  leases.set(key, lease("two"));
+  places.begun([key]);
+  assert.equal((await choice)?.target.name, "two");
+  assert.equal(boxes.asked[1]?.signal.aborted, true);
+  places.close();
 });
 
 test("places: a player that leaves, and a proxy that stops, end the waiting", async () => {
