@@ -49,6 +49,8 @@ for (const name of files) {
     assert.ok(config.grace.isForced, "TERM is a graceful stop");
     const { drainTimeoutMs, stopTimeoutMs } = config.dolphin;
     assert.ok(drainTimeoutMs !== null, "a drain has an end");
+    const { drainSpreadMs } = config.dolphin;
+    assert.ok(drainSpreadMs >= drainTimeoutMs / 2 && drainSpreadMs < drainTimeoutMs, "viewers do not come to the other pods all at once");
     const neededMs = config.grace.startWaitMs + drainTimeoutMs + stopTimeoutMs + config.grace.finalWaitMs;
     const [, seconds] = /terminationGracePeriodSeconds: (\d+)/.exec(yaml) ?? [];
     assert.ok(Number(seconds) * 1000 > neededMs, `${seconds ?? ""} s for ${neededMs} ms`);

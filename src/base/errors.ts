@@ -25,6 +25,7 @@ export const errorCodes = [
   "RTMP_CHUNK_STREAMS",
   "RTMP_COMMAND",
   "RTMP_DENIED",
+  "RTMP_DRAINED",
   "RTMP_FLOOD",
   "RTMP_FULL",
   "RTMP_HANDSHAKE",

@@ -90,6 +90,8 @@ export interface RegistryReport {
   /** The name of this box there. */
   readonly node: string;
   readonly isConnected: boolean;
+  /** Nobody can publish while it is away. */
+  readonly isStrict: boolean;
   /** Since its last answer (ms); null: it has not answered yet. */
   readonly heardMs: number | null;
   /** That have spoken lately, this one included. */

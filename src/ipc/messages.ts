@@ -51,6 +51,7 @@
 //             marks.ts ─ how far each carried connection has got: memory that both sides see
 //             dues.ts, identity.ts ─ what backends are told, and by whom
 //             succession.ts ─ what two masters say to each other at an upgrade
+import type { Spread } from "../base/crowd.js";
 import { DolphinError, type ErrorCode } from "../base/errors.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { BackendState, Carried, Lease, ProxySetup } from "./balance.js";
@@ -259,8 +260,8 @@ export type ToChild =
   /** It takes the place of a server, and follows that one's streams until `end-mirror`. */
   | { readonly type: "mirror"; readonly id: number; readonly origin: MirroredOrigin }
   | { readonly type: "end-mirror" }
-  /** `isReplaced`: another process goes on with the connections that are carried. */
-  | { readonly type: "drain"; readonly reason: string; readonly isReplaced: boolean }
+  /** `isReplaced`: another process goes on with the connections that are carried. `spread`: when who is left is sent away; null: never. */
+  | { readonly type: "drain"; readonly reason: string; readonly isReplaced: boolean; readonly spread: Spread | null }
   /** Connections to go on with have been sent on the link. */
   | { readonly type: "parcels" }
   /** The master could not keep copies of these connections: they end with the process. */

@@ -7,8 +7,10 @@
 //   pairs that another proxy has moved ─▶ balance/moved-pairs.ts ─ join ─▶ pump/pump.ts
 import { createServer, type Server, type Socket } from "node:net";
 import { isDeepStrictEqual } from "node:util";
+import { Dispersal, type Spread } from "../base/crowd.js";
 import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
+import { systemTimers } from "../base/timers.js";
 import { goneBefore, peerAddress } from "../codec/ip-address.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
@@ -150,10 +152,14 @@ export class Balancer {
     }
   }
 
-  /** Takes nobody new and carries those who are here; resolves when the last one has left. */
-  async drain(_reason: string): Promise<void> {
+  /** Takes nobody new and carries those who are here; resolves when the last one has left. `spread`: when they are sent away. */
+  async drain(reason: string, spread: Spread | null = null): Promise<void> {
     for (const listener of this.listeners) listener.close();
+    const { roll } = this;
+    const leavers = { left: () => roll.size, sendAway: (count: number) => roll.sendAway(count, reason) };
+    const dispersal = spread === null ? null : new Dispersal(spread, systemTimers, leavers);
     await Promise.all(this.all.map((acceptor) => acceptor.drain()));
+    dispersal?.close();
   }
 
   /** Stops listening and ends every connection. Resolves when the listeners are closed. */

@@ -138,6 +138,7 @@ export class Registry implements Locator, Claims {
       address: addressOf(this.settings),
       node: this.self.id,
       isConnected: this.isConnected,
+      isStrict: this.settings.whenAway === "refuse",
       heardMs: this.heardAtMs === null ? null : Math.round(performance.now() - this.heardAtMs),
       nodes: this.nodeCount,
       ...counts,

@@ -8,9 +8,10 @@ import { randomBytes } from "node:crypto";
 import { Server as HttpServer } from "node:http";
 import { createServer as createNetServer, Server as NetServer, type Socket } from "node:net";
 import { isDeepStrictEqual } from "node:util";
-import { Crowd } from "../base/crowd.js";
+import { Crowd, Dispersal, type Spread } from "../base/crowd.js";
 import { asDolphinError, DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
+import { systemTimers } from "../base/timers.js";
 import { goneBefore } from "../codec/ip-address.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
@@ -30,7 +31,7 @@ import type { SavedPlayer } from "./rtmp/playing.js";
 import { endSoon } from "../wire/farewell.js";
 import { loadDirectRead, MergedReads, type DirectRead } from "./peers/merged-read.js";
 import { Hub, type HubParts } from "./streams/hub.js";
-import { kick, listPage } from "./streams/listing.js";
+import { kick, leaversOf, listPage } from "./streams/listing.js";
 import { presentOf } from "./streams/live-stream.js";
 import { Refusals } from "./streams/refusals.js";
 import { clientOf, meetPeer, nameClient, peerOf } from "./peers/peer.js";
@@ -147,15 +148,17 @@ export class Server {
 
   /**
    * Takes nobody new and serves those who are here; resolves when the last one has left. Who has no stream is sent away after
-   * some seconds, with the reason. A listening socket that another process shares stays open there, with all that waits in it.
+   * some seconds, with the reason; `spread` says when the others are, one after the other (null: never). A listening socket that another process shares stays open there, with all that waits in it.
    */
-  async drain(reason: string): Promise<void> {
+  async drain(reason: string, spread: Spread | null = null): Promise<void> {
     this.hub.drainReason = reason;
+    const dispersal = spread === null ? null : new Dispersal(spread, systemTimers, leaversOf(this.hub.clients, reason));
     // Not node:http's own `close`, which would no longer end requests that never come.
     for (const listener of this.listeners) NetServer.prototype.close.call(listener);
     for (const listener of this.listeners) if (listener instanceof HttpServer) listener.closeIdleConnections();
     for (const session of this.sessions) session.drain(reason);
     await this.sockets.gone();
+    dispersal?.close();
   }
 
   /**

@@ -10,6 +10,7 @@
 //   mover.ts          its publishers ─▶ another process
 //   parent-death.ts   when the master is gone, the kernel ends this process
 import { closeSync } from "node:fs";
+import type { Spread } from "../base/crowd.js";
 import { messageOf } from "../base/errors.js";
 import { createLog, reopenLog, setLogLevel, type Log } from "../base/log.js";
 import type { Carried, ProxySetup } from "../ipc/balance.js";
@@ -74,7 +75,7 @@ interface Service {
   /** Leaves its connections to other processes, publishers by this mover; resolves when that is done as far as it can be. */
   handOver?(mover: Mover): Promise<void>;
   /** Takes nothing new, and resolves when the last connection that it has is over. */
-  drain?(reason: string): Promise<void>;
+  drain?(reason: string, spread: Spread | null): Promise<void>;
   /** `isReplaced`: another process of its kind follows. */
   close(reason: string, isReplaced: boolean): Promise<void>;
 }
@@ -196,7 +197,7 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
         this.service?.playersElsewhere?.(message.counts);
         return;
       case "drain":
-        this.drain(message.reason, message.isReplaced);
+        this.drain(message);
         return;
       case "parcels":
         this.carrier?.receive({
@@ -286,13 +287,13 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
   }
 
   /** The heart goes on beating: a child that drains is watched like any other. */
-  private drain(reason: string, isReplaced: boolean): void {
+  private drain({ reason, isReplaced, spread }: Extract<ToChild, { type: "drain" }>): void {
     const { service } = this;
     if (service?.drain === undefined) {
       void this.leave(reason, isReplaced);
       return;
     }
-    void service.drain(reason).finally(() => void this.leave(reason, false));
+    void service.drain(reason, spread).finally(() => void this.leave(reason, false));
     if (isReplaced && this.carrier !== null) void service.handOver?.(this.carrier.mover);
   }
 

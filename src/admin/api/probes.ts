@@ -3,6 +3,7 @@
 //
 //   /live    the master answers                                        503: it hangs, or is gone
 //   /ready   and somebody serves the public addresses, and no end has begun      503: it starts, or it drains
+//            and a strict site's registry has been heard since the start
 import type { BoxFacts } from "../../ipc/box.js";
 import type { AdminContext } from "../box/context.js";
 import { reply, type Exchange } from "../http/reply.js";
@@ -29,9 +30,12 @@ export async function answerProbe({ control }: AdminContext, exchange: Exchange,
 }
 
 /** Null: new clients are welcome. */
-export function whyNotReady({ processes }: Pick<BoxFacts, "processes">): string | null {
+export function whyNotReady({ processes, registry }: Pick<BoxFacts, "processes" | "registry">): string | null {
   if (processes.some(({ name, state }) => name === "master" && state !== "up")) return "the box ends";
   const isPublic = ({ duty }: BoxFacts["processes"][number]): boolean => duty === "edge" || duty === "server" || duty === "proxy";
   const serving = processes.filter((one) => isPublic(one) && one.state === "up");
-  return serving.length > 0 ? null : "nobody serves yet";
+  if (serving.length === 0) return "nobody serves yet";
+  // Later outages leave what is on the air there, and this box in its service.
+  if (registry?.isStrict === true && registry.heardMs === null) return "the registry has not been heard yet, and registry_away is refuse";
+  return null;
 }

@@ -168,6 +168,7 @@ function buildDolphin(block: Block<"dolphin">, ffmpegLogLevel: string): DolphinB
     carriesSessions: valueOf(block, "carry_sessions"),
     warmsUp: valueOf(block, "warm_up"),
     drainTimeoutMs: valueOf(block, "drain_timeout"),
+    drainSpreadMs: valueOf(block, "drain_spread"),
     workers: { maxMemoryBytes: bytesOf(valueOf(block, "worker_max_memory")), maxAgeMs: valueOf(block, "worker_max_age") },
     flvWaitMs: valueOf(block, "http_flv_wait"),
     pullLingerMs: valueOf(block, "pull_linger"),

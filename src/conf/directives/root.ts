@@ -167,6 +167,14 @@ export const rootPlaces = {
       "How long a replaced worker may serve what it has; left out: as long as that lasts.",
       "strict",
     ],
+    drain_spread: [
+      decimal("s", 0, 604_800),
+      "10",
+      served,
+      live,
+      "Before `drain_timeout` is over, those who are left are sent away one by one over so long, at the end of the box too.",
+      "strict",
+    ],
     worker_max_memory: [
       whole("count", 1),
       null,

@@ -143,6 +143,8 @@ export interface DolphinBlock {
   readonly warmsUp: boolean;
   /** How long a worker that was replaced may still serve the connections that it has; null: until the last one has left. */
   readonly drainTimeoutMs: number | null;
+  /** The last part of that, over which who is left is sent away one by one. */
+  readonly drainSpreadMs: number;
   /** A worker that is over one of these is replaced; null: no limit. */
   readonly workers: { readonly maxMemoryBytes: number | null; readonly maxAgeMs: number | null };
   /** How long HTTP-FLV waits for a stream that is not (or no longer) published. */

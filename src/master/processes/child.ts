@@ -75,6 +75,8 @@ export interface ChildLimits {
   readonly deathWindowMs: number;
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
+  /** Before a drain ends, those who are left are sent away over so long. */
+  readonly drainSpreadMs: number;
 }
 
 /** The limits that a configuration stands for. */
@@ -90,6 +92,7 @@ export function limitsOf({ dolphin }: Pick<Config, "dolphin">): ChildLimits {
     deathWindowMs: 60_000,
     firstDelayMs: 1000,
     maxDelayMs: 15_000,
+    drainSpreadMs: dolphin.drainSpreadMs,
   };
 }
 

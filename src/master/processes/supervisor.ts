@@ -4,10 +4,10 @@
 //   open-files.ts ─▶ plan.ts ─ specs ─▶ supervisor.ts ◀─ event, effect ─▶ child.ts       supervisor.ts ─ spawn ─▶ cluster-spawner.ts
 //   worker-limits.ts ─ too large, too old ─▶ the box ─▶ rollout.ts ─ add, retire ─▶ supervisor.ts ─ changed ─▶ log-change.ts
 //   questions.ts: what children are asked while they serve, and who has answered
+import { spreadOf } from "../../base/crowd.js";
 import { messageOf } from "../../base/errors.js";
 import type { Timers } from "../../base/timers.js";
-import type { ProxySetup } from "../../ipc/balance.js";
-import type { AdminSetup, FromChild, PackagerSetup, ServerSetup, ToChild } from "../../ipc/messages.js";
+import type { FromChild, ToChild } from "../../ipc/messages.js";
 import { lastCause, newborn, step, type Child, type ChildEvent, type ChildLimits, type ChildState, type Effect } from "./child.js";
 import { isAide, type ProcessSpec } from "./plan.js";
 
@@ -67,7 +67,7 @@ export interface SupervisorOptions {
   readonly events: SupervisorEvents;
 }
 
-type Setup = ServerSetup | ProxySetup | AdminSetup | PackagerSetup;
+type Setup = Extract<ToChild, { setup: unknown }>["setup"];
 
 interface Slot {
   spec: ProcessSpec;
@@ -151,7 +151,7 @@ export class Supervisor {
       return;
     }
     slot.child = { ...slot.child, wanted: false };
-    slot.process?.send({ type: "drain", reason, isReplaced });
+    slot.process?.send({ type: "drain", reason, isReplaced, spread: spreadOf(timeoutMs, this.limits.drainSpreadMs) });
     if (timeoutMs !== null) slot.forgetLeaving = this.options.timers.after(timeoutMs, () => this.deliver(slot, { type: "stop" }));
   }
 

@@ -11,7 +11,7 @@ export interface OnRoll {
   /** Null: nobody yet; he has asked for nothing. */
   describe(): Described | null;
   /** Ends the connection. */
-  dismiss(): void;
+  dismiss(why: string): void;
 }
 
 export interface Described {
@@ -60,8 +60,28 @@ export class Roll {
       if ("client" in whom) return entry.id === whom.client;
       return entry.describe()?.asks?.key === whom.stream;
     });
-    for (const entry of meant) entry.dismiss();
+    for (const entry of meant) entry.dismiss("an operator has ended it");
     return meant.length;
+  }
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** The first who have come, and publishers last: they have viewers. */
+  sendAway(count: number, why: string): void {
+    const publishers: OnRoll[] = [];
+    let more = count;
+    for (const entry of this.entries.values()) {
+      if (more === 0) return;
+      if (entry.describe()?.asks?.what === "publish") {
+        publishers.push(entry);
+        continue;
+      }
+      entry.dismiss(why);
+      more -= 1;
+    }
+    for (const entry of publishers.slice(0, more)) entry.dismiss(why);
   }
 
   private clients(after: number): { readonly order: number; readonly report: ClientReport }[] {

@@ -110,7 +110,7 @@ export class RtmpRoute implements LiveBytes {
     this.leaveRoll = parts.roll.add({
       id: this.id,
       describe: () => this.describe(),
-      dismiss: () => this.close("an operator has ended it"),
+      dismiss: (why) => this.close(why),
     });
     const { nameTimeoutMs } = parts.options;
     this.deadline.set(nameTimeoutMs, () => {

@@ -1,5 +1,6 @@
 // What a process tells of its clients and streams when it is asked, some hundred rows in a turn of the event loop, and how it sends
 // clients away. Nothing here is done while nobody asks.
+import type { Dispersing } from "../../base/crowd.js";
 import { DolphinError } from "../../base/errors.js";
 import { pageRows, type Listed, type ListPage } from "../../ipc/lists.js";
 import type { StreamReport, Whom } from "../../ipc/messages.js";
@@ -41,4 +42,23 @@ export function kick(clients: Iterable<Client>, whom: Whom): number {
   const meant = [...clients].filter(isMeant);
   for (const client of meant) client.dismiss(new DolphinError("RTMP_KICKED", "an operator has ended this connection"));
   return meant.length;
+}
+
+/** Those who can be sent away when a process drains, in the order of coming: viewers first, for publishers have viewers. */
+export function leaversOf(clients: ReadonlySet<Client>, reason: string): Dispersing {
+  // Over HLS there is no connection that lasts: the next request goes elsewhere.
+  const hasConnection = ({ protocol }: Client): boolean => protocol !== "hls";
+  const those = (does: Client["does"]): Client[] => [...clients].filter((one) => hasConnection(one) && one.does === does);
+  return {
+    left: () => [...clients].filter(hasConnection).length,
+    sendAway(count) {
+      let more = count;
+      for (const client of [...those("play"), ...those("publish")]) {
+        if (more === 0) return;
+        if (client.report() === null) continue; // the box's own
+        client.dismiss(new DolphinError("RTMP_DRAINED", reason));
+        more -= 1;
+      }
+    },
+  };
 }

@@ -85,3 +85,23 @@ test("drain: connections that do nothing do not hold it up", async (t) => {
     ],
   );
 });
+
+test("drain: who is left when its time is nearly over is sent away one by one, viewers before publishers", async (t) => {
+  const rig = await startServer(t, vhost);
+  const encoder = await Encoder.open(t, rig.rtmpUrl("s"));
+  const viewers = await Promise.all([1, 2, 3].map(() => watch(t, rig.rtmpUrl("s"))));
+  encoder.send(3);
+  const response = await watchFlv(rig.flvUrl("s"));
+  t.after(() => response.close());
+  const gone: string[] = [];
+  const over = rig.server.drain("the box ends", { afterMs: 0, overMs: 600 }).then(() => gone.push("over"));
+  for (const viewer of viewers) void viewer.ended.then(() => gone.push("viewer"));
+  void response.ended.then(() => gone.push("viewer"));
+  void encoder.source.connection.ended.then(() => gone.push("publisher"));
+  await within(over, 5000, "the end of the drain");
+  await eventually(() => gone.length === 6, { what: "everybody to notice" });
+  assert.deepEqual(
+    gone.filter((who) => who !== "over"),
+    ["viewer", "viewer", "viewer", "viewer", "publisher"],
+  );
+});

@@ -12,3 +12,16 @@ for (const [what, processes, expected] of [
 ] as const) {
   test(`ready: ${what} is ${expected === null ? "ready" : `not: ${expected}`}`, () => assert.equal(whyNotReady({ processes }), expected));
 }
+
+for (const [what, registry, expected] of [
+  ["one whose strict registry has never answered", { isStrict: true, heardMs: null }, /registry has not been heard/],
+  ["one whose strict registry is away", { isStrict: true, heardMs: 120_000 }, null],
+  ["one whose registry has never answered", { isStrict: false, heardMs: null }, null],
+] as const) {
+  test(`ready: ${what} is ${expected === null ? "ready" : "not"}`, () => {
+    const facts = { processes: [one("edge-1", "edge", "up")], registry } as unknown as Parameters<typeof whyNotReady>[0];
+    const why = whyNotReady(facts);
+    if (expected === null) assert.equal(why, null);
+    else assert.match(why ?? "", expected);
+  });
+}

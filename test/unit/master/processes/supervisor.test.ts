@@ -492,7 +492,7 @@ describe("letting a child go", () => {
     const supervisor = supervise([spec("edge-1"), spec("edge-2")]);
     for (const process of started) process.becomeReady();
     supervisor.retire("edge-1", "reload", null);
-    assert.deepEqual(latest("edge-1").sent.at(-1), { type: "drain", reason: "reload", isReplaced: true });
+    assert.deepEqual(latest("edge-1").sent.at(-1), { type: "drain", reason: "reload", isReplaced: true, spread: null });
     assert.equal(supervisor.children()[0]?.isLeaving, true);
     latest("edge-1").die("exit 0");
     timers.pass(60_000);

@@ -49,6 +49,30 @@ describe("what a proxy knows of its clients", () => {
     );
   });
 
+  it("is sent away in the order of coming, publishers last", () => {
+    const roll = new Roll();
+    const gone: string[] = [];
+    for (const [id, asks] of [
+      ["a", publish],
+      ["b", play],
+      ["c", null],
+      ["d", play],
+    ] as const) {
+      const leave = roll.add({
+        id,
+        describe: () => told(asks),
+        dismiss: (why) => {
+          gone.push(`${id}: ${why}`);
+          leave();
+        },
+      });
+    }
+    roll.sendAway(2, "x");
+    assert.deepEqual([gone, roll.size], [["b: x", "c: x"], 2]);
+    roll.sendAway(5, "y");
+    assert.deepEqual(gone.slice(2), ["d: y", "a: y"]);
+  });
+
   it("makes streams: who publishes, how many play, and what goes to them", () => {
     const roll = new Roll();
     add(roll, "a", told(play));
