@@ -61,7 +61,9 @@ import { lastWordsMs } from "../src/server/server.js";
 import { maxUnreadAnswerBytes } from "../src/server/rtmp/connection.js";
 import { maxSavedBytes } from "../src/server/peers/saved-publisher.js";
 import * as session from "../src/server/rtmp/session.js";
-import { maxWriteBehindBytes } from "../src/packager/media/file-writer.js";
+import { maxListedRecordings } from "../src/packager/dvr/dvr-output.js";
+import { maxWaitingFrameBytes } from "../src/packager/media/frames.js";
+import { maxAllWriteBehindBytes, maxWriteBehindBytes } from "../src/packager/media/file-writer.js";
 import { longestKeptMs } from "../src/server/streams/settings.js";
 import { maxBacklogBytes, maxWholeBacklogBytes } from "../src/stream/fanout.js";
 import { maxKeptBytes } from "../src/stream/kept.js";
@@ -142,6 +144,9 @@ const limits: Readonly<Record<string, unknown>> = {
   maxKeptBytes,
   longestKeptMs,
   maxWholeBacklogBytes,
+  maxAllWriteBehindBytes,
+  maxListedRecordings,
+  maxWaitingFrameBytes,
   maxWriteBehindBytes,
   maxMessageStreams,
   maxKeptHeaderBytes,

@@ -135,18 +135,14 @@ const emptyTables = [
 
 function tablesOf({ table, mdatAt }: Filled): Buffer[] {
   const { durations, compositions, sizes, chunks, keys } = table;
-  const runs = (pairs: SampleTable["durations"]): Buffer => u32(pairs.length, ...pairs.flat());
+  const runs = (pairs: SampleTable["durations"]): Buffer =>
+    bigList(pairs, ([count, ticks], out, at) => (out.writeUInt32BE(count, at), out.writeUInt32BE(ticks >>> 0, at + 4)), 8);
   const perChunk: number[] = [];
   chunks.forEach(({ count }, index) => {
     if (chunks[index - 1]?.count !== count) perChunk.push(index + 1, count, 1);
   });
   return [
-    fullBox(
-      "stts",
-      0,
-      0,
-      bigList(durations, ([count, ticks], out, at) => (out.writeUInt32BE(count, at), out.writeUInt32BE(ticks, at + 4)), 8),
-    ),
+    fullBox("stts", 0, 0, runs(durations)),
     ...(compositions.length > 0 ? [fullBox("ctts", 1, 0, runs(compositions))] : []),
     ...(keys === null
       ? []

@@ -13,6 +13,7 @@ import type { RecordingReport } from "../../ipc/lists.js";
 import { catchUp, positionAfter } from "../../stream/catch-up.js";
 import { Headers } from "../../stream/headers.js";
 import { isFrame, type Packet } from "../../stream/packet.js";
+import { maxWaitingFrameBytes } from "../media/frames.js";
 import { fillStream, fillTime, pathBelow, type StreamName } from "../media/names.js";
 import type { Output } from "../media/output.js";
 import type { StateFiles } from "../media/state-files.js";
@@ -45,14 +46,14 @@ export interface DvrOptions {
   readonly onFile: (file: FinishedRecording) => void;
 }
 
-/** How long pictures are waited for where there is sound. */
-const pictureWaitMs = 1000;
+/** How long pictures are waited for where there is sound, and the second track where one has begun. */
+const secondTrackMs = 1000;
 /** What has come is with the disk after so long at most. */
 const syncMs = 2000;
 /** After a disk has failed it is tried again. */
 const retryMs = 10_000;
 /** So many finished recordings of a stream are listed. */
-const maxListed = 1_000;
+export const maxListedRecordings = 1_000;
 /** Between what is in a file already and what is added to it: a picture's time. */
 const appendGapMs = 40;
 /** What an MP3 tells of itself, with FLV's byte before it. */
@@ -68,10 +69,19 @@ export class DvrOutput implements Output {
   private headers = new Headers();
   private hasAudio = false;
   private hasVideo = false;
+  /** Of its first frame of sound: of MP3 what describes it. */
+  private soundHead: Buffer | null = null;
   private clockId: number;
   private last: Position | null = null;
   private lastMs: number | null = null;
   private firstSoundMs: number | null = null;
+  /** From the first that a recording begins with, while it waits for a second track. */
+  private held: { readonly packet: Packet; readonly timeMs: number }[] = [];
+  private heldBytes = 0;
+  /** Whether a track has changed or come that the file under way has no room for. */
+  private isStale = false;
+  /** Whether it has waited for a second track since the publisher came. */
+  private hasWaited = false;
   private retryAtMs = 0;
   private turn: Promise<void> = Promise.resolve();
   private inTurnCount = 0;
@@ -144,9 +154,31 @@ export class DvrOutput implements Output {
     const timeMs = this.timeOf(packet);
     if (packet.type !== messageType.data) this.last = positionAfter(packet);
     if (this.recording !== null && this.isOverBefore(packet, timeMs)) this.finish();
-    if (this.recording === null && !this.startsWith(packet, timeMs)) return;
-    this.recording ??= this.start(packet, timeMs);
-    if (this.file !== null) this.recording.write(packet, Math.max(0, timeMs - this.file.baseMs));
+    if (this.recording !== null) this.write(packet, timeMs);
+    else if (this.held.length > 0 || this.startsWith(packet, timeMs)) this.hold(packet, timeMs);
+  }
+
+  /** A file says at its beginning which tracks it has, so one that is late is waited for. */
+  private hold(packet: Packet, timeMs: number): void {
+    this.held.push({ packet, timeMs });
+    this.heldBytes += packet.payload.length;
+    const isEarly = Math.abs(timeMs - this.held[0]!.timeMs) < secondTrackMs && !(this.hasAudio && this.hasVideo);
+    if (this.hasWaited || !isEarly || this.heldBytes > maxWaitingFrameBytes) this.startHeld();
+  }
+
+  private startHeld(): void {
+    const { held } = this;
+    this.held = [];
+    this.heldBytes = 0;
+    this.hasWaited = true;
+    const [first] = held;
+    if (first === undefined) return;
+    this.recording = this.start(first.packet, first.timeMs);
+    for (const { packet, timeMs } of held) this.write(packet, timeMs);
+  }
+
+  private write(packet: Packet, timeMs: number): void {
+    if (this.file !== null) this.recording?.write(packet, Math.max(0, timeMs - this.file.baseMs));
   }
 
   end(): void {
@@ -165,6 +197,7 @@ export class DvrOutput implements Output {
 
   async close(isOver: boolean): Promise<void> {
     if (isOver) this.end();
+    this.held = []; // it is still at the origin
     this.stopTimer();
     const { recording } = this;
     this.recording = null;
@@ -183,14 +216,19 @@ export class DvrOutput implements Output {
     this.headers = new Headers();
     this.hasAudio = false;
     this.hasVideo = false;
+    this.soundHead = null;
     this.lastMs = null;
     this.firstSoundMs = null;
+    this.hasWaited = false;
   }
 
   private learn(packet: Packet): void {
     if (packet.isHeader) this.headers.put(packet);
-    if (packet.type === messageType.audio) this.hasAudio = true;
-    if (packet.type === messageType.video) this.hasVideo = true;
+    const { type, payload } = packet;
+    if (type === messageType.video) this.hasVideo = true;
+    if (type !== messageType.audio) return;
+    this.hasAudio = true;
+    if (!packet.isHeader) this.soundHead ??= Buffer.from(payload.subarray(0, mp3HeadBytes));
   }
 
   private timeOf({ type, timestamp, isHeader }: Packet): number {
@@ -205,23 +243,25 @@ export class DvrOutput implements Output {
     if (packet.type === messageType.audio) this.firstSoundMs ??= timeMs;
     if (packet.isKeyFrame) return true;
     if (!settings.waitsForKeyFrame) return true;
-    return !this.hasVideo && packet.type === messageType.audio && timeMs - (this.firstSoundMs ?? timeMs) >= pictureWaitMs;
+    return !this.hasVideo && packet.type === messageType.audio && timeMs - (this.firstSoundMs ?? timeMs) >= secondTrackMs;
   }
 
   private isOverBefore(packet: Packet, timeMs: number): boolean {
     const { recording, file } = this;
     const { plan, durationMs, waitsForKeyFrame } = this.options.settings;
     if (recording === null || file === null) return false;
-    if (recording.hasFailed || !recording.fits(packet)) return true;
+    if (recording.hasFailed) return true;
+    this.isStale ||= !recording.fits(packet);
     const isPlace = packet.isKeyFrame || !this.hasVideo || !waitsForKeyFrame;
-    return plan === "segment" && isFrame(packet) && isPlace && timeMs - file.startMs >= durationMs;
+    return isFrame(packet) && isPlace && (this.isStale || (plan === "segment" && timeMs - file.startMs >= durationMs));
   }
 
   private start(packet: Packet, timeMs: number): Recording {
     const startedAtMs = Date.now();
     const headers = this.headers.list().map(({ type, payload }) => ({ type, payload: payload.toString("base64") }));
-    const isBare = packet.type === messageType.audio && !headers.some(({ type }) => type === messageType.audio);
-    if (isBare) headers.push({ type: packet.type, payload: packet.payload.subarray(0, mp3HeadBytes).toString("base64") });
+    const { soundHead } = this;
+    const isBare = soundHead !== null && !headers.some(({ type }) => type === messageType.audio);
+    if (isBare) headers.push({ type: messageType.audio, payload: soundHead.toString("base64") });
     const { timeJitter, plan } = this.options.settings;
     const wanted = this.pathAt(startedAtMs);
     const before = plan === "append" && !isMp4(wanted) ? takeFlv(wanted) : null;
@@ -235,6 +275,7 @@ export class DvrOutput implements Output {
       headers,
     };
     this.file = file;
+    this.isStale = false;
     const { clockId } = this;
     this.inTurn(async () => {
       Object.assign(this.state, { file, clockId });
@@ -268,6 +309,7 @@ export class DvrOutput implements Output {
   }
 
   private finish(): void {
+    this.startHeld();
     const { recording, file } = this;
     this.recording = null;
     this.file = null;
@@ -287,7 +329,7 @@ export class DvrOutput implements Output {
         await this.ended(state, null);
         return;
       }
-      const ended = isMp4(path) ? await finishLeftMp4(path, leftOff, tracksOf(state)) : await finishFlv(path, leftOff);
+      const ended = isMp4(path) ? await finishLeftMp4(path, leftOff, tracksOf(state)) : await finishFlv(path);
       await this.ended(state, ended);
     });
   }
@@ -298,7 +340,7 @@ export class DvrOutput implements Output {
       if (this.state.file?.path === file.path) this.state.file = null;
       // One that was added to is one.
       const others = (this.state.finished ?? []).filter(({ path }) => path !== file.path);
-      if (finished !== null) this.state.finished = [...others, finished].slice(-maxListed);
+      if (finished !== null) this.state.finished = [...others, finished].slice(-maxListedRecordings);
       await this.saveState();
     }
     if (finished !== null) this.options.onFile(finished);

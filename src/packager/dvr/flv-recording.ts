@@ -1,5 +1,5 @@
-// A recording as FLV: the messages as they were published, and a description in front whose length and size are filled in at the end. It
-// is readable at any moment, so whoever finds one that was left cuts it behind its last whole tag and goes on, or ends it.
+// A recording as FLV: the messages as they were published, and a description in front in which length, size and an index of key frames
+// are filled in at the end. It is readable at any moment, so whoever finds one that was left cuts it behind its last whole tag and goes on, or ends it.
 // Source: Adobe FLV 10.1 annex E.
 import { closeSync, fstatSync, openSync, readSync, renameSync } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
@@ -9,18 +9,16 @@ import { signature } from "../../base/version.js";
 import { flvHeader, tagOverhead, writeTag } from "../../codec/flv.js";
 import { asObject, decodeAmf, ecmaArray, encodeAmf, type AmfObject } from "../../codec/rtmp/amf0.js";
 import { messageType } from "../../codec/rtmp/message.js";
-import type { Packet } from "../../stream/packet.js";
+import { makePacket, type Packet } from "../../stream/packet.js";
 import { FileWriter } from "../media/file-writer.js";
+import { addToIndex, indexMembers, makeIndex, type KeyFrameIndex } from "./flv-index.js";
 import type { Ended, LeftOff, Recording } from "./recording.js";
 
 const fileHeadBytes = 13;
 const tagHeadBytes = 11;
 const backBytes = 4;
-const numberBytes = 8;
-/** Behind the last member of the description: the end of the array. */
-const endBytes = 3;
-/** From the end of one number to that of the one before: its name, its type and itself. */
-const memberBytes = 2 + "filesize".length + 1 + numberBytes;
+/** Of a frame, what tells its kind. */
+const kindBytes = 8;
 /** How much of a file is read at once. */
 const readBytes = 1 << 20;
 
@@ -49,7 +47,8 @@ export class FlvRecording implements Recording {
     this.file = new FileWriter(temporaryOf(path), onError, leftOff?.keptBytes ?? null);
     if (leftOff !== null) return;
     this.file.append(flvHeader(hasAudio, hasVideo));
-    this.append(messageType.data, 0, describe(headers.find(({ type }) => type === messageType.data)));
+    const metadata = headers.find(({ type }) => type === messageType.data);
+    this.append(messageType.data, 0, describe(metadata?.payload ?? null, { durationMs: 0, sizeBytes: 0, index: makeIndex() }));
     for (const { type, payload } of headers) if (type !== messageType.data) this.append(type, 0, payload);
   }
 
@@ -87,7 +86,7 @@ export class FlvRecording implements Recording {
       await rm(temporaryOf(this.path), { force: true });
       return null;
     }
-    return finishFlv(this.path, await findFlvEnd(temporaryOf(this.path)));
+    return finishFlv(this.path);
   }
 
   private append(type: number, timeMs: number, payload: Buffer): void {
@@ -103,13 +102,14 @@ export function temporaryOf(path: string): string {
 }
 
 /** Finds the last whole tag of a file that was left, looking from a place where one ends (0: from the beginning). */
-export async function findFlvEnd(path: string, fromBytes = 0, baseMs = 0): Promise<LeftOff> {
+export async function findFlvEnd(path: string, fromBytes = 0, baseMs = 0): Promise<LeftOff & { readonly index: KeyFrameIndex }> {
   const { size } = await stat(path);
   const handle = await open(path, "r");
   try {
     let at = Math.max(fromBytes, fileHeadBytes);
     let durationMs = 0;
     let position: LeftOff["position"] = null;
+    const index = makeIndex();
     const window = { from: 0, bytes: Buffer.alloc(0) as Buffer };
     const read = async (from: number, count: number): Promise<Buffer> => {
       if (from < window.from || from + count > window.from + window.bytes.length) {
@@ -133,9 +133,13 @@ export async function findFlvEnd(path: string, fromBytes = 0, baseMs = 0): Promi
         position = { timestamp: (timeMs + baseMs) >>> 0, packet: packetKey(type, payloadBytes) };
         durationMs = timeMs;
       }
+      if (type === messageType.video) {
+        const { isKeyFrame, isHeader } = makePacket(type, 0, await read(at + tagHeadBytes, Math.min(kindBytes, payloadBytes)));
+        if (isKeyFrame || isHeader) addToIndex(index, { timeMs, at, isHeader });
+      }
       at = end;
     }
-    return { keptBytes: Math.min(at, size), position, durationMs };
+    return { keptBytes: Math.min(at, size), position, durationMs, index };
   } finally {
     await handle.close();
   }
@@ -174,22 +178,20 @@ function flvEndSync(path: string): LeftOff | null {
   }
 }
 
-/** Ends a file that is whole up to there: with its length and size, under its own name. */
-export async function finishFlv(path: string, { keptBytes, durationMs }: LeftOff): Promise<Ended> {
+/** Ends a file behind its last whole tag: with its length, size and key frames, under its own name. */
+export async function finishFlv(path: string): Promise<Ended> {
+  const { keptBytes, durationMs, index } = await findFlvEnd(temporaryOf(path));
   const handle = await open(temporaryOf(path), "r+");
   try {
     await handle.truncate(keptBytes);
     const head = Buffer.alloc(tagHeadBytes);
     await handle.read(head, 0, head.length, fileHeadBytes);
-    const end = fileHeadBytes + tagHeadBytes + head.readUIntBE(1, 3);
-    if (head[0] === messageType.data && end <= keptBytes) {
-      const sizeAt = end - endBytes - numberBytes;
-      const number = Buffer.alloc(numberBytes);
-      number.writeDoubleBE(keptBytes);
-      await handle.write(number, 0, numberBytes, sizeAt);
-      number.writeDoubleBE(durationMs / 1000);
-      await handle.write(number, 0, numberBytes, sizeAt - memberBytes);
-    }
+    const payload = Buffer.alloc(Math.max(0, Math.min(head.readUIntBE(1, 3), keptBytes - fileHeadBytes - tagHeadBytes)));
+    await handle.read(payload, 0, payload.length, fileHeadBytes + tagHeadBytes);
+    const described = describe(payload, { durationMs, sizeBytes: keptBytes, index });
+    // It has kept its length unless it is no description of ours: then it stays as it is.
+    if (head[0] === messageType.data && described.length === payload.length)
+      await handle.write(described, 0, described.length, fileHeadBytes + tagHeadBytes);
   } finally {
     await handle.close();
   }
@@ -197,14 +199,28 @@ export async function finishFlv(path: string, { keptBytes, durationMs }: LeftOff
   return { path, durationMs, sizeBytes: keptBytes };
 }
 
-/** The stream's own description, with room at its end for what is known when the file is. */
-function describe(metadata: Packet | undefined): Buffer {
+interface Described {
+  readonly durationMs: number;
+  readonly sizeBytes: number;
+  readonly index: KeyFrameIndex;
+}
+
+/** The stream's own description, and what is known of the file, in as many bytes whatever that is. */
+function describe(metadata: Buffer | null, { durationMs, sizeBytes, index }: Described): Buffer {
   let told: AmfObject = {};
   try {
-    told = metadata === undefined ? {} : (asObject(decodeAmf(metadata.payload)[1]) ?? {});
+    told = metadata === null ? {} : (asObject(decodeAmf(metadata)[1]) ?? {});
   } catch {
     told = {}; // what we cannot read stands in no file
   }
-  const { duration: _duration, filesize: _filesize, ...kept } = told;
-  return encodeAmf("onMetaData", ecmaArray({ ...kept, service: signature, duration: 0, filesize: 0 }));
+  const kept = Object.fromEntries(Object.entries(told).filter(([name]) => !ownMembers.has(name)));
+  const own = { service: signature, ...indexMembers(index), duration: durationMs / 1000, filesize: sizeBytes };
+  return encodeAmf("onMetaData", ecmaArray({ ...kept, ...own }));
 }
+
+const ownMembers: ReadonlySet<string> = new Set([
+  "service",
+  "duration",
+  "filesize",
+  ...Object.keys({ ...indexMembers(makeIndex()), keyframes: 0, lastkeyframetimestamp: 0, lastkeyframelocation: 0 }),
+]);

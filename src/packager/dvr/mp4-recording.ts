@@ -72,7 +72,9 @@ export class Mp4Recording implements Recording {
   }
 
   fits(packet: Packet): boolean {
-    if (!packet.isHeader || packet.type === messageType.data || this.tracks === null) return true;
+    if (packet.type === messageType.data || this.tracks === null) return true;
+    const isNew = packet.type === messageType.audio && this.tracks.audio === null; // an MP3 tells of itself in each frame
+    if (!packet.isHeader && !isNew) return true;
     const probe = new FrameReader();
     probe.take(packet);
     const [now, next] = packet.type === messageType.video ? [this.tracks.video, probe.video] : [this.tracks.audio, probe.audio];
@@ -89,10 +91,11 @@ export class Mp4Recording implements Recording {
       if (isDue && isPicture) this.append(kind === "video" ? timeMs * ticksPerMs : null);
       if (this.video.length + this.audio.length === 0) this.startedMs = timeMs;
       const memory = Buffer.from(body); // fragments outlive the memory that packets came in
-      if (kind === "video" && this.tracks!.video !== null) {
+      const isOwn = this.reader[kind] === this.tracks![kind]; // what a track has become, or a new one, is for another file
+      if (isOwn && kind === "video") {
         this.video.push({ ticks: timeMs * ticksPerMs, compositionTicks: compositionMs * ticksPerMs, isKeyFrame, body: memory });
-      } else if (kind === "audio" && this.tracks!.audio !== null) {
-        const { frameSamples: samples, sampleRate: rate } = this.tracks!.audio;
+      } else if (isOwn && kind === "audio") {
+        const { frameSamples: samples, sampleRate: rate } = this.tracks!.audio!;
         const ticks = tickOf(this.clock, timeMs, { samples, rate, isCounted: false });
         this.audio.push({ ticks: Math.round((ticks * rate) / videoTimescale), compositionTicks: 0, isKeyFrame: true, body: memory });
       }

@@ -26,7 +26,7 @@ export interface Recording {
   readonly sizeBytes: number;
   /** Takes a packet that is `timeMs` behind the beginning of the file. */
   write(packet: Packet, timeMs: number): void;
-  /** Whether this packet can be in the same file as those before; else it begins another. */
+  /** Whether this packet can be in the same file as those before; else the next place to start begins another. */
   fits(packet: Packet): boolean;
   /** Has what has come so far written down, so that it outlives the machine. */
   sync(): Promise<void>;

@@ -39,7 +39,7 @@ import {
 } from "./list.js";
 import type { WrittenPart } from "./segment-writer.js";
 import { Segmenter, type SegmentStart } from "./segmenter.js";
-import { isFile, writeWhole } from "./whole-file.js";
+import { isFile, writeWhole, writingWhole } from "./whole-file.js";
 
 /** A finished segment, as hooks are told of it. */
 export interface FinishedSegment extends ListedSegment {
@@ -98,6 +98,7 @@ export class HlsOutput implements Output {
   /** Whether what came before the next segment could not be written. */
   private hasFailed = false;
   private isGivenUp = false;
+  private discarded: Promise<void> = Promise.resolve();
   private disposal: NodeJS.Timeout | null = null;
 
   private constructor(options: HlsOptions, state: HlsState) {
@@ -206,6 +207,7 @@ export class HlsOutput implements Output {
       onOpen: (opened: SegmentStart, tracks: TsTracks): void => this.begun(opened, tracks),
       onBytes: (bytes: Buffer): void => this.write(bytes),
       onPart: (part: WrittenPart): void => this.addPart(part),
+      onJump: (toMs: number): void => void (this.epochMs = Date.now() - toMs),
       onClose: (durationMs: number, pictures: number): void => this.closed(durationMs, pictures),
     };
     this.segmenter = new Segmenter(this.options.settings, events, resumed, this.sequence > 0);
@@ -222,7 +224,7 @@ export class HlsOutput implements Output {
     const { key, floor } = this;
     const programTimeMs = Math.round(epochMs + start.startMs);
     const entry = { sequence, isDiscontinuous: start.isDiscontinuous, programTimeMs, init };
-    const writer = new FileWriter(`${path}.tmp`, (error) => this.failed(error));
+    const writer = new FileWriter(`${path}.tmp`, (error) => this.failed(error), null, this.discarded);
     this.open = { sequence, start, key, cipher, file: writer, entry, partBase: path.replace(/(?:\.m4s)?$/, ".part"), parts: 0 };
     const codecs = [tracks.video?.codecs ?? [], tracks.audio?.codecs ?? []].flat();
     const size = { width: tracks.video?.width ?? 0, height: tracks.video?.height ?? 0 };
@@ -251,15 +253,8 @@ export class HlsOutput implements Output {
     if (this.init?.hash === init.hash) return this.init;
     this.init = init;
     const { path, uri } = init;
-    const told = {
-      sequence: 0,
-      durationMs: 0,
-      sizeBytes: bytes.length,
-      isDiscontinuous: false,
-      programTimeMs: Date.now(),
-      key: null,
-      init: null,
-    };
+    const nothing = { sequence: 0, durationMs: 0, isDiscontinuous: false, key: null, init: null };
+    const told = { ...nothing, sizeBytes: bytes.length, programTimeMs: Date.now() };
     this.inTurn(async () => {
       await writeWhole(path, bytes, ".tmp");
       onSegment({ ...told, path, uri, listPath: this.listPath });
@@ -273,8 +268,9 @@ export class HlsOutput implements Output {
     const { sequence } = open;
     const path = `${open.partBase}${open.parts++}.m4s`;
     const part = { sequence, path, uri: posix.relative(dirname(this.listPath), path), durationMs, isIndependent };
+    const write = writingWhole(path, bytes, ".tmp");
     this.inTurn(async () => {
-      await writeWhole(path, bytes, ".tmp");
+      await write();
       if (this.state.parts.some((known) => known.path === path)) return; // begun anew: lists have told of it already
       this.state.parts.push(part);
       await this.saveState();
@@ -294,7 +290,7 @@ export class HlsOutput implements Output {
     if (open === null) return;
     const { file, start, sequence, key, cipher } = open;
     if (durationMs < shortestSegmentMs && open.parts === 0) {
-      this.inTurn(() => file.discard());
+      this.discarded = file.discard(); // the next one has its name
       return;
     }
     this.sequence += 1;

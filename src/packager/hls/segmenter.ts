@@ -8,7 +8,7 @@ import { isSameTrack } from "../../codec/av-track.js";
 import type { TsTracks } from "../../codec/ts/tables.js";
 import type { HlsBlock } from "../../conf/meaning/recording.js";
 import { positionAfter } from "../../stream/catch-up.js";
-import type { Frame, FrameReader } from "../media/frames.js";
+import { maxWaitingFrameBytes, type Frame, type FrameReader } from "../media/frames.js";
 import { isCutBefore } from "./cutting.js";
 import { Mp4Segment } from "./mp4-segment.js";
 import { makeWriterState, type SegmentWriter, type WriterState, type WrittenPart } from "./segment-writer.js";
@@ -29,6 +29,8 @@ export interface SegmenterEvents {
   onOpen(start: SegmentStart, tracks: TsTracks): void;
   onBytes(bytes: Buffer): void;
   onPart(part: WrittenPart): void;
+  /** The stream's time has jumped to this: the segment before has ended, and what comes next does not continue it. */
+  onJump(toMs: number): void;
   /** It has ended, and lasted so long, with so many pictures; the next one begins here if there is one. */
   onClose(durationMs: number, pictures: number): void;
 }
@@ -43,8 +45,11 @@ interface Open {
 
 /** How long the second track is waited for at the beginning. */
 const secondTrackMs = 1000;
-/** What waits for a key frame at most. */
-const mostWaiting = 5000;
+/** So many frames wait at most. */
+const mostWaiting = 5_000;
+/** Larger steps, or of more than three segments, are jumps: of streams whose times are left as they are (`time_jitter off`, `atc`). */
+const longestStepBackMs = 1_000;
+const longestStepMs = 10_000;
 
 /** Cuts one stream. `end` closes the segment under way. */
 export class Segmenter {
@@ -55,8 +60,13 @@ export class Segmenter {
   moreMs = 0;
   private open: Open | null = null;
   private waiting: Frame[] = [];
+  private waitingBytes = 0;
+  /** The first that has waited since the last segment. */
+  private waitsSinceMs: number | null = null;
   private isDiscontinuous: boolean;
   private lastMs = 0;
+  /** Of either track. */
+  private seenMs = 0;
   private lastStepMs = 0;
   /** Only of a segment that is begun anew: what it was made of. */
   private resumed: SegmentStart | null;
@@ -88,28 +98,42 @@ export class Segmenter {
   /** The stream has ended. */
   end(): void {
     if (this.open !== null) this.close(this.lastMs + this.lastStepMs);
-    this.waiting = [];
+    this.waited();
     this.isDiscontinuous = true;
   }
 
   /** The first segment begins with a key frame, once both tracks are known or one of them is late. */
   private wait(frame: Frame, tracks: TsTracks): void {
     this.waiting.push(frame);
-    const first = this.waiting[0]!;
-    const isPatient = frame.dtsMs - first.dtsMs < secondTrackMs && (tracks.video === null || tracks.audio === null);
-    if (isPatient) return;
+    this.waitingBytes += frame.body.length;
+    this.waitsSinceMs ??= frame.dtsMs;
+    const isFull = this.waiting.length > mostWaiting || this.waitingBytes > maxWaitingFrameBytes;
+    const isEarly = Math.abs(frame.dtsMs - this.waitsSinceMs) < secondTrackMs && (tracks.video === null || tracks.audio === null);
+    if (isEarly && !isFull) return;
     const start = tracks.video === null ? 0 : this.waiting.findIndex(({ isKeyFrame: isStart }) => isStart);
-    if (start < 0) {
-      if (this.waiting.length > mostWaiting) this.waiting = [];
-      return;
-    }
-    const ready = this.waiting.slice(start);
+    const ready = start < 0 ? [] : this.waiting.slice(start);
+    // What comes before a key frame is of no use to anybody.
     this.waiting = [];
+    this.waitingBytes = 0;
+    if (ready.length === 0) return;
+    this.waited();
     this.begin(ready[0]!, tracks);
-    for (const one of ready) this.write(one, tracks);
+    for (const one of ready) this.push(one, tracks);
+  }
+
+  private waited(): void {
+    this.waiting = [];
+    this.waitingBytes = 0;
+    this.waitsSinceMs = null;
   }
 
   private write(frame: Frame, tracks: TsTracks): void {
+    if (this.isJump(frame)) {
+      this.end();
+      this.events.onJump(frame.dtsMs);
+      this.wait(frame, tracks);
+      return;
+    }
     const open = this.open!;
     const next = startingWith(frame, tracks, open.tracks);
     const isStale = next !== null && !isSameMake(next, open.tracks);
@@ -120,6 +144,12 @@ export class Segmenter {
       this.begin(frame, next ?? open.tracks);
     }
     this.put(frame, this.open!, tracks);
+  }
+
+  private isJump({ dtsMs }: Frame): boolean {
+    const stepMs = dtsMs - this.seenMs;
+    this.seenMs = dtsMs;
+    return stepMs < -longestStepBackMs || stepMs > Math.max(longestStepMs, 3 * this.settings.fragmentMs);
   }
 
   private begin(frame: Frame, tracks: TsTracks): void {
@@ -141,6 +171,8 @@ export class Segmenter {
       tracks,
     );
     this.isDiscontinuous = false;
+    this.lastMs = frame.dtsMs;
+    this.seenMs = frame.dtsMs;
     const { initFile, partMs, takesTimes } = settings;
     const onBytes = (bytes: Buffer): void => events.onBytes(bytes);
     const onPart = (part: WrittenPart): void => events.onPart(part);

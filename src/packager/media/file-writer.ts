@@ -6,8 +6,35 @@ import { DolphinError, messageOf } from "../../base/errors.js";
 
 /** What may wait for a slow disk, of one file. */
 export const maxWriteBehindBytes = 32 << 20;
+/** The same of all files of a packager, those that are closed and not yet written among them. */
+export const maxAllWriteBehindBytes = 256 << 20;
 /** So much is gathered for one write. */
 const gatheredBytes = 128 << 10;
+
+/** What waits of all files; whose that is, apart from what is reserved. */
+let allWaitingBytes = 0;
+const behind = new Set<FileWriter>();
+
+/** Room in that bound for bytes that wait elsewhere; null: there is none. The function that it gives gives it back. */
+export function reserve(bytes: number): (() => void) | null {
+  if (isFull(bytes)) return null;
+  allWaitingBytes += bytes;
+  return () => void (allWaitingBytes -= bytes);
+}
+
+/** Gives up the files that wait with most, until so many bytes more may wait. */
+function makeRoom(bytes: number): void {
+  const inOrder = isFull(bytes) ? [...behind].toSorted((one, other) => other.waitingBytes - one.waitingBytes) : [];
+  for (const most of inOrder) {
+    if (!isFull(bytes)) return;
+    const why = `disks are behind by more than ${maxAllWriteBehindBytes >> 20} MiB in all, and with this file by most`;
+    most.fail(new DolphinError("PACK_SLOW", `${most.path}: ${why}`));
+  }
+}
+
+function isFull(bytes: number): boolean {
+  return allWaitingBytes + bytes > maxAllWriteBehindBytes;
+}
 
 /** A file under way. `finish` or `discard` ends it. */
 export class FileWriter {
@@ -16,18 +43,24 @@ export class FileWriter {
   sizeBytes: number;
   private pending: Buffer[] = [];
   private pendingBytes = 0;
-  private waitingBytes = 0;
+  /** What is gathered and not yet written. */
+  waitingBytes = 0;
+  private readonly waiting: { readonly bytes: Buffer; readonly at: number }[] = [];
   private turn: Promise<void>;
   private handle: FileHandle | null = null;
   private error: DolphinError | null = null;
   private readonly onError: (error: DolphinError) => void;
 
-  /** Begins a file, or goes on behind so many bytes of one that is there: what is behind them is cut off. */
-  constructor(path: string, onError: (error: DolphinError) => void, keptBytes: number | null = null) {
+  /**
+   * Begins a file, or goes on behind so many bytes of one that is there: what is behind them is cut off. `after`: whoever had the name
+   * before has let go of it.
+   */
+  constructor(path: string, onError: (error: DolphinError) => void, keptBytes: number | null = null, after = Promise.resolve()) {
     this.path = path;
     this.onError = onError;
     this.sizeBytes = keptBytes ?? 0;
     this.turn = this.guarded(async () => {
+      await after;
       await mkdir(dirname(path), { recursive: true });
       this.handle = await open(path, keptBytes === null ? "w" : "r+", 0o644);
       if (keptBytes !== null) await this.handle.truncate(keptBytes);
@@ -56,13 +89,24 @@ export class FileWriter {
     const at = this.sizeBytes - this.pendingBytes;
     this.pending = [];
     this.pendingBytes = 0;
-    this.waitingBytes += bytes.length;
+    makeRoom(bytes.length);
+    if (this.hasFailed) return;
+    this.waiting.push({ bytes, at });
+    this.count(bytes.length);
     this.turn = this.turn.then(() =>
       this.guarded(async () => {
-        await this.writeAt(bytes, at);
-        this.waitingBytes -= bytes.length;
+        const next = this.waiting.shift()!;
+        await this.writeAt(next.bytes, next.at);
+        if (!this.hasFailed) this.count(-next.bytes.length);
       }),
     );
+  }
+
+  private count(bytes: number): void {
+    this.waitingBytes += bytes;
+    allWaitingBytes += bytes;
+    if (this.waitingBytes > 0) behind.add(this);
+    else behind.delete(this);
   }
 
   /** Writes bytes over others, when all that was appended until now is written. */
@@ -97,7 +141,8 @@ export class FileWriter {
     await this.written();
     const { handle } = this;
     this.handle = null;
-    await this.guarded(async () => handle?.close());
+    if (this.hasFailed) await handle?.close().catch(() => undefined); // it was told of what kept it from being whole
+    else await this.guarded(async () => handle?.close());
   }
 
   /** Ends the file, and there is none. Never rejects. */
@@ -124,11 +169,14 @@ export class FileWriter {
     }
   }
 
-  private fail(error: DolphinError): void {
+  /** Gives the file up: nothing of it waits any more. */
+  fail(error: DolphinError): void {
     if (this.error !== null) return;
     this.error = error;
     this.pending = [];
     this.pendingBytes = 0;
+    this.waiting.length = 0;
+    this.count(-this.waitingBytes);
     this.onError(error);
   }
 }

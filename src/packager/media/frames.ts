@@ -5,6 +5,9 @@ import { audioUnit, videoUnit, type Unit } from "../../codec/av-unit.js";
 import { messageType } from "../../codec/rtmp/message.js";
 import type { Packet } from "../../stream/packet.js";
 
+/** Frames of one stream that wait for a place to start or for a second track: with more it is waited for no longer. */
+export const maxWaitingFrameBytes = 16 << 20;
+
 export interface Frame {
   readonly kind: "video" | "audio";
   /** By the stream's clock; continuous, and beyond 32 bits. */
