@@ -7,6 +7,7 @@ import { isSameTrack, mp3Track, readAudioTrack, readVideoTrack, type AudioTrack,
 import { audioUnit, videoUnit, type Unit } from "../codec/av-unit.js";
 import { messageType } from "../codec/rtmp/message.js";
 import { adtsHead, maxAdtsFrameBytes } from "../codec/ts/adts.js";
+import { packetBytes, Packets } from "../codec/ts/packets.js";
 import { TsWriter, type TsState } from "../codec/ts/writer.js";
 import { chunkOf, type Container } from "./container.js";
 import type { Packet } from "./packet.js";
@@ -16,7 +17,8 @@ export const remuxTaps = ["ts", "aac", "mp3"] as const;
 export type RemuxTap = (typeof remuxTaps)[number];
 
 const ticksPerMs = 90;
-const packetBytes = 188;
+/** What one run of packets is gathered in; more is more pieces. */
+const blockBytes = 64 << 10;
 /** Frames of sound that share one head, and the time that they last at most. */
 const sharedFrames = 5;
 const sharedMs = 150;
@@ -70,6 +72,7 @@ class TsRun {
   private readonly state: TsState;
   private readonly reader: TrackReader;
   private readonly pieces: Buffer[] = [];
+  private readonly out = new Packets((block) => void this.pieces.push(block), blockBytes);
   private writer: TsWriter | null = null;
   private sound: { readonly ms: number; readonly frames: Buffer[] } | null = null;
   private written: Pick<TrackReader, "video" | "audio">;
@@ -99,6 +102,7 @@ class TsRun {
 
   end(): readonly Buffer[] {
     this.endSound();
+    this.out.flush();
     return this.pieces;
   }
 
@@ -106,7 +110,7 @@ class TsRun {
     this.endSound();
     const ms = Math.max(0, compositionMs); // a picture is not shown before it is decoded
     const [dtsTicks, ptsTicks] = [timestamp * ticksPerMs, (timestamp + ms) * ticksPerMs];
-    this.ready().push(this.writer!.video({ dtsTicks, ptsTicks, isKeyFrame, body }));
+    this.ready().video(this.out, { dtsTicks, ptsTicks, isKeyFrame, body });
   }
 
   private frame({ timestamp }: Packet, { body }: Unit): void {
@@ -119,21 +123,21 @@ class TsRun {
   private endSound(): void {
     const { sound } = this;
     this.sound = null;
-    if (sound !== null) this.ready().push(this.writer!.audio(sound.ms * ticksPerMs, sound.frames));
+    if (sound !== null) this.ready().audio(this.out, sound.ms * ticksPerMs, sound.frames);
   }
 
   /** What is written to, with the tables before what needs them: other tracks, a beginning, and each batch of sound alone. */
-  private ready(): Buffer[] {
+  private ready(): TsWriter {
     const { video, audio } = this.reader;
     const isSame = isSameTrack(video, this.written.video) && isSameTrack(audio, this.written.audio);
-    if (this.writer !== null && isSame) return this.pieces;
+    if (this.writer !== null && isSame) return this.writer;
     if (!isSame) this.state.version = (this.state.version + 1) & 31;
     const isNeeded = this.needsTables || !isSame || (this.writer === null && video === null);
     this.written = { video, audio };
     this.needsTables = false;
     this.writer = new TsWriter({ video, audio }, this.state);
-    if (isNeeded) this.pieces.push(this.writer.tables());
-    return this.pieces;
+    if (isNeeded) this.writer.tables(this.out);
+    return this.writer;
   }
 }
 

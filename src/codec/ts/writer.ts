@@ -5,9 +5,9 @@
 //   tables()  PAT ─ PMT                     first in a segment, and before each key frame
 //   video()   PES of one picture            its first packet carries the clock, and whether decoding can start here
 //   audio()   PES of several frames         carries the clock where there is no video
-import type { AudioTrack } from "../av-track.js";
-import { adtsHead, maxAdtsFrameBytes } from "./adts.js";
-import { annexB } from "./annex-b.js";
+import { adtsHeadBytes, maxAdtsFrameBytes, writeAdtsHead } from "./adts.js";
+import { annexBBytes, writeAnnexB } from "./annex-b.js";
+import { headBytes, packetBytes, payloadBytes, type Packets } from "./packets.js";
 import { audioPid, patSection, pid, pmtSection, type TsTracks } from "./tables.js";
 
 /** What goes on from segment to segment, as JSON. */
@@ -26,10 +26,9 @@ const offsetTicks = 126_000;
 /** How far the clock is behind the decoding time: what a decoder may buffer. */
 const clockBehindTicks = 63_000;
 const wrapTicks = 2 ** 33;
-const packetBytes = 188;
-const headBytes = 4;
-const payloadBytes = packetBytes - headBytes;
 const clockFieldBytes = 8;
+const pesHeadBytes = 9;
+const timeBytes = 5;
 /** A PES of video that is longer has no length. */
 const longestPes = 0xffff;
 const videoStreamId = 0xe0;
@@ -59,105 +58,132 @@ export class TsWriter {
   }
 
   /** PAT and PMT. */
-  tables(): Buffer {
-    const out = Buffer.alloc(2 * packetBytes, 0xff);
-    this.table(out, 0, pid.pat, patSection);
-    this.table(out, packetBytes, pid.pmt, this.pmt);
-    return out;
+  tables(out: Packets): void {
+    const at = out.reserve(2);
+    this.table(out.bytes, at, pid.pat, patSection);
+    this.table(out.bytes, at + packetBytes, pid.pmt, this.pmt);
   }
 
-  /** One picture, with the tables before a key frame; empty for bytes that are no picture. */
-  video({ dtsTicks, ptsTicks, isKeyFrame, body }: Picture): Buffer {
+  /** One picture, with the tables before a key frame; nothing of bytes that are no picture. */
+  video(out: Packets, { dtsTicks, ptsTicks, isKeyFrame, body }: Picture): void {
     const { video } = this.tracks;
-    const pieces = video === null ? [] : annexB(video, body, isKeyFrame);
-    if (pieces.length === 0) return Buffer.alloc(0);
-    const times = ptsTicks === dtsTicks ? [ptsTicks] : [ptsTicks, dtsTicks];
-    const clock = { ticks: dtsTicks + offsetTicks - clockBehindTicks, isRandomAccess: isKeyFrame };
-    const pes = this.pes({ at: pid.video, streamId: videoStreamId, times, pieces, clock });
-    return isKeyFrame ? Buffer.concat([this.tables(), pes]) : pes;
+    const bodyBytes = video === null ? 0 : annexBBytes(video, body, isKeyFrame);
+    if (video === null || bodyBytes === 0) return;
+    if (isKeyFrame) this.tables(out);
+    const pes = beginPes(out, pesHeadBytes + (ptsTicks === dtsTicks ? timeBytes : 2 * timeBytes) + bodyBytes, clockFieldBytes);
+    const from = writePesHead(out.bytes, pes.laidAt, videoStreamId, ptsTicks, dtsTicks, bodyBytes);
+    writeAnnexB(out.bytes, from, video, body, isKeyFrame);
+    spreadPes(out, pes);
+    this.heads(out.bytes, pes, pid.video);
+    clockField(out.bytes, pes, dtsTicks + offsetTicks - clockBehindTicks, isKeyFrame);
   }
 
   /** Frames that follow each other; those that are too long for their head are left out. */
-  audio(ptsTicks: number, frames: readonly Buffer[]): Buffer {
+  audio(out: Packets, ptsTicks: number, frames: readonly Buffer[]): void {
     const { audio, video } = this.tracks;
-    if (audio === null) return Buffer.alloc(0);
-    const pieces = frames.flatMap((frame) => piecesOf(audio, frame));
-    if (pieces.length === 0) return Buffer.alloc(0);
-    const clock = video === null ? { ticks: ptsTicks + offsetTicks - clockBehindTicks, isRandomAccess: true } : null;
-    return this.pes({ at: audioPid(audio), streamId: audioStreamId, times: [ptsTicks], pieces, clock });
-  }
-
-  private pes({ at, streamId, times, pieces, clock }: Pes): Buffer {
-    const head = pesHead(streamId, times, sizeOf(pieces));
-    const total = head.length + sizeOf(pieces);
-    const firstRoom = payloadBytes - (clock === null ? 0 : clockFieldBytes);
-    const packets = total <= firstRoom ? 1 : 1 + Math.ceil((total - firstRoom) / payloadBytes);
-    const out = Buffer.allocUnsafe(packets * packetBytes);
-    const from = new Pieces([head, ...pieces]);
-    for (let index = 0, left = total; index < packets; index++) {
-      const to = index * packetBytes;
-      this.head(out, to, at, index === 0);
-      const field = index === 0 && clock !== null ? clockFieldBytes : 0;
-      const taken = Math.min(left, payloadBytes - field);
-      const fieldBytes = payloadBytes - taken;
-      if (fieldBytes > 0) {
-        out[to + 3]! |= 0x20;
-        adaptationField(out, to + headBytes, fieldBytes, field > 0 ? clock : null);
+    if (audio === null) return;
+    const isAac = audio.fourCc === "mp4a";
+    let bodyBytes = 0;
+    for (const { length } of frames) bodyBytes += isAac ? (length > maxAdtsFrameBytes ? 0 : adtsHeadBytes + length) : length;
+    if (bodyBytes === 0) return;
+    const at = audioPid(audio);
+    const pes = beginPes(out, pesHeadBytes + timeBytes + bodyBytes, video === null ? clockFieldBytes : 0);
+    let to = writePesHead(out.bytes, pes.laidAt, audioStreamId, ptsTicks, ptsTicks, bodyBytes);
+    for (const frame of frames) {
+      if (isAac && frame.length > maxAdtsFrameBytes) continue;
+      if (isAac) {
+        writeAdtsHead(out.bytes, to, audio, frame.length);
+        to += adtsHeadBytes;
       }
-      from.copy(out, to + headBytes + fieldBytes, taken);
-      left -= taken;
+      out.bytes.set(frame, to);
+      to += frame.length;
     }
-    return out;
+    spreadPes(out, pes);
+    this.heads(out.bytes, pes, at);
+    if (video === null) clockField(out.bytes, pes, ptsTicks + offsetTicks - clockBehindTicks, true);
   }
 
   private table(out: Buffer, to: number, at: number, section: Buffer): void {
-    this.head(out, to, at, true);
+    writeHead(out, to, at, this.count(at, 1), true);
     out[to + headBytes] = 0; // the section begins at once
-    section.copy(out, to + headBytes + 1);
+    out.set(section, to + headBytes + 1);
+    out.fill(0xff, to + headBytes + 1 + section.length, to + packetBytes);
   }
 
-  private head(out: Buffer, to: number, at: number, isFirst: boolean): void {
+  /** The heads of all packets, and what fills them up. */
+  private heads(out: Buffer, { at: from, packets, fieldBytes, restBytes }: Pes, at: number): void {
+    const counter = this.count(at, packets);
+    for (let index = 0; index < packets; index++) writeHead(out, from + index * packetBytes, at, counter + index, index === 0);
+    if (fieldBytes > 0 && packets > 1) emptyField(out, from, fieldBytes);
+    if (restBytes < payloadBytes) emptyField(out, from + (packets - 1) * packetBytes, payloadBytes - restBytes);
+  }
+
+  /** The counter of the first of so many packets, which count from now on. */
+  private count(at: number, packets: number): number {
     const { counters } = this.state;
     const counter = counters[at] ?? 0;
-    counters[at] = (counter + 1) & 15;
-    out[to] = 0x47;
-    out[to + 1] = (isFirst ? 0x40 : 0) | (at >> 8);
-    out[to + 2] = at & 0xff;
-    out[to + 3] = 0x10 | counter;
+    counters[at] = (counter + packets) & 15;
+    return counter;
   }
 }
 
-interface Clock {
-  readonly ticks: number;
-  readonly isRandomAccess: boolean;
-}
-
+/** Where a PES lies, and what its packets are. */
 interface Pes {
+  /** Its first packet. */
   readonly at: number;
-  readonly streamId: number;
-  /** Of display, and of decoding where that is another one. */
-  readonly times: readonly number[];
-  readonly pieces: readonly Buffer[];
-  readonly clock: Clock | null;
+  /** Its bytes, before they are spread. */
+  readonly laidAt: number;
+  readonly bytes: number;
+  readonly packets: number;
+  /** Before the bytes of its first packet. */
+  readonly fieldBytes: number;
+  /** In its last packet, which may be the first. */
+  readonly restBytes: number;
 }
 
-function piecesOf(audio: AudioTrack, frame: Buffer): Buffer[] {
-  if (audio.fourCc !== "mp4a") return [frame];
-  return frame.length > maxAdtsFrameBytes ? [] : [adtsHead(audio, frame.length), frame];
+function beginPes(out: Packets, bytes: number, fieldBytes: number): Pes {
+  const firstRoom = payloadBytes - fieldBytes;
+  const packets = bytes <= firstRoom ? 1 : 1 + Math.ceil((bytes - firstRoom) / payloadBytes);
+  const restBytes = packets === 1 ? bytes : bytes - firstRoom - (packets - 2) * payloadBytes;
+  const at = out.reserve(packets);
+  const behind = packets * packetBytes - bytes;
+  return { at, laidAt: at + behind - (behind % 4), bytes, packets, fieldBytes, restBytes };
 }
 
-function pesHead(streamId: number, times: readonly number[], bodyBytes: number): Buffer {
-  const timeBytes = 5 * times.length;
-  const length = 3 + timeBytes + bodyBytes;
-  const head = Buffer.alloc(9 + timeBytes);
-  head.writeUIntBE(1, 0, 3);
-  head[3] = streamId;
-  head.writeUInt16BE(length > longestPes ? 0 : length, 4);
-  head[6] = 0x84; // aligned to a frame
-  head[7] = times.length === 2 ? 0xc0 : 0x80;
-  head[8] = timeBytes;
-  times.forEach((ticks, index) => writeTime(head, 9 + 5 * index, times.length === 2 ? 3 - 2 * index : 2, ticks + offsetTicks));
-  return head;
+function spreadPes(out: Packets, { at, laidAt, bytes, packets, fieldBytes, restBytes }: Pes): void {
+  if (packets > 1) {
+    const firstBytes = payloadBytes - fieldBytes;
+    out.move(laidAt, at + headBytes + fieldBytes, firstBytes);
+    out.spread(laidAt + firstBytes, at + packetBytes, packets - 2);
+  }
+  const end = laidAt + bytes;
+  out.bytes.copyWithin(at + packets * packetBytes - restBytes, end - restBytes, end);
+}
+
+function writeHead(out: Buffer, to: number, at: number, counter: number, isFirst: boolean): void {
+  out[to] = 0x47;
+  out[to + 1] = (isFirst ? 0x40 : 0) | (at >> 8);
+  out[to + 2] = at & 0xff;
+  out[to + 3] = 0x10 | (counter & 15);
+}
+
+/** Returns where it ends. */
+function writePesHead(out: Buffer, at: number, streamId: number, ptsTicks: number, dtsTicks: number, bodyBytes: number): number {
+  const hasBoth = ptsTicks !== dtsTicks;
+  const timesBytes = hasBoth ? 2 * timeBytes : timeBytes;
+  const length = 3 + timesBytes + bodyBytes;
+  const told = length > longestPes ? 0 : length;
+  out[at] = out[at + 1] = 0;
+  out[at + 2] = 1;
+  out[at + 3] = streamId;
+  out[at + 4] = told >> 8;
+  out[at + 5] = told & 0xff;
+  out[at + 6] = 0x84; // aligned to a frame
+  out[at + 7] = hasBoth ? 0xc0 : 0x80;
+  out[at + 8] = timesBytes;
+  writeTime(out, at + pesHeadBytes, hasBoth ? 3 : 2, ptsTicks + offsetTicks);
+  if (hasBoth) writeTime(out, at + pesHeadBytes + timeBytes, 1, dtsTicks + offsetTicks);
+  return at + pesHeadBytes + timesBytes;
 }
 
 /** 33 bits in five bytes with markers between. */
@@ -167,53 +193,36 @@ function writeTime(out: Buffer, at: number, mark: number, ticks: number): void {
   const middle = Math.floor(time / 2 ** 15) & 0x7fff;
   const low = time % 2 ** 15;
   out[at] = (mark << 4) | (high << 1) | 1;
-  out.writeUInt16BE((middle << 1) | 1, at + 1);
-  out.writeUInt16BE((low << 1) | 1, at + 3);
+  out[at + 1] = middle >> 7;
+  out[at + 2] = ((middle << 1) & 0xff) | 1;
+  out[at + 3] = low >> 7;
+  out[at + 4] = ((low << 1) & 0xff) | 1;
 }
 
-function adaptationField(out: Buffer, at: number, sizeBytes: number, clock: Clock | null): void {
+/** An adaptation field that says nothing, of so many bytes with its length. */
+function emptyField(out: Buffer, packetAt: number, sizeBytes: number): void {
+  out[packetAt + 3]! |= 0x20;
+  const at = packetAt + headBytes;
   out[at] = sizeBytes - 1;
   if (sizeBytes === 1) return;
-  out[at + 1] = clock === null ? 0 : 0x10 | (clock.isRandomAccess ? 0x40 : 0);
-  let to = at + 2;
-  if (clock !== null) {
-    const base = modulo(clock.ticks);
-    out.writeUInt32BE(Math.floor(base / 2), to);
-    out[to + 4] = ((base % 2) << 7) | 0x7e;
-    out[to + 5] = 0;
-    to += 6;
-  }
-  out.fill(0xff, to, at + sizeBytes);
+  out[at + 1] = 0;
+  out.fill(0xff, at + 2, at + sizeBytes);
+}
+
+/** Says the time in the field of the first packet. */
+function clockField(out: Buffer, { at: packetAt }: Pes, ticks: number, isRandomAccess: boolean): void {
+  const at = packetAt + headBytes;
+  const base = modulo(ticks);
+  const high = Math.floor(base / 2);
+  out[at + 1] = 0x10 | (isRandomAccess ? 0x40 : 0);
+  out[at + 2] = high >>> 24;
+  out[at + 3] = (high >>> 16) & 0xff;
+  out[at + 4] = (high >>> 8) & 0xff;
+  out[at + 5] = high & 0xff;
+  out[at + 6] = ((base % 2) << 7) | 0x7e;
+  out[at + 7] = 0;
 }
 
 function modulo(ticks: number): number {
   return ((ticks % wrapTicks) + wrapTicks) % wrapTicks;
-}
-
-function sizeOf(pieces: readonly Buffer[]): number {
-  return pieces.reduce((bytes, { length }) => bytes + length, 0);
-}
-
-/** Buffers behind each other, read once from the front. */
-class Pieces {
-  private readonly pieces: readonly Buffer[];
-  private index = 0;
-  private at = 0;
-
-  constructor(pieces: readonly Buffer[]) {
-    this.pieces = pieces;
-  }
-
-  copy(out: Buffer, to: number, count: number): void {
-    for (let left = count, at = to; left > 0;) {
-      const piece = this.pieces[this.index]!;
-      const copied = piece.copy(out, at, this.at, this.at + left);
-      at += copied;
-      left -= copied;
-      this.at += copied;
-      if (this.at < piece.length) continue;
-      this.index += 1;
-      this.at = 0;
-    }
-  }
 }

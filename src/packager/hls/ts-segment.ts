@@ -1,4 +1,5 @@
-// A segment as a transport stream: each picture at once, sound packed by a few frames.
+// A segment as a transport stream: pictures as they come, sound packed by a few frames, and all of it in blocks.
+import { Packets } from "../../codec/ts/packets.js";
 import { TsWriter } from "../../codec/ts/writer.js";
 import { tickOf } from "../media/audio-clock.js";
 import type { Frame } from "../media/frames.js";
@@ -8,24 +9,28 @@ import type { SegmentWriter, WriterOptions } from "./segment-writer.js";
 const packedMs = 120;
 const mostPacked = 6;
 const ticksPerMs = 90;
+/** What is written at once. */
+const blockBytes = 128 << 10;
 
 export class TsSegment implements SegmentWriter {
   private readonly options: WriterOptions;
   private readonly writer: TsWriter;
+  private readonly out: Packets;
   private packed: { readonly ticks: number; readonly frames: Buffer[] } | null = null;
 
   /** `bringsTables`: its first frame does. */
   constructor(options: WriterOptions, bringsTables: boolean) {
     this.options = options;
     this.writer = new TsWriter(options.tracks, options.state.ts);
-    if (!bringsTables) options.onBytes(this.writer.tables());
+    this.out = new Packets(options.onBytes, blockBytes);
+    if (!bringsTables) this.writer.tables(this.out);
   }
 
   picture({ dtsMs, compositionMs, isKeyFrame, body }: Frame): void {
     this.flush();
     const dtsTicks = dtsMs * ticksPerMs;
     const ptsTicks = dtsTicks + Math.max(0, compositionMs) * ticksPerMs;
-    this.options.onBytes(this.writer.video({ dtsTicks, ptsTicks, isKeyFrame, body }));
+    this.writer.video(this.out, { dtsTicks, ptsTicks, isKeyFrame, body });
   }
 
   sound({ dtsMs, body }: Frame): void {
@@ -35,15 +40,16 @@ export class TsSegment implements SegmentWriter {
     const { packed } = this;
     if (packed !== null && (ticks - packed.ticks >= packedMs * ticksPerMs || packed.frames.length >= mostPacked)) this.flush();
     this.packed ??= { ticks, frames: [] };
-    this.packed.frames.push(body);
+    this.packed.frames.push(Buffer.from(body)); // it waits for others, and outlives the memory that packets came in
   }
 
   end(): void {
     this.flush();
+    this.out.flush();
   }
 
   private flush(): void {
-    if (this.packed !== null) this.options.onBytes(this.writer.audio(this.packed.ticks, this.packed.frames));
+    if (this.packed !== null) this.writer.audio(this.out, this.packed.ticks, this.packed.frames);
     this.packed = null;
   }
 }

@@ -4,11 +4,12 @@ import { audioUnit, videoUnit } from "../../../../src/codec/av-unit.js";
 import { mp3Track, readAudioTrack, readVideoTrack, type AudioTrack, type VideoTrack } from "../../../../src/codec/av-track.js";
 import type { FlvTag } from "../../../../src/codec/flv-reader.js";
 import { checksum, patSection, pid, pmtSection } from "../../../../src/codec/ts/tables.js";
+import { Packets } from "../../../../src/codec/ts/packets.js";
 import { makeTsState, TsWriter } from "../../../../src/codec/ts/writer.js";
 import { clip, decode, type ClipOptions } from "../../../helpers/clips.js";
 
-/** A clip as a transport stream, `shiftMs` later. */
-function toTs(tags: readonly FlvTag[], shiftMs = 0): Buffer {
+/** A clip as a transport stream, `shiftMs` later, gathered in blocks of so many bytes. */
+function toTs(tags: readonly FlvTag[], shiftMs = 0, blockBytes = 64 << 10): Buffer {
   let video: VideoTrack | null = null;
   let audio: AudioTrack | null = null;
   for (const { type, payload } of tags) {
@@ -18,11 +19,13 @@ function toTs(tags: readonly FlvTag[], shiftMs = 0): Buffer {
     if (type === 8) audio ??= unit.isConfig ? readAudioTrack(unit.fourCc, unit.body) : mp3Track(unit.body);
   }
   const writer = new TsWriter({ video, audio }, makeTsState());
-  const out = [writer.tables()];
+  const blocks: Buffer[] = [];
+  const out = new Packets((block) => void blocks.push(block), blockBytes);
+  writer.tables(out);
   let frames: Buffer[] = [];
   let first = 0;
   const flush = (): void => {
-    if (frames.length > 0) out.push(writer.audio(first, frames));
+    if (frames.length > 0) writer.audio(out, first, frames);
     frames = [];
   };
   for (const { type, timestamp, payload } of tags) {
@@ -31,7 +34,7 @@ function toTs(tags: readonly FlvTag[], shiftMs = 0): Buffer {
     const ticks = (timestamp + shiftMs) * 90;
     if (type === 9) {
       flush();
-      out.push(writer.video({ dtsTicks: ticks, ptsTicks: ticks + unit.compositionMs * 90, isKeyFrame: unit.isKeyFrame, body: unit.body }));
+      writer.video(out, { dtsTicks: ticks, ptsTicks: ticks + unit.compositionMs * 90, isKeyFrame: unit.isKeyFrame, body: unit.body });
     } else {
       if (frames.length === 0) first = ticks;
       frames.push(unit.body);
@@ -39,7 +42,17 @@ function toTs(tags: readonly FlvTag[], shiftMs = 0): Buffer {
     }
   }
   flush();
-  return Buffer.concat(out);
+  out.flush();
+  return Buffer.concat(blocks);
+}
+
+/** What is written at once. */
+function written(write: (out: Packets) => void): Buffer {
+  const blocks: Buffer[] = [];
+  const out = new Packets((block) => void blocks.push(block), 4096);
+  write(out);
+  out.flush();
+  return Buffer.concat(blocks);
 }
 
 /** The packets of one identifier. */
@@ -104,9 +117,51 @@ test("ts: a state that was written down goes on with the very bytes", async () =
   const frames = tags.slice(1).map(({ isKeyFrame, body }, at) => ({ dtsTicks: at * 3600, ptsTicks: at * 3600, isKeyFrame, body }));
   const state = makeTsState();
   const writer = new TsWriter({ video: track, audio: null }, state);
-  for (const frame of frames.slice(0, 10)) writer.video(frame);
+  for (const frame of frames.slice(0, 10)) written((out) => writer.video(out, frame));
   const heir = new TsWriter({ video: track, audio: null }, structuredClone(state));
-  assert.deepEqual(heir.video(frames[10]!), writer.video(frames[10]!));
+  assert.deepEqual(
+    written((out) => heir.video(out, frames[10]!)),
+    written((out) => writer.video(out, frames[10]!)),
+  );
+});
+
+/** An independent reading: the payloads behind heads and fields, one after the other. */
+function payloadOf(ts: Buffer, at: number): Buffer {
+  const payloads = packets(ts, at).map((packet) => packet.subarray((packet[3]! & 0x20) === 0 ? 4 : 5 + packet[4]!));
+  return Buffer.concat(payloads);
+}
+
+test("ts: a picture of any length is in its packets byte by byte, whatever block it is written to", () => {
+  const track = readVideoTrack("avc1", Buffer.from("0142c00cffe100046742c00c01000468ce0fc8", "hex"))!;
+  for (const isKeyFrame of [false, true]) {
+    for (let length = 1; length < 600; length++) {
+      const unit = Buffer.from(
+        Array.from({ length }, (_, index) => (index === 0 ? (isKeyFrame ? 0x65 : 0x41) : (index * 7 + length) & 0xff)),
+      );
+      const body = Buffer.concat([Buffer.of(0, 0, length >> 8, length & 0xff), unit]);
+      const start = Buffer.of(0, 0, 0, 1);
+      const sets = isKeyFrame ? track.sets.flatMap((set) => [start, set]) : [];
+      const picture = Buffer.concat([Buffer.of(0, 0, 0, 1, 0x09, 0xf0), ...sets, start, unit]);
+      for (const ptsTicks of [90_000, 93_600]) {
+        const writer = new TsWriter({ video: track, audio: null }, makeTsState());
+        const ts = written((out) => {
+          writer.tables(out); // what is before it stays
+          writer.video(out, { dtsTicks: 90_000, ptsTicks, isKeyFrame, body });
+        });
+        const pes = payloadOf(ts, pid.video);
+        const headBytes = 9 + pes[8]!;
+        assert.equal(pes[8], ptsTicks === 90_000 ? 5 : 10);
+        assert.equal(pes.readUInt16BE(4), pes.length - 6);
+        assert.ok(pes.subarray(headBytes).equals(picture), `${length} bytes`);
+        assert.equal((ts.readUInt16BE(1) & 0x1fff) === pid.pat && (ts.readUInt16BE(189) & 0x1fff) === pid.pmt, true);
+      }
+    }
+  }
+});
+
+test("ts: small blocks and large ones hold the same packets", async () => {
+  const tags = await clip({ seconds: 2, bFrames: 2 });
+  assert.ok(toTs(tags, 0, 188).equals(toTs(tags, 0, 1 << 20)));
 });
 
 test("ts: tables end with a checksum that a reader finds to be 0", () => {

@@ -1,0 +1,68 @@
+// The memory that packets of 188 bytes are written into: blocks, so that a second of media is a few pieces and not some hundred. A PES is
+// laid into the place of its packets as one run of bytes, as far back as it goes, and spread over them from the front, word by word: a
+// packet never ends behind the bytes that are read next. It is what a muxer does most.
+//
+//   laid     │ room for heads │ bytes of the first, the second, the third …          │
+//   spread   │ head │ bytes of the first │ head │ bytes of the second │ head │ …
+
+export const packetBytes = 188;
+export const headBytes = 4;
+export const payloadBytes = packetBytes - headBytes;
+const wordBytes = 4;
+const payloadWords = payloadBytes / wordBytes;
+const none = Buffer.alloc(0);
+const noWords = new Uint32Array(0);
+
+/** Gathers packets. `flush` gives what has been gathered; there is nothing to close. */
+export class Packets {
+  /** Where is written; its beginning lies on a word. */
+  bytes = none;
+  private words = noWords;
+  private from = 0;
+  private used = 0;
+  private readonly blockBytes: number;
+  private readonly onBlock: (block: Buffer) => void;
+
+  /** `onBlock` is given whole packets, which nobody changes any more. */
+  constructor(onBlock: (block: Buffer) => void, blockBytes: number) {
+    this.onBlock = onBlock;
+    this.blockBytes = blockBytes - (blockBytes % wordBytes);
+  }
+
+  /** The place of so many packets: where the first begins in `bytes`. */
+  reserve(count: number): number {
+    const needed = count * packetBytes;
+    if (this.used + needed > this.bytes.length) {
+      this.flush();
+      this.bytes = Buffer.allocUnsafeSlow(Math.max(this.blockBytes, needed));
+      this.words = new Uint32Array(this.bytes.buffer, 0, this.bytes.length / wordBytes);
+      this.from = this.used = 0;
+    }
+    const at = this.used;
+    this.used += needed;
+    return at;
+  }
+
+  flush(): void {
+    if (this.used > this.from) this.onBlock(this.bytes.subarray(this.from, this.used));
+    this.from = this.used;
+  }
+
+  /** Moves bytes of whole words within the block, to where nothing lies that is still to be moved. */
+  move(from: number, to: number, bytes: number): void {
+    const { words } = this;
+    let write = to / wordBytes;
+    for (let read = from / wordBytes, end = read + bytes / wordBytes; read < end; read++, write++) words[write] = words[read]!;
+  }
+
+  /** Moves the payloads of so many full packets, which lie behind each other, to behind the heads of those from `to` on. */
+  spread(from: number, to: number, count: number): void {
+    const { words } = this;
+    let read = from / wordBytes;
+    let write = to / wordBytes;
+    for (let packet = 0; packet < count; packet++) {
+      write += headBytes / wordBytes;
+      for (const end = read + payloadWords; read < end; read++, write++) words[write] = words[read]!;
+    }
+  }
+}
