@@ -93,7 +93,7 @@ export function mp3Track(frame: Buffer): AudioTrack | null {
 
 /** Whether two tracks are written alike: nothing changes for a player where one follows the other. */
 export function isSameTrack(one: VideoTrack | AudioTrack | null, other: VideoTrack | AudioTrack | null): boolean {
-  if (one === null || other === null) return one === other;
+  if (one === other || one === null || other === null) return one === other;
   return one.fourCc === other.fourCc && one.codecs === other.codecs && one.record.equals(other.record) && rateOf(one) === rateOf(other);
 }
 

@@ -24,11 +24,12 @@ const composed = new Set(["avc1", "hvc1", "vvc1"]);
 export function videoUnit(video: Buffer): Unit | null {
   const is = videoRole(video);
   if (is === role.other) return null;
-  const kind = { isConfig: is === role.header, isKeyFrame: is === role.keyFrame };
+  const isConfig = is === role.header;
+  const isKeyFrame = is === role.keyFrame;
   if ((video[0]! & 0x80) === 0) {
     const fourCc = oldVideo[video[0]! & 0x0f];
     if (fourCc === undefined || video.length < avcHeadBytes) return null;
-    return { ...kind, fourCc, track: 0, compositionMs: signed24(video, 2), body: video.subarray(avcHeadBytes) };
+    return { fourCc, track: 0, isConfig, isKeyFrame, compositionMs: signed24(video, 2), body: video.subarray(avcHeadBytes) };
   }
   const extended = readExtended(video, exVideo.multitrack);
   if (extended.packetType === exVideo.metadata || extended.packetType === exVideo.mpeg2TsSequenceStart) return null;
@@ -37,22 +38,28 @@ export function videoUnit(video: Buffer): Unit | null {
   const { id: track, fourCc, body } = one;
   const hasTime = extended.packetType === ex.codedFrames && composed.has(fourCc);
   if (hasTime && body.length < 3) return null;
-  return { ...kind, fourCc, track, compositionMs: hasTime ? signed24(body, 0) : 0, body: hasTime ? body.subarray(3) : body };
+  const compositionMs = hasTime ? signed24(body, 0) : 0;
+  return { fourCc, track, isConfig, isKeyFrame, compositionMs, body: hasTime ? body.subarray(3) : body };
 }
 
 /** The unit of an audio message; null as above. */
 export function audioUnit(audio: Buffer): Unit | null {
   const is = audioRole(audio);
   if (is === role.other) return null;
-  const kind = { isConfig: is === role.header, isKeyFrame: false, compositionMs: 0 };
+  const isConfig = is === role.header;
   const format = audio[0]! >> 4;
-  if (format === 10) return { ...kind, fourCc: "mp4a", track: 0, body: audio.subarray(2) };
-  if (format === 2 || format === 14) return { ...kind, fourCc: ".mp3", track: 0, body: audio.subarray(1) };
+  if (format === 10) return soundUnit("mp4a", 0, isConfig, audio.subarray(2));
+  if (format === 2 || format === 14) return soundUnit(".mp3", 0, isConfig, audio.subarray(1));
   if (format !== 9) return null;
   const extended = readExtended(audio, exAudio.multitrack);
   if (extended.packetType === exAudio.channels) return null;
   const one = firstOf(readTracks(audio, extended));
-  return one === null ? null : { ...kind, fourCc: one.fourCc, track: one.id, body: one.body };
+  return one === null ? null : soundUnit(one.fourCc, one.id, isConfig, one.body);
+}
+
+/** Written out, as above: this is done for every frame of a stream. */
+function soundUnit(fourCc: string, track: number, isConfig: boolean, body: Buffer): Unit {
+  return { fourCc, track, isConfig, isKeyFrame: false, compositionMs: 0, body };
 }
 
 function firstOf(tracks: readonly TrackBody[]): TrackBody | null {
@@ -60,5 +67,5 @@ function firstOf(tracks: readonly TrackBody[]): TrackBody | null {
 }
 
 function signed24(bytes: Buffer, at: number): number {
-  return bytes.readIntBE(at, 3);
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8)) >> 8;
 }

@@ -148,7 +148,7 @@ export class Packager {
     this.programs.begin();
     for (const state of await this.states.all(isForgotten)) if (isNamed(state)) this.know(state);
     if (this.isClosed) return;
-    const args = { ...upnodeArgs(options.name, options.edgeKey), ...packagerArgs() };
+    const args = { ...upnodeArgs(options.name, options.edgeKey), ...packagerArgs(false) };
     this.watches = options.origins.map((origin) => new Watch(origin, args, (change) => this.changed(change, origin), log));
     this.timers.push(setTimeout(() => this.finishAbsent(), comesBackWithinMs));
     this.timers.push(setInterval(() => this.sweep(), sweepMs));
@@ -238,10 +238,11 @@ export class Packager {
     if (!known.isLive) this.timers.push(setTimeout(() => void (known.isLive || this.over(known)), comesBackWithinMs));
     const { options } = this;
     const log = this.log.child({ ...name });
+    const isPatient = (this.vhostOf(name)?.hls?.partMs ?? null) === null;
     known.intake = new Intake({
       endpoint: origin,
       request: { ...name, params: "" },
-      args: { ...upnodeArgs(options.name, options.edgeKey), ...packagerArgs() },
+      args: { ...upnodeArgs(options.name, options.edgeKey), ...packagerArgs(isPatient) },
       begin: (clockId, kept) => {
         log.info({ event: "package.started", kept: kept.length });
         this.each(known, (output) => output.begin(clockId, kept));

@@ -23,6 +23,7 @@ export class Fanouts {
     this.usual = {
       rtmp: new Fanout(rtmp, cache, fanoutOptions("rtmp", options), onAhead),
       prompt: new Fanout(rtmp, cache, fanoutOptions("prompt", options), onAhead),
+      patient: new Fanout(rtmp, cache, fanoutOptions("patient", options), onAhead),
       flv: new Fanout(flvContainer, cache, fanoutOptions("flv", options), onAhead),
       ws: new Fanout(webSocketContainer, cache, fanoutOptions("ws", options), onAhead),
     };
@@ -61,6 +62,7 @@ export class Fanouts {
     const { usual, others } = this;
     usual.rtmp.push(packet);
     usual.prompt.push(packet);
+    usual.patient.push(packet);
     usual.flv.push(packet);
     usual.ws.push(packet);
     others.ts?.push(packet);

@@ -6,6 +6,8 @@ import type { Timeline } from "./timeline.js";
 
 /** How long packets are collected for our own edges, whose viewers wait longer: one write and one read for two ticks of a publisher's. */
 const innerDelayMs = 100;
+/** The same for packagers whose segments are not waited for part by part. */
+const patientDelayMs = 500;
 
 /** What may change while a stream runs. */
 export interface SourceSettings extends StartCacheOptions {
@@ -27,7 +29,7 @@ export interface SourceOptions extends SourceSettings {
 }
 
 /** Which fan-out a consumer drinks from; those of the second kind are made when somebody asks for them. */
-export type Tap = "rtmp" | "prompt" | "flv" | "ws" | RemuxTap;
+export type Tap = "rtmp" | "prompt" | "patient" | "flv" | "ws" | RemuxTap;
 
 export function isRemuxTap(tap: Tap): tap is RemuxTap {
   return remuxTaps.some((one) => one === tap);
@@ -35,11 +37,12 @@ export function isRemuxTap(tap: Tap): tap is RemuxTap {
 
 /** The options of a fan-out. */
 export function fanoutOptions(tap: Tap, { delayMs, queueLengthMs }: SourceSettings): FanoutOptions {
+  const isInner = tap === "prompt" || tap === "patient";
   return {
-    delayMs: tap === "prompt" ? Math.min(innerDelayMs, delayMs) : delayMs,
+    delayMs: tap === "patient" ? patientDelayMs : tap === "prompt" ? Math.min(innerDelayMs, delayMs) : delayMs,
     queueLengthMs,
-    keepsRecent: tap !== "prompt",
-    slowCode: tap === "rtmp" || tap === "prompt" ? "RTMP_SLOW" : "FLV_SLOW",
+    keepsRecent: !isInner,
+    slowCode: tap === "rtmp" || isInner ? "RTMP_SLOW" : "FLV_SLOW",
     isCounted: tap === "ts",
   };
 }

@@ -120,9 +120,14 @@ export class Source {
     this.fanouts.adopt(settings);
   }
 
-  /** Whether somebody gets the packets. */
+  /** Whether somebody waits for the packets. */
   get isWatched(): boolean {
-    return this.consumers > 0 || this.taps.size > 0;
+    return this.consumers > this.fanouts.count("patient") || this.taps.size > 0;
+  }
+
+  /** How many consumers are processes of the box. */
+  get ownConsumers(): number {
+    return this.fanouts.count("prompt") + this.fanouts.count("patient");
   }
 
   get hasPublisher(): boolean {

@@ -2,6 +2,7 @@
 // package. A packager says in `connect` what it is, asks once, and is told of every beginning and end from then on.
 //
 //   packager, connect     dolphin_packager: true         what it plays is given to it with all that is kept, and nothing is left out
+//                         dolphin_patient: true          and may come in large pieces: nobody waits for it
 //   packager              dolphinWatch
 //   server                dolphinStreams "{…}", first with all that run, then with each change
 import type { AmfObject, AmfValue } from "./amf0.js";
@@ -32,13 +33,19 @@ export const newsCommand = "dolphinStreams";
 /** A text of AMF0 has 64 KiB at most, and a name of a stream up to some hundred bytes. */
 const streamsOfOne = 50;
 
-export function packagerArgs(): AmfObject {
-  return { dolphin_packager: true };
+/** `isPatient`: what is made of the streams is not waited for. */
+export function packagerArgs(isPatient: boolean): AmfObject {
+  return { dolphin_packager: true, dolphin_patient: isPatient };
 }
 
 /** Whether the second object of `connect` says so. */
 export function isPackager(members: AmfObject | null): boolean {
   return members?.["dolphin_packager"] === true;
+}
+
+/** Whether it says that its streams may come in large pieces. */
+export function isPatient(members: AmfObject | null): boolean {
+  return members?.["dolphin_patient"] === true;
 }
 
 export function watchNews({ live, ended, isAll }: WatchedChange): Message[] {

@@ -104,7 +104,7 @@ export class Segmenter {
 
   /** The first segment begins with a key frame, once both tracks are known or one of them is late. */
   private wait(frame: Frame, tracks: TsTracks): void {
-    this.waiting.push(frame);
+    this.waiting.push({ ...frame, body: Buffer.from(frame.body) }); // it outlives the memory that packets came in
     this.waitingBytes += frame.body.length;
     this.waitsSinceMs ??= frame.dtsMs;
     const isFull = this.waiting.length > mostWaiting || this.waitingBytes > maxWaitingFrameBytes;

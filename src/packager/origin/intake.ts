@@ -1,5 +1,6 @@
 // One stream as it comes from the server that has it: first all that is kept of it, as a whole, then each packet. Lost, it is asked for
-// anew, and whoever takes the packets finds where it stood among those that are kept.
+// anew, and whoever takes the packets finds where it stood among those that are kept. Packets lie in memory that is used again
+// (codec/rtmp/slabs.ts): whoever is given one copies what he keeps of it.
 //
 //   connecting ─▶ a clock ─▶ so many packets that are kept ─▶ begin ─▶ push … ─▶ end: the publisher has left
 //       ▲                          └──────────── lost ────────────────────┘
@@ -10,7 +11,8 @@ import { controlEvent, messageType, type Message } from "../../codec/rtmp/messag
 import { isSampleAccess } from "../../codec/rtmp/metadata.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
-import { makePacket, type Packet } from "../../stream/packet.js";
+import type { Held } from "../../codec/rtmp/slabs.js";
+import { hold, makePacket, type Packet } from "../../stream/packet.js";
 import { RtmpClient } from "../../wire/client.js";
 
 const firstPauseMs = 50;
@@ -58,10 +60,10 @@ export class Intake {
     this.hasBegun = false;
     this.keptLeft = null;
     this.kept = [];
-    this.client = new RtmpClient(
+    const client: RtmpClient = new RtmpClient(
       { endpoint, request, purpose: "play", args },
       {
-        onStarted: () => undefined,
+        onStarted: () => client.lendTo((held) => this.hold(held)),
         onMessage: (message) => this.receive(message),
         onStreamEnd: () => this.ended(),
         onRedirected: () => undefined,
@@ -69,6 +71,12 @@ export class Intake {
         onClosed: () => this.lost(),
       },
     );
+    this.client = client;
+  }
+
+  private hold(held: Held): boolean {
+    hold(this.kept, held);
+    return true;
   }
 
   private receive(message: Message): void {

@@ -2,7 +2,7 @@
 // goes along when the connection moves to another process.
 import { asObject, type AmfObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { askedClock, toldSeen } from "../../codec/rtmp/clock.js";
-import { isPackager } from "../../codec/rtmp/watch.js";
+import { isPackager, isPatient } from "../../codec/rtmp/watch.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import type { ServerSetup } from "../../ipc/messages.js";
@@ -33,6 +33,8 @@ export interface Caller {
   clockId: number | null;
   /** Whether it packages what it plays, and misses nothing of it: it is given what is kept of the stream. */
   isPackager: boolean;
+  /** Whether such a one takes the stream in large pieces. */
+  isPatient: boolean;
   /** How far that edge's viewers have seen a stream that it plays (ms); null: nobody has. */
   seenMs: number | null;
   /** What it was told as our chunk size, in bytes; 0: nothing yet. */
@@ -66,6 +68,7 @@ export function newCaller(): Caller {
     follows: false,
     clockId: null,
     isPackager: false,
+    isPatient: false,
     seenMs: null,
     chunkSize: 0,
     streams: [],
@@ -89,6 +92,7 @@ export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, 
   caller.edgeName = text(members["dolphin_name"]);
   caller.clockId = askedClock(members);
   caller.isPackager = isPackager(members);
+  caller.isPatient = caller.isPackager && isPatient(members);
   caller.seenMs = toldSeen(members);
 }
 

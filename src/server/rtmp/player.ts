@@ -23,6 +23,8 @@ export interface PlayerOptions {
   readonly isOwnEdge: boolean;
   /** Whether it packages the stream: it is given what is kept of it, and misses nothing. */
   readonly isPackager: boolean;
+  /** Whether it takes packets in large pieces. */
+  readonly isPatient: boolean;
   readonly traffic: Traffic;
   /** Where it goes on, if another process has served it; null: from the stream's start. */
   readonly from: Position | null;
@@ -152,8 +154,10 @@ export class RtmpPlayer implements Consumer {
     countTime(this.options.traffic.tally.firstMedia, firstMediaBoundsMs, Date.now() - sinceMs);
   }
 
-  private get tap(): "rtmp" | "prompt" {
-    return this.options.isOwnEdge ? "prompt" : "rtmp";
+  private get tap(): "rtmp" | "prompt" | "patient" {
+    const { isOwnEdge, isPackager, isPatient } = this.options;
+    if (!isOwnEdge) return "rtmp";
+    return isPackager && isPatient ? "patient" : "prompt";
   }
 
   private cut(manner: Manner): void {

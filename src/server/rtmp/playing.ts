@@ -82,7 +82,7 @@ export class Playing implements PlayerOwner {
     if (isNew) hub.traffic.tally.plays += 1;
     const from = resumed?.from ?? null;
     const { isOwnEdge } = this;
-    const { isPackager } = options.caller;
+    const { isPackager, isPatient } = options.caller;
     const sinceMs = isNew ? (client.report()?.sinceMs ?? null) : null;
     this.player = new RtmpPlayer({
       socket,
@@ -91,6 +91,7 @@ export class Playing implements PlayerOwner {
       manner,
       isOwnEdge,
       isPackager,
+      isPatient,
       traffic: hub.traffic,
       from,
       sinceMs,

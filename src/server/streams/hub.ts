@@ -184,7 +184,7 @@ export class Hub {
   /** How many play the stream of this key, as far as hooks know of other processes; the box's own edges are not counted. */
   playersOf(key: string): number {
     const source = this.streams.get(key)?.source;
-    return this.hooks.playersElsewhere(key) + (source === undefined ? 0 : source.consumers - source.count("prompt"));
+    return this.hooks.playersElsewhere(key) + (source === undefined ? 0 : source.consumers - source.ownConsumers);
   }
 
   /**
@@ -220,7 +220,7 @@ export class Hub {
       one.source.adopt({ ...settings, timeline: settings.timeline === "off" ? "off" : "follow" });
       one.source.expectViewers();
       const isWhole = isPackaged(one.vhost);
-      const from = { upstreams, args: { ...args, ...(isWhole ? packagerArgs() : {}) }, isOwnOrigin: true, isWhole };
+      const from = { upstreams, args: { ...args, ...(isWhole ? packagerArgs(false) : {}) }, isOwnOrigin: true, isWhole };
       return new Promise<void>((onLive) => (one.pull = this.pull(one, { ...from, mirror: { onLive } })));
     });
     await settledWithin(live, mirroredWithinMs);

@@ -159,7 +159,7 @@ function targetOf(url: string): ForwardTarget[] {
 
 /** How it stands, for `dolphin status`. */
 function reportOf({ source, vhost, request, pull, publisher }: LiveStream): StreamReport {
-  const edges = source.count("prompt");
+  const edges = source.ownConsumers;
   const { video, audio, videoFrames, audioFrames, videoDetails, audioDetails, keyFrameMs } = source.codecs;
   return {
     vhost: vhost.name,
