@@ -33,9 +33,9 @@ export const newsCommand = "dolphinStreams";
 /** A text of AMF0 has 64 KiB at most, and a name of a stream up to some hundred bytes. */
 const streamsOfOne = 50;
 
-/** `isPatient`: what is made of the streams is not waited for. */
-export function packagerArgs(isPatient: boolean): AmfObject {
-  return { dolphin_packager: true, dolphin_patient: isPatient };
+/** `waits`: what is made of the streams is not waited for. */
+export function packagerArgs(waits: boolean): AmfObject {
+  return { dolphin_packager: true, dolphin_patient: waits };
 }
 
 /** Whether the second object of `connect` says so. */

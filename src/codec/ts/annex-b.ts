@@ -40,7 +40,7 @@ export function writeAnnexB(out: Buffer, to: number, track: VideoTrack, frame: B
   const delimiter = isAvc ? avcDelimiter : hevcDelimiter;
   out.set(delimiter, to);
   let end = to + delimiter.length;
-  if (isKeyFrame && !hasSets(track, frame)) for (const set of track.sets) end = writeUnit(out, end, set);
+  if (isKeyFrame && !bringsSets(track, frame)) for (const set of track.sets) end = writeUnit(out, end, set);
   for (let at = 0; at + lengthBytes <= frame.length;) {
     const from = at + lengthBytes;
     at = from + lengthAt(frame, at, lengthBytes);
@@ -49,7 +49,7 @@ export function writeAnnexB(out: Buffer, to: number, track: VideoTrack, frame: B
   return end;
 }
 
-function hasSets({ lengthBytes, fourCc }: VideoTrack, frame: Buffer): boolean {
+function bringsSets({ lengthBytes, fourCc }: VideoTrack, frame: Buffer): boolean {
   const isAvc = fourCc === "avc1";
   for (let at = 0; at + lengthBytes <= frame.length;) {
     const length = lengthAt(frame, at, lengthBytes);

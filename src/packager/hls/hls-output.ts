@@ -4,7 +4,7 @@
 //
 //   packets ─▶ segmenter.ts ─▶ SEGMENT.tmp ─▶ SEGMENT ─▶ on_hls ─▶ list.ts ─▶ the state file, the list
 import { createCipheriv, type Cipher } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { dirname, posix } from "node:path";
 import { asDolphinError, type DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
@@ -15,6 +15,7 @@ import type { HlsBlock } from "../../conf/meaning/recording.js";
 import { catchUp, positionAfter } from "../../stream/catch-up.js";
 import type { Packet } from "../../stream/packet.js";
 import { FileWriter } from "../media/file-writer.js";
+import { deleteFile, inFolder } from "../media/folders.js";
 import { FrameReader } from "../media/frames.js";
 import { fillStream, fillTime, pathBelow, type StreamName } from "../media/names.js";
 import type { Output } from "../media/output.js";
@@ -25,6 +26,8 @@ import { nextFloor } from "./floor.js";
 import {
   addSegment,
   beginList,
+  forgetFiles,
+  goBehind,
   isHlsState,
   listText,
   makeHlsState,
@@ -35,8 +38,8 @@ import {
   type InitFile,
   type KeyFile,
   type ListedSegment,
-  type OpenEntry,
 } from "./list.js";
+import type { Closing, OpenSegment } from "./open-segment.js";
 import type { WrittenPart } from "./segment-writer.js";
 import { Segmenter, type SegmentStart } from "./segmenter.js";
 import { isFile, writeWhole, writingWhole } from "./whole-file.js";
@@ -58,20 +61,6 @@ export interface HlsOptions {
 /** A segment that lasted less is none: its number is used again. */
 const shortestSegmentMs = 100;
 
-/** The segment under way. */
-interface OpenSegment {
-  readonly sequence: number;
-  readonly start: SegmentStart;
-  readonly file: FileWriter;
-  readonly key: KeyFile | null;
-  readonly cipher: Cipher | null;
-  /** As lists tell of it while it grows. */
-  readonly entry: OpenEntry;
-  /** Before the number of a part. */
-  readonly partBase: string;
-  parts: number;
-}
-
 /** The HLS of one stream. `close` ends it. */
 export class HlsOutput implements Output {
   private readonly options: HlsOptions;
@@ -81,6 +70,7 @@ export class HlsOutput implements Output {
   private reader = new FrameReader();
   private segmenter: Segmenter | null = null;
   private open: OpenSegment | null = null;
+  private closing: Closing | null = null;
   /** Behind the last packet that was taken; null: none was. */
   private last: Position | null = null;
   /** What another process has begun and not finished; null: nothing, or it is known what became of it. */
@@ -112,7 +102,7 @@ export class HlsOutput implements Output {
     this.key = state.key;
     this.init = state.init;
     this.floor = state.floor;
-    this.listPath = pathBelow(options.settings.path, fillStream(options.settings.listFile, options.name));
+    this.listPath = listPathOf(options);
   }
 
   /** Reads what is remembered of the stream. Throws PACK_NAME for one that nothing may be written of. */
@@ -124,6 +114,7 @@ export class HlsOutput implements Output {
     const gone = isThere.lastIndexOf(false) + 1; // a list has no holes
     state.segments.splice(0, gone);
     state.first += gone;
+    goBehind(state, await readFile(listPathOf(options), "utf8").catch(() => ""), Date.now());
     const output = new HlsOutput(options, state);
     if (state.key !== null) output.keyBytes = await readFile(state.key.path).catch(() => null);
     output.scheduleDisposal();
@@ -178,7 +169,7 @@ export class HlsOutput implements Output {
     const { clockId, last } = this;
     this.inTurn(async () => {
       Object.assign(this.state, { clockId, last, open: null, activeAtMs: Date.now() });
-      await this.saveState();
+      await this.options.states.save(stateKey(this.options.name), this.state);
       this.scheduleDisposal();
     });
   }
@@ -190,6 +181,7 @@ export class HlsOutput implements Output {
     this.segmenter = null;
     this.open = null;
     if (open !== null) this.inTurn(() => open.file.discard()); // whoever goes on begins it anew
+    this.inTurn(() => this.options.states.release(stateKey(this.options.name)));
     await this.queue.settled();
     this.cancelDisposal();
   }
@@ -198,6 +190,7 @@ export class HlsOutput implements Output {
   private breakOff(): void {
     this.segmenter?.end();
     this.segmenter = null;
+    this.closing = null;
   }
 
   private start(resumed: SegmentStart | null): void {
@@ -219,20 +212,29 @@ export class HlsOutput implements Output {
     const nowMs = Date.now();
     const file = fillStream(fillTime(this.timed(nowMs), nowMs), name).replaceAll("[seq]", String(sequence));
     const path = pathBelow(settings.path, file);
+    const before = { key: this.key, init: this.init };
     const cipher = this.cipherFor(sequence);
     const init = this.initFor(tracks);
-    const { key, floor } = this;
+    const { key, floor, closing } = this;
+    this.closing = null;
     const programTimeMs = Math.round(epochMs + start.startMs);
     const entry = { sequence, isDiscontinuous: start.isDiscontinuous, programTimeMs, init };
     const writer = new FileWriter(`${path}.tmp`, (error) => this.failed(error), null, this.discarded);
     this.open = { sequence, start, key, cipher, file: writer, entry, partBase: path.replace(/(?:\.m4s)?$/, ".part"), parts: 0 };
     const codecs = [tracks.video?.codecs ?? [], tracks.audio?.codecs ?? []].flat();
     const size = { width: tracks.video?.width ?? 0, height: tracks.video?.height ?? 0 };
-    this.inTurn(async () => {
-      const variant = { codecs, ...size, frameRate: this.state.variant?.frameRate ?? 0 };
-      Object.assign(this.state, { open: start, clockId, epochMs, key, init, floor, variant, activeAtMs: nowMs });
-      await this.saveState();
-    });
+    const variant = { codecs, ...size, frameRate: 0 };
+    const opening = { open: start, clockId, epochMs, key, init, floor, variant, activeAtMs: nowMs };
+    // Written down with the end of the one before, unless there is a file that it needs first.
+    if (closing?.hasBegun === false && key === before.key && init === before.init) closing.opening = opening;
+    else this.inTurn(() => this.saveOpening(opening));
+  }
+
+  private async saveOpening(opening: Partial<HlsState>): Promise<void> {
+    const { variant } = this.state;
+    Object.assign(this.state, opening);
+    if (this.state.variant !== null && variant !== null) this.state.variant = { ...this.state.variant, frameRate: variant.frameRate };
+    await this.saveState();
   }
 
   /** The template of a segment's name, with the count of fragments in it where that is what tells the time. */
@@ -253,11 +255,10 @@ export class HlsOutput implements Output {
     if (this.init?.hash === init.hash) return this.init;
     this.init = init;
     const { path, uri } = init;
-    const nothing = { sequence: 0, durationMs: 0, isDiscontinuous: false, key: null, init: null };
-    const told = { ...nothing, sizeBytes: bytes.length, programTimeMs: Date.now() };
+    const told = { sequence: 0, durationMs: 0, sizeBytes: bytes.length, isDiscontinuous: false, programTimeMs: Date.now() };
     this.inTurn(async () => {
       await writeWhole(path, bytes, ".tmp");
-      onSegment({ ...told, path, uri, listPath: this.listPath });
+      onSegment({ ...told, key: null, init: null, path, uri, listPath: this.listPath });
     });
     return init;
   }
@@ -298,8 +299,16 @@ export class HlsOutput implements Output {
     const path = file.path.slice(0, -".tmp".length).replaceAll("[duration]", String(durationMs));
     const uri = posix.relative(dirname(this.listPath), path);
     const { programTimeMs, init } = open.entry;
+    const closing: Closing = { hasBegun: false, opening: null };
+    this.closing = closing;
     this.inTurn(async () => {
-      await file.finish(path);
+      closing.hasBegun = true;
+      try {
+        await file.finish(path);
+      } catch (thrown) {
+        await this.saveOpening(closing.opening ?? {});
+        throw thrown;
+      }
       const isDiscontinuous = start.isDiscontinuous || this.hasFailed;
       this.hasFailed = false;
       const segment = { sequence, uri, path, durationMs, sizeBytes: file.sizeBytes, isDiscontinuous, programTimeMs, key, init };
@@ -308,9 +317,9 @@ export class HlsOutput implements Output {
       this.state.activeAtMs = Date.now();
       if (this.state.variant !== null) this.state.variant = { ...this.state.variant, frameRate: rateOf(pictures, durationMs) };
       addSegment(this.state, segment, this.options.settings, Date.now());
-      await this.saveState(); // first: whoever goes on never makes anew what the list names
+      await this.saveOpening(closing.opening ?? {}); // first: whoever goes on never makes anew what the list names
       await this.writeList(this.open?.sequence === sequence + 1 ? this.open : null);
-      for (const old of takeExpired(this.state, Date.now())) await rm(old, { force: true });
+      for (const old of takeExpired(this.state, Date.now())) await deleteFile(old);
     });
   }
 
@@ -335,10 +344,7 @@ export class HlsOutput implements Output {
       const { key, bytes } = makeKey(keys, sequence, this.where);
       this.keyBytes = bytes;
       this.key = key;
-      this.inTurn(async () => {
-        await mkdir(dirname(key.path), { recursive: true });
-        await writeFile(key.path, bytes, { mode: 0o644 });
-      });
+      this.inTurn(() => inFolder(key.path, () => writeFile(key.path, bytes, { mode: 0o644 })));
     }
     return createCipheriv("aes-128-cbc", this.keyBytes, Buffer.from(this.key.iv, "hex"));
   }
@@ -352,7 +358,7 @@ export class HlsOutput implements Output {
   }
 
   private saveState(): Promise<void> {
-    return this.options.states.save(stateKey(this.options.name), this.state);
+    return this.options.states.add(stateKey(this.options.name), this.state);
   }
 
   private scheduleDisposal(): void {
@@ -372,24 +378,14 @@ export class HlsOutput implements Output {
   private async dispose(): Promise<void> {
     const { state } = this;
     if (this.segmenter !== null) return;
-    const ofSegments = state.segments.flatMap(({ path, key }) => (key === null ? [path] : [path, key.path]));
-    const ofInits = [...state.segments.flatMap(({ init }) => init?.path ?? []), ...(state.init === null ? [] : [state.init.path])];
-    const rest = [...state.parts, ...state.expired].map(({ path }) => path);
-    const paths = [this.listPath, ...ofSegments, ...ofInits, ...rest];
-    for (const path of new Set(paths)) await rm(path, { force: true });
+    for (const path of new Set([this.listPath, ...forgetFiles(state)])) await deleteFile(path);
     this.key = null;
     this.init = null;
-    Object.assign(state, {
-      segments: [],
-      expired: [],
-      parts: [],
-      key: null,
-      init: null,
-      open: null,
-      discontinuitySequence: 0,
-      targetSeconds: 0,
-    });
-    await this.saveState();
+    await this.options.states.save(stateKey(this.options.name), this.state);
     this.options.log.info({ event: "hls.disposed" }, "nobody has published the stream for hls_dispose: its files are deleted");
   }
+}
+
+function listPathOf({ settings, name }: HlsOptions): string {
+  return pathBelow(settings.path, fillStream(settings.listFile, name));
 }

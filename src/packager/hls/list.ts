@@ -124,6 +124,29 @@ export function addSegment(state: HlsState, segment: ListedSegment, settings: Hl
   }
 }
 
+/**
+ * A list that names more than is known was written before the machine lost its power, and what was to be known of it is lost: numbers go on
+ * behind it, and what is known is no longer listed.
+ */
+export function goBehind(state: HlsState, listed: string, nowMs: number): void {
+  const first = Number(/^#EXT-X-MEDIA-SEQUENCE:(\d+)/m.exec(listed)?.[1] ?? 0);
+  const next = first + (listed.match(/^#EXTINF:/gm)?.length ?? 0);
+  if (next <= state.next) return;
+  const atMs = nowMs + graceTargets * state.targetSeconds * 1000;
+  for (const { path } of state.segments) state.expired.push({ path, atMs });
+  Object.assign(state, { next, first: next, segments: [], open: null });
+}
+
+/** Names all files that there are of a stream but its list, and forgets them. */
+export function forgetFiles(state: HlsState): string[] {
+  const ofSegments = state.segments.flatMap(({ path, key }) => (key === null ? [path] : [path, key.path]));
+  const ofInits = [...state.segments.flatMap(({ init }) => init?.path ?? []), ...(state.init === null ? [] : [state.init.path])];
+  const rest = [...state.parts, ...state.expired].map(({ path }) => path);
+  const none = { segments: [], expired: [], parts: [], key: null, init: null, open: null };
+  Object.assign(state, { ...none, discontinuitySequence: 0, targetSeconds: 0 });
+  return [...ofSegments, ...ofInits, ...rest];
+}
+
 /** Parts come before the first segment does: the list begins with the segment that they are of. */
 export function beginList(state: HlsState, sequence: number, settings: HlsBlock): void {
   if (state.segments.length > 0) return;

@@ -1,15 +1,14 @@
 // A file that is there as a whole or not at all: lists, parts, what describes tracks.
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { rename, rm, stat, writeFile } from "node:fs/promises";
 import { DolphinError, messageOf } from "../../base/errors.js";
 import { reserve } from "../media/file-writer.js";
+import { inFolder } from "../media/folders.js";
 
 /** Writes it beside its place, under a name with this ending, and puts it there. Throws PACK_WRITE, and leaves what was there. */
 export async function writeWhole(path: string, content: string | Buffer, ending: ".temp" | ".tmp"): Promise<void> {
   const temporary = `${path}${ending}`;
   try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(temporary, content);
+    await inFolder(temporary, () => writeFile(temporary, content));
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);

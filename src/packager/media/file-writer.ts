@@ -1,8 +1,8 @@
 // A file that grows by what a live stream brings. Nothing here is waited for by the stream: what the disk has not taken yet waits in
 // memory, up to a bound, and the first failure ends the file and nothing else.
-import { mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
-import { dirname } from "node:path";
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { DolphinError, messageOf } from "../../base/errors.js";
+import { inFolder } from "./folders.js";
 
 /** What may wait for a slow disk, of one file. */
 export const maxWriteBehindBytes = 32 << 20;
@@ -61,8 +61,7 @@ export class FileWriter {
     this.sizeBytes = keptBytes ?? 0;
     this.turn = this.guarded(async () => {
       await after;
-      await mkdir(dirname(path), { recursive: true });
-      this.handle = await open(path, keptBytes === null ? "w" : "r+", 0o644);
+      this.handle = await inFolder(path, () => open(path, keptBytes === null ? "w" : "r+", 0o644));
       if (keptBytes !== null) await this.handle.truncate(keptBytes);
     });
   }

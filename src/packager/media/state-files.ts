@@ -1,15 +1,26 @@
 // What outputs have to remember beyond their process: one small file of JSON for each, in a folder of the packagers' own. A file is
-// replaced as a whole, so that a death at any moment leaves the one before or the one after.
+// replaced as a whole, so that a death at any moment leaves the one before or the one after. What changes with every segment is added to
+// it as a further line, for to make a file costs more than all else that is done for a segment; the last whole line counts.
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { inFolder } from "./folders.js";
 
 /** What is no state, as one that was cut off, is left for so long. */
 const forgottenMs = 3_600_000;
+/** A file that has become so long is replaced. */
+const longestBytes = 256 << 10;
 
-/** The files of one folder. */
+/** A file that lines are added to. */
+interface Growing {
+  readonly handle: FileHandle;
+  bytes: number;
+}
+
+/** The files of one folder. What was added to is released. */
 export class StateFiles {
   private readonly folder: string;
+  private readonly growing = new Map<string, Growing>();
 
   constructor(folder: string) {
     this.folder = folder;
@@ -33,11 +44,48 @@ export class StateFiles {
   }
 
   async save(key: string, state: unknown): Promise<void> {
-    const path = this.pathOf(key);
-    const temporary = `${path}.${process.pid}.tmp`;
-    await mkdir(this.folder, { recursive: true });
-    await writeFile(temporary, JSON.stringify(state));
-    await rename(temporary, path);
+    await this.release(key);
+    const temporary = this.temporaryOf(key);
+    await inFolder(temporary, () => writeFile(temporary, JSON.stringify(state)));
+    await rename(temporary, this.pathOf(key));
+  }
+
+  /** The same in a line more, of one state after the other. */
+  async add(key: string, state: unknown): Promise<void> {
+    const line = Buffer.from(`${JSON.stringify(state)}\n`);
+    let file = this.growing.get(key);
+    if (file !== undefined && file.bytes + line.length > longestBytes) {
+      await this.release(key);
+      file = undefined;
+    }
+    file ??= await this.begin(key);
+    try {
+      const { bytesWritten } = await file.handle.write(line);
+      if (bytesWritten < line.length) throw new Error(`${this.pathOf(key)}: ${bytesWritten} of ${line.length} bytes were written`);
+      if (file.bytes === 0) await rename(this.temporaryOf(key), this.pathOf(key));
+      file.bytes += line.length;
+    } catch (thrown) {
+      await this.release(key); // half a line: the next one begins a file
+      throw thrown;
+    }
+  }
+
+  /** Nothing is added any more, for now. */
+  async release(key: string): Promise<void> {
+    const file = this.growing.get(key);
+    this.growing.delete(key);
+    await file?.handle.close().catch(() => undefined); // what was written has its answer
+  }
+
+  private async begin(key: string): Promise<Growing> {
+    const temporary = this.temporaryOf(key);
+    const file = { handle: await inFolder(temporary, () => open(temporary, "w")), bytes: 0 };
+    this.growing.set(key, file);
+    return file;
+  }
+
+  private temporaryOf(key: string): string {
+    return `${this.pathOf(key)}.${process.pid}.tmp`;
   }
 
   private pathOf(key: string): string {
@@ -45,10 +93,14 @@ export class StateFiles {
   }
 
   private async read(path: string): Promise<unknown> {
-    try {
-      return JSON.parse(await readFile(path, "utf8"));
-    } catch {
-      return null; // none, or cut off by a machine that lost its power
+    const text = await readFile(path, "utf8").catch(() => "");
+    for (const line of text.trimEnd().split("\n").toReversed()) {
+      try {
+        return JSON.parse(line);
+      } catch {
+        // cut off by a death, or by a machine that lost its power: the one before
+      }
     }
+    return null;
   }
 }
