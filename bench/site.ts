@@ -84,7 +84,8 @@ async function measure(server: Redis): Promise<void> {
   };
   const fences = new Float64Array(streamCount);
   const run = (node: SiteNode, call: Call): Promise<unknown> => meter.run(() => node.store.run(call));
-  const speak = (node: SiteNode, isFirst = false): Promise<unknown> => run(node, keys.speak(node.self, recordOf(node), leaseMs, isFirst));
+  const speak = (node: SiteNode, isFirst = false): Promise<unknown> =>
+    run(node, keys.speak(node.self, { record: recordOf(node), leaseMs, isFirst }));
   const claim = async (stream: number, mayReplace = ""): Promise<void> => {
     const node = nodes[owners[stream]!]!;
     const by = { publish: `p${stream}.${owners[stream]}`, sinceMs: Date.now(), held: fences[stream]!, mayReplace };

@@ -5,6 +5,7 @@ import { signature, version } from "./base/version.js";
 import { readShortFlags, type ShortLine } from "./conf/short-flags.js";
 import { exitCodes } from "./base/exit-codes.js";
 import { addCheck } from "./verbs/check.js";
+import { addCluster } from "./verbs/cluster.js";
 import { addConf } from "./verbs/conf.js";
 import { addDrain, addKick, addRecord, addScale, addUndrain } from "./verbs/acts.js";
 import { addEvents, addLogs } from "./verbs/events.js";
@@ -38,6 +39,7 @@ const verbs: readonly AddVerb[] = [
   addUpgrade,
   addScale,
   addExplain,
+  addCluster,
   addDrain,
   addUndrain,
   addPublish,
@@ -66,6 +68,7 @@ Examples:
   dolphin scale 6                            have six edges (proxies) from now on
   dolphin upgrade                            have this dolphin take the place of the running one
   dolphin explain live/livestream            where a stream comes in, and who serves it
+  dolphin cluster status                     every box of the site, and every stream; cluster explain live/livestream: one
   dolphin drain server-2                     no new connections for a server (plan b)
   dolphin check -c my.conf                   everything that would stop that start, at once
   dolphin conf > my.conf                     a file to start from

@@ -28,6 +28,7 @@ import * as url from "../src/codec/rtmp/url.js";
 import { pageRows } from "../src/ipc/lists.js";
 import { coworkerTimeoutMs } from "../src/cluster/coworkers.js";
 import { maxHops } from "../src/ipc/locating.js";
+import { maxRollRows } from "../src/registry/roll.js";
 import { maxGuests } from "../src/master/backends/guests.js";
 import { maxAnswerBytes, maxWaitingCalls } from "../src/hooks/backend.js";
 import { maxDecisions } from "../src/hooks/decisions.js";
@@ -101,6 +102,7 @@ const limits: Readonly<Record<string, unknown>> = {
   coworkerTimeoutMs,
   maxGuests,
   maxHops,
+  maxRollRows,
   maxEventReaders,
   maxUnreadEventBytes,
   maxListCount,

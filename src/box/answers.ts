@@ -27,6 +27,8 @@ export function answersOf({ log, events, portrait, crew, reloads, upgrade }: Ans
       const told = crew.balance?.explain(key) ?? findStream(await portrait.status(), key);
       return crew.registry === null ? told : { ...told, site: await crew.registry.explain(key) };
     },
+    site: () => crew.registry?.site() ?? null,
+    siteStream: (key) => crew.registry?.trace(key) ?? null,
     async kick(whom) {
       const count = await crew.roster.kick(whom);
       if (count === 0) return 0;

@@ -142,7 +142,10 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
     claims,
     crew,
     ending,
+    cores: facts.cores,
+    maxConnections: config.maxConnections,
   });
+  registry?.introduce(() => portrait.node());
   const successor = { log, cwd, plan, isBound, claims, listeners, crew, service, ending };
   const answers = answersOf({ log, events, portrait, crew, reloads, upgrade: (program) => upgrade(program, successor) });
   const takeControl = async (): Promise<void> => {

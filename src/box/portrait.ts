@@ -3,6 +3,8 @@ import { resolve } from "node:path";
 import type { Timers } from "../base/timers.js";
 import type { Config } from "../conf/meaning/config.js";
 import type { BoxFacts } from "../ipc/box.js";
+import { loadOf, type Load } from "../master/control/box-load.js";
+import type { NodeState } from "../registry/registry.js";
 import type { Member } from "../master/control/directory.js";
 import type { BoxStatus } from "../master/control/status.js";
 import type { ReadyBox } from "../master/host/daemon.js";
@@ -21,12 +23,15 @@ export interface PortraitParts {
   readonly claims: Claims;
   readonly crew: Crew;
   readonly ending: Ending;
+  readonly cores: number;
+  readonly maxConnections: number | null;
 }
 
 /** What can be said of one box. */
 export class Portrait {
   private readonly parts: PortraitParts;
   private readonly startedAtMs: number;
+  private load: Load | null = null;
 
   constructor(parts: PortraitParts) {
     this.parts = parts;
@@ -37,6 +42,15 @@ export class Portrait {
     const { version, plan, crew } = this.parts;
     const workers = crew.children().filter(({ spec, isLeaving }) => spec.isPublic && !isLeaving).length;
     return { version, pid: process.pid, plan, workers, endpoints: crew.addresses() };
+  }
+
+  /** What other boxes of the site are told. */
+  node(): NodeState {
+    const { timers, crew, ending, cores, maxConnections } = this.parts;
+    const { processes, counts } = crew.overview.facts(this.master());
+    this.load = loadOf({ processes, counts, nowMs: timers.nowMs(), cores, maxConnections }, this.load);
+    const { load, clients } = this.load;
+    return { state: ending.hasBegun ? "draining" : "ready", load, clients };
   }
 
   /** All that takes no look at the processes. */

@@ -62,19 +62,30 @@ export class Site implements Locator {
     return located.isHere || located.servers.length > 0 ? located : this.coworkers.locate(name);
   }
 
+  /** Of the origin in the master. */
+  tellReplica(name: StreamName, from: string | null): void {
+    this.hasReplica("", name, from);
+  }
+
   heard(child: string, message: FromChild): void {
     if (message.type === "locate") void this.answer(child, message);
+    if (message.type === "replica") this.hasReplica(child, message.name, message.from);
     this.childrens?.heard(child, message);
   }
 
   /** A process of the box has ended, and with it what it published. */
   gone(child: string): void {
     this.childrens?.gone(child);
+    this.parts.registry?.replicas.gone(child);
   }
 
   close(): void {
     this.coworkers.close();
     this.heartbeat.close();
+  }
+
+  private hasReplica(process: string, { vhost, app, stream }: StreamName, from: string | null): void {
+    this.parts.registry?.replicas.tell(process, `${vhost}/${app}/${stream}`, from);
   }
 
   private async answer(child: string, { id, name, isLost }: Extract<FromChild, { type: "locate" }>): Promise<void> {

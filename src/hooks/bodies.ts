@@ -2,7 +2,7 @@
 import { defaultVhost } from "../base/host-name.js";
 import type { HookBody } from "../ipc/dues.js";
 import type { Identity } from "../ipc/identity.js";
-import { streamId } from "../ipc/ids.js";
+import { streamId } from "../ipc/identity.js";
 
 /** A client, and the stream that it asks for. */
 export interface Visitor {

@@ -15,6 +15,7 @@
 //     │ event ──────────────────────────────▶│  what operators follow: somebody publishes, or was refused
 //     │ locate ─────────────────────────────▶│  a stream is wanted that is not published to it
 //     │◀──────────────────────────── located │
+//     │ replica ────────────────────────────▶│  it has a stream from another server of the site, or has it no more
 //     │ claim, unclaim, doubt ──────────────▶│  somebody publishes to it, on a site with a registry
 //     │◀────────────────────────────── right │
 //     │◀──────────────────────────────── has │  whether a stream is published to it
@@ -220,6 +221,8 @@ export type FromChild =
   | { readonly type: "release"; readonly id: number }
   /** Somebody wants a stream that is not published to this process. */
   | { readonly type: "locate"; readonly id: number; readonly name: StreamName; readonly isLost: boolean }
+  /** It has a stream from that other server of the site; null: no more. */
+  | { readonly type: "replica"; readonly name: StreamName; readonly from: string | null }
   /** A publisher, by the number of his publishing, asks for the right to a name on the site, gives it back, or may have stood still. */
   | { readonly type: "claim"; readonly publish: string; readonly name: StreamName }
   | { readonly type: "unclaim"; readonly publish: string }
@@ -294,6 +297,7 @@ const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
   "take",
   "release",
   "locate",
+  "replica",
   "claim",
   "unclaim",
   "doubt",

@@ -25,11 +25,17 @@ const maxUnreleased = 10_000;
 
 type Verdict = { readonly is: "held" } | { readonly is: "busy" | "lost"; readonly by: Pointer | null };
 
-interface Holding {
+/** A stream of a publisher of this box. */
+export interface Held {
   readonly key: string;
-  readonly claimant: Claimant;
   readonly sinceMs: number;
   /** 0: the store has not given one yet. */
+  readonly fence: number;
+  readonly isStandby: boolean;
+}
+
+interface Holding extends Held {
+  readonly claimant: Claimant;
   fence: number;
   isStandby: boolean;
   isSuspect: boolean;
@@ -69,6 +75,11 @@ export class ClaimBook implements Claims {
     const standby = all.filter(({ isStandby }) => isStandby).length;
     const unconfirmed = all.filter(({ isStandby, fence }) => !isStandby && fence === 0).length;
     return { held: all.length - standby - unconfirmed, unconfirmed, standby };
+  }
+
+  /** All that is held and stands by, as it is now. */
+  get rows(): readonly Held[] {
+    return [...this.holdings];
   }
 
   /** The fence of a stream that is published here; 0: the store has given none; null: it is not published here. */

@@ -21,6 +21,8 @@ export interface LeaseParts {
   readonly leaseMs: number;
   /** What others are told of the node beside its name, as JSON. */
   record(): string;
+  /** What it has, for those who look at the site; sent when it has changed. */
+  roll(): string;
   /** The store answers; `isNew`: it had forgotten the node. */
   onHeard(isNew: boolean, nodes: number): void;
   onNote(note: string): void;
@@ -35,6 +37,8 @@ export class Lease {
   private isClosed = false;
   private failures = 0;
   private isSpeaking = false;
+  /** The roll that the store has; empty: none. */
+  private told = "";
   /** Another process speaks under this name. */
   isOvertaken = false;
 
@@ -63,17 +67,17 @@ export class Lease {
 
   private async say(): Promise<void> {
     const { store, keys, self, leaseMs, log } = this.parts;
+    const roll = this.parts.roll();
+    const news = roll === this.told ? "" : roll;
     try {
-      const [how, nodes, ...notes] = (await store.run(keys.speak(self, this.parts.record(), leaseMs, this.isFirst))) as [
-        string,
-        number,
-        ...string[],
-      ];
+      const word = { record: this.parts.record(), roll: news, leaseMs, isFirst: this.isFirst };
+      const [how, nodes, ...notes] = (await store.run(keys.speak(self, word))) as [string, number, ...string[]];
       this.failures = 0;
       if (this.isClosed) return;
       this.overtaken(how === "other");
       if (how === "other") return;
       this.isFirst = false;
+      this.told = how === "new" && news === "" ? "" : roll; // a store that had forgotten the node has forgotten that as well
       this.parts.onHeard(how === "new", nodes);
       for (const note of notes) this.parts.onNote(note);
     } catch (thrown) {

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { errnoOf } from "../base/errors.js";
 import type { Endpoint } from "../conf/meaning/config.js";
 import { parseServer } from "../conf/meaning/endpoint.js";
+import { parseRecord, type NodeRecord } from "../ipc/site.js";
 import type { Keys, Pointer } from "./scripts.js";
 import type { Store } from "./store.js";
 
@@ -12,19 +13,14 @@ const freshMs = 1_000;
 const maxKnown = 10_000;
 const knockMs = 300;
 
-/** What a node says of itself. */
-export interface NodeRecord {
-  readonly id: string;
-  readonly epoch: string;
-  readonly rtmp: string;
-  readonly version: string;
-}
+/** What a node says of itself, in one of its lives. */
+type KnownNode = NodeRecord & { readonly epoch: string };
 
 /** The nodes of a site. Nothing to close. */
 export class Nodes {
   private readonly store: Store;
   private readonly keys: Keys;
-  private readonly known = new Map<string, { readonly record: NodeRecord | null; readonly atMs: number }>();
+  private readonly known = new Map<string, { readonly record: KnownNode | null; readonly atMs: number }>();
 
   constructor(store: Store, keys: Keys) {
     this.store = store;
@@ -32,10 +28,10 @@ export class Nodes {
   }
 
   /** What a node says of itself; null: it is dead. Rejects where the store does not answer. */
-  async get(id: string): Promise<NodeRecord | null> {
+  async get(id: string): Promise<KnownNode | null> {
     const known = this.known.get(id);
     if (known !== undefined && performance.now() - known.atMs < freshMs) return known.record;
-    const record = parseRecord(id, await this.store.get(this.keys.node(id)));
+    const record = parseRecord((await this.store.get(this.keys.node(id))) ?? "");
     this.known.delete(id);
     this.known.set(id, { record, atMs: performance.now() });
     if (this.known.size > maxKnown) for (const [oldest] of this.known) if (this.known.size > maxKnown) this.known.delete(oldest);
@@ -53,16 +49,6 @@ export class Nodes {
     this.known.delete(pointer.node);
     if (!(await this.hasSaid(pointer))) return false;
     return !(await isDeserted(parseServer(pointer.rtmp)));
-  }
-}
-
-function parseRecord(id: string, text: string | null): NodeRecord | null {
-  const [, epoch, json] = /^(\S+) \S+ (.*)$/s.exec(text ?? "") ?? [];
-  if (epoch === undefined || json === undefined) return null;
-  try {
-    return { ...(JSON.parse(json) as Omit<NodeRecord, "id" | "epoch">), id, epoch };
-  } catch {
-    return null; // what is not ours counts as nobody
   }
 }
 

@@ -5,6 +5,7 @@
 //   hub ─ claim ──▶ claims.ts ─┐                    whose a stream is
 //   hub ─ locate ─▶ lookups.ts ┼─ nodes.ts
 //                              └─▶ scripts.ts ─▶ store.ts ─▶ Redis
+//   hub ─ has it from another ─▶ replicas.ts ─▶ roll.ts ─ with the next word ─▶ Redis ─▶ reading.ts: the site for operators
 import { randomBytes } from "node:crypto";
 import { messageOf } from "../base/errors.js";
 import { Deadline } from "../base/deadline.js";
@@ -15,10 +16,14 @@ import type { Endpoint, RegistryBlock } from "../conf/meaning/config.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import type { RegistryReport, SitePlace } from "../ipc/box.js";
 import type { Claim, Claimant, Claims, Located, Locator, StreamName } from "../ipc/locating.js";
+import type { NodeRecord, SiteReading, StreamReading } from "../ipc/site.js";
 import { ClaimBook } from "./claims.js";
 import { Lease } from "./lease.js";
 import { Lookups } from "./lookups.js";
 import { Nodes } from "./nodes.js";
+import { SiteReader } from "./reading.js";
+import { Replicas } from "./replicas.js";
+import { rollText } from "./roll.js";
 import { keyOf, Keys, parsePointer, type Self } from "./scripts.js";
 import { addressOf, openStore, type Store, type StoreEvents } from "./store.js";
 
@@ -29,6 +34,9 @@ const spreadPerNodeMs = 10;
 const longestSpreadMs = 10_000;
 /** How long a store that was empty may still be told of streams that it does not know. */
 const doubtMs = 15_000;
+/** What operators were told of a stream is told again for so long, of so many streams. */
+const tracedMs = 1_000;
+const maxTraces = 1_000;
 
 export interface RegistryParts {
   readonly log: Log;
@@ -37,6 +45,9 @@ export interface RegistryParts {
   /** Tests have others. */
   readonly open?: (settings: RegistryBlock, events: StoreEvents) => Promise<Store>;
 }
+
+/** How a box stands. */
+export type NodeState = Pick<NodeRecord, "state" | "load" | "clients">;
 
 /** A box's place in its site. `close` gives it up. */
 export class Registry implements Locator, Claims {
@@ -50,6 +61,11 @@ export class Registry implements Locator, Claims {
   private readonly pulse: Pulse;
   private readonly lookups: Lookups;
   private readonly book: ClaimBook;
+  private readonly reader: SiteReader;
+  private readonly traces = new Map<string, Promise<StreamReading>>();
+  /** What this box has from other boxes. */
+  readonly replicas = new Replicas();
+  private how: () => NodeState = () => ({ state: "ready", load: 0, clients: 0 });
   private readonly audit = new Deadline();
   private isClosed = false;
   private isConnected = false;
@@ -82,10 +98,12 @@ export class Registry implements Locator, Claims {
       store: this.store,
       leaseMs: settings.leaseMs,
       record: () => this.record(),
+      roll: () => this.roll(),
       onHeard: (isNew, nodes) => this.heard(isNew, nodes),
       onNote: (note) => this.noted(note),
       log,
     });
+    this.reader = new SiteReader(this.store, keys);
     this.pulse = new Pulse(settings.leaseMs / 2, () => this.woke());
     const policy = (): RegistryBlock => this.settings;
     this.book = new ClaimBook({ self, keys, store: this.store, nodes: this.nodes, policy, checkPulse: () => this.pulse.check(), log });
@@ -148,6 +166,33 @@ export class Registry implements Locator, Claims {
     };
   }
 
+  /** What it is to say of how the box stands. */
+  introduce(how: () => NodeState): void {
+    this.how = how;
+  }
+
+  /** The whole site, as it was read last. */
+  async site(): Promise<SiteReading> {
+    const { nodes, atMs, problem } = await this.reader.read();
+    const ageMs = atMs === null ? null : Math.round(performance.now() - atMs);
+    const { id, epoch, run } = this.self;
+    const own = { id, heardMs: 0, record: `${epoch} ${run} ${this.record()}`, roll: this.roll() };
+    const all = [own, ...nodes.filter((node) => node.id !== id)]; // of itself a box knows more than was read
+    return { registry: this.report(), zone: this.settings.zone, ageMs, problem, nodes: all };
+  }
+
+  /** Where a stream is, and from where this box would pull it. Asked for once a second, however many want to know. */
+  trace(key: string): Promise<StreamReading> {
+    const known = this.traces.get(key);
+    if (known !== undefined) return known;
+    const traced = this.traceNow(key);
+    if (this.traces.size < maxTraces) {
+      this.traces.set(key, traced);
+      setTimeout(() => this.traces.delete(key), tracedMs).unref();
+    }
+    return traced;
+  }
+
   /** Where a stream is on the site, by the store itself. */
   async explain(key: string): Promise<SitePlace> {
     try {
@@ -174,8 +219,18 @@ export class Registry implements Locator, Claims {
     setTimeout(() => this.store.close(), this.settings.timeoutMs).unref(); // the last words are under way
   }
 
+  private async traceNow(key: string): Promise<StreamReading> {
+    const site = await this.explain(key);
+    return { key, site, hasFrom: this.replicas.from(key), route: routeOf(site) };
+  }
+
   private record(): string {
-    return JSON.stringify({ rtmp: formatEndpoint(this.self.rtmp), version });
+    const record: NodeRecord = { rtmp: formatEndpoint(this.self.rtmp), version, zone: this.settings.zone, ...this.how() };
+    return JSON.stringify(record);
+  }
+
+  private roll(): string {
+    return rollText({ epoch: this.self.epoch, zone: this.settings.zone }, this.book.rows, this.replicas.rows);
   }
 
   private connected(): void {
@@ -227,4 +282,10 @@ export class Registry implements Locator, Claims {
       if (!this.isClosed) this.audit.ensure(auditEveryMs * (0.5 + Math.random()), () => this.auditNow());
     });
   }
+}
+
+function routeOf({ place, why }: SitePlace): StreamReading["route"] {
+  if (place === null || !place.isAlive) return { servers: [], why: place === null ? why : "it would wait for a publisher" };
+  if (place.isHere) return { servers: [], why: "this box has its publisher" };
+  return { servers: [place.rtmp], why: "it is published there" };
 }

@@ -3,6 +3,7 @@
 //
 //   {nodes}:n:ID     EPOCH RUN and a record of the node as JSON    lives for the lease; its life is the node's
 //   {nodes}:all      node ids by the time of their last word (ms)   swept of those that are long gone
+//   {nodes}:has:ID   what the node has, as JSON (roll.ts)          outlives the node for as long as that is remembered in `all`
 //   {nodes}:for:ID   notes that others have left for a node         taken with its next word
 //   s:{V/A/S}        FENCE NODE EPOCH PUBLISH SINCE RTMP             who has the stream: void when the node lives no more, or anew
 //   f:{V/A/S}        the highest fence so far                       so that it grows over releases
@@ -17,6 +18,8 @@ import type { StreamName } from "../ipc/locating.js";
 const schema = "1:";
 /** Pointers and fences of streams of which nobody has said anything for so long are forgotten. */
 const streamTtlMs = 2 * 86_400_000;
+/** For how many leases a node is remembered that says nothing more: it is shown as lost. */
+const rememberedLeases = 10;
 /** Notes for a node that does not come for them. */
 const notesTtlMs = 60_000;
 const maxNotes = 1000;
@@ -44,7 +47,9 @@ redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[6] .. ' ' .. ARGV[3], 'PX', AR
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[2], now, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], 0, now - 10 * ARGV[4])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], 0, now - ${rememberedLeases} * ARGV[4])
+if ARGV[7] ~= '' then redis.call('SET', KEYS[4], ARGV[7], 'PX', ${rememberedLeases} * ARGV[4])
+else redis.call('PEXPIRE', KEYS[4], ${rememberedLeases} * ARGV[4]) end
 local answer = {how, redis.call('ZCARD', KEYS[2])}
 local notes = redis.call('LRANGE', KEYS[3], 0, -1)
 if #notes > 0 then redis.call('DEL', KEYS[3]) end
@@ -53,10 +58,21 @@ return answer`,
   dolphinLeave: `
 local current = redis.call('GET', KEYS[1])
 if current and string.match(current, '^%S+ %S+') == ARGV[2] .. ' ' .. ARGV[3] then
-  redis.call('DEL', KEYS[1], KEYS[3])
+  redis.call('DEL', KEYS[1], KEYS[3], KEYS[4])
   redis.call('ZREM', KEYS[2], ARGV[1])
 end
 return 1`,
+  /** → the server's time (ms), and of each node its name and the time of its last word. */
+  dolphinNodes: `
+local time = redis.call('TIME')
+local answer = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+table.insert(answer, 1, string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+return answer`,
+  /** → the values of all keys; an empty text for one that is away. */
+  dolphinRead: `
+local answer = {}
+for at, key in ipairs(KEYS) do answer[at] = redis.call('GET', key) or '' end
+return answer`,
   dolphinNote: `
 redis.call('RPUSH', KEYS[1], ARGV[1])
 redis.call('LTRIM', KEYS[1], -${maxNotes}, -1)
@@ -125,6 +141,14 @@ export function parsePointer(text: unknown): Pointer | null {
   return { text, fence: Number(fence), node: node!, epoch: epoch!, publish: publish!, sinceMs: Number(since), rtmp: rtmp! };
 }
 
+/** What a node says to stay alive. */
+interface Word {
+  readonly record: string;
+  readonly roll?: string;
+  readonly leaseMs: number;
+  readonly isFirst: boolean;
+}
+
 /** The names of all keys of a site. */
 export class Keys {
   private readonly prefix: string;
@@ -145,6 +169,10 @@ export class Keys {
     return `${this.prefix}{nodes}:for:${id}`;
   }
 
+  has(id: string): string {
+    return `${this.prefix}{nodes}:has:${id}`;
+  }
+
   stream(key: string): string {
     return `${this.prefix}s:{${key}}`;
   }
@@ -153,14 +181,22 @@ export class Keys {
     return `${this.prefix}f:{${key}}`;
   }
 
-  /** Sets the node's lease; `isFirst`: whoever had the name before has it no more. */
-  speak({ id, epoch, run }: Self, record: string, leaseMs: number, isFirst: boolean): Call {
-    const keys = [this.node(id), this.nodes(), this.notes(id)];
-    return { script: "dolphinSpeak", keys, args: [id, epoch, record, leaseMs, isFirst ? "first" : "", run] };
+  /** Sets the node's lease; `isFirst`: whoever had the name before has it no more. `roll`: what it has; empty: the same as before. */
+  speak({ id, epoch, run }: Self, { record, roll = "", leaseMs, isFirst }: Word): Call {
+    return { script: "dolphinSpeak", keys: this.ofNode(id), args: [id, epoch, record, leaseMs, isFirst ? "first" : "", run, roll] };
   }
 
   leave({ id, epoch, run }: Self): Call {
-    return { script: "dolphinLeave", keys: [this.node(id), this.nodes(), this.notes(id)], args: [id, epoch, run] };
+    return { script: "dolphinLeave", keys: this.ofNode(id), args: [id, epoch, run] };
+  }
+
+  listNodes(): Call {
+    return { script: "dolphinNodes", keys: [this.nodes()], args: [] };
+  }
+
+  /** The record and the roll of each. */
+  readNodes(ids: readonly string[]): Call {
+    return { script: "dolphinRead", keys: ids.flatMap((id) => [this.node(id), this.has(id)]), args: [] };
   }
 
   note(id: string, note: string): Call {
@@ -175,6 +211,10 @@ export class Keys {
 
   release({ id, epoch }: Self, key: string, publish: string): Call {
     return { script: "dolphinRelease", keys: [this.stream(key)], args: [id, epoch, publish] };
+  }
+
+  private ofNode(id: string): readonly string[] {
+    return [this.node(id), this.nodes(), this.notes(id), this.has(id)];
   }
 }
 

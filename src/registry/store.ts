@@ -147,11 +147,9 @@ function pauseMs(times: number): number {
   return Math.round(Math.min(firstPauseMs * 2 ** Math.min(times, 10), longestPauseMs) * (0.5 + Math.random() / 2));
 }
 
-function definitions(): Record<string, { lua: string; numberOfKeys: number }> {
-  const counts = { dolphinSpeak: 3, dolphinLeave: 3, dolphinNote: 1, dolphinClaim: 2, dolphinRelease: 1 } as const;
-  return Object.fromEntries(
-    Object.entries(scripts).map(([name, lua]) => [name, { lua, numberOfKeys: counts[name as keyof typeof counts] }]),
-  );
+/** How many keys there are is said with each call. */
+function definitions(): Record<string, { lua: string }> {
+  return Object.fromEntries(Object.entries(scripts).map(([name, lua]) => [name, { lua }]));
 }
 
 class RedisStore implements Store {
@@ -173,7 +171,7 @@ class RedisStore implements Store {
   }
 
   run({ script, keys, args }: Call): Promise<unknown> {
-    return this.client[script](...keys, ...args);
+    return this.client[script](keys.length, ...keys, ...args);
   }
 
   get(key: string): Promise<string | null> {

@@ -44,6 +44,10 @@ export class ChildLocator implements Locator {
     });
   }
 
+  tellReplica(name: StreamName, from: string | null): void {
+    this.send({ type: "replica", name, from });
+  }
+
   /** `located`: null where nobody could be asked. */
   answered(id: number, located: Located | null): void {
     const waiting = this.waiting.get(id);

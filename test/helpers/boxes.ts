@@ -8,15 +8,20 @@ import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "./rtmp-c
 
 let sites = 0;
 
+/** One box of a site; `more` are directives of the block `dolphin`, one of which must be `registry`. */
+export async function boxOf(t: Cleanup, more: string, { plan = "single", api = false } = {}): Promise<Dolphin> {
+  // The address is the one that the flag of the command line names.
+  const conf = `listen 127.0.0.1:1; max_connections 100; dolphin { ${more} } vhost __defaultVhost__ { min_latency on; }`;
+  const box = await Dolphin.start(t, { cores: 1, args: ["--plan", plan], conf, ...(api ? { api } : {}) });
+  await box.waitFor("registry.found");
+  return box;
+}
+
 /** Boxes of these plans that are one site, which nobody else of the test's file has; `more` are directives of the block `dolphin`. */
 export async function boxesOf(t: Cleanup, redis: Redis, plans: readonly string[], more = ""): Promise<Dolphin[]> {
   const lease = more.includes("registry_lease") ? "" : "registry_lease 2;";
   const registry = `registry ${redis.url}; registry_prefix site${++sites}:; ${lease} ${more}`;
-  // The address is the one that the flag of the command line names.
-  const conf = `listen 127.0.0.1:1; max_connections 100; dolphin { ${registry} } vhost __defaultVhost__ { min_latency on; }`;
-  const boxes = await Promise.all(plans.map((plan) => Dolphin.start(t, { cores: 1, args: ["--plan", plan], conf })));
-  await Promise.all(boxes.map((box) => box.waitFor("registry.found")));
-  return boxes;
+  return Promise.all(plans.map((plan) => boxOf(t, registry, { plan })));
 }
 
 /** A publisher of numbered pictures, from this number on. */

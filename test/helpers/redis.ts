@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after } from "node:test";
 import { start, type Child } from "./child.js";
 import { peersFolder, unpackDebianPackages } from "./debian.js";
 import { freePort } from "./ports.js";
@@ -47,6 +48,28 @@ export async function findRedis(): Promise<RedisProgram | string> {
 
 function hasLibrary(library: string): boolean {
   return existsSync(library) && readdirSync(library, { recursive: true, encoding: "utf8" }).some((path) => path.includes("liblzf.so"));
+}
+
+/** What a file of tests has of Redis. */
+export interface RedisOfFile {
+  /** Why there is none; false: there is. */
+  readonly skip: string | false;
+  /** One for all tests of the file; it is ended behind them. */
+  readonly redis: Redis;
+  /** One of a test's own, with these lines in its configuration; whoever starts it ends it. */
+  readonly another: (lines?: readonly string[]) => Promise<Redis>;
+}
+
+/** Call it once, at the head of a file. */
+export async function redisOfFile(): Promise<RedisOfFile> {
+  const program = await findRedis();
+  const another = (lines: readonly string[] = []): Promise<Redis> => {
+    if (typeof program === "string") throw new Error(program);
+    return startRedis(program, lines);
+  };
+  const redis = typeof program === "string" ? null : await another();
+  after(() => redis?.stop());
+  return { skip: typeof program === "string" ? program : false, redis: redis!, another };
 }
 
 /** Starts one; `lines` are of its configuration. */

@@ -34,6 +34,7 @@ export function registryBlock(url: string, more: Partial<RegistryBlock> = {}): R
     tls: { ca: null, cert: null, key: null, serverName: null },
     prefix: "dolphin:",
     advertise: null,
+    zone: "",
     leaseMs: 2000,
     timeoutMs: 400,
     secondPublisher: "refuse",

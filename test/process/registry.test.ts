@@ -1,20 +1,11 @@
 // The registry's room before a real Redis: whose a stream is, through all that Redis and the nodes can do.
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { Cleanups } from "../helpers/cleanups.js";
-import { findRedis, startRedis, type Redis } from "../helpers/redis.js";
+import { test } from "node:test";
+import { redisOfFile } from "../helpers/redis.js";
 import { registryBlock, siteNode, take, whereIs, type SiteNode } from "../helpers/site.js";
 import { eventually } from "../helpers/wait.js";
 
-const program = await findRedis();
-const skip = typeof program === "string" ? program : false;
-const cleanups = new Cleanups();
-after(() => cleanups.stopAll());
-let redis: Redis;
-if (typeof program !== "string") {
-  redis = await startRedis(program);
-  cleanups.after(() => redis.stop());
-}
+const { skip, redis, another } = await redisOfFile();
 let sites = 0;
 
 /** A site that nobody else of this file has. */
@@ -122,8 +113,7 @@ void test("when Redis has lost everything, all is told again and nobody's stream
 });
 
 void test("while Redis is away publishers are accepted, and where both were cut off one of them ends", { skip }, async (t) => {
-  if (typeof program === "string") return;
-  const own = await startRedis(program);
+  const own = await another();
   let now = own;
   t.after(() => now.stop());
   const prefix = "cut:";
@@ -147,8 +137,7 @@ void test("while Redis is away publishers are accepted, and where both were cut 
 });
 
 void test("a strict site takes no publisher while Redis is away, and keeps those it has", { skip }, async (t) => {
-  if (typeof program === "string") return;
-  const own = await startRedis(program);
+  const own = await another();
   t.after(() => own.stop());
   const node = await siteNode(t, registryBlock(own.url, { whenAway: "refuse" }));
   await heard(node);
@@ -161,9 +150,8 @@ void test("a strict site takes no publisher while Redis is away, and keeps those
 });
 
 void test("the registry needs these commands and keys, and no others", { skip }, async (t) => {
-  if (typeof program === "string") return;
-  const rights = "~acl:* +eval +evalsha +get +set +del +pexpire +time +zadd +zrem +zcard +zremrangebyscore +lrange +rpush +ltrim";
-  const own = await startRedis(program, [`user dolphin on >se:c@ret ${rights}`, "user default off"]);
+  const rights = "~acl:* +eval +evalsha +get +set +del +pexpire +time +zadd +zrem +zrange +zcard +zremrangebyscore +lrange +rpush +ltrim";
+  const own = await another([`user dolphin on >se:c@ret ${rights}`, "user default off"]);
   t.after(() => own.stop());
   const block = registryBlock(`redis://dolphin:se%3Ac%40ret@127.0.0.1:${own.port}`, { prefix: "acl:", secondPublisher: "takeover" });
   const [a, b] = await Promise.all([siteNode(t, block), siteNode(t, block)]);
@@ -171,6 +159,8 @@ void test("the registry needs these commands and keys, and no others", { skip },
   const first = await take(a, "show");
   const second = await take(b, "show");
   await eventually(() => first.by.lost.length > 0);
+  const { problem, nodes } = await a.registry.site();
+  assert.deepEqual([problem, nodes.length], [null, 2]);
   second.claim.release();
   await eventually(async () => (await whereIs(a, "show")).length === 0);
 });

@@ -1,22 +1,13 @@
 // What a site goes through: boxes that are killed or frozen, a Redis that dies, encoders that come to another box each time.
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { assertForward } from "../helpers/audience.js";
-import { boxesOf, changeBoxes, encoderAt, viewerAt } from "../helpers/boxes.js";
-import { Cleanups } from "../helpers/cleanups.js";
-import { Dolphin } from "../helpers/dolphin.js";
-import { findRedis, startRedis, type Redis } from "../helpers/redis.js";
+import { boxesOf, boxOf, changeBoxes, encoderAt, viewerAt } from "../helpers/boxes.js";
+import type { Dolphin } from "../helpers/dolphin.js";
+import { redisOfFile } from "../helpers/redis.js";
 import { eventually } from "../helpers/wait.js";
 
-const program = await findRedis();
-const skip = typeof program === "string" ? program : false;
-const cleanups = new Cleanups();
-after(() => cleanups.stopAll());
-let redis: Redis;
-if (typeof program !== "string") {
-  redis = await startRedis(program);
-  cleanups.after(() => redis.stop());
-}
+const { skip, redis, another } = await redisOfFile();
 
 void test("viewers of other boxes stay when a whole box is killed, and see its encoder again wherever it goes", { skip }, async (t) => {
   const [a, b, c] = (await boxesOf(t, redis, ["a", "single", "single"], "registry_lease 60;")) as [Dolphin, Dolphin, Dolphin];
@@ -59,16 +50,10 @@ void test("a box that was frozen puts nothing stale on the air when it wakes up"
 });
 
 void test("Redis is killed, and comes back empty: nobody notices, and who publishes meanwhile is told of later", { skip }, async (t) => {
-  if (typeof program === "string") return;
-  const own = await startRedis(program);
+  const own = await another();
   let now = own;
   t.after(() => now.stop());
-  const conf = `listen 127.0.0.1:1; max_connections 100; dolphin { registry ${own.url}; registry_lease 2; } vhost __defaultVhost__ { min_latency on; }`;
-  const [a, b] = (await Promise.all([1, 2].map(() => Dolphin.start(t, { cores: 1, args: ["--plan", "single"], conf })))) as [
-    Dolphin,
-    Dolphin,
-  ];
-  await Promise.all([a, b].map((box) => box.waitFor("registry.found")));
+  const [a, b] = (await Promise.all([1, 2].map(() => boxOf(t, `registry ${own.url}; registry_lease 2;`)))) as [Dolphin, Dolphin];
   const source = await encoderAt(t, a.rtmpUrl("show"));
   const one = await viewerAt(t, b);
   await one.waitForMedia(20);

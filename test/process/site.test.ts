@@ -1,24 +1,15 @@
 // Three boxes and a Redis are one site: publish anywhere, play anywhere, each stream once.
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { assertForward } from "../helpers/audience.js";
 import { boxesOf, encoderAt, viewerAt } from "../helpers/boxes.js";
-import { Cleanups } from "../helpers/cleanups.js";
 import type { Dolphin } from "../helpers/dolphin.js";
 import { packetsOf, publish } from "../helpers/ffmpeg.js";
-import { findRedis, startRedis, type Redis } from "../helpers/redis.js";
+import { redisOfFile } from "../helpers/redis.js";
 import { publisher } from "../helpers/rtmp-client.js";
 import { eventually } from "../helpers/wait.js";
 
-const program = await findRedis();
-const skip = typeof program === "string" ? program : false;
-const cleanups = new Cleanups();
-after(() => cleanups.stopAll());
-let redis: Redis;
-if (typeof program !== "string") {
-  redis = await startRedis(program);
-  cleanups.after(() => redis.stop());
-}
+const { skip, redis } = await redisOfFile();
 
 const pullsOf = async (box: Dolphin): Promise<string[]> => (await box.status()).streams.map(({ state }) => state);
 

@@ -1,11 +1,12 @@
 // What SRS has no words for, below /api/v1/dolphin/: the processes of the box, where a stream is and why, what has happened and happens,
 // and the acts of the command line. The names, the questions and the answers are those of the control socket.
 //
-//   GET  box processes status explain/KEY programs recordings events (SSE) events?count=N
+//   GET  box processes status explain/KEY cluster (site.ts) programs recordings events (SSE) events?count=N
 //   POST reload restart restart/PROCESS scale/N drain/SERVER undrain/SERVER kick/ID kick-stream/KEY record-start/KEY record-stop/KEY upgrade
 import { reply } from "../http/reply.js";
 import { codes, envelope, replyCode, type Asked } from "./asked.js";
 import { streamEvents } from "./events.js";
+import { answerSite } from "./site.js";
 
 /** Acts may take as long as new processes need to serve. */
 const actTimeoutMs = 300_000;
@@ -26,14 +27,14 @@ export const dolphinActs: readonly string[] = [
 ];
 /** What packagers know. */
 const lists: ReadonlySet<string> = new Set(["programs", "recordings"]);
+/** Questions that are not simply handed on. */
+const ownAnswers: ReadonlySet<string> = new Set(["", "box", "processes", "events", "cluster"]);
 const acts: ReadonlySet<string> = new Set(dolphinActs);
 
 /** Whether a path below /api/v1/dolphin/ is there, and takes this method; else the status of HTTP that says what is wrong. */
 export function methodOf(verb: string): "GET" | "POST" | null {
   if (acts.has(verb)) return "POST";
-  return questions.has(verb) || lists.has(verb) || verb === "" || verb === "box" || verb === "processes" || verb === "events"
-    ? "GET"
-    : null;
+  return questions.has(verb) || lists.has(verb) || ownAnswers.has(verb) ? "GET" : null;
 }
 
 /** Answers one; `verb` is known, and of the right method. */
@@ -44,12 +45,18 @@ export async function dolphin(asked: Asked, verb: string, name: string): Promise
       reply(exchange, {
         code: codes.ok,
         ...envelope(facts),
-        urls: { get: ["box", "processes", "status", "explain/KEY", ...lists, "events"], post: [...acts] },
+        urls: {
+          get: ["box", "processes", "status", "explain/KEY", "cluster", "cluster/streams", "cluster/streams/KEY", ...lists, "events"],
+          post: [...acts],
+        },
       });
       return;
     case "box":
     case "processes":
       reply(exchange, { code: codes.ok, ...envelope(facts), data: verb === "box" ? facts : facts.processes });
+      return;
+    case "cluster":
+      await answerSite(asked, name);
       return;
     case "events":
       await streamEvents(asked);

@@ -3,7 +3,7 @@
 //   /vhosts/ /streams/ /clients/   ?start=0&count=10, cut as SRS cuts them; ?vhost=&app=&stream=&ip=&type= say which; `total` how many
 import { defaultVhost } from "../../base/host-name.js";
 import type { Vhost } from "../../conf/meaning/config.js";
-import { streamId, vhostId } from "../../ipc/ids.js";
+import { streamId, vhostId } from "../../ipc/identity.js";
 import { messageOf } from "../../base/errors.js";
 import type { StreamStatus } from "../../ipc/streams.js";
 import { clientRowOf, streamRowOf, textOf, vhostRowOf, type SeenClient, type SeenStream } from "../box/srs-rows.js";
@@ -121,7 +121,8 @@ function leftOut({ view: { silent } }: Asked): Row {
   return silent.length === 0 ? {} : { dolphin: { silent } };
 }
 
-function numberIn(query: URLSearchParams, name: string): number | null {
+/** A number of the query; null: none is given. */
+export function numberIn(query: URLSearchParams, name: string): number | null {
   const text = query.get(name) ?? "";
   return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }

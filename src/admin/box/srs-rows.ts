@@ -2,7 +2,7 @@
 // of them. Clients are known by their server's name and the id that they have there; streams and vhosts by what they are called, as
 // everywhere else in the box: a srs makes their ids up anew at each start, and several may have the same stream. Pure.
 import { defaultVhost } from "../../base/host-name.js";
-import { streamId, vhostId } from "../../ipc/ids.js";
+import { streamId, vhostId } from "../../ipc/identity.js";
 import type { BoxClient } from "../../ipc/lists.js";
 import type { StreamReport } from "../../ipc/messages.js";
 import { mergeStreams, type StreamStatus } from "../../ipc/streams.js";

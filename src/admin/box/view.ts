@@ -13,6 +13,7 @@ import {
   type RecordingReport,
 } from "../../ipc/lists.js";
 import type { StreamReport } from "../../ipc/messages.js";
+import { siteOf, type SiteReading, type SiteView, type StreamReading } from "../../ipc/site.js";
 import { mergeStreams, type StreamStatus } from "../../ipc/streams.js";
 import type { ControlClient } from "./control-client.js";
 import { KeptTexts } from "./kept-texts.js";
@@ -102,6 +103,19 @@ export class BoxView {
 
   recordings(): Promise<readonly RecordingReport[]> {
     return this.shared("recordings", async () => allRecordings(await this.lists<RecordingReport>("recordings")));
+  }
+
+  /** The site that the box is one of, as it was read, and put together. */
+  site(): Promise<{ readonly reading: SiteReading; readonly site: SiteView }> {
+    return this.shared("site", async () => {
+      const reading = (await this.control.ask("/site")).body as SiteReading;
+      return { reading, site: siteOf(reading) };
+    });
+  }
+
+  /** One stream of it; the box asks its registry once a second at most. */
+  async siteStream(key: string): Promise<StreamReading> {
+    return (await this.control.ask(`/site-stream/${encodeURIComponent(key)}`)).body as StreamReading;
   }
 
   /** What srs tell of their vhosts; null: the box's servers are no srs, and vhosts are those of the configuration. */

@@ -316,6 +316,13 @@ export const rootPlaces = {
     registry_lease: [decimal("s", 1, 3600), "8", served, restart, "How long a box counts as alive after its last word.", "strict"],
     registry_timeout: [decimal("s", 0.05, 10), "0.4", served, restart, "How long a command of the registry may take.", "strict"],
     registry_prefix: [text, "dolphin:", served, restart, "What stands before every key."],
+    registry_zone: [
+      text,
+      null,
+      served,
+      restart,
+      "The part of the site that this box is in, such as a rack or a data centre: what is near is pulled from before what is far.",
+    ],
     registry_publisher: [
       word(["refuse", "takeover", "backup"], "refuse"),
       "refuse",

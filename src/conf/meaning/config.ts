@@ -190,6 +190,8 @@ export interface RegistryBlock {
   readonly prefix: string;
   /** Where other boxes reach this one; null: at the first address that is listened on. */
   readonly advertise: Endpoint | null;
+  /** The part of the site that the box is in; empty: nobody has said. */
+  readonly zone: string;
   readonly leaseMs: number;
   readonly timeoutMs: number;
   readonly secondPublisher: "refuse" | "takeover" | "backup";

@@ -64,6 +64,7 @@ export function buildRegistry(block: Block<"dolphin">): RegistryBlock | null {
     },
     prefix: valueOf(block, "registry_prefix"),
     advertise: advertise === null ? null : parseAdvertised(advertise),
+    zone: valueOf(block, "registry_zone") ?? "",
     leaseMs: valueOf(block, "registry_lease"),
     timeoutMs: valueOf(block, "registry_timeout"),
     secondPublisher: valueOf(block, "registry_publisher"),
@@ -76,6 +77,11 @@ export function advertisedOf(registry: Pick<RegistryBlock, "advertise">, listen:
   if (registry.advertise !== null) return registry.advertise;
   const first = listen[0];
   return first === undefined || first.host === "0.0.0.0" || first.host === "::" ? null : { host: first.host, port: first.port };
+}
+
+/** Whether a text can be the name of a zone. */
+export function isZone(text: string): boolean {
+  return /^[\w.-]{1,64}$/.test(text);
 }
 
 /** `host[:1935]`; null for anything else. */

@@ -3,7 +3,7 @@
 import { canonicalHost } from "../../base/host-name.js";
 import { parseAccessRule, parseCoworker, parseNetwork, parseResolver, parseWeight } from "./balance-values.js";
 import { builtin, hookNames } from "./config.js";
-import { advertisedOf, parseAdvertised, parseRegistry } from "./registry.js";
+import { advertisedOf, isZone, parseAdvertised, parseRegistry } from "./registry.js";
 import { shorten } from "../grammar/lexer.js";
 import type { Directive } from "../grammar/parser.js";
 import { errorAt, type Place, type Problem, warningAt } from "../grammar/problem.js";
@@ -170,6 +170,15 @@ function registryIsReadable(root: Block<"root">): Problem[] {
         find(block, "registry_advertise") ?? at,
         "CONF_VALUE",
         `registry_advertise: ${shorten(text)} is not a server: write host or host:1935`,
+      ),
+    ];
+  const zone = valueOf(block, "registry_zone");
+  if (zone !== null && !isZone(zone))
+    return [
+      errorAt(
+        find(block, "registry_zone") ?? at,
+        "CONF_VALUE",
+        `registry_zone: ${shorten(zone)} is not the name of a zone: write letters, digits, _ . and -, 64 of them at most`,
       ),
     ];
   if (advertisedOf({ advertise }, valueOf(root, "listen")) !== null) return [];

@@ -5,6 +5,7 @@ import { DolphinError, errnoOf, messageOf } from "../../base/errors.js";
 import type { TakenEvent } from "../../ipc/events.js";
 import type { Listed, ProcessList } from "../../ipc/lists.js";
 import type { Whom } from "../../ipc/messages.js";
+import type { SiteReading, StreamReading } from "../../ipc/site.js";
 import type { UpgradeProgram } from "./control.js";
 import type { BoxStatus, Explanation, Reloaded } from "./status.js";
 import type { Whereabouts } from "./whereabouts.js";
@@ -22,6 +23,16 @@ export async function fetchStatus(path: string): Promise<BoxStatus> {
 /** Where a stream lives and why. Throws CHILD_START. */
 export async function fetchExplanation(path: string, key: string): Promise<Explanation | Whereabouts> {
   return (await ask(path, "GET", `/explain/${encodeURIComponent(key)}`)) as Explanation | Whereabouts;
+}
+
+/** The site that the box is one of. Throws CHILD_START, also where it is none. */
+export async function fetchSite(path: string): Promise<SiteReading> {
+  return (await ask(path, "GET", "/site")) as SiteReading;
+}
+
+/** One stream of it. Throws as `fetchSite`. */
+export async function fetchSiteStream(path: string, key: string): Promise<StreamReading> {
+  return (await ask(path, "GET", `/site-stream/${encodeURIComponent(key)}`)) as StreamReading;
 }
 
 /** What each process lists of its clients, or of its streams. Throws CHILD_START. */

@@ -11,6 +11,7 @@ import { DolphinError, errnoOf, messageOf } from "../../base/errors.js";
 import type { BoxFacts } from "../../ipc/box.js";
 import { listedNames, type Listed } from "../../ipc/lists.js";
 import type { Whom } from "../../ipc/messages.js";
+import type { SiteReading, StreamReading } from "../../ipc/site.js";
 import { keptEvents, type EventBook } from "./event-book.js";
 import { writeLists, type Lister } from "./lists.js";
 import { prepareControlFolder } from "./socket-path.js";
@@ -33,6 +34,10 @@ export interface ControlAnswers {
   listers(what: Listed): readonly Lister[];
   /** Where a stream is, or of plan b would be, and why. */
   explain(key: string): Promise<Explanation | Whereabouts>;
+  /** The site that the box is one of; null: it has no registry. */
+  site(): Promise<SiteReading> | null;
+  /** The same of one of its streams. */
+  siteStream(key: string): Promise<StreamReading> | null;
   /** Sends clients away. Resolves to how many. */
   kick(whom: Whom): Promise<number>;
   /** Has a stream (`vhost/app/stream`) recorded, or not. Resolves to null, or to why not. */
@@ -53,6 +58,8 @@ export interface ControlAnswers {
 
 /** Why other plans do not drain. */
 export const onlyPlanB = "only plan b chooses among servers; in this box every worker serves every stream";
+
+const noSite = "this box is a site of its own: dolphin { registry …; } makes it one of many (docs/cluster.md)";
 
 /** An answer: a status of HTTP and what goes with it as JSON. */
 type Reply = readonly [code: number, body: unknown];
@@ -84,11 +91,16 @@ const recorded = async (answers: ControlAnswers, stream: string, isOn: boolean):
   return problem === null ? [200, { stream, isOn }] : [409, { error: problem }];
 };
 
+const ofSite = async (asked: Promise<SiteReading | StreamReading> | null): Promise<Reply> =>
+  asked === null ? [409, { error: noSite }] : [200, await asked];
+
 /** By verb; `/restart/edge-1` is the verb and a name. Two more have answers of their own kind: `list` and `events`. */
 const questions: Readonly<Record<string, Question>> = {
   status: { method: "GET", takes: "nothing", answer: async (answers) => [200, await answers.status()] },
   box: { method: "GET", takes: "nothing", answer: (answers) => [200, answers.facts()] },
   explain: { method: "GET", takes: "name", answer: async (answers, key) => [200, await answers.explain(key)] },
+  site: { method: "GET", takes: "nothing", answer: (answers) => ofSite(answers.site()) },
+  "site-stream": { method: "GET", takes: "name", answer: (answers, key) => ofSite(answers.siteStream(key)) },
   reload: { method: "POST", takes: "nothing", answer: (answers) => done(answers.reload()) },
   restart: { method: "POST", takes: "both", answer: (answers, name) => done(answers.restart(name === "" ? null : name)) },
   scale: { method: "POST", takes: "name", answer: (answers, text) => done(answers.scale(/^\d{1,4}$/.test(text) ? Number(text) : 0)) },

@@ -68,7 +68,7 @@ export function statusText(box: BoxStatus): string {
 }
 
 /** The box's place in its site, in a line. */
-function registryText(report: RegistryReport): string {
+export function registryText(report: RegistryReport): string {
   const { address, node, nodes, isConnected, heardMs, held, unconfirmed, standby, conflicts } = report;
   const age = heardMs === null ? "not heard of yet" : `heard ${duration(Math.round(heardMs / 1000))} ago`;
   const state = isConnected ? `${nodes} ${nodes === 1 ? "box" : "boxes"}, ${age}` : `away, ${age}: what is on the air stays there`;
@@ -224,11 +224,13 @@ function programColumns(nowMs: number): readonly Column<ProgramReport>[] {
   ];
 }
 
-function since(thenMs: number, nowMs: number): string {
+/** How long ago that was. */
+export function since(thenMs: number, nowMs: number): string {
   return duration(Math.max(0, Math.round((nowMs - thenMs) / 1000)));
 }
 
-interface Column<T> {
+/** One of a table. */
+export interface Column<T> {
   readonly title: string;
   readonly side: "left" | "right";
   text(row: T): string;
@@ -305,7 +307,8 @@ function leaseColumns(nowMs: number): readonly Column<Lease>[] {
   ];
 }
 
-function table<T>(columns: readonly Column<T>[], rows: readonly T[]): string {
+/** A table with its titles; nothing behind the last row. */
+export function table<T>(columns: readonly Column<T>[], rows: readonly T[]): string {
   const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map((column) => printable(column.text(row))))];
   const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
   const pad = (text: string, index: number): string => {

@@ -58,6 +58,8 @@ export interface EdgePullOptions {
   readonly isWhole: boolean;
   /** The stream is lost, or has ended upstream: whoever has found it there may look for it elsewhere. */
   readonly onAdrift?: () => void;
+  /** It brings the stream from this server, or is about to for the first time; null: no more. */
+  readonly onFrom?: (from: string | null) => void;
   /** Counts what is received, and what fails. */
   readonly traffic: Traffic;
   /** The pull has lingered long enough and is over. */
@@ -90,6 +92,8 @@ export class EdgePull {
   private triedAtMs = 0;
   private liveAtMs = 0;
   private isPausing = false;
+  /** The server that the stream is told to come from; null: none. */
+  private toldFrom: string | null = null;
   /** How often in a row a connection has brought nothing. */
   private silences = 0;
   /** Of a mirror: nothing more comes from upstream, and who waits for that. */
@@ -100,6 +104,7 @@ export class EdgePull {
     this.options = options;
     this.pass = makePass(options.upstreams);
     this.outage = new Outage("pull.lost", options.log, options.isOwnOrigin ? 0 : firstHoldMs);
+    this.tellFrom(this.from);
     this.connect();
   }
 
@@ -191,6 +196,7 @@ export class EdgePull {
     this.client = null;
     client?.close(new DolphinError("RELAY_CLOSED", why));
     this.unpublish();
+    this.tellFrom(null);
   }
 
   private connect(): void {
@@ -268,6 +274,7 @@ export class EdgePull {
   private ended(): void {
     if (this.isMirror) this.over();
     else this.unpublish();
+    this.tellFrom(null);
     this.options.onAdrift?.();
   }
 
@@ -296,6 +303,7 @@ export class EdgePull {
     this.liveAtMs = Date.now();
     this.silences = 0;
     works(this.pass);
+    this.tellFrom(this.from);
   }
 
   private over(): void {
@@ -328,6 +336,7 @@ export class EdgePull {
     countUpstreamFailure(this.options.traffic.tally, upstream, reason.code);
     const pauseMs = failed(this.pass, reason.code);
     this.outage.lost(reason, { upstream, next: this.from, pauseMs });
+    this.tellFrom(null);
     this.options.onAdrift?.();
     if (pauseMs === 0) {
       this.connect();
@@ -336,6 +345,12 @@ export class EdgePull {
     this.isPausing = true;
     if (isUnreachable(reason.code)) this.pass.upstreams.waiting.add(this.again);
     this.deadline.set(pauseMs, this.again);
+  }
+
+  private tellFrom(from: string | null): void {
+    if (from === this.toldFrom) return;
+    this.toldFrom = from;
+    this.options.onFrom?.(from);
   }
 
   private readonly again = (): void => {

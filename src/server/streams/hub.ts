@@ -24,7 +24,7 @@ import type { MirroredOrigin } from "../../ipc/succession.js";
 import { Source, type SavedSource } from "../../stream/source.js";
 import { vhostFor, whyLeave, type Client } from "../peers/clients.js";
 import type { LiveStream, Passage } from "./live-stream.js";
-import { busy, forward, keyOf, newStream, publishInto, reportsOf, succeed, upstreamRequest } from "./live-stream.js";
+import { busy, forward, keyOf, nameOf, newStream, publishInto, reportsOf, succeed, upstreamRequest } from "./live-stream.js";
 import type { MergedReads } from "../peers/merged-read.js";
 import type { Publication, Publisher } from "../peers/publication.js";
 import { EdgePull, type EdgePullOptions } from "../relay/edge-pull.js";
@@ -314,11 +314,15 @@ export class Hub {
   private pullFrom(stream: LiveStream, servers: readonly Endpoint[]): void {
     const { vhost, request, pull } = stream;
     const [upstreams, args] = [makeUpstreams(servers), toPeer(this.setup, vhost, request)];
+    const onFrom = (from: string | null): void => this.locator?.tellReplica?.(nameOf(stream), from);
     if (pull !== null) pull.follow(upstreams, upstreamRequest(vhost, request), args);
-    else stream.pull = this.pull(stream, { upstreams, args, isOwnOrigin: false, mirror: null, isWhole: false });
+    else stream.pull = this.pull(stream, { upstreams, args, isOwnOrigin: false, mirror: null, isWhole: false, onFrom });
   }
 
-  private pull(stream: LiveStream, from: Pick<EdgePullOptions, "upstreams" | "args" | "isOwnOrigin" | "mirror" | "isWhole">): EdgePull {
+  private pull(
+    stream: LiveStream,
+    from: Pick<EdgePullOptions, "upstreams" | "args" | "isOwnOrigin" | "mirror" | "isWhole" | "onFrom">,
+  ): EdgePull {
     const { source, vhost, request } = stream;
     return new EdgePull({
       ...from,

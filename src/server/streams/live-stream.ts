@@ -8,6 +8,7 @@ import { forPlayers } from "../../codec/rtmp/metadata.js";
 import { resolveStream, type StreamRequest } from "../../codec/rtmp/url.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import { parseServer } from "../../conf/meaning/endpoint.js";
+import type { StreamName } from "../../ipc/locating.js";
 import type { StreamReport } from "../../ipc/messages.js";
 import type { Present, Relays } from "../../ipc/tally.js";
 import type { SavedSource, Source } from "../../stream/source.js";
@@ -52,6 +53,11 @@ export interface Passage {
 /** The name of a stream in its process: `vhost/app/stream`. */
 export function keyOf(vhost: Vhost, request: StreamRequest): string {
   return `${vhost.name}/${request.app}/${request.stream}`;
+}
+
+/** The same as the other servers of the site are told it. */
+export function nameOf({ vhost, request: { app, stream } }: Pick<LiveStream, "vhost" | "request">): StreamName {
+  return { vhost: vhost.name, app, stream };
 }
 
 /** Why somebody may not publish. */

@@ -10,7 +10,7 @@ import {
   vhostRowOf,
   type ServerRow,
 } from "../../../../src/admin/box/srs-rows.js";
-import { streamId, vhostId } from "../../../../src/ipc/ids.js";
+import { streamId, vhostId } from "../../../../src/ipc/identity.js";
 
 const kbps = { recv_30s: 1, send_30s: 2 };
 const client = (server: string, id: string, type: string, url = "/live/s"): ServerRow => ({

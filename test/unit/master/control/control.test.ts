@@ -56,6 +56,8 @@ const answer: ControlAnswers = {
   listers: () => [],
   explain: (key) => Promise.resolve(findStream(box, key)),
   record: () => Promise.resolve(null),
+  site: () => null,
+  siteStream: () => null,
   kick: () => Promise.resolve(0),
   scale: () => Promise.resolve(unchanged),
   drain: (server) => (server === "server-1" ? null : `there is no server ${server}`),

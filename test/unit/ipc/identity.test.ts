@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { streamId, vhostId } from "../../../src/ipc/ids.js";
+import { streamId, vhostId } from "../../../src/ipc/identity.js";
 
 test("ids: they have SRS's form, and are the same wherever they are made", () => {
   for (const id of [vhostId("__defaultVhost__"), streamId("__defaultVhost__/live/livestream")]) assert.match(id, /^vid-[0-9a-z]{7}$/);
