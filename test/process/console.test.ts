@@ -55,6 +55,24 @@ async function until(page: Page, expression: string): Promise<void> {
   await eventually(async () => (await page.evaluate(expression)) === true, { timeoutMs: 15_000, everyMs: 100, what: expression });
 }
 
+/** Fails unless a video plays that is another picture a moment later. */
+async function assertMoves(page: Page): Promise<void> {
+  const time = (): Promise<number> => page.evaluate("document.querySelector('video').currentTime");
+  const picture = (): Promise<number> =>
+    page.evaluate(`(() => {
+      const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 36 });
+      const context = canvas.getContext("2d");
+      context.drawImage(document.querySelector("video"), 0, 0, 64, 36);
+      return context.getImageData(0, 0, 64, 36).data.reduce((sum, value, at) => (sum * 31 + value * at) % 1e9, 7);
+    })()`);
+  await until(page, "!document.querySelector('video').paused && document.querySelector('video').videoWidth === 320");
+  const from = await time();
+  await until(page, `document.querySelector('video').currentTime > ${from + 0.3}`);
+  const first = await picture();
+  await until(page, `document.querySelector('video').currentTime > ${from + 1}`);
+  assert.notEqual(await picture(), first, "the picture stands still");
+}
+
 const streamPath = (name: string): string => `#/streams/${encodeURIComponent(`__defaultVhost__/live/${name}`)}`;
 
 /** What axe-core finds that shuts somebody out. */
@@ -80,7 +98,7 @@ void test("a stream's picture moves in its page, and who is sent away there is g
   const dolphin = await Dolphin.start(t, {
     cores: 1,
     api: true,
-    conf: "listen 1935; http_server { enabled on; } http_api { enabled on; } vhost __defaultVhost__ { http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } }",
+    conf: "listen 1935; http_server { enabled on; } http_api { enabled on; } vhost __defaultVhost__ { http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } hls { enabled on; hls_fragment 1; } }",
   });
   const encoder = publish(dolphin.rtmpUrl("s"), { seconds: 60, gop: 25 });
   t.after(() => encoder.stop());
@@ -90,17 +108,11 @@ void test("a stream's picture moves in its page, and who is sent away there is g
   const base = `http://127.0.0.1:${dolphin.apiPort}`;
   const { page, problems } = await open(`${base}/console/${streamPath("s")}`);
   await page.getByRole("button", { name: "Play", exact: true }).click();
-  await until(page, "document.querySelector('video').currentTime > 1 && document.querySelector('video').videoWidth === 320");
-  const picture = (): Promise<number> =>
-    page.evaluate(`(() => {
-      const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 36 });
-      const context = canvas.getContext("2d");
-      context.drawImage(document.querySelector("video"), 0, 0, 64, 36);
-      return context.getImageData(0, 0, 64, 36).data.reduce((sum, value, at) => (sum * 31 + value * at) % 1e9, 7);
-    })()`);
-  const first = await picture();
-  await until(page, "document.querySelector('video').currentTime > 2.5");
-  assert.notEqual(await picture(), first, "the picture stands still");
+  await assertMoves(page);
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await page.getByLabel("HLS", { exact: true }).check();
+  await page.getByRole("button", { name: "Play", exact: true }).click();
+  await assertMoves(page);
   await page.getByRole("button", { name: "Stop", exact: true }).click();
 
   const listed = (await (await fetch(`${base}/console/data/clients?q=flv-play`)).json()) as {
@@ -119,8 +131,12 @@ void test("a stream's picture moves in its page, and who is sent away there is g
     .waitFor();
 
   // The player, by SRS's parameters, from the link that the stream's page gives.
-  await page.goto(`${base}/players/?app=live&stream=s.flv&server=127.0.0.1&port=${dolphin.httpPort}&vhost=127.0.0.1&autostart=true`);
-  await until(page, "document.querySelector('video').currentTime > 0.5");
+  const player = (name: string): string =>
+    `${base}/players/?app=live&stream=${name}&server=127.0.0.1&port=${dolphin.httpPort}&vhost=127.0.0.1&autostart=true`;
+  await page.goto(player("s.m3u8"));
+  await assertMoves(page);
+  await page.goto(player("s.flv"));
+  await assertMoves(page);
   assert.match(await page.locator(".copyable code").innerText(), /srs_player\.html\?app=live&stream=s\.flv&server=127\.0\.0\.1/);
   assert.deepEqual(problems, []);
   // `http://host:8080/` leads here.

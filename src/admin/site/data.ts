@@ -8,6 +8,7 @@ import type { BoxClient } from "../../ipc/lists.js";
 import type { StreamStatus } from "../../ipc/streams.js";
 import type { AdminContext } from "../box/context.js";
 import { keyOf } from "../box/view.js";
+import { pathsOf } from "./addresses.js";
 import { healthOf } from "./health.js";
 import { maskedConfig } from "./masked.js";
 import { pageOf, type Columns } from "./paging.js";
@@ -131,6 +132,7 @@ export class SiteData {
       kbpsIn: rates.recv,
       kbpsOut: rates.send,
       sinceMs: status.sinceMs,
+      paths: pathsOf(status, this.context.config()),
     };
   }
 

@@ -113,6 +113,8 @@ export interface StreamRow {
   readonly kbpsOut: number;
   /** Since 1970. */
   readonly sinceMs: number | null;
+  /** Where it is watched, on the port of HTTP streaming: path and query; null: it is not, in this way. */
+  readonly paths: { readonly flv: string | null; readonly hls: string | null };
 }
 
 /** `/console/data/clients`. */

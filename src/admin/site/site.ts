@@ -85,6 +85,7 @@ export class Site {
 function policyFor({ headers }: IncomingMessage, path: string): string {
   const [host = ""] = /^(?:\[[\da-f:.]+\]|[\w.-]+)(?=:\d+$|$)/i.exec(headers.host ?? "") ?? [];
   const near = host === "" ? "" : ["http", "https", "ws", "wss"].map((scheme) => ` ${scheme}://${host}:*`).join("");
-  const connect = path.startsWith("/players/") ? "connect-src 'self' http: https: ws: wss:" : `connect-src 'self'${near}`;
-  return `default-src 'self'; ${connect}; media-src 'self' blob:; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+  const isPlayer = path.startsWith("/players/");
+  const connect = isPlayer ? "connect-src 'self' http: https: ws: wss:" : `connect-src 'self'${near}`;
+  return `default-src 'self'; ${connect}; media-src 'self' blob:${isPlayer ? " http: https:" : ""}; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 }

@@ -43,7 +43,7 @@ export function StreamPage({ streamKey }: StreamProps): VNode {
     <div class="halves">
       <section>
         <h3 class="hidden">${t("preview")}</h3>
-        <${PreviewBox} key=${row.key} url=${urls.flv} />
+        <${PreviewBox} key=${row.key} sources=${urls.watch.filter(({ isPlayed }) => isPlayed)} />
       </section>
       <section>
         <dl class="facts">
@@ -72,7 +72,8 @@ export function StreamPage({ streamKey }: StreamProps): VNode {
       <${Copyable} label=${t("stream")} text=${urls.key} />
       <h4>${t("watchAt")}</h4>
       <${Copyable} label="RTMP" text=${urls.rtmp} />
-      ${urls.flv !== null && html`<${Copyable} label="HTTP-FLV" text=${urls.flv} /><${Copyable} label="WebSocket" text=${urls.flv.replace(/^http/, "ws")} /><${Copyable} label=${t("player")} text=${urls.player} />`}
+      ${urls.watch.map(({ label, url }) => html`<${Copyable} label=${label} text=${url} />`)}
+      ${urls.player !== null && html`<${Copyable} label=${t("player")} text=${urls.player} />`}
     </section>`;
 }
 
@@ -115,12 +116,14 @@ function Why({ streamKey }: StreamProps): VNode | null {
   </details>`;
 }
 
-/** The picture, when somebody asks for it. */
-function PreviewBox({ url }: { readonly url: string | null }): VNode {
+/** The picture, when somebody asks for it, and in the form that he chooses. */
+function PreviewBox({ sources }: { readonly sources: readonly WatchUrl[] }): VNode {
   const video = useRef<HTMLVideoElement>(null);
   const running = useRef<Preview | null>(null);
+  const [chosen, choose] = useState("");
   const [isOn, setOn] = useState(false);
   const [why, setWhy] = useState("");
+  const source = sources.find(({ label }) => label === chosen) ?? sources[0];
   const stop = (): void => {
     running.current?.stop();
     running.current = null;
@@ -128,7 +131,7 @@ function PreviewBox({ url }: { readonly url: string | null }): VNode {
   };
   useEffect(() => stop, []);
   const start = async (): Promise<void> => {
-    if (video.current === null || url === null) return;
+    if (video.current === null || source === undefined) return;
     setWhy("");
     setOn(true);
     const failed = (reason: string): void => {
@@ -136,41 +139,77 @@ function PreviewBox({ url }: { readonly url: string | null }): VNode {
       setOn(false);
     };
     try {
-      running.current = await preview(video.current, url, failed);
+      running.current = await preview(video.current, source.url, failed);
     } catch (thrown) {
       failed(thrown instanceof Error ? thrown.message : String(thrown));
     }
   };
   return html`<div class="preview">
     <video ref=${video} muted playsinline controls=${isOn} aria-label=${t("preview")}></video>
-    <div class="row">
-      <button type="button" class="primary" disabled=${url === null} onClick=${() => (isOn ? stop() : void start())}>
+    <div class="row start">
+      <button type="button" class="primary" disabled=${source === undefined} onClick=${() => (isOn ? stop() : void start())}>
         ${isOn ? t("stop") : t("play")}
       </button>
-      <small class="quiet-text" role="status">${why === "" ? t("previewHint") : why}</small>
+      ${
+        sources.length > 1 &&
+        html`<fieldset class="choice">
+          <legend class="hidden">${t("playAs")}</legend>
+          ${sources.map(
+            ({ label }) =>
+              html`<label
+                ><input
+                  type="radio"
+                  name="form"
+                  checked=${label === source?.label}
+                  onChange=${() => (stop(), choose(label))}
+                />${label}</label
+              >`,
+          )}
+        </fieldset>`
+      }
+      <small class=${why === "" ? "quiet-text" : "bad-text"} role="status"
+        >${why !== "" ? why : source === undefined ? t("previewNone") : t("previewHint")}</small
+      >
     </div>
   </div>`;
+}
+
+interface WatchUrl {
+  readonly label: string;
+  readonly url: string;
+  /** This page can. */
+  readonly isPlayed: boolean;
 }
 
 interface Urls {
   readonly server: string;
   readonly key: string;
   readonly rtmp: string;
-  readonly flv: string | null;
-  readonly player: string;
+  readonly watch: readonly WatchUrl[];
+  readonly player: string | null;
 }
 
 /** On the host that this page is on, for that one is reached from here. */
-function urlsOf({ vhost, app, stream }: StreamRow, { rtmp, http }: Ports): Urls {
+function urlsOf({ vhost, app, stream, paths }: StreamRow, { rtmp, http }: Ports): Urls {
   const { hostname, protocol } = window.location;
   const isNamed = vhost !== "__defaultVhost__";
   const query = isNamed ? `?vhost=${encodeURIComponent(vhost)}` : "";
   const server = `rtmp://${hostname}${rtmp === null || rtmp === 1935 ? "" : `:${rtmp}`}/${app}`;
-  const path = [...app.split("/"), stream].map(encodeURIComponent).join("/");
-  const flv = http === null ? null : `${protocol}//${hostname}${http === 80 ? "" : `:${http}`}/${path}.flv${query}`;
+  const at = (path: string): string => `${protocol}//${hostname}${http === 80 ? "" : `:${http}`}${path}`;
+  const { flv, hls } = http === null ? { flv: null, hls: null } : paths;
+  const watch: WatchUrl[] = [];
+  if (flv !== null) watch.push({ label: "HTTP-FLV", url: at(flv), isPlayed: true });
+  if (flv !== null) watch.push({ label: "WebSocket", url: at(flv).replace(/^http/, "ws"), isPlayed: false });
+  if (hls !== null) watch.push({ label: "HLS", url: at(hls), isPlayed: true });
+  // The player's parameters are the parts of the path, as in SRS.
+  const [path = "", name = ""] =
+    /^\/(.+)\/([^/?]+)/
+      .exec(flv ?? hls ?? "")
+      ?.slice(1)
+      .map(decodeURIComponent) ?? [];
   const words = new URLSearchParams({
-    app,
-    stream: `${stream}.flv`,
+    app: path,
+    stream: name,
     server: hostname,
     port: String(http ?? 8080),
     vhost: isNamed ? vhost : hostname,
@@ -180,7 +219,7 @@ function urlsOf({ vhost, app, stream }: StreamRow, { rtmp, http }: Ports): Urls 
     server,
     key: `${stream}${query}`,
     rtmp: `${server}/${stream}${query}`,
-    flv,
-    player: new URL(`../players/srs_player.html?${words}`, window.location.href).href,
+    watch,
+    player: name === "" ? null : new URL(`../players/srs_player.html?${words}`, window.location.href).href,
   };
 }
