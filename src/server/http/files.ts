@@ -2,17 +2,17 @@
 // folder, links followed; there are no listings, and no files whose names begin with a dot. A file is read as its client takes it, by
 // the system's threads: so much is in memory of each as one read brings, and nobody's stream waits for a disk.
 //
-//   path ─▶ folderOf ─ folder, path in it ─▶ openFile ─▶ ranges.ts ─▶ the answer, piece by piece
+//   path ─▶ folderOf ─ folder, path in it ─▶ openFile ─▶ http-range.ts ─▶ the answer, piece by piece
 import { constants } from "node:fs";
 import { open, realpath, stat, type FileHandle } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { errnoOf } from "../../base/errors.js";
+import { lastModified, partOf, type FileState, type Part } from "../../codec/http-range.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import type { Headers } from "./answers.js";
 import { contentTypeOf } from "./content-type.js";
-import { lastModified, partOf, type FileState, type Part } from "./ranges.js";
 
 /** What is read of a file at a time: of each client about so much waits in memory. */
 export const fileChunkBytes = 64 << 10;

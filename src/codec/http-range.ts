@@ -1,6 +1,15 @@
 // Which part of a file a request wants, if any: conditions and ranges by RFC 9110 (sections 13 and 14.2). Of several ranges none is
 // served, which is allowed: the whole file answers. Pure.
-import type { IncomingHttpHeaders } from "node:http";
+
+/** The headers that decide, as Node.js has them. */
+interface Conditions {
+  readonly range?: string | undefined;
+  readonly "if-match"?: string | undefined;
+  readonly "if-none-match"?: string | undefined;
+  readonly "if-modified-since"?: string | undefined;
+  readonly "if-unmodified-since"?: string | undefined;
+  readonly "if-range"?: string | string[] | undefined;
+}
 
 /** A file's present state. */
 export interface FileState {
@@ -18,7 +27,7 @@ export interface Part {
 }
 
 /** What a GET or HEAD with these headers is answered. */
-export function partOf(headers: IncomingHttpHeaders, file: FileState): Part {
+export function partOf(headers: Conditions, file: FileState): Part {
   const none = { start: 0, end: 0 };
   if (isStale(headers, file)) return { status: 412, ...none };
   if (isKnown(headers, file)) return { status: 304, ...none };
@@ -38,13 +47,13 @@ export function lastModified({ modifiedMs }: FileState): string {
   return new Date(modifiedMs).toUTCString();
 }
 
-function isStale({ "if-match": match, "if-unmodified-since": since }: IncomingHttpHeaders, file: FileState): boolean {
+function isStale({ "if-match": match, "if-unmodified-since": since }: Conditions, file: FileState): boolean {
   if (match !== undefined) return match.trim() !== "*" && !tagsOf(match).includes(file.etag);
   const at = since === undefined ? Number.NaN : Date.parse(since);
   return !Number.isNaN(at) && seconds(file.modifiedMs) > seconds(at);
 }
 
-function isKnown({ "if-none-match": noneMatch, "if-modified-since": since }: IncomingHttpHeaders, file: FileState): boolean {
+function isKnown({ "if-none-match": noneMatch, "if-modified-since": since }: Conditions, file: FileState): boolean {
   if (noneMatch !== undefined) return noneMatch.trim() === "*" || tagsOf(noneMatch).some((tag) => tag.replace(/^W\//, "") === file.etag);
   const at = since === undefined ? Number.NaN : Date.parse(since);
   return !Number.isNaN(at) && seconds(file.modifiedMs) <= seconds(at);

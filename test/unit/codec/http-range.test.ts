@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { IncomingHttpHeaders } from "node:http";
 import { test } from "node:test";
-import { lastModified, partOf, type FileState } from "../../../../src/server/http/ranges.js";
+import { lastModified, partOf, type FileState } from "../../../src/codec/http-range.js";
 
 const file: FileState = { etag: '"a-1"', modifiedMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678), sizeBytes: 1000 };
 const date = lastModified(file);
@@ -39,12 +39,12 @@ const rows: readonly [what: string, headers: IncomingHttpHeaders, status: number
 ];
 
 for (const [what, headers, status, start = 0, end = 0] of rows) {
-  test(`ranges: who asks for ${what} gets ${status}`, () => {
+  test(`http range: who asks for ${what} gets ${status}`, () => {
     assert.deepEqual(partOf(headers, file), { status, start, end });
   });
 }
 
-test("ranges: an empty file has no part", () => {
+test("http range: an empty file has no part", () => {
   const empty = { ...file, sizeBytes: 0 };
   assert.equal(partOf({ range: "bytes=0-" }, empty).status, 416);
   assert.deepEqual(partOf({}, empty), { status: 200, start: 0, end: 0 });
