@@ -57,6 +57,7 @@ export class Portrait {
   facts(): BoxFacts {
     const { version, plan, timers, claims, crew } = this.parts;
     const servers = crew.balance?.foreign() ?? null;
+    const coworkers = crew.site.coworkersNow();
     return {
       version,
       pid: process.pid,
@@ -70,6 +71,8 @@ export class Portrait {
       carried: crew.carried() === null ? null : { ...crew.carried() },
       ...crew.overview.facts(this.master()),
       ...(servers === null ? {} : { servers }),
+      ...(crew.balance === null ? {} : { backends: crew.balance.status().servers }),
+      ...(coworkers.length === 0 ? {} : { coworkers }),
       ...(crew.registry === null ? {} : { registry: crew.registry.report() }),
     };
   }

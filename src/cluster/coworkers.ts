@@ -10,6 +10,7 @@ import type { Log } from "../base/log.js";
 import { signature } from "../base/version.js";
 import type { ApiAuth, Config, Endpoint } from "../conf/meaning/config.js";
 import { formatEndpoint, isSameEndpoint, parseServer } from "../conf/meaning/endpoint.js";
+import type { CoworkerReport } from "../ipc/box.js";
 import { names } from "../wire/names.js";
 import { nowhere, type Located, type Locator, type StreamName } from "../ipc/locating.js";
 
@@ -44,6 +45,8 @@ export class Coworkers implements Locator {
   private readonly log: Log;
   private readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 4, timeout: 30_000 });
   private readonly coworkers = new Map<string, Coworker>();
+  /** Those that have answered the last time, by their addresses. */
+  private readonly answering = new Set<string>();
   private readonly known = new Map<string, Known>();
   /** Where streams were found, the latest last. */
   private readonly places = new Map<string, Endpoint>();
@@ -71,6 +74,16 @@ export class Coworkers implements Locator {
     this.known.set(key, { answer, untilMs: nowMs + freshMs });
     setTimeout(() => this.known.delete(key), freshMs).unref();
     return answer;
+  }
+
+  /** Each once, in the order of the file. */
+  report(): CoworkerReport[] {
+    const vhosts = this.config().vhosts.filter(({ enabled, cluster }) => enabled && cluster.isInOriginCluster);
+    const servers = new Set(vhosts.flatMap(({ cluster }) => cluster.coworkers.map(formatEndpoint)));
+    return [...servers].map((server) => {
+      const state = this.coworkers.has(server) ? "down" : this.answering.has(server) ? "up" : "unknown";
+      return { server, state };
+    });
   }
 
   close(): void {
@@ -112,10 +125,12 @@ export class Coworkers implements Locator {
     const address = formatEndpoint(coworker);
     try {
       const origin = await this.fetch(coworker, name);
+      this.answering.add(address);
       if (this.coworkers.delete(address)) this.log.info({ event: "coworker.back", upstream: address }, "the coworker answers again");
       return origin;
     } catch (thrown) {
       names.failed(coworker);
+      this.answering.delete(address);
       const restMs = Math.min(longestRestMs, 2 * (this.coworkers.get(address)?.restMs ?? firstRestMs / 2));
       if (!this.coworkers.has(address)) this.tellLost(address, thrown);
       this.coworkers.set(address, { restMs, restsUntilMs: performance.now() + restMs });

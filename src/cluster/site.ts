@@ -8,6 +8,7 @@
 import { messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
+import type { CoworkerReport } from "../ipc/box.js";
 import type { Identity } from "../ipc/identity.js";
 import { nowhere, type Claims, type Located, type Locator, type StreamName } from "../ipc/locating.js";
 import type { FromChild, ToChild } from "../ipc/messages.js";
@@ -49,6 +50,11 @@ export class Site implements Locator {
   /** The box serves: others are told. */
   begin(): void {
     this.heartbeat.begin();
+  }
+
+  /** How the other origins of its origin cluster were when they were asked last. */
+  coworkersNow(): CoworkerReport[] {
+    return this.coworkers.report();
   }
 
   /** For the origin in the master, which has not got it. */

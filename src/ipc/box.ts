@@ -1,5 +1,6 @@
 // What the master tells of the box when it is asked for nothing that takes a look at the processes: it is all in its memory.
 import type { Endpoint } from "../conf/meaning/config.js";
+import type { BackendState } from "./balance.js";
 import type { HookCounts } from "./dues.js";
 import type { Present, Tally, Times } from "./tally.js";
 
@@ -79,8 +80,20 @@ export interface BoxFacts {
   readonly counts: readonly ProcessCounts[];
   /** Absent: all servers are ours. */
   readonly servers?: readonly ForeignServer[];
+  /** Plan b: what the proxies know of the servers behind them. */
+  readonly backends?: readonly BackendState[];
+  /** The other origins of an origin cluster; absent: it is in none. */
+  readonly coworkers?: readonly CoworkerReport[];
   /** Absent: the box is a site of its own. */
   readonly registry?: RegistryReport;
+}
+
+/** An origin that is asked where streams are. */
+export interface CoworkerReport {
+  /** Of its HTTP API. */
+  readonly server: string;
+  /** `unknown`: it has not been asked yet. */
+  readonly state: "up" | "down" | "unknown";
 }
 
 /** How the registry stands, as `dolphin status` shows it. */

@@ -64,6 +64,15 @@ export interface Relays {
   readonly down: number;
 }
 
+/** A server that was lost, or cannot be reached, and is tried again, with the code why. */
+export interface LostServer {
+  readonly server: string;
+  readonly code: string;
+}
+
+/** Of so many a process tells; a backend of on_forward may name any number. */
+export const maxLostTold = 20;
+
 /** What a process has now. */
 export interface Present {
   /** Streams that are live here. */
@@ -71,6 +80,8 @@ export interface Present {
   readonly pulls: Relays;
   readonly pushes: Relays;
   readonly forwards: Relays;
+  /** Those that these wait for, each once. */
+  readonly lost: readonly LostServer[];
   /** Of its players, those over HTTP-FLV and WebSocket. */
   readonly flvPlayers: number;
   readonly wsPlayers: number;

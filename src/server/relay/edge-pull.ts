@@ -19,7 +19,7 @@ import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { PacketType } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import { RtmpClient } from "../../wire/client.js";
-import { countUpstreamFailure } from "../../ipc/tally.js";
+import { countUpstreamFailure, type LostServer } from "../../ipc/tally.js";
 import type { Traffic } from "../peers/traffic.js";
 import { firstHoldMs, Outage } from "./outage.js";
 import {
@@ -108,9 +108,9 @@ export class EdgePull {
     this.connect();
   }
 
-  /** Whether its server was lost, or could not be reached, and is tried again. */
-  get isLost(): boolean {
-    return this.outage.isLost;
+  /** The server that was lost, or could not be reached, and is tried again; null: it works. */
+  get lostServer(): LostServer | null {
+    return this.outage.lostServer;
   }
 
   /** The upstream that it pulls from, for people. */

@@ -13,7 +13,7 @@ import type { Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { busyRetries, busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
 import { RtmpClient } from "../../wire/client.js";
-import { countUpstreamFailure } from "../../ipc/tally.js";
+import { countUpstreamFailure, type LostServer } from "../../ipc/tally.js";
 import type { Traffic } from "../peers/traffic.js";
 import { Outage } from "./outage.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
@@ -69,9 +69,9 @@ export class EdgePush implements Publication {
     this.client = this.connect();
   }
 
-  /** Whether its server was lost, or could not be reached, and is tried again. */
-  get isLost(): boolean {
-    return this.outage.isLost;
+  /** The server that was lost, or could not be reached, and is tried again; null: it works. */
+  get lostServer(): LostServer | null {
+    return this.outage.lostServer;
   }
 
   /** Whether it goes to one of these origins, under this name. */

@@ -10,7 +10,7 @@ import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { sentTime, type Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import { RtmpClient } from "../../wire/client.js";
-import { countUpstreamFailure } from "../../ipc/tally.js";
+import { countUpstreamFailure, type LostServer } from "../../ipc/tally.js";
 import type { Traffic } from "../peers/traffic.js";
 import { Outage } from "./outage.js";
 import { maxOutletBytes, Outlet } from "./outlet.js";
@@ -47,9 +47,9 @@ export class Forward {
     this.connect();
   }
 
-  /** Whether its server was lost, or could not be reached, and is tried again. */
-  get isLost(): boolean {
-    return this.outage.isLost;
+  /** The server that was lost, or could not be reached, and is tried again; null: it works. */
+  get lostServer(): LostServer | null {
+    return this.outage.lostServer;
   }
 
   close(): void {

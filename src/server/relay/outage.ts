@@ -6,6 +6,7 @@
 import { Deadline } from "../../base/deadline.js";
 import type { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
+import type { LostServer } from "../../ipc/tally.js";
 
 /** An upstream that is lost again so soon has come and gone. */
 const shortMs = 60_000;
@@ -18,6 +19,7 @@ export class Outage {
   private readonly log: Log;
   private readonly event: string;
   private isDown = false;
+  private last: LostServer = { server: "", code: "" };
   private sinceMs = 0;
   private tries = 0;
   private readonly reasons = new Set<string>();
@@ -33,9 +35,9 @@ export class Outage {
     this.firstHoldMs = holdMs;
   }
 
-  /** Whether what was lost is not back yet. */
-  get isLost(): boolean {
-    return this.isDown;
+  /** The server that was lost and is not back yet; null: none is. */
+  get lostServer(): LostServer | null {
+    return this.isDown ? this.last : null;
   }
 
   /** A connection was lost, or could not be made. */
@@ -51,6 +53,7 @@ export class Outage {
       this.reasons.clear();
     }
     this.tries += 1;
+    this.last = { server: line.upstream, code: reason.code };
     const known = `${reason.code} ${line.upstream}`;
     this.log[this.reasons.has(known) ? "debug" : "warn"]({ event: this.event, code: reason.code, ...line }, reason.message);
     this.reasons.add(known);

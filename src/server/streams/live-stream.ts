@@ -10,7 +10,7 @@ import type { Vhost } from "../../conf/meaning/config.js";
 import { parseServer } from "../../conf/meaning/endpoint.js";
 import type { StreamName } from "../../ipc/locating.js";
 import type { StreamReport } from "../../ipc/messages.js";
-import type { Present, Relays } from "../../ipc/tally.js";
+import { maxLostTold, type LostServer, type Present, type Relays } from "../../ipc/tally.js";
 import type { SavedSource, Source } from "../../stream/source.js";
 import type { SourceSettings } from "../../stream/source-settings.js";
 import type { Publication, Publisher } from "../peers/publication.js";
@@ -228,8 +228,11 @@ function pushInto(source: Source, { type, timestamp, payload }: Message): void {
 export function presentOf(hub: {
   readonly streams: ReadonlyMap<string, LiveStream>;
   readonly pushes: ReadonlyMap<string, Passage>;
-}): Pick<Present, "streams" | "pulls" | "pushes" | "forwards" | "behind"> {
+}): Pick<Present, "streams" | "pulls" | "pushes" | "forwards" | "lost" | "behind"> {
   const streams = [...hub.streams.values()];
+  const pulls = streams.flatMap(({ pull }) => pull ?? []);
+  const pushes = [...hub.pushes.values()].map(({ push }) => push);
+  const forwards = streams.flatMap((stream) => stream.forwards.list);
   const behind = streams.flatMap(({ source }) => source.fanouts.behind());
   return {
     behind: {
@@ -237,14 +240,24 @@ export function presentOf(hub: {
       bytes: behind.reduce((sum, { bytes }) => sum + bytes, 0),
     },
     streams: streams.filter(({ source }) => source.isLive).length,
-    pulls: countRelays(streams.flatMap(({ pull }) => pull ?? [])),
-    pushes: countRelays([...hub.pushes.values()].map(({ push }) => push)),
-    forwards: countRelays(streams.flatMap(({ forwards }) => forwards.list)),
+    pulls: countRelays(pulls),
+    pushes: countRelays(pushes),
+    forwards: countRelays(forwards),
+    lost: lostServers([...pulls, ...pushes, ...forwards]),
   };
 }
 
+interface Relay {
+  readonly lostServer: LostServer | null;
+}
+
 /** How many relays work, and how many wait for their server. */
-function countRelays(relays: readonly { readonly isLost: boolean }[]): Relays {
-  const down = relays.filter(({ isLost }) => isLost).length;
+function countRelays(relays: readonly Relay[]): Relays {
+  const down = relays.filter(({ lostServer }) => lostServer !== null).length;
   return { up: relays.length - down, down };
+}
+
+function lostServers(relays: readonly Relay[]): readonly LostServer[] {
+  const lost = relays.flatMap(({ lostServer }): [string, LostServer][] => (lostServer === null ? [] : [[lostServer.server, lostServer]]));
+  return [...new Map(lost).values()].slice(0, maxLostTold);
 }

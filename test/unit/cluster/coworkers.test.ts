@@ -48,14 +48,24 @@ async function silent(t: Cleanup): Promise<string> {
   return `127.0.0.1:${address.port}`;
 }
 
-function askers(t: Cleanup, ...coworkers: readonly string[]): { ask: (stream: string) => Promise<string[]>; lost: () => number } {
+interface Askers {
+  readonly ask: (stream: string) => Promise<string[]>;
+  readonly lost: () => number;
+  readonly states: () => readonly string[];
+}
+
+function askers(t: Cleanup, ...coworkers: readonly string[]): Askers {
   const { log, lines } = memoryLog();
   const config = configOf(`vhost __defaultVhost__ { cluster { origin_cluster on; coworkers ${coworkers.join(" ")}; } }`);
   const all = new Coworkers(() => config, log);
   t.after(() => all.close());
   const ask = async (stream: string): Promise<string[]> =>
     (await all.locate({ vhost: "__defaultVhost__", app: "live", stream })).servers.map(formatEndpoint);
-  return { ask, lost: () => lines.filter(({ event }) => event === "coworker.lost").length };
+  return {
+    ask,
+    states: () => all.report().map(({ state }) => state),
+    lost: () => lines.filter(({ event }) => event === "coworker.lost").length,
+  };
 }
 
 test("coworkers: each is asked in SRS's form, and the one that has the stream names its server", async (t) => {
@@ -69,8 +79,10 @@ test("coworkers: each is asked in SRS's form, and the one that has the stream na
 
 test("coworkers: one that is dead, and one that is silent, keep nobody waiting who asks after that, and are told of once", async (t) => {
   const [dead, mute, live] = [`127.0.0.1:${await freePort()}`, await silent(t), await standIn(t)];
-  const { ask, lost } = askers(t, dead, mute, live.address);
+  const { ask, lost, states } = askers(t, dead, mute, live.address);
+  assert.deepEqual(states(), ["unknown", "unknown", "unknown"]);
   assert.deepEqual(await ask("first"), []);
+  assert.deepEqual(states(), ["down", "down", "up"]);
   const from = performance.now();
   for (let i = 0; i < 20; i++) assert.deepEqual(await ask(`s${i}`), []);
   assert.ok(performance.now() - from < 1_000, "the silent one was waited for again");
@@ -90,12 +102,14 @@ test("coworkers: one that says what nobody understands counts as lost, and where
 
 test("coworkers: one that is there again is asked again", async (t) => {
   const port = await freePort();
-  const { ask } = askers(t, `127.0.0.1:${port}`);
+  const { ask, states } = askers(t, `127.0.0.1:${port}`);
   await assert.rejects(ask("s"));
+  assert.deepEqual(states(), ["down"]);
   const back = await standIn(t, port);
   back.has = { ip: "10.0.0.5", port: 1935 };
   let tries = 0;
   await eventually(async () => (await ask(`s${tries++}`).catch(() => [])).length === 1, { what: "its answer", timeoutMs: 5000 });
+  assert.deepEqual(states(), ["up"]);
 });
 
 test("coworkers: of two copies the one where the stream was before comes first, whoever answers first", async (t) => {

@@ -8,6 +8,7 @@ const registry: RegistryReport = {
   address: "redis://127.0.0.1:6379",
   node: "a:1935",
   isConnected: true,
+  isStrict: true,
   heardMs: 0,
   nodes: 3,
   held: 0,

@@ -15,6 +15,7 @@ const present = (streams: number): Present => {
     pulls: { up: 1, down: 2 },
     pushes: none,
     forwards: none,
+    lost: [],
     flvPlayers: 1,
     wsPlayers: 1,
     behind: { players: 1, bytes: 500 },
