@@ -9,7 +9,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { messageOf } from "../base/errors.js";
 import { askerHeader } from "../ipc/admin-door.js";
 import type { Protocol } from "../ipc/listener.js";
-import { answerApi, callbackIn, refusalOf, refuse } from "./api/api.js";
+import { answerApi, callbackIn, refusalOf, refuse, tell } from "./api/api.js";
 import { answerProbe, isProbe } from "./api/probes.js";
 import type { AdminContext } from "./box/context.js";
 import { reply, replyToPreflight, safeHeaders, shared, type Exchange } from "./http/reply.js";
@@ -63,6 +63,12 @@ async function answerTo(context: AdminContext, site: Site, way: Way, request: In
   if (pathname === "/metrics") {
     const refusal = refusalOf(exchange, api, false);
     return refusal === null ? answerMetrics(context, exchange) : refuse(exchange, refusal);
+  }
+  if (site.isGuarded(pathname)) {
+    const refusal = site.hasTicket(exchange, pathname) ? null : refusalOf(exchange, api, true);
+    if (refusal === null) return site.answerGuarded(exchange, pathname);
+    tell(context, exchange, pathname, refusal);
+    return refuse(exchange, refusal);
   }
   if (site.isData(pathname)) {
     const refusal = refusalOf(exchange, api, false);

@@ -96,6 +96,8 @@ export interface ProgramReport {
   readonly restarts: number;
   /** How it ended the last time; empty: it has not. */
   readonly lastEnd: string;
+  /** What it printed last; empty: nothing yet, or its output goes to files. */
+  readonly lastLine: string;
 }
 
 /** A recording, under way or finished. */

@@ -4,7 +4,7 @@ import type { AdminContext } from "../../src/admin/box/context.js";
 import { Site } from "../../src/admin/site/site.js";
 import { loadConfig } from "../../src/conf/load.js";
 import type { BoxFacts } from "../../src/ipc/box.js";
-import type { BoxClient } from "../../src/ipc/lists.js";
+import type { BoxClient, ProgramReport, RecordingReport } from "../../src/ipc/lists.js";
 import type { StreamStatus } from "../../src/ipc/streams.js";
 import type { Cleanup } from "./dolphin.js";
 
@@ -14,13 +14,15 @@ export const hostileName = '<img src=x onerror="document.title=1">"\'&amp;\u202e
 export async function serveConsole(t: Cleanup, clients: number, prefix = ""): Promise<string> {
   const { config } = loadConfig({
     file: "f",
-    text: "listen 1935; max_connections 12000; http_server { enabled on; listen 8080; } vhost a.example.com { cluster { mode remote; origin b.example.com; } } vhost __defaultVhost__ { http_remux { enabled on; } }",
+    text: "listen 1935; max_connections 12000; http_server { enabled on; listen 8080; } vhost a.example.com { cluster { mode remote; origin b.example.com; } } vhost __defaultVhost__ { cluster { origin_cluster on; coworkers 10.0.0.2:1985; } http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } hls { enabled on; } dvr { enabled on; } transcode { enabled on; ffmpeg ./ffmpeg; engine sd { enabled on; output rtmp://127.0.0.1/[app]/[stream]_sd; } } }",
   });
   const list = Array.from({ length: clients }, (_, i) => clientOf(i));
   const view = {
     facts: () => Promise.resolve(facts(clients)),
     streams: () => Promise.resolve([streamOf("livestream", clients), streamOf(hostileName, 0)]),
     clients: () => Promise.resolve(list),
+    recordings: () => Promise.resolve([recordingOf("livestream", "recording"), recordingOf(hostileName, "finished")]),
+    programs: () => Promise.resolve([programOf("livestream", 77), programOf(hostileName, null)]),
     rates: () => ({ recv: 640, send: 640 }),
   };
   const explained = {
@@ -41,7 +43,10 @@ export async function serveConsole(t: Cleanup, clients: number, prefix = ""): Pr
       isOpen: false,
       callback: null,
     };
-    if (!(request.url.startsWith("/") && url.pathname.startsWith("/console/data/"))) {
+    const [, asked] = /^\/api\/v1\/dolphin\/(cluster.*)$/.exec(url.pathname) ?? [];
+    if (asked !== undefined)
+      response.end(JSON.stringify({ code: 0, data: asked === "cluster" ? boxes : asked === "cluster/streams" ? siteStreams : told }));
+    else if (!(request.url.startsWith("/") && url.pathname.startsWith("/console/data/"))) {
       if (!site.answer(exchange, url.pathname)) response.writeHead(404).end();
     } else void site.answerData(exchange, url.pathname);
   });
@@ -94,6 +99,20 @@ function facts(players: number): BoxFacts {
       },
     ],
     carried: { kept: players, carried: 3, cut: 0 },
+    coworkers: [{ server: "10.0.0.2:1985", state: "down" }],
+    registry: {
+      address: "redis://redis.example:6379",
+      node: "10.0.0.1:1935",
+      isConnected: false,
+      heardMs: 70_000,
+      nodes: 3,
+      held: 1,
+      unconfirmed: 1,
+      standby: 0,
+      claims: 4,
+      conflicts: 1,
+      lookups: 9,
+    },
     processes: [
       { ...process, name: "master", duty: "origin", pid: null, state: "up", players: 0 },
       { ...process, name: "edge-1", duty: "edge", pid: null, state: "up" },
@@ -108,6 +127,84 @@ function facts(players: number): BoxFacts {
         lastDeath: { cause: "SIGKILL", secondsAgo: 5 },
       },
     ],
+  };
+}
+
+/** What the API tells of the site: see src/ipc. */
+const head = { zone: "east", age_ms: 900, problem: null };
+const box = {
+  epoch: "e",
+  zone: "east",
+  version: "0.1.0",
+  state: "ready",
+  load: 0.3,
+  clients: 1200,
+  streams: 2,
+  replicas: 1,
+  standby: 0,
+  heardMs: 800,
+};
+const boxes = {
+  ...head,
+  total: 3,
+  nodes: [
+    { ...box, id: "10.0.0.1:1935", isThis: true },
+    { ...box, id: "10.0.0.2:1935", isThis: false, state: "draining", load: 0.95, zone: "west" },
+    { ...box, id: "10.0.0.3:1935", isThis: false, state: "lost", load: null, heardMs: 95_000 },
+  ],
+};
+const siteStream = {
+  key: "__defaultVhost__/live/livestream",
+  owner: "10.0.0.1:1935",
+  fence: 7,
+  sinceMs: Date.now() - 60_000,
+  lostWith: null,
+};
+const siteStreams = {
+  ...head,
+  total: 2,
+  streams: [
+    { ...siteStream, replicas: [{ node: "10.0.0.2:1935", from: "10.0.0.1:1935" }], standby: [] },
+    {
+      ...siteStream,
+      key: `__defaultVhost__/live/${hostileName}`,
+      owner: null,
+      sinceMs: null,
+      lostWith: "10.0.0.3:1935",
+      replicas: [],
+      standby: ["10.0.0.2:1935"],
+    },
+  ],
+};
+const told = { sentences: [`${hostileName} came in at 10.0.0.1:1935 in east 60 s ago, with the fence 7`] };
+
+function recordingOf(stream: string, state: RecordingReport["state"]): RecordingReport {
+  const name = { vhost: "__defaultVhost__", app: "live", stream };
+  return {
+    ...name,
+    path: `./objs/nginx/html/live/${stream}.mp4`,
+    state,
+    startedAtMs: Date.now() - 60_000,
+    durationMs: 60_000,
+    sizeBytes: 9 << 20,
+  };
+}
+
+function programOf(stream: string, pid: number | null): ProgramReport {
+  return {
+    vhost: "__defaultVhost__",
+    app: "live",
+    stream,
+    kind: "transcode",
+    name: "sd",
+    input: `rtmp://127.0.0.1:1935/live/${stream}`,
+    output: `rtmp://127.0.0.1:1935/live/${stream}_sd`,
+    argv: ["/usr/bin/ffmpeg", "-i", `rtmp://127.0.0.1:1935/live/${stream}`, "-y", "rtmp://u:s3cret@far.example/live2/s3cret-key"],
+    pid,
+    sinceMs: pid === null ? null : Date.now() - 60_000,
+    restarts: pid === null ? 4 : 0,
+    lastEnd: pid === null ? "exit 1" : "",
+    lastLine: pid === null ? `rtmp://far.example/live2/s3cret-key: Broken pipe ${hostileName}` : "frame= 1500 fps=25",
   };
 }
 

@@ -3,25 +3,34 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { projectRoot } from "../helpers/child.js";
 import { openBrowser } from "../helpers/chromium.js";
 import { Cleanups } from "../helpers/cleanups.js";
 import { hostileName, serveConsole } from "../helpers/console-rig.js";
 import { Dolphin } from "../helpers/dolphin.js";
-import { publish } from "../helpers/ffmpeg.js";
+import { publish, type Publisher } from "../helpers/ffmpeg.js";
 import { watchFlv } from "../helpers/flv-reader.js";
+import { freePort } from "../helpers/ports.js";
 import { eventually, within } from "../helpers/wait.js";
 
 const cleanups = new Cleanups();
 let browser: Browser;
 let pages = "";
+/** The box of the first tests: a stream, a program that runs for it, and a server that it cannot be forwarded to. */
+let dolphin: Dolphin;
+let encoder: Publisher;
+let base = "";
+let away = 0;
 const prefix = "/x/y";
 const clients = 10_000;
 
 before(async () => {
   browser = await openBrowser(cleanups);
   pages = await serveConsole(cleanups, clients, prefix);
+  await startBox();
 });
 
 after(() => cleanups.stopAll());
@@ -52,7 +61,7 @@ async function open(url: string, options: BrowserContextOptions = {}): Promise<{
 
 /** Waits for what an expression says of a page, whose policy forbids the page itself to be asked by text. */
 async function until(page: Page, expression: string): Promise<void> {
-  await eventually(async () => (await page.evaluate(expression)) === true, { timeoutMs: 15_000, everyMs: 100, what: expression });
+  await eventually(async () => (await page.evaluate(expression)) === true, { timeoutMs: 30_000, everyMs: 100, what: expression });
 }
 
 /** Fails unless a video plays that is another picture a moment later. */
@@ -94,18 +103,42 @@ async function serious(page: Page): Promise<string[]> {
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-void test("a stream's picture moves in its page, and who is sent away there is gone, with a line that tells of it", async (t) => {
-  const dolphin = await Dolphin.start(t, {
+/** The line that the program of the box prints, and goes on running. */
+const printed = readFileSync(join(projectRoot, "LICENSE"), "utf8").trim().split("\n").at(-1) ?? "";
+
+async function startBox(): Promise<void> {
+  away = await freePort();
+  dolphin = await Dolphin.start(cleanups, {
     cores: 1,
     api: true,
-    conf: "listen 1935; http_server { enabled on; } http_api { enabled on; } vhost __defaultVhost__ { http_remux { enabled on; mount [vhost]/[app]/[stream].flv; } hls { enabled on; hls_fragment 1; } }",
+    conf: `listen 1935; http_server { enabled on; } http_api { enabled on; } dolphin { api_token s3cret; } vhost __defaultVhost__ {
+      http_remux { enabled on; mount [vhost]/[app]/[stream].flv; }
+      hls { enabled on; hls_fragment 1; }
+      dvr { enabled on; dvr_apply none; dvr_path ./elsewhere/[stream].mp4; }
+      exec { enabled on; publish /usr/bin/tail -f ${join(projectRoot, "LICENSE")}; }
+      forward { enabled on; destination 127.0.0.1:${away}; } }`,
   });
-  const encoder = publish(dolphin.rtmpUrl("s"), { seconds: 60, gop: 25 });
-  t.after(() => encoder.stop());
+  base = `http://127.0.0.1:${dolphin.apiPort}`;
+  encoder = publish(dolphin.rtmpUrl("s"), { seconds: 120, gop: 25 });
+  cleanups.after(async () => void (await encoder.stop()));
   await encoder.started;
-  const viewer = await watchFlv(dolphin.flvUrl("s"));
-  await viewer.waitForMedia(10);
-  const base = `http://127.0.0.1:${dolphin.apiPort}`;
+}
+
+/** Presses a button, answers its question, and waits until the page says that it is done. */
+async function doAct(page: Page, name: string, token = ""): Promise<void> {
+  await page.getByRole("button", { name, exact: true }).first().click();
+  const dialog = page.getByRole("dialog");
+  const agree = dialog.getByRole("button", { name, exact: true });
+  await agree.click();
+  if (token !== "") {
+    await dialog.getByLabel("Token").fill(token);
+    await agree.click();
+  }
+  await dialog.getByText("Done").waitFor();
+  await dialog.waitFor({ state: "detached" });
+}
+
+void test("a stream's picture moves in its page and in the player's, by HTTP-FLV and by HLS", async () => {
   const { page, problems } = await open(`${base}/console/${streamPath("s")}`);
   await page.getByRole("button", { name: "Play", exact: true }).click();
   await assertMoves(page);
@@ -114,22 +147,6 @@ void test("a stream's picture moves in its page, and who is sent away there is g
   await page.getByRole("button", { name: "Play", exact: true }).click();
   await assertMoves(page);
   await page.getByRole("button", { name: "Stop", exact: true }).click();
-
-  const listed = (await (await fetch(`${base}/console/data/clients?q=flv-play`)).json()) as {
-    readonly data: { readonly rows: readonly { readonly id: string }[] };
-  };
-  const id = listed.data.rows[0]?.id ?? "";
-  await page.goto(`${base}/console/#/clients?q=${id}`);
-  await page.getByRole("button", { name: "Send away" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Send away" }).click();
-  await within(viewer.ended, 5000, "the end of who was sent away");
-  await dolphin.waitFor("api.act", { where: ({ act }) => act === "kick" });
-  await page.goto(`${base}/console/#/events`);
-  await page
-    .getByRole("row", { name: /client\.kicked/ })
-    .first()
-    .waitFor();
-
   // The player, by SRS's parameters, from the link that the stream's page gives.
   const player = (name: string): string =>
     `${base}/players/?app=live&stream=${name}&server=127.0.0.1&port=${dolphin.httpPort}&vhost=127.0.0.1&autostart=true`;
@@ -141,29 +158,100 @@ void test("a stream's picture moves in its page, and who is sent away there is g
   assert.deepEqual(problems, []);
   // `http://host:8080/` leads here.
   const index = await (await fetch(`http://127.0.0.1:${dolphin.httpPort}/`)).text();
-  assert.ok(index.includes(`http://127.0.0.1:${dolphin.apiPort}/console/`), index);
+  assert.ok(index.includes(`${base}/console/`), index);
   await page.context().close();
-  await encoder.stop();
-  await dolphin.stop({ allow: ({ code }) => code === "RTMP_KICKED" });
 });
 
-void test("from another machine an act takes the token, which is asked for where it is needed", async (t) => {
-  const dolphin = await Dolphin.start(t, {
-    cores: 1,
-    api: true,
-    conf: "listen 1935; http_api { enabled on; } dolphin { api_token s3cret; } vhost __defaultVhost__ { }",
-  });
-  const { page } = await open(`http://127.0.0.1:${dolphin.apiPort}/console/`);
-  await page.getByRole("button", { name: "Reload configuration" }).click();
-  const dialog = page.getByRole("dialog");
-  await dialog.getByRole("button", { name: "Reload configuration" }).click();
-  await dialog.getByLabel("Token").fill("s3cret");
-  await dialog.getByRole("button", { name: "Reload configuration" }).click();
-  await dialog.getByText("Done").waitFor();
+void test("an act is asked about, takes the token, and is told in the log: who is sent away is gone", async () => {
+  const viewer = await watchFlv(dolphin.flvUrl("s"));
+  await viewer.waitForMedia(10);
+  const listed = (await (await fetch(`${base}/console/data/clients?q=flv-play`)).json()) as {
+    readonly data: { readonly rows: readonly { readonly id: string }[] };
+  };
+  const id = listed.data.rows[0]?.id ?? "";
+  const { page } = await open(`${base}/console/#/clients?q=${id}`);
+  await page.getByRole("button", { name: "Send away" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.equal(dolphin.logLines(({ event }) => event === "api.act").length, 0, "a question is no act");
+  await doAct(page, "Send away", "s3cret");
+  await within(viewer.ended, 5000, "the end of who was sent away");
+  await dolphin.waitFor("api.act", { where: ({ act, peer }) => act === "kick" && peer === "127.0.0.1" });
+  await dolphin.waitFor("api.refused", { where: ({ url }) => String(url).startsWith("/api/v1/dolphin/kick/") });
+  await page.goto(`${base}/console/#/events`);
+  await page
+    .getByRole("row", { name: /client\.kicked/ })
+    .first()
+    .waitFor();
+  // The token is kept in this tab.
+  await page.goto(`${base}/console/#/overview`);
+  await doAct(page, "Reload configuration");
   await dolphin.waitFor("reload.unchanged");
   await page.context().close();
-  await dolphin.stop({ allow: ({ event }) => event === "api.refused" });
 });
+
+void test("a recording is begun and ended in a stream's page, and its file plays in the list, by ranges and for who may act", async () => {
+  const { page, problems } = await open(`${base}/console/${streamPath("s")}`);
+  await doAct(page, "Record", "s3cret");
+  await page.locator("h2 .badge", { hasText: "recording" }).waitFor();
+  await page.getByRole("link", { name: "Its recordings" }).click();
+  const row = page.locator("tbody tr");
+  await row.locator(".badge", { hasText: "recording" }).waitFor();
+  await until(page, "/[2-9] s/.test(document.querySelector('td[data-title=Length]')?.textContent ?? '')");
+  await doAct(page, "Stop recording");
+  await dolphin.waitFor("api.act", { where: ({ act }) => act === "record-stop" });
+  await dolphin.waitFor("dvr.finished");
+  await row.locator(".badge", { hasText: "finished" }).waitFor();
+  assert.match(await row.innerText(), /KiB|MiB/);
+  await row.getByRole("button", { name: /^Play/ }).click();
+  await assertMoves(page);
+  assert.deepEqual(
+    problems.filter((problem) => !problem.includes("403")),
+    [],
+  );
+
+  const path = "./elsewhere/s.mp4";
+  const question = `${base}/console/data/ticket?path=${encodeURIComponent(path)}`;
+  assert.equal((await fetch(question)).status, 403);
+  assert.equal((await fetch(`${base}/console/recording?path=${encodeURIComponent(path)}`)).status, 403);
+  const told = await fetch(question, { headers: { Authorization: "Bearer s3cret" } });
+  const { data } = (await told.json()) as { readonly data: { readonly url: string } };
+  const part = await fetch(`${base}/console/${data.url}`, { headers: { Range: "bytes=4-7" } });
+  assert.deepEqual([part.status, await part.text(), part.headers.get("content-type")], [206, "ftyp", "video/mp4"]);
+  assert.match(part.headers.get("content-range") ?? "", /^bytes 4-7\/\d+$/);
+  const other = data.url.replace("s.mp4", "s-1.mp4");
+  assert.equal((await fetch(`${base}/console/${other}`)).status, 403, "a ticket is for its own file");
+  await page.context().close();
+});
+
+void test("programs are shown with what they printed, and the overview says which process, program or server is down, and why", async () => {
+  const { page } = await open(`${base}/console/#/programs`);
+  await page.getByText(printed).waitFor();
+  const health = page.locator(".health");
+  await page.goto(`${base}/console/#/overview`);
+  await health.getByText(`Server 127.0.0.1:${away} cannot be reached by master: RELAY_CONNECT`).waitFor();
+  await health.getByText("Look at this").waitFor();
+  const { programs } = await dolphin.status();
+  process.kill(programs[0]?.pid ?? assert.fail("no program runs"), "SIGKILL");
+  await dolphin.waitFor("program.exited");
+  await page.goto(`${base}/console/#/programs`);
+  await page.getByText("killed by SIGKILL").waitFor();
+  await page.goto(`${base}/console/#/overview`);
+  for (const name of ["edge-1", "packager", "admin"]) {
+    process.kill(await childPid(name), "SIGKILL");
+    await health.getByText(new RegExp(`^\\S* warning ${name}.*SIGKILL`)).waitFor();
+  }
+  await page.context().close();
+  await encoder.stop();
+  const expected = new Set(["api.refused", "forward.lost", "program.exited", "child.exited"]);
+  await dolphin.stop({ allow: ({ event = "", code }) => code === "RTMP_KICKED" || expected.has(event) });
+});
+
+/** Of the process that has this name now. */
+async function childPid(name: string): Promise<number> {
+  const { processes } = await dolphin.status();
+  return processes.find((one) => one.name === name)?.pid ?? assert.fail(`there is no ${name}`);
+}
 
 void test("ten thousand clients are a page of fifty rows, found and turned over by the server, under any prefix", async () => {
   const { page, problems } = await open(`${pages}/console/#/clients`);
@@ -187,11 +275,23 @@ void test("names from the network are text on every page, whatever they hold", a
   const { page, problems } = await open(`${pages}/console/#/streams`);
   await page.getByRole("link", { name: "<img" }).click();
   await page.getByRole("heading", { name: "<img" }).waitFor();
-  assert.ok((await page.locator("h2").innerText()).includes(hostileName.slice(0, 30)));
+  // What turns the direction of text is shown as what it is.
+  const shown = hostileName.replace("\u202e", "⟨U+202E⟩");
+  assert.ok((await page.locator("h2").innerText()).includes(shown));
   await page.getByText(`published at master, not ${hostileName.slice(0, 20)}`).waitFor();
   await page.getByText("pulls it from the origin").waitFor();
   await page.goto(`${pages}/console/#/clients?q=client-7`);
   await page.getByText("javascript:alert(1)").first().waitFor();
+  await page.goto(`${pages}/console/#/recordings`);
+  await page.getByText(`${shown}.mp4`).waitFor();
+  await page.goto(`${pages}/console/#/programs`);
+  await page.getByText(`Broken pipe ${shown}`).waitFor();
+  assert.doesNotMatch(await page.locator("main").innerHTML(), /s3cret/);
+  await page.getByRole("link", { name: "Cluster" }).click();
+  const row = page.getByRole("row", { name: shown });
+  await row.getByText("lost with 10.0.0.3:1935").waitFor();
+  await row.locator("summary").click();
+  await row.getByText(`${shown} came in at 10.0.0.1:1935 in east`).waitFor();
   assert.equal(await page.locator("main img, main a[href^=javascript]").count(), 0);
   assert.deepEqual(problems, []);
   await page.context().close();
@@ -200,11 +300,22 @@ void test("names from the network are text on every page, whatever they hold", a
 for (const [name, options] of [
   ["in light", { colorScheme: "light" }],
   ["in dark", { colorScheme: "dark" }],
-  ["on a phone", { colorScheme: "light", viewport: { width: 360, height: 740 } }],
+  ["on a phone", { colorScheme: "light", viewport: { width: 390, height: 844 } }],
 ] as const) {
   void test(`${name}, axe-core finds nothing serious on any page, and no page is wider than the screen`, async () => {
     const { page } = await open(`${pages}/console/`, options);
-    for (const path of ["#/overview", "#/streams", streamPath("livestream"), "#/clients", "#/events", "#/servers", "#/configuration"]) {
+    for (const path of [
+      "#/overview",
+      "#/streams",
+      streamPath("livestream"),
+      "#/clients",
+      "#/recordings",
+      "#/programs",
+      "#/events",
+      "#/servers",
+      "#/cluster",
+      "#/configuration",
+    ]) {
       await page.goto(`${pages}/console/${path}`);
       await page.locator("main h2").first().waitFor();
       if (path !== "#/events") await page.locator("main .quiet-text[role=status]", { hasText: "Loading" }).waitFor({ state: "detached" });

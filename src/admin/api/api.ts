@@ -150,7 +150,8 @@ function replyNotAllowed(exchange: Exchange, allowed: readonly string[]): void {
   reply(exchange, { code: 405, error: `only ${allowed.join(", ")}` }, 405, { Allow: allowed.join(", ") });
 }
 
-function tell({ log }: AdminContext, { address }: Exchange, path: string, { status, error }: Refusal): void {
+/** Tells the log of somebody who was not allowed to act, unless it has told of many in this minute. */
+export function tell({ log }: AdminContext, { address }: Exchange, path: string, { status, error }: Refusal): void {
   const untold = refusalLines.next(Date.now());
   if (untold === null) return;
   const more = untold > 0 ? { untold } : {};

@@ -2,18 +2,17 @@
 // ten thousand viewers sends a page of fifty. Its shapes are in shapes.ts; who may ask is decided before.
 import { hostname, totalmem, availableParallelism } from "node:os";
 import type { Config } from "../../conf/meaning/config.js";
-import { formatEndpoint } from "../../conf/meaning/endpoint.js";
-import type { BoxFacts } from "../../ipc/box.js";
-import type { BoxClient } from "../../ipc/lists.js";
+import type { BoxClient, ProgramReport, RecordingReport } from "../../ipc/lists.js";
 import type { StreamStatus } from "../../ipc/streams.js";
 import type { AdminContext } from "../box/context.js";
 import { keyOf } from "../box/view.js";
 import { pathsOf } from "./addresses.js";
 import { healthOf } from "./health.js";
-import { maskedConfig } from "./masked.js";
+import { maskedConfig, maskedText } from "./masked.js";
 import { pageOf, type Columns } from "./paging.js";
+import { lostIn, relaysOf, serversOf } from "./relays.js";
 import { totalsOf, type Sampler } from "./sampler.js";
-import type { ClientRow, Explained, Overview, ProcessRow, Relays, StreamRow } from "./shapes.js";
+import type { ClientRow, Explained, Overview, ProcessRow, ProgramRow, RecordingRow, StreamDetail, StreamRow } from "./shapes.js";
 
 /** Streams whose frames are remembered from one look to the next. */
 const maxFrameLooks = 2_000;
@@ -50,8 +49,14 @@ export class SiteData {
         return this.explained(query.get("key") ?? "");
       case "clients":
         return pageOf(await this.context.view.clients(), clientColumns, query, (client) => this.clientRow(client));
-      case "relays":
-        return this.relays();
+      case "recordings":
+        return pageOf(await this.context.view.recordings(), recordingColumns, query, (one): RecordingRow => ({ ...one, key: keyOf(one) }));
+      case "programs":
+        return pageOf((await this.programs()).map(programRow), programColumns, query, (row) => row);
+      case "relays": {
+        const { view } = this.context;
+        return relaysOf(await view.facts(), this.context.config(), await view.streams());
+      }
       case "config":
         return maskedConfig(this.context.config());
       default:
@@ -78,7 +83,15 @@ export class SiteData {
       serverId: facts.serverId,
       host: hostname(),
       upSeconds: facts.upSeconds,
-      health: healthOf({ processes, connections: totals.connections, maxConnections, relaysDown: relaysDown(facts) }),
+      health: healthOf({
+        ...facts,
+        processes,
+        connections: totals.connections,
+        maxConnections,
+        lost: lostIn(facts),
+        servers: serversOf(facts),
+        programs: (await this.programs()).map(programRow),
+      }),
       totals,
       streams: streams.filter(({ state }) => state !== "wait").length,
       maxConnections,
@@ -90,9 +103,20 @@ export class SiteData {
     };
   }
 
-  private async stream(key: string): Promise<StreamRow | null> {
-    const found = (await this.context.view.streams()).find((one) => keyOf(one) === key);
-    return found === undefined ? null : this.streamRow(found);
+  private async stream(key: string): Promise<StreamDetail | null> {
+    const { view } = this.context;
+    const found = (await view.streams()).find((one) => keyOf(one) === key);
+    if (found === undefined) return null;
+    const mayRecord = this.context.config().vhosts.some(({ name, dvr }) => name === found.vhost && dvr !== null);
+    const isOn = (one: RecordingReport): boolean => one.state === "recording" && keyOf(one) === key;
+    return { ...this.streamRow(found), isRecorded: mayRecord ? (await view.recordings()).some(isOn) : null };
+  }
+
+  /** Nobody is asked where the configuration has none. */
+  private async programs(): Promise<readonly ProgramReport[]> {
+    const { vhosts } = this.context.config();
+    const hasAny = vhosts.some(({ ingests, transcodes, exec }) => ingests.length + transcodes.length + exec.length > 0);
+    return hasAny ? this.context.view.programs() : [];
   }
 
   private async explained(key: string): Promise<Explained> {
@@ -165,36 +189,18 @@ export class SiteData {
       page: pageUrl,
     };
   }
+}
 
-  private async relays(): Promise<Relays> {
-    const { view, control } = this.context;
-    const config = this.context.config();
-    const facts = await view.facts();
-    const streams = (await view.streams()).filter(({ state }) => state !== "wait");
-    const vhosts = config.vhosts.filter(({ enabled }) => enabled);
-    const upstreams = vhosts.flatMap(({ name, cluster }) => {
-      if (cluster.mode !== "remote") return [];
-      return cluster.origins.map((origin) => {
-        const server = formatEndpoint(origin);
-        const count = streams.filter(({ vhost, source }) => vhost === name && source?.peer === server).length;
-        return { vhost: name, server, streams: count, ...failuresOf(facts, server) };
-      });
-    });
-    const forwards = vhosts.flatMap(({ name, forward }) => {
-      if (!forward.enabled) return [];
-      const count = streams.filter(({ vhost, state }) => vhost === name && state === "publish").length;
-      return forward.destinations.map((destination) => {
-        const server = formatEndpoint(destination);
-        const found = failuresOf(facts, server);
-        return { vhost: name, server, streams: count, failures: found.failures, code: found.code };
-      });
-    });
-    const servers = facts.plan === "b" ? serversIn((await control.ask("/status")).body) : [];
-    const hooks = facts.hooks.map(({ action, url, calls, failures, refusals, dropped, latencySumMs }) => {
-      return { url, on: action, calls, failures, refusals, dropped, meanMs: calls > 0 ? latencySumMs / calls : null };
-    });
-    return { upstreams, forwards, servers, hooks };
-  }
+function programRow({ argv, input, output, lastLine, ...program }: ProgramReport): ProgramRow {
+  const { vhost, app, stream } = program;
+  return {
+    ...program,
+    key: app === "" ? vhost : keyOf({ vhost, app, stream }),
+    command: argv.map(maskedText).join(" "),
+    input: maskedText(input),
+    output: maskedText(output),
+    lastLine: maskedText(lastLine),
+  };
 }
 
 const streamColumns: Columns<StreamStatus> = {
@@ -206,6 +212,27 @@ const streamColumns: Columns<StreamStatus> = {
     video: ({ video }) => video,
   },
   search: (stream) => [keyOf(stream), stream.source?.peer ?? "", stream.source?.process ?? "", stream.video, stream.audio],
+};
+
+const recordingColumns: Columns<RecordingReport> = {
+  sort: {
+    key: keyOf,
+    since: ({ startedAtMs }) => startedAtMs,
+    duration: ({ durationMs }) => durationMs,
+    size: ({ sizeBytes }) => sizeBytes,
+    state: ({ state }) => state,
+  },
+  search: (recording) => [keyOf(recording), recording.path, recording.state],
+};
+
+const programColumns: Columns<ProgramRow> = {
+  sort: {
+    key: ({ key }) => key,
+    name: ({ kind, name }) => `${kind} ${name}`,
+    state: ({ pid }) => (pid === null ? 0 : 1),
+    restarts: ({ restarts }) => restarts,
+  },
+  search: ({ key, kind, name, output, lastEnd, lastLine }) => [key, kind, name, output, lastEnd, lastLine],
 };
 
 const clientColumns: Columns<BoxClient> = {
@@ -220,42 +247,6 @@ const clientColumns: Columns<BoxClient> = {
   search: (client) => [client.id, keyOf(client), client.ip, client.type, client.process, client.pageUrl],
 };
 
-/** Of all processes, now. */
-function relaysDown({ counts }: BoxFacts): number {
-  const all = counts.flatMap(({ presents }) => presents.flatMap(({ pulls, pushes, forwards }) => [pulls, pushes, forwards]));
-  return all.reduce((sum, { down }) => sum + down, 0);
-}
-
-/** What all processes have found of a server, since the start. */
-function failuresOf({ counts }: BoxFacts, server: string): { readonly failures: number; readonly code: string } {
-  const codes = new Map<string, number>();
-  for (const [key, count] of counts.flatMap(({ tally }) => Object.entries(tally.upstreamFailures))) {
-    const [upstream, code = ""] = key.split(" ");
-    if (upstream === server) codes.set(code, (codes.get(code) ?? 0) + count);
-  }
-  const [most = ["", 0]] = [...codes].toSorted(([, one], [, other]) => other - one);
-  return { failures: [...codes.values()].reduce((sum, count) => sum + count, 0), code: most[0] };
-}
-
 function portsOf({ listen, http }: Config): Overview["ports"] {
   return { rtmp: listen[0]?.port ?? null, http: http?.listen[0]?.port ?? null };
 }
-
-/** Of the master's status, as far as it is what this version knows. */
-function serversIn(status: unknown): Relays["servers"] {
-  const { balance } = status as { readonly balance?: { readonly servers: readonly BalancedServer[] } };
-  return (balance?.servers ?? []).map(({ name, rtmp, isUp, isDraining, connections, weight }) => {
-    return { name, address: formatEndpoint(rtmp), isUp, isDraining: isDraining === true, connections, weight };
-  });
-}
-
-interface BalancedServer {
-  readonly name: string;
-  readonly rtmp: BoxEndpoint;
-  readonly isUp: boolean;
-  readonly isDraining?: boolean;
-  readonly connections: number;
-  readonly weight: number;
-}
-
-type BoxEndpoint = Config["listen"][number];

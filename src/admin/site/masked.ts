@@ -22,7 +22,14 @@ function isSecret(name: string, value: unknown): boolean {
   return typeof value === "string" && value !== "" && secretNames.test(name);
 }
 
+/** A text in which URLs may stand, such as the words of a program or a line that it printed, without what nobody may see. */
+export function maskedText(text: string): string {
+  return text.replaceAll(/[a-z][a-z0-9+.-]*:\/\/[^\s'"<>|]+/gi, withoutCredentials);
+}
+
 function withoutCredentials(text: string): string {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return text;
-  return text.replace(/^([^:]+:\/\/)[^/?#]*@/, `$1${mask}@`).replace(/\?.*$/s, `?${mask}`);
+  const bare = text.replace(/^([^:]+:\/\/)[^/?#]*@/, `$1${mask}@`).replace(/\?.*$/s, `?${mask}`);
+  // The name of a stream at somebody else's server is the key to it.
+  return bare.replace(/^(rtmps?:\/\/(?!127\.|localhost[:/]|\[::1\])[^/]+\/.*\/)[^/?]+(\?.*)?$/i, `$1${mask}`);
 }

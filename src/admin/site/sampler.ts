@@ -3,6 +3,7 @@
 import type { BoxFacts } from "../../ipc/box.js";
 import type { AdminContext } from "../box/context.js";
 import { CpuMeter, readStat, residentKb } from "../box/proc.js";
+import { isServingDuty } from "./health.js";
 import { History, historyStepMs } from "./history.js";
 import type { Totals } from "./shapes.js";
 
@@ -85,7 +86,7 @@ export class Sampler {
 
 /** What the box comes to, but for what flows. The origin's connections are publishers that were moved to it, and own edges, who are nobody. */
 export function totalsOf({ processes }: BoxFacts, usage: ReadonlyMap<number, Usage>): Omit<Totals, "mbpsIn" | "mbpsOut"> {
-  const serving = processes.filter(({ duty }) => duty !== null && duty !== "admin");
+  const serving = processes.filter(({ duty }) => isServingDuty(duty));
   const hasFront = serving.some(({ duty }) => duty === "edge" || duty === "proxy");
   const sum = (of: (row: BoxFacts["processes"][number]) => number): number => serving.reduce((total, row) => total + of(row), 0);
   const used = processes.flatMap(({ pid }) => (pid === null ? [] : [usage.get(pid) ?? nothing]));

@@ -1,6 +1,7 @@
 // What the console asks for and gets, as JSON: the one file that the pages' own sources (web/) share with this program. Types alone, so that
 // it means the same in a browser.
-import type { ProcessFacts } from "../../ipc/box.js";
+import type { CoworkerReport, ProcessFacts, RegistryReport } from "../../ipc/box.js";
+import type { ProgramReport, RecordingReport } from "../../ipc/lists.js";
 
 /** `/console/data/overview`: what stands on the first page. */
 export interface Overview {
@@ -51,8 +52,8 @@ export interface Health {
 /** Why not, for the reader's language. */
 export interface Reason {
   readonly word: "strained" | "bad";
-  readonly what: "down" | "none" | "died" | "lag" | "connections" | "memory" | "relays";
-  /** A process; empty: the box. */
+  readonly what: "down" | "none" | "died" | "lag" | "connections" | "memory" | "server" | "relay" | "coworker" | "registry" | "program";
+  /** A process, a server, a program; empty: the box. */
   readonly name: string;
   readonly value: string;
 }
@@ -85,7 +86,7 @@ export interface Page<Row> {
   readonly start: number;
 }
 
-/** `/console/data/streams`, and `/console/data/stream?key=`, where `null` means that there is none. */
+/** `/console/data/streams`. */
 export interface StreamRow {
   /** `vhost/app/stream`. */
   readonly key: string;
@@ -117,6 +118,29 @@ export interface StreamRow {
   readonly paths: { readonly flv: string | null; readonly hls: string | null };
 }
 
+/** `/console/data/stream?key=`; null: there is none. */
+export interface StreamDetail extends StreamRow {
+  /** Whether it is being recorded; null: its vhost has no `dvr`. */
+  readonly isRecorded: boolean | null;
+}
+
+/** `/console/data/recordings`. */
+export interface RecordingRow extends RecordingReport {
+  readonly key: string;
+}
+
+/** `/console/data/ticket?path=`: where a recording is played from, relative to the page. */
+export interface Ticket {
+  readonly url: string;
+}
+
+/** `/console/data/programs`: without what lets one in at other servers. */
+export interface ProgramRow extends Omit<ProgramReport, "argv"> {
+  /** `vhost/app/stream`; the vhost alone of an ingest. */
+  readonly key: string;
+  readonly command: string;
+}
+
 /** `/console/data/clients`. */
 export interface ClientRow {
   readonly id: string;
@@ -135,6 +159,10 @@ export interface Relays {
   /** Origins that vhosts pull from, with how many streams come from each now. */
   readonly upstreams: readonly Relay[];
   readonly forwards: readonly Relay[];
+  /** The other origins of an origin cluster. */
+  readonly coworkers: readonly CoworkerReport[];
+  /** Null: the box is a site of its own. */
+  readonly registry: RegistryReport | null;
   /** Plan b's servers. */
   readonly servers: readonly {
     readonly name: string;
@@ -163,6 +191,8 @@ interface Relay {
   /** Connections to that server that were lost or could not be made since the start, and by what code mostly. */
   readonly failures: number;
   readonly code: string;
+  /** Something waits for it now. */
+  readonly isDown: boolean;
 }
 
 /** `/console/data/explain?key=`: where a stream is, or would be, and why; the sentences are those of `dolphin explain`. */

@@ -1,6 +1,7 @@
 // The pages for people: the console and the player. They hold no secret; what they show they ask of the API and of data.ts, as everybody
 // may who may ask the API, and they act by the API alone. All their addresses are relative, so they work behind any prefix.
 //
+//   /console/recording ─▶ recordings.ts: a file that was recorded
 //   /console/        ─▶ assets.ts: what web/ was built to          /console/data/ ─▶ data.ts ◀─ sampler.ts: a look each five seconds
 //   /players/        ─▶ the same: srs_player.html, with SRS's query parameters
 import type { IncomingMessage } from "node:http";
@@ -8,9 +9,12 @@ import type { AdminContext } from "../box/context.js";
 import { reply, safeHeaders, type Exchange } from "../http/reply.js";
 import { answerAsset } from "./assets.js";
 import { SiteData } from "./data.js";
+import { addressOf, answerRecording, hasTicket } from "./recordings.js";
 import { Sampler } from "./sampler.js";
 
 const dataPath = "/console/data/";
+const ticketPath = `${dataPath}ticket`;
+const recordingPath = "/console/recording";
 
 /** Pages by the path that asks for them. */
 const pages: Readonly<Record<string, string>> = {
@@ -29,10 +33,12 @@ const moved: Readonly<Record<string, string>> = {
 
 /** The pages of one admin. `close` ends its looks at the box. */
 export class Site {
+  private readonly context: AdminContext;
   private readonly sampler: Sampler;
   private readonly data: SiteData;
 
   constructor(context: AdminContext, historyFile: string | null) {
+    this.context = context;
     this.sampler = new Sampler(context, historyFile);
     this.data = new SiteData(context, this.sampler);
   }
@@ -42,7 +48,22 @@ export class Site {
     return path.startsWith(dataPath);
   }
 
+  /** Whether a path is for those alone who may act, or show what one of them was given. */
+  isGuarded(path: string): boolean {
+    return path === ticketPath || path === recordingPath;
+  }
+
+  hasTicket(exchange: Exchange, path: string): boolean {
+    return path === recordingPath && hasTicket(this.context, exchange);
+  }
+
   /** Answers such a path. */
+  async answerGuarded(exchange: Exchange, path: string): Promise<void> {
+    if (path === recordingPath) await answerRecording(this.context, exchange);
+    else reply(exchange, { code: 0, data: addressOf(this.context, exchange) });
+  }
+
+  /** Answers a path of data. */
   async answerData(exchange: Exchange, path: string): Promise<void> {
     try {
       const data = await this.data.answer(path.slice(dataPath.length), exchange.query);

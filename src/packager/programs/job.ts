@@ -17,6 +17,8 @@ const firstPauseMs = 1_000;
 const longestPauseMs = 15_000;
 /** What has run for so long is started again as if it were for the first time. */
 const settledMs = 10_000;
+/** Of its last line so much is kept to be shown. */
+const shownLineLength = 500;
 /** How long a program may take to leave. */
 const leaveWithinMs = 3_000;
 
@@ -38,6 +40,7 @@ export class Job {
   private sinceMs = 0;
   private pauseMs = firstPauseMs;
   private lastEnd = "";
+  private lastLine = "";
   private isWarned = false;
   private isClosed = false;
   private onGone: () => void = () => undefined;
@@ -63,6 +66,7 @@ export class Job {
       sinceMs: this.tied === null ? null : this.sinceMs,
       restarts: Math.max(0, this.starts - 1),
       lastEnd: this.lastEnd,
+      lastLine: this.lastLine,
     };
   }
 
@@ -97,7 +101,7 @@ export class Job {
         argv,
         guard,
         outputs,
-        line: (text) => this.log.info({ event: "program.output" }, text),
+        line: (text) => this.printed(text),
         dropped: (count) => this.log.warn({ event: "program.output-dropped", count }, "it printed faster than is kept"),
         gone: (cause) => this.gone(cause),
       });
@@ -107,6 +111,11 @@ export class Job {
     } finally {
       for (const file of files) closeSync(file);
     }
+  }
+
+  private printed(text: string): void {
+    this.log.info({ event: "program.output" }, text);
+    this.lastLine = text.slice(0, shownLineLength);
   }
 
   private gone(cause: string): void {

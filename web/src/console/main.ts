@@ -6,19 +6,36 @@ import { html } from "htm/preact";
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { VNode } from "preact";
-import { currentLanguage, setLanguage, t, type Word } from "../lib/words.js";
+import type { Relays } from "../../../src/admin/site/shapes.js";
+import { ask } from "../lib/api.js";
+import type { Word } from "../lib/english.js";
+import { showTurning } from "../lib/plain-text.js";
+import { currentLanguage, setLanguage, t } from "../lib/words.js";
 import { ClientsPage } from "./clients.js";
+import { ClusterPage } from "./cluster.js";
 import { ConfigPage } from "./config.js";
 import { EventsPage } from "./events.js";
 import { OverviewPage } from "./overview.js";
+import { ProgramsPage } from "./programs.js";
+import { RecordingsPage } from "./recordings.js";
 import { RelaysPage } from "./relays.js";
 import { StreamPage } from "./stream.js";
 import { StreamsPage } from "./streams.js";
 
-const tabs = ["overview", "streams", "clients", "events", "servers", "configuration"] as const;
+const tabs = ["overview", "streams", "clients", "recordings", "programs", "events", "servers", "cluster", "configuration"] as const;
 type Tab = (typeof tabs)[number];
 /** Behind `g`. */
-const letters: Readonly<Record<string, Tab>> = { o: "overview", s: "streams", c: "clients", e: "events", r: "servers", f: "configuration" };
+const letters: Readonly<Record<string, Tab>> = {
+  o: "overview",
+  s: "streams",
+  c: "clients",
+  d: "recordings",
+  p: "programs",
+  e: "events",
+  r: "servers",
+  u: "cluster",
+  f: "configuration",
+};
 
 interface Route {
   readonly tab: Tab;
@@ -32,6 +49,7 @@ function App(): VNode {
   const [theme, setTheme] = useState(themeNow());
   const [language, setWords] = useState(currentLanguage());
   const [isHelping, setHelping] = useState(false);
+  const [isOfSite, setOfSite] = useState(false);
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
     const moved = (): void => {
@@ -42,6 +60,14 @@ function App(): VNode {
     return () => window.removeEventListener("hashchange", moved);
   }, []);
   useEffect(() => keys(() => setHelping(true)), []);
+  useEffect(() => {
+    ask<Relays>("relays").then(
+      ({ registry }) => setOfSite(registry !== null),
+      () => undefined, // the pages tell that nobody answers
+    );
+  }, []);
+  // On a phone not all tabs are in sight.
+  useEffect(() => document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [route.tab]);
   useEffect(() => {
     document.title = `${route.name === "" ? t(route.tab) : route.name} · dolphin`;
   }, [route, language]);
@@ -59,7 +85,7 @@ function App(): VNode {
     <header>
       <h1><a href="#/overview">dolphin</a></h1>
       <nav aria-label="dolphin">
-        ${tabs.map((tab) => html`<a href=${`#/${tab}`} aria-current=${tab === route.tab ? "page" : undefined}>${t(tab)}</a>`)}
+        ${tabs.filter((tab) => tab !== "cluster" || isOfSite || route.tab === tab).map((tab) => html`<a href=${`#/${tab}`} aria-current=${tab === route.tab ? "page" : undefined}>${t(tab)}</a>`)}
       </nav>
       <div class="tools">
         <button type="button" class="quiet" onClick=${translate} title=${t("languageLong")} lang=${language === "zh" ? "en" : "zh-CN"}>
@@ -82,10 +108,16 @@ function pageOf({ tab, name, search }: Route, theme: string): VNode {
       return name === "" ? html`<${StreamsPage} />` : html`<${StreamPage} streamKey=${name} key=${name} />`;
     case "clients":
       return html`<${ClientsPage} search=${search} />`;
+    case "recordings":
+      return html`<${RecordingsPage} search=${search} />`;
+    case "programs":
+      return html`<${ProgramsPage} search=${search} />`;
     case "events":
       return html`<${EventsPage} />`;
     case "servers":
       return html`<${RelaysPage} />`;
+    case "cluster":
+      return html`<${ClusterPage} node=${search} />`;
     case "configuration":
       break;
   }
@@ -137,7 +169,7 @@ function Help({ onClose }: { readonly onClose: () => void }): VNode {
   useEffect(() => dialog.current?.showModal(), []);
   const rows: readonly [string, Word][] = [
     ["/", "key.search"],
-    ["g + o s c e r f", "key.go"],
+    ["g + o s c d p e r u f", "key.go"],
     ["?", "key.help"],
     ["Esc", "key.close"],
   ];
@@ -156,4 +188,5 @@ function Help({ onClose }: { readonly onClose: () => void }): VNode {
   </dialog>`;
 }
 
+showTurning();
 render(html`<${App} />`, document.querySelector<HTMLElement>("#app")!);

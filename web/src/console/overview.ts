@@ -8,7 +8,10 @@ import { Chart } from "../lib/chart.js";
 import { count, duration, percent, rate, size } from "../lib/format.js";
 import { ActButton, Badge, Lost, Table, Waiting, type Column } from "../lib/parts.js";
 import { usePolled } from "../lib/poll.js";
-import { t, type Word } from "../lib/words.js";
+import type { Word } from "../lib/english.js";
+import { t } from "../lib/words.js";
+
+const shownReasons = 8;
 
 export function OverviewPage({ theme }: { readonly theme: string }): VNode {
   const { data, error, again } = usePolled("overview", 2000, (signal) => ask<Overview>("overview", {}, signal));
@@ -20,7 +23,8 @@ export function OverviewPage({ theme }: { readonly theme: string }): VNode {
       ${
         health.reasons.length > 0 &&
         html`<ul>
-          ${health.reasons.slice(0, 8).map((reason) => html`<li>${sentenceOf(reason)}</li>`)}
+          ${health.reasons.slice(0, shownReasons).map((reason) => html`<li><${Badge} kind=${reason.word}>${t(reason.word === "bad" ? "fault" : "warning")}<//> ${sentenceOf(reason)}</li>`)}
+          ${health.reasons.length > shownReasons && html`<li>${t("more", health.reasons.length - shownReasons)}</li>`}
         </ul>`
       }
     </section>
@@ -100,8 +104,18 @@ function Meter({ share, label }: { readonly share: number; readonly label: strin
   ></meter>`;
 }
 
+/** A state, and what else a reason says, are words of the server's; a state has one of ours. */
 function sentenceOf({ what, name, value }: Reason): string {
-  return t(`reason.${what}` satisfies Word, name, value);
+  if (what !== "down") return t(`reason.${what}` satisfies Word, name, value);
+  const [state = "", ...cause] = value.split(" ");
+  return t("reason.down", name, [stateOf(state), ...(cause.length === 0 ? [] : [`(${cause.join(" ")})`])].join(" "));
+}
+
+/** A process' state in the reader's language. */
+function stateOf(state: string): string {
+  const known = ["up", "starting", "waiting", "stopping", "draining", "down", "failed"] as const;
+  const word = known.find((one) => one === state);
+  return word === undefined ? state : t(`state.${word}`);
 }
 
 function columnsOf(again: () => void): readonly Column<ProcessRow>[] {
@@ -109,7 +123,7 @@ function columnsOf(again: () => void): readonly Column<ProcessRow>[] {
   const number = (of: (row: ProcessRow) => ComponentChildren) => ({ isNumber: true, cell: of });
   return [
     { title: t("process"), cell: ({ name, pid }) => html`${name} <small class="quiet-text">${pid}</small>` },
-    { title: t("state"), cell: ({ state }) => html`<${Badge} kind=${kindOf(state)}>${state}<//>` },
+    { title: t("state"), cell: ({ state }) => html`<${Badge} kind=${kindOf(state)}>${stateOf(state)}<//>` },
     { title: t("cpu"), ...number(({ cpu }) => (cpu === null ? none : percent(cpu))) },
     {
       title: t("memory"),

@@ -1,9 +1,9 @@
 // Other servers: those that streams come from and go to, those behind the proxies of plan b, and those that are called.
 import { html } from "htm/preact";
-import type { VNode } from "preact";
+import type { ComponentChildren, VNode } from "preact";
 import type { Relays } from "../../../src/admin/site/shapes.js";
 import { ask } from "../lib/api.js";
-import { count } from "../lib/format.js";
+import { count, duration } from "../lib/format.js";
 import { ActButton, Badge, Lost, Table, Waiting } from "../lib/parts.js";
 import { usePolled } from "../lib/poll.js";
 import { t } from "../lib/words.js";
@@ -11,6 +11,7 @@ import { t } from "../lib/words.js";
 type Server = Relays["servers"][number];
 type Relay = Relays["upstreams"][number];
 type Hook = Relays["hooks"][number];
+type Coworker = Relays["coworkers"][number];
 
 export function RelaysPage(): VNode {
   const { data, error, again } = usePolled("relays", 3000, (signal) => ask<Relays>("relays", {}, signal));
@@ -19,6 +20,13 @@ export function RelaysPage(): VNode {
       <${Waiting} error=${error} />`;
   const relayColumns = [
     { title: t("server"), cell: ({ server }: Relay) => server },
+    {
+      title: t("state"),
+      cell: ({ isDown, streams }: Relay) =>
+        isDown
+          ? html`<${Badge} kind="bad">${t("down")}<//>`
+          : html`<${Badge} kind=${streams > 0 ? "good" : "quiet"}>${t(streams > 0 ? "up" : "idle")}<//>`,
+    },
     { title: t("vhost"), cell: ({ vhost }: Relay) => vhost },
     { title: t("streams"), isNumber: true, cell: ({ streams }: Relay) => count(streams) },
     {
@@ -72,6 +80,16 @@ export function RelaysPage(): VNode {
     },
     { title: t("mean"), isNumber: true, cell: ({ meanMs }: Hook) => (meanMs === null ? "–" : `${Math.round(meanMs)} ms`) },
   ];
+  const coworkerColumns = [
+    { title: t("server"), cell: ({ server }: Coworker) => server },
+    {
+      title: t("state"),
+      cell: ({ state }: Coworker) =>
+        html`<${Badge} kind=${state === "up" ? "good" : state === "down" ? "bad" : "quiet"}
+          >${t(state === "up" ? "up" : state === "down" ? "down" : "notAsked")}<//
+        >`,
+    },
+  ];
   const keyOf = ({ server, vhost }: Relay): string => `${vhost} ${server}`;
   return html`<h2>${t("servers")}</h2>
     <${Lost} error=${error} />
@@ -84,6 +102,20 @@ export function RelaysPage(): VNode {
           columns=${serverColumns}
           rows=${data.servers}
           keyOf=${({ name }: Server) => name}
+          empty=${t("nothing")}
+        />
+      </section>`
+    }
+    ${data.registry !== null && html`<${Registry} registry=${data.registry} />`}
+    ${
+      data.coworkers.length > 0 &&
+      html`<section>
+        <h3>${t("coworkers")}</h3>
+        <${Table}
+          caption=${t("coworkers")}
+          columns=${coworkerColumns}
+          rows=${data.coworkers}
+          keyOf=${({ server }: Coworker) => server}
           empty=${t("nothing")}
         />
       </section>`
@@ -106,4 +138,31 @@ export function RelaysPage(): VNode {
         empty=${t("noHooks")}
       />
     </section>`;
+}
+
+/** What the box knows of the registry of its site. */
+function Registry({ registry }: { readonly registry: NonNullable<Relays["registry"]> }): VNode {
+  const { address, node, isConnected, heardMs, nodes, held, unconfirmed, standby, conflicts } = registry;
+  const facts: readonly [string, ComponentChildren][] = [
+    [t("address"), address],
+    [t("lastHeard"), heardMs === null ? t("never") : t("ago", duration(heardMs / 1000))],
+    [t("thisNode"), node],
+    [t("nodes"), html`<a href="#/cluster">${count(nodes)}</a>`],
+    [t("heldStreams"), `${count(held)}${unconfirmed > 0 ? ` (${t("unconfirmed", count(unconfirmed))})` : ""}`],
+    [t("standby"), count(standby)],
+    [t("conflicts"), count(conflicts)],
+  ];
+  return html`<section>
+    <h3>${t("registry")} <${Badge} kind=${isConnected ? "good" : "bad"}>${t(isConnected ? "up" : "down")}<//></h3>
+    ${!isConnected && html`<p class="quiet-text">${t("registryHint")}</p>`}
+    <dl class="facts">
+      ${facts.map(
+        ([name, value]) =>
+          html`<div>
+            <dt>${name}</dt>
+            <dd>${value}</dd>
+          </div>`,
+      )}
+    </dl>
+  </section>`;
 }

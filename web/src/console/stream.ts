@@ -2,13 +2,14 @@
 import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren, VNode } from "preact";
-import type { Explained, Ports, StreamRow } from "../../../src/admin/site/shapes.js";
+import type { Explained, Ports, StreamDetail, StreamRow } from "../../../src/admin/site/shapes.js";
 import { ask } from "../lib/api.js";
 import { count, rate, time } from "../lib/format.js";
-import { ActButton, Copyable, Lost, Waiting } from "../lib/parts.js";
+import { ActButton, Badge, Copyable, Lost, Waiting } from "../lib/parts.js";
 import { usePolled } from "../lib/poll.js";
 import { preview, type Preview } from "../lib/preview.js";
 import { t } from "../lib/words.js";
+import { recordAct } from "./recordings.js";
 import { ageOf, shortKey, StateBadge, videoOf } from "./streams.js";
 
 interface StreamProps {
@@ -17,7 +18,7 @@ interface StreamProps {
 
 export function StreamPage({ streamKey }: StreamProps): VNode {
   const { data, error, again } = usePolled(`stream ${streamKey}`, 2000, async (signal) => ({
-    row: await ask<StreamRow | null>("stream", { key: streamKey }, signal),
+    row: await ask<StreamDetail | null>("stream", { key: streamKey }, signal),
   }));
   const ports = usePolled("ports", 60_000, (signal) => ask<{ readonly ports: Ports }>("overview", {}, signal));
   const back = html`<p><a href="#/streams">‹ ${t("back")}</a></p>`;
@@ -31,8 +32,12 @@ export function StreamPage({ streamKey }: StreamProps): VNode {
   return html`${back}
     <${Lost} error=${error} />
     <div class="row">
-      <h2>${shortKey(row.key)} <${StateBadge} state=${row.state} /></h2>
+      <h2>
+        ${shortKey(row.key)}
+        <${StateBadge} state=${row.state} />${row.isRecorded === true ? html` <${Badge} kind="live">${t("recording.recording")}<//>` : ""}
+      </h2>
       <div class="row">
+        ${row.isRecorded !== null && html`<${ActButton} isQuiet act=${recordAct(row.key, !row.isRecorded)} onDone=${again} />`}
         ${row.publisherId !== "" && html`<${ActButton} act=${{ verb: "kick", name: row.publisherId, question: t("ask.kick", row.from ?? row.publisherId), label: t("kickPublisher") }} onDone=${again} />`}
         <${ActButton}
           act=${{ verb: "kick-stream", name: row.key, question: t("ask.kickAll", shortKey(row.key)), label: t("kickAll") }}
@@ -59,6 +64,7 @@ export function StreamPage({ streamKey }: StreamProps): VNode {
           <${Fact} label=${t("viewers")}
             >${count(row.players)} <a href=${`#/clients?q=${encodeURIComponent(row.key)}`}>${t("showClients")}</a><//
           >
+          ${row.isRecorded !== null && html`<${Fact} label=${t("recordings")}><a href=${`#/recordings?q=${encodeURIComponent(row.key)}`}>${t("showRecordings")}</a><//>`}
         </dl>
         <h3>${t("whereAndWhy")}</h3>
         <${Whereabouts} row=${row} />

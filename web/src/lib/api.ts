@@ -24,15 +24,27 @@ export function authorization(): Record<string, string> {
 }
 
 /** `data/NAME?…`. Throws a sentence. */
-export async function ask<T>(name: string, query: Readonly<Record<string, string | number>> = {}, signal?: AbortSignal): Promise<T> {
-  const words = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
-  const response = await fetch(`data/${name}?${words}`, { headers: authorization(), signal: signal ?? null });
+export function ask<T>(name: string, query: Readonly<Record<string, string | number>> = {}, signal?: AbortSignal): Promise<T> {
+  return fetched(`data/${name}?${wordsOf(query)}`, signal);
+}
+
+function wordsOf(query: Readonly<Record<string, string | number>>): string {
+  return String(new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)])));
+}
+
+async function fetched<T>(url: string, signal?: AbortSignal): Promise<T> {
+  const response = await fetch(url, { headers: authorization(), signal: signal ?? null });
   const { data, error } = (await response.json()) as { readonly data?: T; readonly error?: string };
-  if (!response.ok) throw new Refused(error ?? `${response.status}`, response.status === 401);
+  if (!response.ok) throw new Refused(error ?? `${response.status}`, response.status === 401 || response.status === 403);
   return data as T;
 }
 
-/** `POST api/v1/dolphin/VERB/NAME`; resolves to a sentence of what came of it. */
+/** `api/v1/dolphin/PATH?…`, where what is shown is what anybody is told. Throws a sentence. */
+export function askApi<T>(path: string, query: Readonly<Record<string, string | number>>, signal: AbortSignal): Promise<T> {
+  return fetched(`../api/v1/dolphin/${path}?${wordsOf(query)}`, signal);
+}
+
+/** `POST api/v1/dolphin/VERB/NAME`; resolves to a word for what came of it, empty where that is plain. */
 export async function act(verb: string, name = ""): Promise<string> {
   const path = name === "" ? verb : `${verb}/${encodeURIComponent(name)}`;
   const response = await fetch(`../api/v1/dolphin/${path}`, { method: "POST", headers: authorization() });
@@ -40,7 +52,7 @@ export async function act(verb: string, name = ""): Promise<string> {
   if (!response.ok) throw new Refused(answer.error ?? `${response.status}`, response.status === 401 || response.status === 403);
   const { outcome, problems = [] } = answer.data ?? {};
   if (outcome === "refused") throw new Refused(problems.join("; "), false);
-  return outcome ?? verb;
+  return outcome ?? "";
 }
 
 interface Outcome {

@@ -13,10 +13,10 @@ export function Badge({
   kind,
   children,
 }: {
-  readonly kind: "good" | "strained" | "bad" | "quiet";
+  readonly kind: "good" | "strained" | "bad" | "quiet" | "live";
   readonly children?: ComponentChildren;
 }): VNode {
-  const sign = { good: "●", strained: "▲", bad: "■", quiet: "○" }[kind];
+  const sign = { good: "●", strained: "▲", bad: "■", quiet: "○", live: "●" }[kind];
   return html`<span class="badge ${kind}"><span aria-hidden="true">${sign}</span> ${children}</span>`;
 }
 
@@ -140,7 +140,8 @@ interface PagerProps {
   readonly go: (start: number) => void;
 }
 
-function Pager({ start, shown, total, go }: PagerProps): VNode {
+/** How a list is turned over. */
+export function Pager({ start, shown, total, go }: PagerProps): VNode {
   return html`<nav class="pager" aria-label=${t("rows", "", "", "")}>
     <button type="button" disabled=${start === 0} onClick=${() => go(Math.max(0, start - pageRows))} aria-label=${t("previous")}>‹</button>
     <span>${t("rows", total === 0 ? 0 : start + 1, start + shown, total)}</span>
@@ -232,7 +233,8 @@ function Confirm({ act: what, onClose, onDone }: { readonly act: Act; readonly o
     if (token.current !== "") setToken(token.current);
     setBusy(true);
     try {
-      setTold({ text: t("done", await act(what.verb, what.name)), isGood: true });
+      const outcome = await act(what.verb, what.name);
+      setTold({ text: outcome === "" ? t("done") : `${t("done")}: ${outcome}`, isGood: true });
       onDone();
       window.setTimeout(() => dialog.current?.close(), 1200);
     } catch (thrown) {
@@ -245,18 +247,7 @@ function Confirm({ act: what, onClose, onDone }: { readonly act: Act; readonly o
   return html`<dialog ref=${dialog} onClose=${onClose} aria-label=${what.label}>
     <form onSubmit=${(event: Event) => void run(event)}>
       <p>${what.question}</p>
-      ${
-        wantsToken &&
-        html`<label>
-          ${t("token")}
-          <input
-            type="password"
-            autocomplete="off"
-            onInput=${(event: Event) => (token.current = (event.target as HTMLInputElement).value)}
-          />
-          <small>${t("tokenWhy")}</small>
-        </label>`
-      }
+      ${wantsToken && html`<${TokenField} onInput=${(text: string) => (token.current = text)} />`}
       <p role="status" class=${told === null ? "" : told.isGood ? "good-text" : "bad-text"}>${told?.text}</p>
       <div class="row end">
         <button type="button" onClick=${() => dialog.current?.close()}>${t("cancel")}</button>
@@ -264,6 +255,14 @@ function Confirm({ act: what, onClose, onDone }: { readonly act: Act; readonly o
       </div>
     </form>
   </dialog>`;
+}
+
+export function TokenField({ onInput }: { readonly onInput: (text: string) => void }): VNode {
+  return html`<label>
+    ${t("token")}
+    <input type="password" autocomplete="off" onInput=${(event: Event) => onInput((event.target as HTMLInputElement).value)} />
+    <small>${t("tokenWhy")}</small>
+  </label>`;
 }
 
 /** What stands in place of data that has not come. */

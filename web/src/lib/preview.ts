@@ -8,13 +8,16 @@ export interface Preview {
 
 /** Plays an HTTP-FLV or WebSocket address, or a list of segments. `failed` is told once, in a sentence, when it cannot or no longer. */
 export async function preview(video: HTMLVideoElement, url: string, failed: (why: string) => void): Promise<Preview> {
-  if (isList(url)) return previewList(video, url, failed);
+  return isList(url) ? previewList(video, url, failed) : previewFlv(video, url, true, failed);
+}
+
+async function previewFlv(video: HTMLVideoElement, url: string, isLive: boolean, failed: (why: string) => void): Promise<Preview> {
   const { default: mpegts } = (await import("mpegts.js")) as { readonly default: typeof Mpegts };
   mpegts.LoggingControl.enableAll = false;
   if (!mpegts.isSupported()) throw new Error("this browser has no Media Source Extensions");
   const player = mpegts.createPlayer(
-    { type: "flv", isLive: true, url, cors: true },
-    { enableWorker: false, liveBufferLatencyChasing: true, lazyLoad: false, autoCleanupSourceBuffer: true },
+    { type: "flv", isLive, url: new URL(url, window.location.href).href, cors: true },
+    { enableWorker: false, liveBufferLatencyChasing: isLive, lazyLoad: !isLive, autoCleanupSourceBuffer: true },
   );
   let isOver = false;
   const stop = (): void => {
@@ -28,17 +31,23 @@ export async function preview(video: HTMLVideoElement, url: string, failed: (why
     failed(`${kind}: ${detail}`);
   });
   player.on(mpegts.Events.LOADING_COMPLETE, () => {
-    if (isOver) return;
+    if (isOver || !isLive) return;
     stop();
     failed("the stream has ended");
   });
   player.attachMediaElement(video);
   player.load();
-  await Promise.resolve(player.play()).catch((thrown: unknown) => {
-    if (thrown instanceof DOMException && thrown.name === "AbortError") return; // it was stopped before it began
-    throw thrown;
-  });
+  await begun(player.play());
   return { stop };
+}
+
+/** Plays a file that is finished, whose name tells what it is: FLV by mpegts.js, anything else as the browser can. Both ask for ranges. */
+export async function playFile(video: HTMLVideoElement, url: string, name: string, failed: (why: string) => void): Promise<Preview> {
+  if (/\.flv$/i.test(name)) return previewFlv(video, url, false, failed);
+  video.addEventListener("error", () => failed(video.error?.message ?? ""));
+  video.src = url;
+  await begun(video.play());
+  return { stop: () => video.removeAttribute("src") };
 }
 
 /** Whether an address is one of HLS. */
@@ -63,9 +72,15 @@ async function previewList(video: HTMLVideoElement, url: string, failed: (why: s
   });
   player.loadSource(url);
   player.attachMedia(video);
-  await video.play().catch((thrown: unknown) => {
+  await begun(video.play());
+  return { stop };
+}
+
+async function begun(playing: Promise<void> | void): Promise<void> {
+  try {
+    await playing;
+  } catch (thrown) {
     if (thrown instanceof DOMException && thrown.name === "AbortError") return; // it was stopped before it began
     throw thrown;
-  });
-  return { stop };
+  }
 }

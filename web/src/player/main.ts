@@ -9,7 +9,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { VNode } from "preact";
 import { Copyable } from "../lib/parts.js";
 import { isList, preview, type Preview } from "../lib/preview.js";
-import { t, type Word } from "../lib/words.js";
+import type { Word } from "../lib/english.js";
+import { showTurning } from "../lib/plain-text.js";
+import { t } from "../lib/words.js";
 
 function Player(): VNode {
   const query = new URLSearchParams(window.location.search);
@@ -116,4 +118,5 @@ function linkTo(text: string): string {
   return here.href;
 }
 
+showTurning();
 render(html`<${Player} />`, document.querySelector<HTMLElement>("#app")!);

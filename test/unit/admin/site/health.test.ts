@@ -23,18 +23,80 @@ const up: ProcessRow = {
   maxMemoryBytes: null,
 };
 
+const died: ProcessRow = { ...up, name: "edge-2", lastDeath: { cause: "SIGKILL", secondsAgo: 60 } };
+const server = { name: "server-1", address: "127.0.0.1:1", isUp: true, isDraining: false, connections: 0, weight: 1 };
+const registry = {
+  address: "redis://r",
+  node: "n",
+  isConnected: true,
+  heardMs: 1,
+  nodes: 1,
+  held: 0,
+  unconfirmed: 0,
+  standby: 0,
+  claims: 0,
+  conflicts: 0,
+  lookups: 0,
+};
+const program = { kind: "transcode", name: "ff", key: "v/live/s", pid: null, lastEnd: "exit 1" } as const;
+
 const rows: readonly [what: string, looked: Partial<Looked>, word: string, reasons: readonly string[]][] = [
   ["a box that serves", {}, "good", []],
-  ["one of two that waits to be started again", { processes: [up, { ...up, state: "waiting" }] }, "strained", ["down edge-1"]],
-  ["one that was given up", { processes: [up, { ...up, name: "edge-2", state: "failed" }] }, "bad", ["down edge-2"]],
-  ["none that serves", { processes: [{ ...up, state: "starting" }] }, "bad", ["none "]],
-  ["an admin alone", { processes: [{ ...up, duty: "admin" }] }, "bad", ["none "]],
-  ["a death a minute ago", { processes: [{ ...up, lastDeath: { cause: "SIGKILL", secondsAgo: 60 } }] }, "strained", ["died edge-1"]],
+  ["one of two that waits to be started again", { processes: [up, { ...up, state: "waiting" }] }, "strained", ["down edge-1: waiting"]],
+  ["one that was given up", { processes: [up, { ...up, name: "edge-2", state: "failed" }] }, "bad", ["down edge-2: failed"]],
+  ["none that serves", { processes: [{ ...up, state: "starting" }] }, "bad", ["none"]],
+  ["an admin alone", { processes: [{ ...up, duty: "admin" }] }, "bad", ["none"]],
+  [
+    "a death a minute ago",
+    { processes: [{ ...up, lastDeath: { cause: "SIGKILL", secondsAgo: 60 } }] },
+    "strained",
+    ["died edge-1: SIGKILL"],
+  ],
   ["a death an hour ago", { processes: [{ ...up, lastDeath: { cause: "SIGKILL", secondsAgo: 3600 } }] }, "good", []],
-  ["a loop that is late", { processes: [{ ...up, lagMs: 900 }] }, "strained", ["lag edge-1"]],
-  ["memory near its limit", { processes: [{ ...up, memoryBytes: 95, maxMemoryBytes: 100 }] }, "strained", ["memory edge-1"]],
-  ["a server that cannot be reached", { relaysDown: 2 }, "strained", ["relays "]],
-  ["connections near their limit", { connections: 90, maxConnections: 100 }, "strained", ["connections "]],
+  ["a loop that is late", { processes: [{ ...up, lagMs: 900 }] }, "strained", ["lag edge-1: 900 ms"]],
+  ["memory near its limit", { processes: [{ ...up, memoryBytes: 95, maxMemoryBytes: 100 }] }, "strained", ["memory edge-1: 0 MiB"]],
+  [
+    "one that waits and has died just now, told once",
+    { processes: [up, { ...died, state: "waiting" }] },
+    "strained",
+    ["down edge-2: waiting SIGKILL"],
+  ],
+  [
+    "a packager that has died",
+    { processes: [up, { ...died, name: "packager", duty: "packager" }] },
+    "strained",
+    ["died packager: SIGKILL"],
+  ],
+  ["a packager alone", { processes: [{ ...up, duty: "packager" }] }, "bad", ["none"]],
+  [
+    "an origin that cannot be reached",
+    { lost: [{ server: "10.0.0.1:1935", code: "RELAY_CONNECT", processes: ["edge-1", "edge-2"] }] },
+    "strained",
+    ["relay 10.0.0.1:1935: edge-1, edge-2: RELAY_CONNECT"],
+  ],
+  [
+    "one of two servers behind the proxies that is down",
+    { servers: [server, { ...server, name: "server-2", isUp: false }] },
+    "strained",
+    ["server server-2: 127.0.0.1:1"],
+  ],
+  ["no server behind the proxies", { servers: [{ ...server, isUp: false }] }, "bad", ["server server-1: 127.0.0.1:1"]],
+  [
+    "a coworker that does not answer",
+    {
+      coworkers: [
+        { server: "a:1985", state: "down" },
+        { server: "b:1985", state: "unknown" },
+      ],
+    },
+    "strained",
+    ["coworker a:1985"],
+  ],
+  ["a registry that does not answer", { registry: { ...registry, isConnected: false } }, "strained", ["registry redis://r"]],
+  ["a registry that answers", { registry }, "good", []],
+  ["a program that waits to be started again", { programs: [program] }, "strained", ["program transcode ff (v/live/s): exit 1"]],
+  ["a program that has not been started yet", { programs: [{ ...program, lastEnd: "" }] }, "good", []],
+  ["connections near their limit", { connections: 90, maxConnections: 100 }, "strained", ["connections: 90 / 100"]],
   [
     "what is worse first",
     {
@@ -44,16 +106,16 @@ const rows: readonly [what: string, looked: Partial<Looked>, word: string, reaso
       ],
     },
     "bad",
-    ["down edge-2", "lag edge-1"],
+    ["down edge-2: failed", "lag edge-1: 900 ms"],
   ],
 ];
 
 for (const [what, looked, word, reasons] of rows) {
   test(`health: ${what} is ${word}`, () => {
-    const health = healthOf({ processes: [up], connections: 1, maxConnections: null, relaysDown: 0, ...looked });
+    const health = healthOf({ processes: [up], connections: 1, maxConnections: null, lost: [], servers: [], programs: [], ...looked });
     assert.equal(health.word, word);
     assert.deepEqual(
-      health.reasons.map((reason) => `${reason.what} ${reason.name}`),
+      health.reasons.map((reason) => [`${reason.what} ${reason.name}`.trim(), reason.value].filter((part) => part !== "").join(": ")),
       reasons,
     );
   });

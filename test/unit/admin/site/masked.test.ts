@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { maskedConfig } from "../../../../src/admin/site/masked.js";
+import { maskedConfig, maskedText } from "../../../../src/admin/site/masked.js";
 import { loadConfig } from "../../../../src/conf/load.js";
 
 test("masked: no secret of a configuration is shown, wherever it stands, and everything else is", () => {
@@ -23,4 +23,16 @@ test("masked: of a password with an @ in it nothing is shown", () => {
   const shown = JSON.stringify(maskedConfig(config));
   assert.match(shown, /http:\/\/…@host\/x@y/);
   assert.doesNotMatch(shown, /ter2/);
+});
+
+test("masked: of a program's words and lines nothing is shown that lets one in elsewhere", () => {
+  for (const [text, shown] of [
+    ["-i rtmp://127.0.0.1:1935/live/s?vhost=v", "-i rtmp://127.0.0.1:1935/live/s?…"],
+    ["rtmp://a.example/live2/abcd-key failed", "rtmp://a.example/live2/… failed"],
+    ["rtmps://u:p@a.example:443/app/inner/abcd-key?x=1", "rtmps://…@a.example:443/app/inner/…"],
+    ["rtsp://u:p@10.0.0.9/one", "rtsp://…@10.0.0.9/one"],
+    ["frame= 100 fps=25", "frame= 100 fps=25"],
+  ] as const) {
+    assert.equal(maskedText(text), shown);
+  }
 });
