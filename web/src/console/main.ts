@@ -66,8 +66,13 @@ function App(): VNode {
       () => undefined, // the pages tell that nobody answers
     );
   }, []);
-  // On a phone not all tabs are in sight.
-  useEffect(() => document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [route.tab]);
+  // On a phone not all tabs are in sight. By hand, for to scroll to something is to go on from there with the keyboard.
+  useEffect(() => {
+    const tab = document.querySelector<HTMLElement>("nav [aria-current]");
+    const nav = tab?.parentElement;
+    if (nav !== null && nav !== undefined && tab !== null)
+      nav.scrollLeft = tab.offsetLeft - (nav.offsetLeft + nav.clientWidth / 2 - tab.offsetWidth / 2);
+  }, [route.tab, isOfSite, language]);
   useEffect(() => {
     document.title = `${route.name === "" ? t(route.tab) : route.name} · dolphin`;
   }, [route, language]);
