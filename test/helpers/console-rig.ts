@@ -103,6 +103,7 @@ function facts(players: number): BoxFacts {
     registry: {
       address: "redis://redis.example:6379",
       node: "10.0.0.1:1935",
+      isStrict: true,
       isConnected: false,
       heardMs: 70_000,
       nodes: 3,

@@ -29,6 +29,7 @@ const registry = {
   address: "redis://r",
   node: "n",
   isConnected: true,
+  isStrict: true,
   heardMs: 1,
   nodes: 1,
   held: 0,
