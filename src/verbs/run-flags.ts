@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { messageOf } from "../base/errors.js";
 import type { Config, Endpoint, PolicyName } from "../conf/meaning/config.js";
-import { policyNames } from "../conf/directives/root.js";
+import { policyNames } from "../conf/directives/dolphin.js";
 import { formatEndpoint, overlaps, parseListen } from "../conf/meaning/endpoint.js";
 import { applyFlags, type Flags } from "../conf/flags.js";
 import { loadConfig, type Loaded } from "../conf/load.js";

@@ -5,8 +5,9 @@
 //   place         name         type   default  serving  reload  about
 //   vhost.play    gop_cache: [ onOff, "on",    served,  live,   "Keep what came since the last key frame …" ]
 //
-//   root.ts, vhost.ts, media.ts, others.ts ─ rows, in the words of row.ts ─▶ table.ts ─┬─▶ environment.ts: the variables over a file
-//   suggest.ts: which name was probably meant                               └─▶ the room meaning
+//   root, dolphin, vhost, media, others ─ rows, in the words of row.ts ─▶ table.ts ─┬─▶ environment.ts: the variables over a file
+//   suggest.ts: which name was probably meant                                       └─▶ the room meaning
+import { dolphinPlaces } from "./dolphin.js";
 import { mediaPlaces } from "./media.js";
 import { otherPlaces } from "./others.js";
 import { rootPlaces } from "./root.js";
@@ -14,10 +15,16 @@ import type { DirectiveRow, WrittenPlaces } from "./row.js";
 import { vhostPlaces } from "./vhost.js";
 
 /** The table as it is written, for the compiler. */
-export type Places = typeof rootPlaces & typeof otherPlaces & typeof vhostPlaces & typeof mediaPlaces;
+export type Places = typeof rootPlaces & typeof dolphinPlaces & typeof otherPlaces & typeof vhostPlaces & typeof mediaPlaces;
 
 /** Every row, in the order in which a full configuration would show them. */
-export const directiveRows: readonly DirectiveRow[] = rowsOf({ ...rootPlaces, ...otherPlaces, ...vhostPlaces, ...mediaPlaces });
+export const directiveRows: readonly DirectiveRow[] = rowsOf({
+  ...rootPlaces,
+  ...dolphinPlaces,
+  ...otherPlaces,
+  ...vhostPlaces,
+  ...mediaPlaces,
+});
 
 const rowsByPlace = new Map<string, Map<string, DirectiveRow>>();
 for (const row of directiveRows) {

@@ -8,7 +8,7 @@
 //   endpoint.ts, balance-values.ts, networks.ts: single values
 import type { DvrBlock, HlsBlock } from "./recording.js";
 import type { IngestBlock, TranscodeBlock } from "./programs.js";
-import type { policyNames, proxyHeaders } from "../directives/root.js";
+import type { policyNames, proxyHeaders } from "../directives/dolphin.js";
 
 /** An address to listen on or to connect to. `host` is an IP address or a name; IPv6 stands without brackets. */
 export interface Endpoint {
