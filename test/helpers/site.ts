@@ -36,7 +36,7 @@ export function registryBlock(url: string, more: Partial<RegistryBlock> = {}): R
     advertise: null,
     zone: "",
     leaseMs: 2000,
-    timeoutMs: 400,
+    timeoutMs: 2000,
     secondPublisher: "refuse",
     whenAway: "accept",
     ...more,

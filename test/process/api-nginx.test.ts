@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { askApi, clientsOf } from "../helpers/api.js";
+import { inLull } from "../helpers/audience.js";
 import { countsOf, untilKept } from "../helpers/carried.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { findNginx } from "../helpers/nginx.js";
@@ -18,7 +19,7 @@ for (const routing of ["stream", "connection"] as const) {
       assert.ok(typeof nginx !== "string");
       const conf = nginxConf(t, nginx).replace(/^dolphin \{/m, `dolphin { routing ${routing}; servers 1;`);
       const dolphin = await Dolphin.start(t, { api: true, conf });
-      const { viewer } = await publishAndPlay(t, dolphin, "s");
+      const { source, viewer } = await publishAndPlay(t, dolphin, "s");
       await viewer.waitForMedia(5);
       const clients = await clientsOf(dolphin);
       const isRead = routing === "stream";
@@ -36,7 +37,9 @@ for (const routing of ["stream", "connection"] as const) {
       );
 
       await untilKept(dolphin, 2);
-      for (const name of ["proxy-1", "proxy-2"]) process.kill(dolphin.pidOf(name), "SIGKILL");
+      await inLull(dolphin, source, [viewer], () => {
+        for (const name of ["proxy-1", "proxy-2"]) process.kill(dolphin.pidOf(name), "SIGKILL");
+      });
       await eventually(async () => ((await countsOf(dolphin))?.carried ?? 0) >= 2, { what: "both go on elsewhere" });
       const ids = clients.map(({ id }) => id).toSorted();
       await eventually(

@@ -71,8 +71,9 @@ void test("when a box is stopped, everybody is closed with the backend before it
 
 void test("a backend that does not answer keeps nobody from stopping the box, and is asked for no longer than it may take", async (t) => {
   const site = await HookBackend.start(t);
-  const dolphin = await Dolphin.start(t, { conf: conf(site.all, "dolphin { hook_timeout 0.5; stop_timeout 4; }") });
+  const dolphin = await Dolphin.start(t, { conf: conf(site.all) });
   await player(dolphin.rtmpUrl("s"));
+  await dolphin.reload(conf(site.all, "dolphin { hook_timeout 0.5; stop_timeout 4; }"));
   site.answer = () => new Promise(() => undefined);
   await assert.rejects(player(dolphin.rtmpUrl("s")), /Play.Failed|closed/);
   await dolphin.waitFor("hook.failed");

@@ -54,6 +54,7 @@ for (const plan of ["a", "b"] as const) {
   void test(`SIGUSR1 under load reopens the log of every process of plan ${plan} without losing a line, whether or not the file was moved`, async (t) => {
     const box = await LoggingBox.start(t, `srs_log_file LOG; dolphin { plan ${plan}; play_wait 0; }`);
     let isOver = false;
+    t.after(() => void (isOver = true));
     const visits = visitUntil(box, () => isOver, 60_000);
     for (const name of ["1", null, "2"]) {
       const before = box.lines().length;
@@ -97,7 +98,7 @@ void test("an edge that is stopped keeps nobody from reopening, is told of, and 
 void test("a log that grows is rotated under load by its size, and every line is in one of the files once", async (t) => {
   const box = await LoggingBox.start(t, "srs_log_file LOG; dolphin { log_max_size 1; }");
   const rotated = (): string[] => box.files().filter((name) => name.endsWith(".gz"));
-  const streams = await visitUntil(box, () => rotated().length > 0, 90_000);
+  const streams = await visitUntil(box, () => rotated().length > 0, 50_000);
   await box.stop();
   for (const name of rotated()) assert.match(name, /^srs\.log\.\d{8}-\d{6}\.gz$/);
   assert.deepEqual(

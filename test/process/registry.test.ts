@@ -139,7 +139,7 @@ void test("while Redis is away publishers are accepted, and where both were cut 
 void test("a strict site takes no publisher while Redis is away, and keeps those it has", { skip }, async (t) => {
   const own = await another();
   t.after(() => own.stop());
-  const node = await siteNode(t, registryBlock(own.url, { whenAway: "refuse" }));
+  const node = await siteNode(t, registryBlock(own.url, { whenAway: "refuse", timeoutMs: 400 }));
   await heard(node);
   const { by } = await take(node, "show");
   own.kill("SIGSTOP");
