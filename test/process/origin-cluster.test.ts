@@ -64,6 +64,8 @@ void test("the seed's origins and edge: what ffmpeg publishes at A, ffmpeg plays
   const encoder = publish(url("19350", "livestream"), { seconds: 60 });
   t.after(() => encoder.stop());
   await encoder.started;
+  const stays = await player(url("19351", "livestream")); // or B lets go of the stream between two of them
+  t.after(() => stays.close());
   for (const from of [url("19351", "livestream"), flvOfB("livestream"), url("29350", "livestream")]) {
     const packets = await packetsOf(from, 1);
     assert.ok(packets.length > 20, `${from} gave ${packets.length} packets`);
