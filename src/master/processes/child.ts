@@ -61,6 +61,7 @@ export interface Child {
 
 /** Times in milliseconds. */
 export interface ChildLimits {
+  /** Far above what a start takes: on a busy machine a second try would only add to what keeps the first one from being ready. */
   readonly startTimeoutMs: number;
   readonly heartbeatTimeoutMs: number;
   /** From the question to SIGABRT, for a child that answers, and for one that is taken as hung. */
@@ -82,7 +83,7 @@ export interface ChildLimits {
 /** The limits that a configuration stands for. */
 export function limitsOf({ dolphin }: Pick<Config, "dolphin">): ChildLimits {
   return {
-    startTimeoutMs: 10_000,
+    startTimeoutMs: 30_000,
     heartbeatTimeoutMs: dolphin.heartbeatTimeoutMs,
     stopTimeoutMs: dolphin.stopTimeoutMs,
     hungStopTimeoutMs: 1000,

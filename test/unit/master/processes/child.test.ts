@@ -40,7 +40,7 @@ interface Cell {
 
 const none: Effect = { type: "none" };
 const rest: Effect = { type: "rest" };
-const forks: Cell = { action: "fork", next: "starting", effect: { type: "fork", timeoutMs: 10_000 } };
+const forks: Cell = { action: "fork", next: "starting", effect: { type: "fork", timeoutMs: 30_000 } };
 const asks: Cell = { action: "ask", next: "stopping", effect: { type: "ask", timeoutMs: 5000 } };
 const keeps = (next: ChildState): Cell => ({ action: "none", next, effect: none });
 const kills = (next: ChildState, signal: "SIGABRT" | "SIGKILL"): Cell => ({
@@ -204,7 +204,7 @@ describe("ending a child", () => {
   });
 
   it("names the missing readiness as the cause when it has to kill a child that does not start", () => {
-    const { child } = live(newborn, [0, start], [10_000, timeout], [10_100, { type: "exit", cause: "killed by SIGABRT" }]);
-    assert.equal(lastCause(child), "not ready within 10 s");
+    const { child } = live(newborn, [0, start], [30_000, timeout], [30_100, { type: "exit", cause: "killed by SIGABRT" }]);
+    assert.equal(lastCause(child), "not ready within 30 s");
   });
 });

@@ -116,8 +116,8 @@ describe("replacing one after the other", () => {
 
   it("goes no further than an heir that does not serve", async () => {
     const rollout = rolloutOf(spec("edge-1"), spec("edge-2"), spec("edge-3"));
-    problems.set("edge-2.2", "not ready within 10 s");
-    assert.equal(await rollout.replaceEach("restart", null), "edge-2.2 does not serve: not ready within 10 s");
+    problems.set("edge-2.2", "not ready within 30 s");
+    assert.equal(await rollout.replaceEach("restart", null), "edge-2.2 does not serve: not ready within 30 s");
     assert.deepEqual(names(rollout), ["edge-1.2", "edge-2", "edge-3"]);
   });
 
