@@ -104,13 +104,15 @@ void test("connections that are refused for want of room are told of once a seco
   const sockets = Array.from({ length: 30 }, () => connect(dolphin.rtmpPort, "127.0.0.1").on("error", () => undefined));
   t.after(() => sockets.forEach((socket) => socket.destroy()));
   const told = await eventually(
-    async () =>
-      ((await askApi(dolphin, "/dolphin/events"))["events"] as readonly (Event & { count?: number })[]).find(
-        ({ event }) => event === "rtmp.refused",
-      ),
-    { what: "the event of a refusal" },
+    async () => {
+      const events = (await askApi(dolphin, "/dolphin/events"))["events"] as readonly (Event & { count?: number })[];
+      const counts = events.flatMap(({ event, count = 0 }) => (event === "rtmp.refused" ? [count] : []));
+      return counts.reduce((sum, count) => sum + count, 0) === 29 ? counts : null;
+    },
+    { what: "the events of 29 refusals" },
   );
-  assert.equal(told.count, 29);
+  // One, or another for each second that it took the machine to refuse them all.
+  assert.ok(told.length < 10, told.join());
   await dolphin.stop({ allow: ({ code }) => code === "RTMP_FULL" });
 });
 

@@ -9,6 +9,7 @@ import { promptConf } from "../helpers/bystanders.js";
 import { killChild, untilKept } from "../helpers/carried.js";
 import { Dolphin } from "../helpers/dolphin.js";
 import { playerAt, steadyPublisherAt } from "../helpers/edges.js";
+import { freeze } from "../helpers/processes.js";
 import { within } from "../helpers/wait.js";
 
 const provoked = new Set(["child.exited", "child.hung"]);
@@ -43,7 +44,7 @@ void test("edges are killed in turn: no publisher and no viewer is disconnected,
 void test("viewers of an edge that hangs go on at another once it is taken for dead", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: `${promptConf} dolphin { heartbeat_timeout 2; }` });
   const viewers = await audience(t, dolphin, "edge-1", "edge-2");
-  process.kill(dolphin.pidOf("edge-1"), "SIGSTOP");
+  await inLull(dolphin, viewers.source, viewers, () => freeze(dolphin.pidOf("edge-1")));
   // What was sent while nobody knew may be lost, but nothing comes twice and no time runs backwards.
   await waitForMore(viewers, 100);
   viewers.forEach(assertInOrder);

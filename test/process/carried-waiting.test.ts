@@ -17,7 +17,7 @@ import { eventually } from "../helpers/wait.js";
 
 const conf = (
   inRemux = "",
-  waitS = 60,
+  waitS = 300,
 ): string => `listen 1935; http_server { enabled on; listen 8080; } dolphin { http_flv_wait ${waitS}; }
 vhost __defaultVhost__ { min_latency on; http_remux { enabled on; mount [vhost]/[app]/[stream].flv; ${inRemux} } }`;
 
@@ -56,10 +56,10 @@ class Raw {
 for (const plan of ["a", "single"]) {
   void test(`plan ${plan}: who waits for a stream gets it from its beginning, however often its process is killed or replaced meanwhile`, async (t) => {
     const dolphin = await Dolphin.start(t, { args: ["--plan", plan], conf: conf() });
-    const waiting = [1, 2, 3, 4].map(() => watchFlv(dolphin.flvUrl("s"), { timeoutMs: 60_000 }));
+    const waiting = [1, 2, 3, 4].map(() => watchFlv(dolphin.flvUrl("s"), { timeoutMs: 50_000 }));
     const old = new Raw(t, dolphin.httpPort, "1.0", "s");
     const file = join(temporaryFolder(t), "s.flv");
-    const recorder = start(findFfmpeg(), ["-rw_timeout", "90000000", "-i", dolphin.flvUrl("s"), "-t", "2", "-c", "copy", file]);
+    const recorder = start(findFfmpeg(), ["-rw_timeout", "150000000", "-i", dolphin.flvUrl("s"), "-t", "2", "-c", "copy", file]);
     t.after(async () => void (await recorder.stop("SIGKILL")));
     await untilKept(dolphin, 6);
 
@@ -121,7 +121,7 @@ void test("who has got the head and no packet yet gets no second head", async (t
 
 void test("an upgrade takes along who waits", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: conf() });
-  const waiting = [1, 2, 3].map(() => watchFlv(dolphin.flvUrl("s"), { timeoutMs: 60_000 }));
+  const waiting = [1, 2, 3].map(() => watchFlv(dolphin.flvUrl("s"), { timeoutMs: 50_000 }));
   await untilKept(dolphin, 3);
   await dolphin.ask("upgrade");
   await untilKept(dolphin, 3);

@@ -18,6 +18,7 @@ void test("an edge pulls a stream once for all of its viewers, for as long as th
   for (let round = 0; round < 3; round++) viewers.push(...(await playerAtEachEdge(t, dolphin, dolphin.rtmpUrl("watched"))));
   viewers.push(await openFlv(t, dolphin.flvUrl("watched")));
   for (const one of viewers) await one.waitForMedia(10);
+  await untilWatchedBy(dolphin, "watched", viewers.length);
 
   const { streams, processes } = await dolphin.status();
   const told = streams.map(({ stream, state, edges, players }) => ({ stream, state, edges, players }));
@@ -49,6 +50,7 @@ void test("a box that is an edge pulls a stream once from its far origin, howeve
   const near = await Dolphin.start(t, { cores: 3, conf: `listen 1935; ${quickLinger} ${remote}` });
   const viewers = [...(await playerAtEachEdge(t, near, near.rtmpUrl("afar"))), await openFlv(t, near.flvUrl("afar"))];
   for (const one of viewers) await one.waitForMedia(20);
+  await untilWatchedBy(near, "afar", viewers.length);
 
   const atFar = (await far.status()).streams.map(({ stream, players }) => ({ stream, players }));
   assert.deepEqual(atFar, [
@@ -81,6 +83,11 @@ async function openFlv(t: TestContext, url: string): Promise<FlvPlayer> {
 
 async function streamOf(dolphin: Dolphin, name: string): Promise<Status["streams"][number] | undefined> {
   return (await dolphin.status()).streams.find(({ stream }) => stream === name);
+}
+
+/** Waits until those who came to the wrong edge are known to have left. */
+async function untilWatchedBy(dolphin: Dolphin, name: string, players: number): Promise<void> {
+  await eventually(async () => (await streamOf(dolphin, name))?.players === players, { what: `${players} players of ${name}` });
 }
 
 function pulls(dolphin: Dolphin): string[] {

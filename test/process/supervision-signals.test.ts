@@ -61,7 +61,7 @@ void test("USR2 replaces the edges one by one; without carry_sessions the old on
 });
 
 void test("QUIT takes connections for a while, lets the viewers finish, and ends when the last has left", async (t) => {
-  const dolphin = await Dolphin.start(t, { conf: `${promptConf} grace_start_wait 1000; grace_final_wait 100;` });
+  const dolphin = await Dolphin.start(t, { conf: `${promptConf} grace_start_wait 2000; grace_final_wait 100;` });
   const { source, viewers } = await showAt(t, dolphin);
   dolphin.signal("SIGQUIT");
   await dolphin.waitFor("dolphin.quitting");
