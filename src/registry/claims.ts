@@ -3,7 +3,7 @@
 //
 //   claim ─▶ asked ─┬─▶ held ◀────────────────────────┐
 //                   ├─▶ busy: refused │ standby ──────┤  asked twice a second until the owner has left
-//                   └─▶ no answer: refused │ unconfirmed ─▶ asked with the next audit ─▶ held, or lost
+//                   └─▶ no answer: refused │ unconfirmed ─▶ asked when it answers ─▶ held, or lost
 //   held ─(the process stood still)─▶ suspect: nothing passes ─▶ held, or lost          no answer: held
 import { DolphinError } from "../base/errors.js";
 import type { Log } from "../base/log.js";
@@ -114,6 +114,12 @@ export class ClaimBook implements Claims {
     for (let at = 0; at < due.length && !this.isClosed; at += auditAtOnce) {
       await Promise.all(due.slice(at, at + auditAtOnce).map((holding) => this.check(holding)));
     }
+  }
+
+  /** Asks about those who were accepted without the store, which answers again. */
+  async confirm(): Promise<void> {
+    const due = [...this.holdings].filter(({ isStandby, fence }) => !isStandby && fence === 0);
+    await Promise.all(due.slice(0, auditAtOnce).map((holding) => this.check(holding)));
   }
 
   /** Asks about one stream, of which another box says that it has it. */

@@ -261,6 +261,7 @@ export class Registry implements Locator, Claims {
     this.nodeCount = nodes;
     if (isNew && !isFirst) this.doubtUntilMs = nowMs + doubtMs;
     if (isNew || wasLost) this.audit.set(Math.random() * Math.min(longestSpreadMs, nodes * spreadPerNodeMs), () => this.auditNow());
+    else if (this.book.counts.unconfirmed > 0) void this.book.confirm(); // it was too slow for them, and never away
   }
 
   private noted(note: string): void {

@@ -139,6 +139,18 @@ export async function joinCluster(program: RedisProgram, servers: readonly Redis
   );
 }
 
+/** Moves slots with what is in them from one server of a cluster to another, by their ids there. */
+export async function reshard(
+  program: RedisProgram,
+  by: Redis,
+  { from, to, slots }: { readonly from: string; readonly to: string; readonly slots: number },
+): Promise<void> {
+  const how = ["--cluster-from", from, "--cluster-to", to, "--cluster-slots", String(slots), "--cluster-yes"];
+  const cli = start(join(program.folder, "redis-cli"), ["--cluster", "reshard", `127.0.0.1:${by.port}`, ...how], { env: program.env });
+  const { code } = await cli.ended;
+  if (code !== 0) throw new Error(`no slots moved: ${cli.output().slice(-1000)}`);
+}
+
 /** One command over a connection of its own; rejects when there is none, and gives the bytes of the answer as text. */
 async function askRedis(port: number, words: readonly string[], password?: string): Promise<string> {
   const encode = (list: readonly string[]): string =>

@@ -8,7 +8,7 @@ import { player } from "../helpers/rtmp-client.js";
 import { eventually } from "../helpers/wait.js";
 
 const viewerCount = 8;
-/** That the last viewer still gets after the first one was sent away: less than half a second of some two. */
+/** That the last viewer still gets after the first one was sent away: less than half a second of one and a half. */
 const pictures = 10;
 
 async function probe(dolphin: Dolphin, path: string): Promise<number> {
@@ -16,8 +16,8 @@ async function probe(dolphin: Dolphin, path: string): Promise<number> {
 }
 
 void test("TERM in a pod: not ready at once, alive to the end, and viewers leave one by one", async (t) => {
-  const graces = "force_grace_quit on; grace_start_wait 1000; grace_final_wait 100;";
-  const conf = `listen 1935; max_connections 100; ${graces} dolphin { drain_timeout 3; drain_spread 2; } vhost __defaultVhost__ { min_latency on; }`;
+  const graces = "force_grace_quit on; grace_start_wait 500; grace_final_wait 100;";
+  const conf = `listen 1935; max_connections 100; ${graces} dolphin { drain_timeout 2; drain_spread 1.5; } vhost __defaultVhost__ { min_latency on; }`;
   const dolphin = await Dolphin.start(t, { cores: 1, api: true, conf });
   await encoderAt(t, dolphin.rtmpUrl("show"));
   const viewers = await Promise.all(Array.from({ length: viewerCount - 1 }, () => viewerAt(t, dolphin)));

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { projectRoot } from "../helpers/child.js";
 import { freePort } from "../helpers/ports.js";
-import { findRedis, joinCluster, startRedis, type RedisProgram } from "../helpers/redis.js";
+import { findRedis, joinCluster, reshard, startRedis, type RedisProgram } from "../helpers/redis.js";
 import { registryBlock, siteNode, take, whereIs, type SiteNode } from "../helpers/site.js";
 import { eventually } from "../helpers/wait.js";
 
@@ -113,6 +113,25 @@ void test("on a Redis Cluster streams lie on all of its servers, and each claim 
   );
   await take(b, "show0");
   await eventually(() => held[0]!.by.lost.length === 1);
+  // Slots move to another server while streams come and go: each claim is held once, and none waits for the registry to come back.
+  const [moved = "", to = ""] = await Promise.all(
+    [servers[0]!, servers[1]!].map(async (one) => /[0-9a-f]{40}/.exec(await one.ask("CLUSTER", "MYID"))?.[0]),
+  );
+  const state = { isMoving: true };
+  const moving = reshard(redis, servers[0]!, { from: moved, to, slots: 300 }).finally(() => (state.isMoving = false));
+  let turns = 0;
+  for (; state.isMoving || turns < 40; turns++) {
+    const { claim } = await take(turns % 2 === 0 ? a : b, `young${turns % 40}`);
+    assert.equal(claim.isStandby, false);
+    claim.release();
+  }
+  await moving;
+  await eventually(() => a.registry.report().unconfirmed + b.registry.report().unconfirmed === 0);
+  for (const name of names.slice(1)) assert.deepEqual(await whereIs(b, name), [a.port]);
+  assert.deepEqual(
+    held.slice(1).flatMap(({ by }) => by.lost),
+    [],
+  );
 });
 
 void test("over TLS the server's certificate is checked, and a wrong one keeps nobody from publishing", { skip }, async (t) => {

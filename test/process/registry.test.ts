@@ -136,6 +136,53 @@ void test("while Redis is away publishers are accepted, and where both were cut 
   await eventually(async () => (await whereIs(b, "before")).length === 1);
 });
 
+void test(
+  "while Redis stands still who comes to publish waits a second, and who comes to play goes by what was known",
+  { skip },
+  async (t) => {
+    if (typeof program === "string") return;
+    const own = await startRedis(program);
+    t.after(() => own.stop());
+    const [a, b] = (await Promise.all([1, 2].map(() => siteNode(t, registryBlock(own.url))))) as [SiteNode, SiteNode];
+    await Promise.all([a, b].map(heard));
+    const { by } = await take(a, "show");
+    assert.deepEqual(await whereIs(b, "show"), [a.port]);
+    own.kill("SIGSTOP");
+    const young = await take(b, "young");
+    assert.equal(young.claim.isStandby, false);
+    assert.equal(b.registry.report().unconfirmed, 1);
+    assert.deepEqual(await whereIs(b, "show"), [a.port]);
+    own.kill("SIGCONT");
+    await eventually(() => b.registry.report().unconfirmed === 0, { timeoutMs: 5000, what: "the registry to be told" });
+    await eventually(async () => (await whereIs(a, "young")).length === 1);
+    assert.deepEqual([by.lost, young.by.lost], [[], []]);
+  },
+);
+
+void test(
+  "a clock that is set by an hour moves no stream, and of two publishers the one who came last still wins",
+  { skip, timeout: 20_000 },
+  async (t) => {
+    t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+    const [a, b] = (await site(t, 2, { secondPublisher: "takeover" })) as [SiteNode, SiteNode];
+    await Promise.all([a, b].map(heard));
+    const kept = await take(a, "kept");
+    let last = await take(a, "show");
+    for (const [turn, hours] of [1, -1].entries()) {
+      t.mock.timers.setTime(Date.now() + hours * 3_600_000);
+      await eventually(() => kept.claim.mayPass()); // a step forward looks like a sleep of the machine: it is asked about
+      const node = turn % 2 === 0 ? b : a;
+      const next = await take(node, "show");
+      await eventually(() => last.by.lost.length === 1, { timeoutMs: 5000, what: "the former one to hear of it" });
+      assert.deepEqual([next.by.lost, await whereIs(node, "show")], [[], "here"]);
+      last = next;
+    }
+    await redis.ask("FLUSHALL");
+    await eventually(async () => (await whereIs(b, "kept")).length === 1 && (await whereIs(a, "show")) === "here", { timeoutMs: 5000 });
+    assert.deepEqual([kept.by.lost, last.by.lost], [[], []]);
+  },
+);
+
 void test("a strict site takes no publisher while Redis is away, and keeps those it has", { skip }, async (t) => {
   const own = await another();
   t.after(() => own.stop());
