@@ -41,6 +41,9 @@ for (const plan of ["b", "single"] as const) {
     assert.equal((await askApi(dolphin, `/clients/${id}`, { method: "DELETE" })).code, 0);
     await viewer.ended;
     assert.equal(source.connection.endedBy, null);
+    const everybody = `/dolphin/kick-stream/${encodeURIComponent("__defaultVhost__/live/s")}`;
+    assert.deepEqual((await askApi(dolphin, everybody, { method: "POST" })).data?.["count"], 1);
+    await source.connection.ended;
     await dolphin.stop({ allow: ({ code }) => code === "RTMP_KICKED" });
   });
 }

@@ -103,6 +103,22 @@ const samples: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
       SwapFree: 0,
     },
   },
+  "/features": {
+    ...envelope,
+    data: {
+      options: "",
+      options2: "",
+      build: "2026-11-21 08:37:33",
+      build2: "1795250253",
+      features: Object.fromEntries(
+        "ssl hls hds callback api httpd dvr transcode ingest stat caster complex_send tcp_nodelay so_sendbuf mr"
+          .split(" ")
+          .map((name) => [name, true] as const),
+      ),
+    },
+  },
+  "/requests": { ...envelope, data: { uri: "", path: "", METHOD: "GET", drop_privileges: false, headers: {}, server: {} } },
+  "/": { ...envelope, urls: { versions: "", summaries: "", vhosts: "", streams: "", clients: "", clusters: "" } },
   "/authors": { ...envelope, data: { license: "MIT", contributors: "" } },
   "/vhosts/": {
     ...envelope,
