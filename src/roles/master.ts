@@ -5,6 +5,7 @@ import { exitCodeOf, exitCodes } from "../base/exit-codes.js";
 import { createLog, type Log } from "../base/log.js";
 import { openBox, type BoxOptions } from "../box/box.js";
 import type { Config } from "../conf/meaning/config.js";
+import { collectAlone } from "../worker/collector.js";
 
 export interface MasterOptions extends BoxOptions {
   /** Told why it does not start; the log has it, too. */
@@ -16,6 +17,7 @@ export interface MasterOptions extends BoxOptions {
 /** Runs a box until it is stopped or gives up. Resolves to the exit code; throws nothing. */
 export async function runMaster(config: Config, options: MasterOptions): Promise<number> {
   process.title = "dolphin: master";
+  collectAlone();
   let log: Log;
   try {
     log = createLog({ role: "master", child: null, ...config.log });

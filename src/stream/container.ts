@@ -12,12 +12,12 @@ import { sentTime, type Packet } from "./packet.js";
  */
 export type Container = (packets: readonly Packet[], isBatch?: boolean) => Buffer;
 
-/** RTMP messages cut at `chunkSize`, which the players must have been told. */
-export function rtmpContainer(chunkSize: number): Container {
-  return (packets) => {
+/** RTMP messages cut at `chunkSize`, which the players must have been told. `take` gives the memory of a batch. */
+export function rtmpContainer(chunkSize: number, take: (bytes: number) => Buffer = Buffer.allocUnsafe): Container {
+  return (packets, isBatch) => {
     let bytes = 0;
     for (const packet of packets) bytes += chunkedBytes(packet.payload.length, sentTime(packet), chunkSize);
-    const out = Buffer.allocUnsafe(bytes);
+    const out = isBatch === true ? take(bytes).subarray(0, bytes) : Buffer.allocUnsafe(bytes);
     let to = 0;
     for (const packet of packets) {
       const { type, payload } = packet;

@@ -69,6 +69,7 @@ export class Fanout {
   private readonly cache: StartCache;
   private options: FanoutOptions;
   private readonly onAhead: (timeMs: number) => void;
+  private readonly onSent: ((batch: Buffer) => void) | null;
   private readonly seats = new Set<Seat>();
   private pending: Packet[] = [];
   /** What was sent in the last moments, for those who come from another process. */
@@ -83,8 +84,18 @@ export class Fanout {
   /** What is known of the stream beyond `recent`, made for the first who looks there; it holds until `pending` is another length. */
   private known: { readonly pending: number; readonly packets: readonly Packet[] } | null = null;
 
-  /** `onAhead` is told of somebody from another process who has seen the stream further than it has come. */
-  constructor(container: Container, cache: StartCache, options: FanoutOptions, onAhead: (timeMs: number) => void = () => undefined) {
+  /**
+   * `onAhead` is told of somebody from another process who has seen the stream further than it has come; `onSent` is given each batch that
+   * nobody needs any more when it was sent.
+   */
+  constructor(
+    container: Container,
+    cache: StartCache,
+    options: FanoutOptions,
+    onAhead: (timeMs: number) => void = () => undefined,
+    onSent: ((batch: Buffer) => void) | null = null,
+  ) {
+    this.onSent = onSent;
     this.container = container;
     this.cache = cache;
     this.options = options;
@@ -179,7 +190,14 @@ export class Fanout {
       else if (had === 0) consumer.send(batch, last);
       else if (had < packets.length) consumer.send(restBehind(had), last);
     }
+    if (this.onSent !== null && this.isAllTaken()) this.onSent(batch);
   };
+
+  /** Whether nothing waits in any socket. */
+  private isAllTaken(): boolean {
+    for (const { consumer } of this.seats) if (consumer.backlogBytes > 0) return false;
+    return true;
+  }
 
   /** How many are behind, and what waits for them. */
   behind(): { readonly players: number; readonly bytes: number } {

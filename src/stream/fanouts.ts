@@ -1,10 +1,14 @@
 // The fan-outs of one source: those that every stream has, and those of other containers, each from when the first viewer asks for it.
+import { WarmMemory } from "../base/warm-memory.js";
 import { flvContainer, rtmpContainer, webSocketContainer } from "./container.js";
 import { Fanout } from "./fanout.js";
 import type { Packet } from "./packet.js";
 import { remuxContainer, type RemuxTap } from "./remux.js";
 import { fanoutOptions, isRemuxTap, type SourceOptions, type SourceSettings, type Tap } from "./source-settings.js";
 import type { StartCache } from "./start-cache.js";
+
+/** What packagers are written; each batch of a stream of 1 Mbit/s fits. */
+const batches = new WarmMemory(128 << 10);
 
 /** All of one source, which closes them. */
 export class Fanouts {
@@ -23,7 +27,13 @@ export class Fanouts {
     this.usual = {
       rtmp: new Fanout(rtmp, cache, fanoutOptions("rtmp", options), onAhead),
       prompt: new Fanout(rtmp, cache, fanoutOptions("prompt", options), onAhead),
-      patient: new Fanout(rtmp, cache, fanoutOptions("patient", options), onAhead),
+      patient: new Fanout(
+        rtmpContainer(options.chunkSize, (bytes) => batches.take(bytes)),
+        cache,
+        fanoutOptions("patient", options),
+        onAhead,
+        (batch) => batches.giveBack(batch),
+      ),
       flv: new Fanout(flvContainer, cache, fanoutOptions("flv", options), onAhead),
       ws: new Fanout(webSocketContainer, cache, fanoutOptions("ws", options), onAhead),
     };

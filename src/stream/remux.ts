@@ -72,7 +72,10 @@ class TsRun {
   private readonly state: TsState;
   private readonly reader: TrackReader;
   private readonly pieces: Buffer[] = [];
-  private readonly out = new Packets((block) => void this.pieces.push(block), blockBytes);
+  private readonly out = new Packets(
+    (bytes) => Buffer.allocUnsafeSlow(Math.max(blockBytes, bytes)),
+    (block) => void this.pieces.push(block),
+  );
   private writer: TsWriter | null = null;
   private sound: { readonly ms: number; readonly frames: Buffer[] } | null = null;
   private written: Pick<TrackReader, "video" | "audio">;

@@ -34,6 +34,7 @@ import type { News } from "../proxy/balancer.js";
 import type { AdoptNote, Carrier } from "../ipc/carried.js";
 import type { Mover } from "../server/peers/saved-publisher.js";
 import { ChildCarrier, linkVariable } from "./carrier.js";
+import { collectAlone } from "./collector.js";
 import { logCrashes } from "../base/crash.js";
 import { exitCodeOf, exitCodes } from "../base/exit-codes.js";
 import { Heart } from "./heart.js";
@@ -105,6 +106,7 @@ export interface Role<Setup extends ServerSetup | ProxySetup | AdminSetup | Pack
 
 /** Makes this process a child of the master for the rest of its life. Resolves when the master has been told of it. */
 export async function runChild<Setup extends ServerSetup | ProxySetup | AdminSetup | PackagerSetup>(role: Role<Setup>): Promise<void> {
+  collectAlone();
   const child = new ChildProcess(role);
   await dieWithParent();
   child.greet();

@@ -10,23 +10,23 @@ export const headBytes = 4;
 export const payloadBytes = packetBytes - headBytes;
 const wordBytes = 4;
 const payloadWords = payloadBytes / wordBytes;
-const none = Buffer.alloc(0);
+const none: Buffer = Buffer.alloc(0);
 const noWords = new Uint32Array(0);
 
 /** Gathers packets. `flush` gives what has been gathered; there is nothing to close. */
 export class Packets {
   /** Where is written; its beginning lies on a word. */
-  bytes = none;
-  private words = noWords;
+  bytes: Buffer = none;
+  private words: Uint32Array = noWords;
   private from = 0;
   private used = 0;
-  private readonly blockBytes: number;
+  private readonly take: (bytes: number) => Buffer;
   private readonly onBlock: (block: Buffer) => void;
 
-  /** `onBlock` is given whole packets, which nobody changes any more. */
-  constructor(onBlock: (block: Buffer) => void, blockBytes: number) {
+  /** `take` gives memory of its own for at least so many bytes; `onBlock` is given whole packets, which nobody changes any more. */
+  constructor(take: (bytes: number) => Buffer, onBlock: (block: Buffer) => void) {
+    this.take = take;
     this.onBlock = onBlock;
-    this.blockBytes = blockBytes - (blockBytes % wordBytes);
   }
 
   /** The place of so many packets: where the first begins in `bytes`. */
@@ -34,8 +34,8 @@ export class Packets {
     const needed = count * packetBytes;
     if (this.used + needed > this.bytes.length) {
       this.flush();
-      this.bytes = Buffer.allocUnsafeSlow(Math.max(this.blockBytes, needed));
-      this.words = new Uint32Array(this.bytes.buffer, 0, this.bytes.length / wordBytes);
+      this.bytes = this.take(needed);
+      this.words = new Uint32Array(this.bytes.buffer, 0, Math.floor(this.bytes.length / wordBytes));
       this.from = this.used = 0;
     }
     const at = this.used;

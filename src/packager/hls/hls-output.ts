@@ -42,6 +42,7 @@ import {
 import type { Closing, OpenSegment } from "./open-segment.js";
 import type { WrittenPart } from "./segment-writer.js";
 import { Segmenter, type SegmentStart } from "./segmenter.js";
+import { blocks } from "./ts-segment.js";
 import { isFile, writeWhole, writingWhole } from "./whole-file.js";
 
 /** A finished segment, as hooks are told of it. */
@@ -219,7 +220,10 @@ export class HlsOutput implements Output {
     this.closing = null;
     const programTimeMs = Math.round(epochMs + start.startMs);
     const entry = { sequence, isDiscontinuous: start.isDiscontinuous, programTimeMs, init };
-    const writer = new FileWriter(`${path}.tmp`, (error) => this.failed(error), null, this.discarded);
+    const writer = new FileWriter(`${path}.tmp`, (error) => this.failed(error), {
+      after: this.discarded,
+      onWritten: (bytes) => blocks.giveBack(bytes),
+    });
     this.open = { sequence, start, key, cipher, file: writer, entry, partBase: path.replace(/(?:\.m4s)?$/, ".part"), parts: 0 };
     const codecs = [tracks.video?.codecs ?? [], tracks.audio?.codecs ?? []].flat();
     const size = { width: tracks.video?.width ?? 0, height: tracks.video?.height ?? 0 };
@@ -282,7 +286,11 @@ export class HlsOutput implements Output {
   private write(bytes: Buffer): void {
     const { open } = this;
     if (open === null) return;
-    open.file.append(open.cipher === null ? bytes : open.cipher.update(bytes));
+    if (open.cipher === null) open.file.append(bytes);
+    else {
+      open.file.append(open.cipher.update(bytes));
+      blocks.giveBack(bytes);
+    }
   }
 
   private closed(durationMs: number, pictures: number): void {

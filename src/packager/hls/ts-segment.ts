@@ -1,4 +1,5 @@
 // A segment as a transport stream: pictures as they come, sound packed by a few frames, and all of it in blocks.
+import { WarmMemory } from "../../base/warm-memory.js";
 import { Packets } from "../../codec/ts/packets.js";
 import { TsWriter } from "../../codec/ts/writer.js";
 import { tickOf } from "../media/audio-clock.js";
@@ -9,8 +10,8 @@ import type { SegmentWriter, WriterOptions } from "./segment-writer.js";
 const packedMs = 120;
 const mostPacked = 6;
 const ticksPerMs = 90;
-/** What is written at once. */
-const blockBytes = 128 << 10;
+/** What is written at once; it is given back when it is. */
+export const blocks = new WarmMemory(128 << 10);
 
 export class TsSegment implements SegmentWriter {
   private readonly options: WriterOptions;
@@ -22,7 +23,7 @@ export class TsSegment implements SegmentWriter {
   constructor(options: WriterOptions, bringsTables: boolean) {
     this.options = options;
     this.writer = new TsWriter(options.tracks, options.state.ts);
-    this.out = new Packets(options.onBytes, blockBytes);
+    this.out = new Packets((bytes) => blocks.take(bytes), options.onBytes);
     if (!bringsTables) this.writer.tables(this.out);
   }
 

@@ -36,6 +36,15 @@ function isFull(bytes: number): boolean {
   return allWaitingBytes + bytes > maxAllWriteBehindBytes;
 }
 
+export interface FileWriterOptions {
+  /** It goes on behind so many bytes of a file that is there: what is behind them is cut off. Null: it begins. */
+  readonly keptBytes?: number | null;
+  /** Whoever had the name before has let go of it then. */
+  readonly after?: Promise<void>;
+  /** Is given all that was appended, once nobody reads it here any more. */
+  readonly onWritten?: ((bytes: Buffer) => void) | null;
+}
+
 /** A file under way. `finish` or `discard` ends it. */
 export class FileWriter {
   readonly path: string;
@@ -50,14 +59,14 @@ export class FileWriter {
   private handle: FileHandle | null = null;
   private error: DolphinError | null = null;
   private readonly onError: (error: DolphinError) => void;
+  private readonly onWritten: ((bytes: Buffer) => void) | null;
 
-  /**
-   * Begins a file, or goes on behind so many bytes of one that is there: what is behind them is cut off. `after`: whoever had the name
-   * before has let go of it.
-   */
-  constructor(path: string, onError: (error: DolphinError) => void, keptBytes: number | null = null, after = Promise.resolve()) {
+  /** Begins a file. Throws nothing: what fails is told to `onError`, once. */
+  constructor(path: string, onError: (error: DolphinError) => void, options: FileWriterOptions = {}) {
+    const { keptBytes = null, after = Promise.resolve(), onWritten = null } = options;
     this.path = path;
     this.onError = onError;
+    this.onWritten = onWritten;
     this.sizeBytes = keptBytes ?? 0;
     this.turn = this.guarded(async () => {
       await after;
@@ -84,7 +93,9 @@ export class FileWriter {
   /** Writes what has been gathered. */
   flush(): void {
     if (this.pendingBytes === 0 || this.error !== null) return;
-    const bytes = this.pending.length === 1 ? this.pending[0]! : Buffer.concat(this.pending);
+    const isOne = this.pending.length === 1;
+    const bytes = isOne ? this.pending[0]! : Buffer.concat(this.pending);
+    if (!isOne && this.onWritten !== null) this.pending.forEach(this.onWritten);
     const at = this.sizeBytes - this.pendingBytes;
     this.pending = [];
     this.pendingBytes = 0;
@@ -97,6 +108,7 @@ export class FileWriter {
         const next = this.waiting.shift()!;
         await this.writeAt(next.bytes, next.at);
         if (!this.hasFailed) this.count(-next.bytes.length);
+        if (isOne) this.onWritten?.(next.bytes);
       }),
     );
   }

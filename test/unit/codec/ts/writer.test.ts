@@ -20,7 +20,10 @@ function toTs(tags: readonly FlvTag[], shiftMs = 0, blockBytes = 64 << 10): Buff
   }
   const writer = new TsWriter({ video, audio }, makeTsState());
   const blocks: Buffer[] = [];
-  const out = new Packets((block) => void blocks.push(block), blockBytes);
+  const out = new Packets(
+    (bytes) => Buffer.allocUnsafeSlow(Math.max(blockBytes, bytes)),
+    (block) => void blocks.push(block),
+  );
   writer.tables(out);
   let frames: Buffer[] = [];
   let first = 0;
@@ -49,7 +52,10 @@ function toTs(tags: readonly FlvTag[], shiftMs = 0, blockBytes = 64 << 10): Buff
 /** What is written at once. */
 function written(write: (out: Packets) => void): Buffer {
   const blocks: Buffer[] = [];
-  const out = new Packets((block) => void blocks.push(block), 4096);
+  const out = new Packets(
+    (bytes) => Buffer.allocUnsafeSlow(Math.max(4096, bytes)),
+    (block) => void blocks.push(block),
+  );
   write(out);
   out.flush();
   return Buffer.concat(blocks);
