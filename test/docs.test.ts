@@ -44,7 +44,7 @@ import { historyKeptMs, historyStepMs } from "../src/admin/site/history.js";
 import { maxPageRows } from "../src/admin/site/paging.js";
 import { maxHotBytes, maxHotFileBytes } from "../src/server/hls/hot-files.js";
 import { maxHlsSessions } from "../src/server/hls/sessions.js";
-import { maxHeldRequests } from "../src/server/http/stored.js";
+import { maxHeldRequests, maxKnownTargets } from "../src/server/http/stored.js";
 import * as httpFiles from "../src/server/http/files.js";
 import { askUpstreamMs } from "../src/server/http/head.js";
 import { deliveryMs } from "../src/wire/farewell.js";
@@ -116,6 +116,7 @@ const limits: Readonly<Record<string, unknown>> = {
   maxHlsSessions,
   maxHotBytes,
   maxHotFileBytes,
+  maxKnownTargets,
   historyKeptMs,
   historyStepMs,
   maxPageRows,

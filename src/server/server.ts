@@ -25,6 +25,7 @@ import type { MirroredOrigin } from "../ipc/succession.js";
 import { countEnd } from "../ipc/tally.js";
 import { Hooks, type HooksOptions } from "../hooks/hooks.js";
 import { createHttpServer, keepAliveMs, resumeFlv, type SavedFlv } from "./http/server.js";
+import { loadSystemCopies, type CopyToSystem } from "./hls/system-copy.js";
 import { Stored } from "./http/stored.js";
 import type { Mover, SavedConnection, SavedPublisher } from "./peers/saved-publisher.js";
 import type { SavedPlayer } from "./rtmp/playing.js";
@@ -54,6 +55,12 @@ const viewersFirstMs = 3000;
 /** Paused until its reads are shared; a player that vanished without a word is found by keep-alive probes. */
 const rtmpSocketOptions = { noDelay: true, pauseOnConnect: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs };
 
+/** What a server asks of the system itself, where that can be. */
+interface SystemCalls {
+  readonly direct: DirectRead | null;
+  readonly copyToSystem: CopyToSystem | null;
+}
+
 /** What a server has from its process. */
 export interface ServerParts {
   /** What keeps copies of connections; null: they end with the process. */
@@ -81,21 +88,17 @@ export class Server {
   private readonly refusals: Refusals;
   private readonly stored: Stored;
 
-  private constructor(
-    setup: ServerSetup,
-    log: Log,
-    { direct, ...parts }: Omit<HubParts, "mergedReads"> & { readonly direct: DirectRead | null },
-  ) {
+  private constructor(setup: ServerSetup, log: Log, { direct, copyToSystem, ...parts }: Omit<HubParts, "mergedReads"> & SystemCalls) {
     this.log = log;
     this.hub = new Hub(setup, log, { ...parts, mergedReads: new MergedReads(direct) });
     this.refusals = new Refusals(this.hub);
-    this.stored = new Stored(this.hub, log);
+    this.stored = new Stored(this.hub, log, copyToSystem);
   }
 
   /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
   static async start(setup: ServerSetup, log: Log, { carrier = null, locator = null, hooks, tell }: ServerParts = {}): Promise<Server> {
-    const parts = { carrier, locator, hooks: hooks ?? hooksOf(setup, log, () => undefined), direct: await loadDirectRead() };
-    const server = new Server(setup, log, parts);
+    const system = { direct: await loadDirectRead(), copyToSystem: await loadSystemCopies() };
+    const server = new Server(setup, log, { carrier, locator, hooks: hooks ?? hooksOf(setup, log, () => undefined), ...system });
     if (tell !== undefined) server.hub.tell = tell;
     try {
       for (const listener of setup.listeners) server.endpoints.push(await server.listen(listener));

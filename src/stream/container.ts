@@ -13,7 +13,7 @@ import { sentTime, type Packet } from "./packet.js";
 export type Container = (packets: readonly Packet[], isBatch?: boolean) => Buffer;
 
 /** RTMP messages cut at `chunkSize`, which the players must have been told. `take` gives the memory of a batch. */
-export function rtmpContainer(chunkSize: number, take: (bytes: number) => Buffer = Buffer.allocUnsafe): Container {
+export function rtmpContainer(chunkSize: number, take = (bytes: number): Buffer => Buffer.allocUnsafe(bytes)): Container {
   return (packets, isBatch) => {
     let bytes = 0;
     for (const packet of packets) bytes += chunkedBytes(packet.payload.length, sentTime(packet), chunkSize);

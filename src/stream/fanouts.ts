@@ -1,5 +1,5 @@
 // The fan-outs of one source: those that every stream has, and those of other containers, each from when the first viewer asks for it.
-import { WarmMemory } from "../base/warm-memory.js";
+import { WarmMemory } from "./warm-memory.js";
 import { flvContainer, rtmpContainer, webSocketContainer } from "./container.js";
 import { Fanout } from "./fanout.js";
 import type { Packet } from "./packet.js";

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { FileHandle } from "node:fs/promises";
+import { leastCopiedBytes, type CopyToSystem, type SystemCopy } from "./system-copy.js";
 
 /** What a process keeps of them. */
 export const maxHotBytes = 64 << 20;
@@ -13,8 +14,9 @@ export const maxHotFileBytes = 16 << 20;
 /** How often a file that somebody waits for is looked at, and how long before all who wait look round. */
 const lookEveryMs = 25;
 const lookForMs = 500;
-/** So long nobody looks whether there is a newer version. */
+/** So long nobody looks whether there is a newer version; of a segment, which is never another one under its name, longer. */
 const freshMs = 40;
+const freshSegmentMs = 1_000;
 
 /** What the disk says of a file. */
 export interface FoundFile {
@@ -26,6 +28,8 @@ export interface FoundFile {
 /** A file in memory. */
 export interface HotFile extends FoundFile {
   readonly bytes: Buffer;
+  /** Of the same bytes; null, or absent: there is none. */
+  readonly copy?: SystemCopy | null;
 }
 
 /** A file that is open; whoever was given it closes it. */
@@ -48,14 +52,28 @@ export class HotFiles {
   private readonly entries = new Map<string, Entry>();
   private readonly zips = new WeakMap<Buffer, Promise<Buffer>>();
   private readonly watches = new Map<string, Promise<HotFile | null>>();
+  private readonly copyToSystem: CopyToSystem | null;
   private keptBytes = 0;
+
+  constructor(copyToSystem: CopyToSystem | null = null) {
+    this.copyToSystem = copyToSystem;
+  }
+
+  /** What is known of a file without a look at the disk; null: one has to look. */
+  known(key: string): HotFile | null {
+    const entry = this.entries.get(key);
+    if (entry === undefined || entry.file === null || performance.now() - entry.checkedAtMs >= freshMsOf(key)) return null;
+    this.entries.delete(key); // the last in the map is the one that was asked for last
+    this.entries.set(key, entry);
+    return entry.file;
+  }
 
   /** Null: there is none, or it is too large to be kept. `isFresh`: only what the disk says now will do. */
   get(key: string, open: () => Promise<OpenedFile | null>, isFresh = false): Promise<HotFile | null> {
     const entry: Entry = this.entries.get(key) ?? { file: null, checkedAtMs: 0, looking: null };
     this.entries.delete(key); // the last in the map is the one that was asked for last
     this.entries.set(key, entry);
-    if (!isFresh && entry.file !== null && performance.now() - entry.checkedAtMs < freshMs) return Promise.resolve(entry.file);
+    if (!isFresh && entry.file !== null && performance.now() - entry.checkedAtMs < freshMsOf(key)) return Promise.resolve(entry.file);
     entry.looking ??= this.look(key, entry, open).finally(() => (entry.looking = null));
     return entry.looking;
   }
@@ -87,7 +105,7 @@ export class HotFiles {
     const opened = await open();
     try {
       const isSame = entry.file !== null && opened?.file.etag === entry.file.etag;
-      if (!isSame) this.keep(entry, opened === null || opened.file.sizeBytes > maxHotFileBytes ? null : await readWhole(opened));
+      if (!isSame) this.keep(entry, opened === null || opened.file.sizeBytes > maxHotFileBytes ? null : await this.read(opened));
       entry.checkedAtMs = performance.now();
       if (entry.file === null) this.forget(key, entry);
       else this.makeRoom(entry);
@@ -98,8 +116,15 @@ export class HotFiles {
   }
 
   private keep(entry: Entry, file: HotFile | null): void {
-    this.keptBytes += (file?.sizeBytes ?? 0) - (entry.file?.sizeBytes ?? 0);
+    this.keptBytes += memoryOf(file) - memoryOf(entry.file);
+    entry.file?.copy?.close();
     entry.file = file;
+  }
+
+  private async read(opened: OpenedFile): Promise<HotFile | null> {
+    const file = await readWhole(opened);
+    if (file === null || this.copyToSystem === null || file.bytes.length < leastCopiedBytes) return file;
+    return { ...file, copy: this.copyToSystem(file.bytes) };
   }
 
   private makeRoom(but: Entry): void {
@@ -113,6 +138,15 @@ export class HotFiles {
     this.keep(entry, null);
     if (this.entries.get(key) === entry) this.entries.delete(key);
   }
+}
+
+function memoryOf(file: HotFile | null): number {
+  if (file === null) return 0;
+  return (file.copy ?? null) === null ? file.sizeBytes : 2 * file.sizeBytes;
+}
+
+function freshMsOf(key: string): number {
+  return /\.(?:ts|m4s)$/i.test(key) ? freshSegmentMs : freshMs;
 }
 
 /** Null: it has become shorter meanwhile. */

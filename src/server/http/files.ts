@@ -11,6 +11,8 @@ import { pipeline } from "node:stream/promises";
 import { errnoOf } from "../../base/errors.js";
 import { lastModified, partOf, type FileState, type Part } from "../../codec/http-range.js";
 import type { Vhost } from "../../conf/meaning/config.js";
+import { descriptorOf } from "../../wire/shared-read.js";
+import { leastCopiedBytes, type SystemCopy } from "../hls/system-copy.js";
 import type { Headers } from "./answers.js";
 import { contentTypeOf } from "./content-type.js";
 
@@ -65,14 +67,14 @@ export async function openFile(place: FilePlace): Promise<Opened | null> {
   return found === null || found.isFolder ? null : found;
 }
 
-/** A file that is in memory, or what was made of one; `body` is what is sent for all of it. */
+/** A file that is in memory, or what was made of one; `body` is what is sent for all of it, and of which there is perhaps a copy. */
 interface InMemory {
-  readonly file: FileState;
+  readonly file: FileState & { readonly copy?: SystemCopy | null };
   readonly path: string;
   readonly body: Buffer;
 }
 
-/** Answers with it: in one write, of the same memory for everybody. */
+/** Answers with it: in one write, of the same memory for everybody; by the system, as far as that has a copy and the socket room. */
 export function answerHot(request: IncomingMessage, response: ServerResponse, common: Headers, { file, path, body }: InMemory): void {
   const part = partOf(request.headers, file);
   const { start, end } = part;
@@ -81,8 +83,19 @@ export function answerHot(request: IncomingMessage, response: ServerResponse, co
     response.end();
     return;
   }
-  response.setTimeout(fileStallMs); // node ends the connection then
-  response.end(start === 0 && end === body.length ? body : body.subarray(start, end));
+  const from = start + sentBySystem(response, file.copy ?? null, start, end);
+  if (from === end) response.end();
+  else response.end(from === 0 && end === body.length ? body : body.subarray(from, end));
+  if (response.writableLength > 0) response.setTimeout(fileStallMs); // node ends the connection then
+}
+
+/** Gives the socket what it has room for now, behind the head; returns how much that is. */
+function sentBySystem(response: ServerResponse, copy: SystemCopy | null, start: number, end: number): number {
+  const { socket } = response;
+  if (copy === null || socket === null || end - start < leastCopiedBytes) return 0;
+  response.flushHeaders();
+  const fd = descriptorOf(socket);
+  return fd === null || socket.writableLength > 0 ? 0 : copy.send(fd, start, end - start);
 }
 
 /** Null: nothing is to be served there. */

@@ -127,6 +127,7 @@ function clientBehind(hub: Hub, { headers, socket }: Pick<IncomingMessage, "head
 function serve(hub: Hub, log: Log, stored: Stored, request: IncomingMessage, response: ServerResponse): void {
   const { method } = request;
   const headers = commonHeaders(request, hub.setup.config.http?.crossdomain === true);
+  if (method === "GET" && response.socket !== null && stored.answerKnown(request, response, headers)) return;
   if (response.socket === null && isOneTooMany(request.socket, response)) {
     log.warn(
       { event: "http.refused", code: "FLV_REQUEST", peer: askerOf(hub, request) },

@@ -10,7 +10,7 @@ import { basename, join, resolve } from "node:path";
 import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import { masterList } from "../../codec/m3u8.js";
-import type { Vhost } from "../../conf/meaning/config.js";
+import type { Config, Vhost } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import { derived, HotFiles, type HotFile } from "../hls/hot-files.js";
 import {
@@ -25,6 +25,7 @@ import {
   type Reach,
 } from "../hls/list-text.js";
 import { HlsSessions, type Session } from "../hls/sessions.js";
+import type { CopyToSystem } from "../hls/system-copy.js";
 import { checkAccess } from "../peers/access.js";
 import { vhostFor } from "../peers/clients.js";
 import { clientOf } from "../peers/peer.js";
@@ -41,6 +42,19 @@ const longestWaitTargets = 3;
 const partWaitMs = 3_000;
 /** Requests of a process that may wait for what comes next. */
 export const maxHeldRequests = 20_000;
+
+/** Targets of requests that are remembered with the segments that they led to, and how long each may be. */
+export const maxKnownTargets = 10_000;
+const longestKnownTarget = 512;
+
+/** Where a segment was found, by a target and a host. */
+interface KnownSegment {
+  readonly key: string;
+  readonly path: string;
+  readonly caching: Headers;
+  /** Of the viewer that the target names; null: none. */
+  readonly session: string | null;
+}
 
 /** One request, as far as it is read. */
 interface Asked {
@@ -60,20 +74,36 @@ export class Stored {
   readonly sessions: HlsSessions;
   private readonly hub: Hub;
   private readonly log: Log;
-  private readonly hot = new HotFiles();
+  private readonly hot: HotFiles;
+  /** By host and target. */
+  private readonly segments = new Map<string, KnownSegment>();
+  private segmentsOf: Config | null = null;
   private readonly pieces = new WeakMap<Buffer, readonly string[]>();
   private readonly skipped = new WeakMap<Buffer, HotFile>();
   private readonly reaches = new WeakMap<Buffer, Reach>();
   private heldCount = 0;
 
-  constructor(hub: Hub, log: Log) {
+  constructor(hub: Hub, log: Log, copyToSystem: CopyToSystem | null) {
     this.hub = hub;
     this.log = log;
+    this.hot = new HotFiles(copyToSystem);
     this.sessions = new HlsSessions(hub);
   }
 
   close(): void {
     this.sessions.close();
+  }
+
+  /** Answers at once with a segment that is in memory, and that somebody has asked for by the same target; false: it is to be looked for. */
+  answerKnown(request: IncomingMessage, response: ServerResponse, headers: Headers): boolean {
+    if (this.segmentsOf !== this.hub.setup.config) return false;
+    const known = this.segments.get(targetOf(request));
+    const file = known === undefined ? null : this.hot.known(known.key);
+    if (known === undefined || file === null) return false;
+    const session = known.session === null ? null : this.sessions.find(known.session);
+    if (session !== null) this.sessions.count(session, file.sizeBytes);
+    answerHot(request, response, { ...headers, ...known.caching }, { file, path: known.path, body: file.bytes });
+    return true;
   }
 
   /** Answers with a file, once everything before is answered; false: there is none. */
@@ -106,8 +136,19 @@ export class Stored {
     const id = vhost?.hls?.hasSessions === true && query !== "" ? HlsSessions.idIn(query, sessionParameter) : null;
     const session = id === null ? null : this.sessions.find(id);
     if (session !== null) this.sessions.count(session, file.sizeBytes);
+    this.remember(request, { key: keyOf(place), path, caching: cachingOf(path, vhost), session: id });
     answerHot(request, response, headers, { file, path, body: file.bytes });
     return true;
+  }
+
+  /** Who asks by the same target is led to the same place, as long as the configuration is this one. */
+  private remember(request: IncomingMessage, known: KnownSegment): void {
+    const { config } = this.hub.setup;
+    const target = targetOf(request);
+    if (target.length > longestKnownTarget || !/\.(?:ts|m4s)$/i.test(known.path)) return;
+    if (this.segmentsOf !== config || this.segments.size >= maxKnownTargets) this.segments.clear();
+    this.segmentsOf = config;
+    this.segments.set(target, known);
   }
 
   private async list(asked: Asked): Promise<boolean> {
@@ -244,6 +285,10 @@ export class Stored {
     this.skipped.set(file.bytes, known);
     return known;
   }
+}
+
+function targetOf({ headers, url = "/" }: IncomingMessage): string {
+  return `${headers.host ?? ""}\n${url}`;
 }
 
 /** By what a file is known among those in memory. */
