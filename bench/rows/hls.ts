@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { planA, serveBox, serveNginx, serveNginxFiles, single } from "../boxes/servers.js";
 import type { Row, Sample } from "../row.js";
-import { measurePackaging, measureWatching, segmentsFolder } from "../runs/hls.js";
-import { contender } from "./contenders.js";
+import { measurePackaging, measureWatching, writeSegments } from "../runs/hls.js";
+import { measureIngest } from "../runs/ingest.js";
+import { boxes, contender } from "./contenders.js";
 
 const packaging = { publishers: 100, kbps: 1000, fragmentS: 2 };
 const watching = { viewers: 2000, kbps: 1000, segmentS: 4 };
@@ -21,13 +22,12 @@ async function inFolder(measure: (folder: string) => Promise<Sample>): Promise<S
   }
 }
 
-async function inSegments(measure: (folder: string) => Promise<Sample>): Promise<Sample> {
-  const segments = segmentsFolder(watching);
-  try {
-    return await measure(segments.folder);
-  } finally {
-    segments.close();
-  }
+/** The same, with segments in it. */
+function inSegments(measure: (folder: string) => Promise<Sample>): Promise<Sample> {
+  return inFolder((folder) => {
+    writeSegments(folder, watching);
+    return measure(folder);
+  });
 }
 
 export const hlsRows: readonly Row[] = [
@@ -63,6 +63,12 @@ export const hlsRows: readonly Row[] = [
           },
     ],
     held: [{ figure: "cpu", as: "ratio", limit: { bar: 0.7, aim: 0.5 } }],
+  },
+  {
+    name: "HLS, the same streams without packaging, plan single",
+    contenders: boxes(single, ["nginx-rtmp"], (serving) => measureIngest(serving, packaging)),
+    held: [{ figure: "cpu", as: "ratio", limit: null }],
+    remark: "what is left of the row before without it is what packaging costs",
   },
   {
     name: "HLS, 2000 viewers × 1 Mbps, plan a, 1 edge",

@@ -1,6 +1,5 @@
 // HLS: what it costs to write the segments of many streams, and to give segments to many viewers.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Cleanups } from "../../test/helpers/cleanups.js";
@@ -8,38 +7,32 @@ import type { Serving } from "../boxes/servers.js";
 import { startPublishers, startQuestions } from "../load.js";
 import { watch } from "../meter/window.js";
 import type { Sample } from "../row.js";
-import { leastShare, youthMs } from "./pace.js";
+import type { Ingest } from "./ingest.js";
+import { leastShare, missingOf, youthMs } from "./pace.js";
 
-export interface Packaging {
-  readonly publishers: number;
-  readonly kbps: number;
+export interface Packaging extends Ingest {
   readonly fragmentS: number;
 }
 
-const windowS = 12;
-const settleMs = 6000;
+const windowS = 8;
+/** What an origin keeps of each stream for packagers has its size by then. */
+const settleMs = 26_000;
 
 /** Publishers whose segments are written into a folder. */
-export async function measurePackaging(serving: Serving, { publishers, kbps, fragmentS }: Packaging, folder: string): Promise<Sample> {
+export async function measurePackaging(serving: Serving, packaging: Packaging, folder: string): Promise<Sample> {
+  const { publishers, kbps, fragmentS } = packaging;
   const cleanups = new Cleanups();
   try {
-    await pause(youthMs);
-    const publishing = { port: serving.rtmpPort, stream: "bench", publishers, kbps };
-    const load = await startPublishers(publishing, settleMs / 1000 + windowS + 5);
+    await pause(serving.box === null ? 0 : youthMs);
+    const load = await startPublishers({ port: serving.rtmpPort, stream: "bench", publishers, kbps }, settleMs / 1000 + windowS + 2);
     cleanups.after(() => load.stop());
     await pause(settleMs);
     const { spent, beside } = await watch(serving.tree, [load.pid], windowS);
     const segments = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts")).length;
-    const { accepted, closed, mbps } = await load.report;
-    const wantedMbps = (publishers * kbps) / 1000;
-    const wanted = publishers * Math.floor(windowS / fragmentS / 2);
-    const isShort = accepted < publishers || closed > 0 || mbps < wantedMbps * leastShare || segments < wanted;
-    return {
-      figures: { cpu: spent.cpu, ...beside },
-      problem: isShort
-        ? `${accepted} of ${publishers} accepted, ${closed} closed, ${mbps} of ${wantedMbps} Mbps, ${segments} segments`
-        : null,
-    };
+    const missing = missingOf(await load.report, packaging);
+    const wanted = publishers * Math.floor((settleMs / 1000 + windowS) / fragmentS / 2);
+    const problem = missing ?? (segments < wanted ? `${segments} of at least ${wanted} segments` : null);
+    return { figures: { cpu: spent.cpu, ...beside }, problem };
   } finally {
     await cleanups.stopAll();
   }
@@ -54,13 +47,11 @@ export interface Watching {
 const files = 6;
 const watchedS = 10;
 
-/** A folder of segments, all as long; `close` removes it. */
-export function segmentsFolder({ kbps, segmentS }: Watching): { readonly folder: string; close(): void } {
-  const folder = mkdtempSync(join(tmpdir(), "dolphin-bench-hls-"));
+/** Writes segments into a folder, all as long. */
+export function writeSegments(folder: string, { kbps, segmentS }: Watching): void {
   mkdirSync(join(folder, "live"));
   for (let number = 0; number < files; number++)
     writeFileSync(join(folder, `live/s-${number}.ts`), Buffer.alloc((kbps * segmentS * 1000) / 8, number + 1));
-  return { folder, close: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 /** Viewers who fetch a segment each for as long as it lasts. */

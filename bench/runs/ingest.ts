@@ -6,7 +6,7 @@ import { startPublishers } from "../load.js";
 import { memoryOf } from "../meter/memory.js";
 import { watch } from "../meter/window.js";
 import type { Sample } from "../row.js";
-import { leastShare, mib, youthMs } from "./pace.js";
+import { mib, missingOf, youthMs } from "./pace.js";
 
 export interface Ingest {
   readonly publishers: number;
@@ -28,13 +28,9 @@ export async function measureIngest(serving: Serving, { publishers, kbps }: Inge
     await pause(settleMs);
     const { spent, beside } = await watch(serving.tree, [load.pid], windowS);
     const total = memoryOf(tree);
-    const { accepted, closed, mbps } = await load.report;
-    const wantedMbps = (publishers * kbps) / 1000;
-    const isShort = accepted < publishers || closed > 0 || mbps < wantedMbps * leastShare;
-    return {
-      figures: { cpu: spent.cpu, publisherMib: mib(total) / publishers, grownMib: mib(total - before) / publishers, ...beside },
-      problem: isShort ? `${accepted} of ${publishers} accepted, ${closed} closed, ${mbps} of ${wantedMbps} Mbps` : null,
-    };
+    const problem = missingOf(await load.report, { publishers, kbps });
+    const figures = { cpu: spent.cpu, publisherMib: mib(total) / publishers, grownMib: mib(total - before) / publishers, ...beside };
+    return { figures, problem };
   } finally {
     await cleanups.stopAll();
   }

@@ -2,7 +2,7 @@
 // much of it there was: where the media of many streams goes through fresh buffers it runs all the time, and on other cores as well.
 
 /** What waits for use of one kind, at most. */
-const maxIdleBytes = 8 << 20;
+const maxIdleBytes = 32 << 20;
 
 /** Pieces of one size. Nothing to close. */
 export class WarmMemory {

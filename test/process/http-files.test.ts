@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { request, type IncomingHttpHeaders } from "node:http";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Cleanups } from "../helpers/cleanups.js";
@@ -17,6 +19,8 @@ import { eventually, within } from "../helpers/wait.js";
 const cleanups = new Cleanups();
 const big = Buffer.from(Array.from({ length: 300_000 }, (_, at) => at % 251));
 const hugeBytes = 200 << 20;
+/** More than a socket takes at once. */
+const segment = Buffer.concat(Array.from({ length: 40 }, () => big));
 let dolphin: Dolphin;
 let folder: string;
 
@@ -37,6 +41,7 @@ before(async () => {
   writeFileSync(join(folder, "vhost/b.test/x.txt"), "of the vhost");
   writeFileSync(join(www, "huge.ts"), "");
   truncateSync(join(www, "huge.ts"), hugeBytes);
+  writeFileSync(join(www, "live/seg-1.ts"), segment);
   symlinkSync(join(folder, "www_secret/x"), join(www, "out"));
   symlinkSync(join(folder, "www_secret"), join(www, "outside"));
   symlinkSync(join(www, "page.html"), join(www, "in.html"));
@@ -198,4 +203,22 @@ void test("requests on a kept connection, also behind each other, are answered i
   peer.send(Buffer.from(["/big.mp4", "/page.html", "/nothing", "/sub/"].map((path) => `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`).join("")));
   await eventually(() => (peer.received.toString("latin1").match(/HTTP\/1\.1 /g) ?? []).length >= 3, { what: "three answers" });
   assert.deepEqual(peer.received.toString("latin1").match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 404"]);
+});
+
+void test("a segment that many fetch comes whole to each, also to who reads late, in parts and again, and another under its name later", async (t) => {
+  assert.ok((await ask("/live/seg-1.ts")).body.equals(segment));
+  const late = connect(dolphin.httpPort, "127.0.0.1");
+  t.after(() => late.destroy());
+  late.pause().write("GET /live/seg-1.ts HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  const { body, headers } = await ask("/live/seg-1.ts", { Range: "bytes=5-7000000" });
+  assert.ok(body.equals(segment.subarray(5, 7_000_001)));
+  const known = await ask("/live/seg-1.ts", { "If-None-Match": headers.etag ?? "" });
+  assert.deepEqual([known.status, known.body.length], [304, 0]);
+  const parts: Buffer[] = [];
+  late.on("data", (part) => void parts.push(part)).resume();
+  await within(once(late, "end"), 10_000, "all of the segment");
+  const received = Buffer.concat(parts);
+  assert.ok(received.subarray(received.indexOf("\r\n\r\n") + 4).equals(segment));
+  writeFileSync(join(folder, "www/live/seg-1.ts"), "another");
+  await eventually(async () => (await ask("/live/seg-1.ts")).body.toString() === "another", { what: "the other one" });
 });

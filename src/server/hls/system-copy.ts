@@ -7,11 +7,16 @@ import { withLibc } from "../../base/libc.js";
 /** What is shorter is written as it is. */
 export const leastCopiedBytes = 64 << 10;
 const closeOnExec = 1;
+/** Flags of send(2): what follows goes into the same packet; nobody waits, and nobody is killed. */
+const more = 0x8000 | 0x40 | 0x4000;
 
 /** One copy. `close` ends it; what sockets have of it stays theirs. */
 export interface SystemCopy {
-  /** Gives a socket's descriptor bytes from a place on, and tells how many it has taken; 0: it has no room, or is gone. */
-  send(socketFd: number, at: number, bytes: number): number;
+  /**
+   * Gives a socket's descriptor a head, and bytes from a place on behind it; tells how many it has taken of both together. 0: it has no
+   * room, or is gone.
+   */
+  send(socketFd: number, head: Buffer, at: number, bytes: number): number;
   close(): void;
 }
 
@@ -24,15 +29,23 @@ export function loadSystemCopies(): Promise<CopyToSystem | null> {
     const create = libc.func("int memfd_create(const char *, unsigned int)") as (name: string, flags: number) => number;
     type Send = (to: number, from: number, at: BigInt64Array, bytes: number) => number;
     const sendfile = libc.func("intptr_t sendfile(int, int, int64_t *, size_t)") as Send;
+    const sendHead = libc.func("intptr_t send(int, const void *, size_t, int)") as (
+      to: number,
+      head: Buffer,
+      bytes: number,
+      flags: number,
+    ) => number;
     const place = new BigInt64Array(1);
     return (bytes) => {
       let fd = create("dolphin-segment", closeOnExec);
       if (fd < 0) return null;
       const copy: SystemCopy = {
-        send(socketFd, at, count) {
+        send(socketFd, head, at, count) {
           if (fd < 0) return 0;
+          const taken = Math.max(0, sendHead(socketFd, head, head.length, more));
+          if (taken < head.length) return taken;
           place[0] = BigInt(at);
-          return Math.max(0, sendfile(socketFd, fd, place, count));
+          return taken + Math.max(0, sendfile(socketFd, fd, place, count));
         },
         close() {
           if (fd >= 0) closeSync(fd);

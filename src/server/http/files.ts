@@ -89,13 +89,25 @@ export function answerHot(request: IncomingMessage, response: ServerResponse, co
   if (response.writableLength > 0) response.setTimeout(fileStallMs); // node ends the connection then
 }
 
-/** Gives the socket what it has room for now, behind the head; returns how much that is. */
+/** What node has made of the head, and whether it has sent it. */
+interface HeadOf {
+  readonly _header: string | null;
+  _headerSent: boolean;
+}
+
+/** Gives the socket the head and what it has room for now behind it; returns how much of the file that is. */
 function sentBySystem(response: ServerResponse, copy: SystemCopy | null, start: number, end: number): number {
   const { socket } = response;
   if (copy === null || socket === null || end - start < leastCopiedBytes) return 0;
-  response.flushHeaders();
   const fd = descriptorOf(socket);
-  return fd === null || socket.writableLength > 0 ? 0 : copy.send(fd, start, end - start);
+  const made = response as unknown as HeadOf;
+  if (fd === null || socket.writableLength > 0 || typeof made._header !== "string") return 0;
+  const head = Buffer.from(made._header, "latin1");
+  const taken = copy.send(fd, head, start, end - start);
+  if (taken === 0) return 0;
+  made._headerSent = true;
+  if (taken < head.length) socket.write(head.subarray(taken));
+  return Math.max(0, taken - head.length);
 }
 
 /** Null: nothing is to be served there. */
@@ -142,13 +154,22 @@ function headOf({ status, start, end }: Part, file: FileState, headers: Headers)
   return {
     ...(status === 304 ? withoutType(headers) : headers),
     ETag: file.etag,
-    "Last-Modified": lastModified(file),
+    "Last-Modified": modifiedOf(file),
     "Accept-Ranges": "bytes",
     "X-Content-Type-Options": "nosniff",
     ...(status === 304 ? {} : { "Content-Length": end - start }),
     ...(status === 206 ? { "Content-Range": `bytes ${start}-${end - 1}/${file.sizeBytes}` } : {}),
     ...(status === 416 ? { "Content-Range": `bytes */${file.sizeBytes}` } : {}),
   };
+}
+
+const modified = new WeakMap<FileState, string>();
+
+/** Made once for what is in memory. */
+function modifiedOf(file: FileState): string {
+  const known = modified.get(file) ?? lastModified(file);
+  modified.set(file, known);
+  return known;
 }
 
 async function answer(

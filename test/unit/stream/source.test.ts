@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { maxBacklogBytes } from "../../../src/stream/fanout.js";
 import { maxMetadataBytes, type SavedSource } from "../../../src/stream/source.js";
-import { nameOf, payloadOf, typeOf } from "./fakes.js";
+import { FakeConsumer, nameOf, payloadOf, typeOf } from "./fakes.js";
 import { defaults, Owned, timed } from "./owned.js";
 
 beforeEach(() => {
@@ -471,4 +471,27 @@ test("source: history and start fit together for an edge that comes while anothe
   for (const consumer of [first, second]) {
     assert.deepEqual(consumer.names(), ["inter 0", "inter 40", "inter 80", "inter 120"]);
   }
+});
+
+test("source: whom nobody but a patient packager follows nobody waits for, and the packager misses nothing", () => {
+  const { source, publisher } = new Owned({ keepMs: 1000 });
+  source.publish(publisher);
+  const packager = new FakeConsumer();
+  const seat = source.addWhole("patient", packager, () => undefined);
+  assert.deepEqual([source.isWatched, source.ownConsumers, source.consumers], [false, 1, 1]);
+  const player = new FakeConsumer();
+  const place = source.add("rtmp", player);
+  assert.deepEqual([source.isWatched, source.ownConsumers, source.consumers], [true, 1, 2]);
+  source.remove("rtmp", place);
+  packager.backlogBytes = 1; // what it was given is not written yet, so nobody may write into it
+  source.push(9, 0, payloadOf("avc", 0));
+  source.push(9, 0, payloadOf("key", 1));
+  source.flush();
+  const [first] = packager.sent;
+  const before = Buffer.from(first!);
+  source.push(9, 40, payloadOf("inter", 2));
+  source.flush();
+  assert.ok(first!.equals(before));
+  assert.deepEqual(packager.names().slice(-2), ["key 1", "inter 2"]);
+  source.remove("patient", seat);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   addSegment,
+  goBehind,
   listText,
   makeHlsState,
   takeExpired,
@@ -41,6 +42,17 @@ function filled(count: number, more: (sequence: number) => Partial<ListedSegment
 test("list: a window of 60 s keeps the six segments of 10 s that fill it", () => {
   const { segments, first, next } = filled(9);
   assert.deepEqual([segments.length, segments[0]?.sequence, first, next], [6, 3, 3, 9]);
+});
+
+test("list: numbers go on behind a list that names more than is known, and not behind one that does not", () => {
+  const state = filled(9);
+  const text = listText(state, extras);
+  goBehind(state, text, 0);
+  assert.deepEqual([state.next, state.segments.length], [9, 6], "the list of this very state");
+  const older = filled(7); // what the disk had of it when the power went
+  goBehind(older, text, 0);
+  assert.deepEqual([older.next, older.first, older.segments.length, older.open], [9, 9, 0, null]);
+  assert.deepEqual(takeExpired(older, Infinity).length, 7, "what is not listed any more is deleted one day");
 });
 
 test("list: files that have left stay for the window and three target durations", () => {

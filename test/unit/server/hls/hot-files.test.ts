@@ -52,6 +52,37 @@ test("hot files: a file that has not changed is not read again, and one that has
   assert.equal((await hot.get("a", () => file.open(), true))?.bytes.toString(), "two");
 });
 
+test("hot files: a segment that was looked at lately is known without another look, and nothing else is", async (t) => {
+  const hot = new HotFiles();
+  const file = place(t);
+  writeFileSync(file.path, "media");
+  assert.equal(hot.known("s.ts"), null);
+  const found = await hot.get("s.ts", () => file.open());
+  assert.equal(hot.known("s.ts"), found);
+  assert.equal(hot.known("other.ts"), null);
+});
+
+test("hot files: the system's copy of a file counts as memory, and ends with the file", async (t) => {
+  const copies = new Set<number>();
+  let made = 0;
+  const hot = new HotFiles(() => {
+    const number = made++;
+    copies.add(number);
+    return { send: () => 0, close: () => void copies.delete(number) };
+  });
+  const file = place(t);
+  writeFileSync(file.path, "short");
+  assert.equal((await hot.get("short.ts", () => file.open()))?.copy, undefined);
+  writeFileSync(file.path, Buffer.alloc(maxHotBytes / 8));
+  for (const key of ["a", "b", "c", "d"]) await hot.get(key, () => file.open());
+  assert.equal(copies.size, 4);
+  await hot.get("e", () => file.open());
+  assert.deepEqual([...copies], [1, 2, 3, 4]);
+  utimesSync(file.path, 1, 1);
+  await hot.get("e", () => file.open(), true);
+  assert.deepEqual([...copies], [1, 2, 3, 5], "another version has a copy of its own");
+});
+
 test("hot files: all who wait for another version are told of it by one look", async (t) => {
   const hot = new HotFiles();
   const file = place(t);
