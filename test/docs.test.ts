@@ -28,7 +28,9 @@ import * as url from "../src/codec/rtmp/url.js";
 import { pageRows } from "../src/ipc/lists.js";
 import { coworkerTimeoutMs } from "../src/cluster/coworkers.js";
 import { maxHops } from "../src/ipc/locating.js";
+import { maxDirectPulls } from "../src/registry/choice.js";
 import { maxRollRows } from "../src/registry/roll.js";
+import { maxOffers } from "../src/registry/scripts.js";
 import { maxGuests } from "../src/master/backends/guests.js";
 import { maxAnswerBytes, maxWaitingCalls } from "../src/hooks/backend.js";
 import { maxDecisions } from "../src/hooks/decisions.js";
@@ -102,6 +104,8 @@ const limits: Readonly<Record<string, unknown>> = {
   coworkerTimeoutMs,
   maxGuests,
   maxHops,
+  maxDirectPulls,
+  maxOffers,
   maxRollRows,
   maxEventReaders,
   maxUnreadEventBytes,

@@ -125,7 +125,9 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
     replace: (name, reason) => reloads.restart(reason, name),
   });
   opened.add(workerLimits);
+  let isEdge = isEdgeOfSite(config);
   reloads.follow((now) => {
+    isEdge = isEdgeOfSite(now);
     setLogLevel(now.log.level);
     rotation.reconfigure(now.log);
     ending.reconfigure(now);
@@ -145,7 +147,7 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
     cores: facts.cores,
     maxConnections: config.maxConnections,
   });
-  registry?.introduce(() => portrait.node());
+  registry?.introduce(() => ({ ...portrait.node(), isEdge }));
   const successor = { log, cwd, plan, isBound, claims, listeners, crew, service, ending };
   const answers = answersOf({ log, events, portrait, crew, reloads, upgrade: (program) => upgrade(program, successor) });
   const takeControl = async (): Promise<void> => {
@@ -181,6 +183,12 @@ async function compose(wanted: Config, { predecessor, ...options }: BoxOptions, 
   await crew.start(box);
   signals.listen((signal) => box.signal(signal));
   return box;
+}
+
+/** Whether it has no publishers of its own, and passes them on to other boxes. */
+function isEdgeOfSite({ vhosts }: Config): boolean {
+  const served = vhosts.filter(({ enabled }) => enabled);
+  return served.length > 0 && served.every(({ cluster }) => cluster.mode === "remote");
 }
 
 /** The box's place in its site; null: it is a site of its own. */

@@ -45,7 +45,7 @@ export class Portrait {
   }
 
   /** What other boxes of the site are told. */
-  node(): NodeState {
+  node(): Omit<NodeState, "isEdge"> {
     const { timers, crew, ending, cores, maxConnections } = this.parts;
     const { processes, counts } = crew.overview.facts(this.master());
     this.load = loadOf({ processes, counts, nowMs: timers.nowMs(), cores, maxConnections }, this.load);

@@ -5,7 +5,7 @@
 //   an edge, a server ─ locate ─▶ has the box it? ─▶        a server of plan b is sent to the one of them that has it,
 //   a proxy                                                 a proxy hears of that by the stream's lease
 //   heartbeat.ts: that the box is there, for those who want to know
-import { messageOf } from "../base/errors.js";
+import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import type { CoworkerReport } from "../ipc/box.js";
@@ -68,6 +68,13 @@ export class Site implements Locator {
     return located.isHere || located.servers.length > 0 ? located : this.coworkers.locate(name);
   }
 
+  /** Where the origin in the master passes a publisher on to. */
+  async origins(name: StreamName): Promise<readonly Endpoint[]> {
+    const { registry } = this.parts;
+    if (registry === null) throw new DolphinError("REGISTRY_AWAY", "this box has no registry to ask for origins");
+    return registry.origins(name);
+  }
+
   /** Of the origin in the master. */
   tellReplica(name: StreamName, from: string | null): void {
     this.hasReplica("", name, from);
@@ -75,6 +82,7 @@ export class Site implements Locator {
 
   heard(child: string, message: FromChild): void {
     if (message.type === "locate") void this.answer(child, message);
+    if (message.type === "origins") void this.answerOrigins(child, message);
     if (message.type === "replica") this.hasReplica(child, message.name, message.from);
     this.childrens?.heard(child, message);
   }
@@ -88,6 +96,11 @@ export class Site implements Locator {
   close(): void {
     this.coworkers.close();
     this.heartbeat.close();
+  }
+
+  private async answerOrigins(child: string, { id, name }: Extract<FromChild, { type: "origins" }>): Promise<void> {
+    const servers = await this.origins(name).catch(() => null); // none is known: the publisher hears of it
+    this.parts.send(child, { type: "located", id, located: servers === null ? null : { isHere: false, servers } });
   }
 
   private hasReplica(process: string, { vhost, app, stream }: StreamName, from: string | null): void {

@@ -32,6 +32,8 @@ export const nowhere: Located = { isHere: false, servers: [] };
 export interface Locator {
   /** `isLost`: it is no longer where it was. Rejects where nobody could be asked: then nothing is known, and what there is stays as it is. */
   locate(name: StreamName, signal: AbortSignal, isLost?: boolean): Promise<Located>;
+  /** Boxes of the site that a publisher may be passed on to, the best first. Rejects with REGISTRY_AWAY where none is known. */
+  origins?(name: StreamName): Promise<readonly Endpoint[]>;
   /** A stream comes from this other server of the site, or is about to; null: no more. */
   tellReplica?(name: StreamName, from: string | null): void;
   /** Who gives the right to publish; absent: everybody has it. */

@@ -221,6 +221,8 @@ export type FromChild =
   | { readonly type: "release"; readonly id: number }
   /** Somebody wants a stream that is not published to this process. */
   | { readonly type: "locate"; readonly id: number; readonly name: StreamName; readonly isLost: boolean }
+  /** Somebody wants to publish a stream to a process that passes it on to an origin of the site. Answered as `locate` is. */
+  | { readonly type: "origins"; readonly id: number; readonly name: StreamName }
   /** It has a stream from that other server of the site; null: no more. */
   | { readonly type: "replica"; readonly name: StreamName; readonly from: string | null }
   /** A publisher, by the number of his publishing, asks for the right to a name on the site, gives it back, or may have stood still. */
@@ -297,6 +299,7 @@ const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
   "take",
   "release",
   "locate",
+  "origins",
   "replica",
   "claim",
   "unclaim",

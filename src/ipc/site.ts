@@ -17,6 +17,8 @@ export interface NodeRecord {
   readonly load: number;
   /** Who publishes and plays. */
   readonly clients: number;
+  /** It has no publishers of its own, and passes them on. */
+  readonly isEdge: boolean;
 }
 
 /** What a box has, and what is remembered of it when it is lost. */
@@ -65,6 +67,7 @@ export interface SiteNode {
   /** Null: it is lost. */
   readonly load: number | null;
   readonly clients: number;
+  readonly isEdge: boolean;
   /** Published to it, had from other boxes, standing by. */
   readonly streams: number;
   readonly replicas: number;
@@ -123,6 +126,7 @@ export function parseRecord(text: string): (NodeRecord & { readonly epoch: strin
     state: told["state"] === "draining" ? "draining" : "ready",
     load: numberIn(told, "load"),
     clients: numberIn(told, "clients"),
+    isEdge: told["isEdge"] === true,
   };
 }
 
@@ -214,6 +218,7 @@ function nodeOf(node: ReadNode, record: ReturnType<typeof parseRecord>, roll: No
     state: record?.state ?? "lost",
     load: record?.load ?? null,
     clients: record?.clients ?? 0,
+    isEdge: record?.isEdge ?? false,
     streams: count(roll.own) + (isOfThisLife ? roll.more : 0),
     replicas: count(roll.replicas),
     standby: count(roll.standby),

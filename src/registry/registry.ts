@@ -7,21 +7,23 @@
 //                              └─▶ scripts.ts ─▶ store.ts ─▶ Redis
 //   hub ─ has it from another ─▶ replicas.ts ─▶ roll.ts ─ with the next word ─▶ Redis ─▶ reading.ts: the site for operators
 import { randomBytes } from "node:crypto";
-import { messageOf } from "../base/errors.js";
+import { DolphinError, messageOf } from "../base/errors.js";
 import { Deadline } from "../base/deadline.js";
 import { Pulse } from "../base/pulse.js";
 import type { Log } from "../base/log.js";
 import { version } from "../base/version.js";
 import type { Endpoint, RegistryBlock } from "../conf/meaning/config.js";
-import { formatEndpoint } from "../conf/meaning/endpoint.js";
+import { formatEndpoint, parseServer } from "../conf/meaning/endpoint.js";
 import type { RegistryReport, SitePlace } from "../ipc/box.js";
-import type { Claim, Claimant, Claims, Located, Locator, StreamName } from "../ipc/locating.js";
+import { nowhere, type Claim, type Claimant, type Claims, type Located, type Locator, type StreamName } from "../ipc/locating.js";
 import type { NodeRecord, SiteReading, StreamReading } from "../ipc/site.js";
+import { chooseOrigins } from "./choice.js";
 import { ClaimBook } from "./claims.js";
 import { Lease } from "./lease.js";
 import { Lookups } from "./lookups.js";
 import { Nodes } from "./nodes.js";
 import { SiteReader } from "./reading.js";
+import { Offers } from "./offers.js";
 import { Replicas } from "./replicas.js";
 import { rollText } from "./roll.js";
 import { keyOf, Keys, parsePointer, type Self } from "./scripts.js";
@@ -47,7 +49,7 @@ export interface RegistryParts {
 }
 
 /** How a box stands. */
-export type NodeState = Pick<NodeRecord, "state" | "load" | "clients">;
+export type NodeState = Pick<NodeRecord, "state" | "load" | "clients" | "isEdge">;
 
 /** A box's place in its site. `close` gives it up. */
 export class Registry implements Locator, Claims {
@@ -64,8 +66,9 @@ export class Registry implements Locator, Claims {
   private readonly reader: SiteReader;
   private readonly traces = new Map<string, Promise<StreamReading>>();
   /** What this box has from other boxes. */
-  readonly replicas = new Replicas();
-  private how: () => NodeState = () => ({ state: "ready", load: 0, clients: 0 });
+  readonly replicas: Replicas;
+  private readonly offers: Offers;
+  private how: () => NodeState = () => ({ state: "ready", load: 0, clients: 0, isEdge: false });
   private readonly audit = new Deadline();
   private isClosed = false;
   private isConnected = false;
@@ -84,14 +87,22 @@ export class Registry implements Locator, Claims {
     this.keys = new Keys(settings.prefix);
     this.store = store({ onConnected: () => this.connected(), onLost: (reason) => this.lost(reason) });
     const { self, keys } = this;
+    const { zone } = settings;
+    this.replicas = new Replicas((key, from) => this.offers.tell(key, from));
     this.nodes = new Nodes(this.store, keys);
     this.lookups = new Lookups({
       self,
+      zone,
       keys,
       store: this.store,
       nodes: this.nodes,
       isDoubtful: () => performance.now() < this.doubtUntilMs,
+      present: (key) => this.replicas.from(key),
+      onDead: (key, dead) => {
+        for (const offer of dead) this.offers.withdraw(key, offer);
+      },
     });
+    this.offers = new Offers({ self, zone, keys, store: this.store, pathOf: (key, from) => this.lookups.pathOf(key, from) });
     this.lease = new Lease({
       self,
       keys,
@@ -136,7 +147,19 @@ export class Registry implements Locator, Claims {
   locate(name: StreamName, _signal: AbortSignal, isLost = false): Promise<Located> {
     const key = keyOf(name);
     if (isLost) this.lookups.doubt(key);
-    return this.lookups.locate(key);
+    return this.lookups.locate(key, isLost);
+  }
+
+  /** Where the stream is, or boxes that could have it. */
+  async origins(name: StreamName): Promise<readonly Endpoint[]> {
+    const { servers } = await this.locate(name, new AbortController().signal).catch(() => nowhere);
+    const owner = this.lookups.ownerOf(keyOf(name));
+    if (servers.length > 0 && owner !== null) return [parseServer(owner)];
+    const { nodes } = await this.reader.read();
+    const { id } = this.self;
+    const found = chooseOrigins(nodes, { id, zone: this.settings.zone, random: Math.random });
+    if (found.length > 0) return found.map((server) => parseServer(server));
+    throw new DolphinError("REGISTRY_AWAY", "no box of the site is known that a publisher could be passed on to");
   }
 
   /** Of processes that stood still: whose these streams are is asked before they go on. */
@@ -221,7 +244,18 @@ export class Registry implements Locator, Claims {
 
   private async traceNow(key: string): Promise<StreamReading> {
     const site = await this.explain(key);
-    return { key, site, hasFrom: this.replicas.from(key), route: routeOf(site) };
+    return { key, site, hasFrom: this.replicas.from(key), route: await this.routeOf(key, site) };
+  }
+
+  private async routeOf(key: string, { place, why }: SitePlace): Promise<StreamReading["route"]> {
+    if (place === null) return { servers: [], why };
+    if (!place.isAlive) return { servers: [], why: "it would wait for a publisher" };
+    if (place.isHere) return { servers: [], why: "this box has its publisher" };
+    try {
+      return await this.lookups.route(key, place.node);
+    } catch (thrown) {
+      return { servers: [place.rtmp], why: `the registry cannot be asked who else has it: ${messageOf(thrown)}` };
+    }
   }
 
   private record(): string {
@@ -279,14 +313,8 @@ export class Registry implements Locator, Claims {
   }
 
   private auditNow(): void {
-    void this.book.audit().finally(() => {
+    void Promise.all([this.book.audit(), this.offers.tellAll()]).finally(() => {
       if (!this.isClosed) this.audit.ensure(auditEveryMs * (0.5 + Math.random()), () => this.auditNow());
     });
   }
-}
-
-function routeOf({ place, why }: SitePlace): StreamReading["route"] {
-  if (place === null || !place.isAlive) return { servers: [], why: place === null ? why : "it would wait for a publisher" };
-  if (place.isHere) return { servers: [], why: "this box has its publisher" };
-  return { servers: [place.rtmp], why: "it is published there" };
 }

@@ -2,16 +2,25 @@
 
 /** Those of one box. Nothing to close. */
 export class Replicas {
+  private readonly onChange: (key: string, from: string | null) => void;
   /** By stream, and by process: from which server it comes. */
   private readonly all = new Map<string, Map<string, string>>();
 
+  /** `onChange` hears from where the box has a stream when that has changed. */
+  constructor(onChange: (key: string, from: string | null) => void) {
+    this.onChange = onChange;
+  }
+
   /** A process has a stream from this server, or is about to; null: it has it no more. */
   tell(process: string, key: string, from: string | null): void {
-    const before = this.all.get(key) ?? new Map<string, string>();
-    if (from === null) before.delete(process);
-    else before.set(process, from);
-    if (before.size === 0) this.all.delete(key);
-    else this.all.set(key, before);
+    const before = this.from(key);
+    const by = this.all.get(key) ?? new Map<string, string>();
+    if (from === null) by.delete(process);
+    else by.set(process, from);
+    if (by.size === 0) this.all.delete(key);
+    else this.all.set(key, by);
+    const now = this.from(key);
+    if (now !== before) this.onChange(key, now);
   }
 
   /** A process has ended. */

@@ -6,6 +6,8 @@
 //   {nodes}:has:ID   what the node has, as JSON (roll.ts)          outlives the node for as long as that is remembered in `all`
 //   {nodes}:for:ID   notes that others have left for a node         taken with its next word
 //   s:{V/A/S}        FENCE NODE EPOCH PUBLISH SINCE RTMP             who has the stream: void when the node lives no more, or anew
+//   h:{V/A/S}:ZONE   of each node of a zone that has it from others: EPOCH and the nodes on the way to its owner
+//   a:{V/A/S}:ZONE   how many nodes of a zone have asked for it within a second
 //   f:{V/A/S}        the highest fence so far                       so that it grows over releases
 //
 // A fence is the time at which it was given, in microseconds by the server's clock, or one more than the last: it grows over every
@@ -18,6 +20,12 @@ import type { StreamName } from "../ipc/locating.js";
 const schema = "1:";
 /** Pointers and fences of streams of which nobody has said anything for so long are forgotten. */
 const streamTtlMs = 2 * 86_400_000;
+/** Nodes of a zone that offer a stream: enough to choose from. */
+export const maxOffers = 64;
+/** Offers that nobody tells again. */
+const offerTtlMs = 120_000;
+/** Nodes that ask within so long ask at the same time. */
+const crowdMs = 1_000;
 /** For how many leases a node is remembered that says nothing more: it is shown as lost. */
 const rememberedLeases = 10;
 /** Notes for a node that does not come for them. */
@@ -106,6 +114,28 @@ local text = string.format('%.0f', held)
 redis.call('SET', KEYS[2], string.format('%.0f', math.max(held, highest)), 'PX', ${streamTtlMs})
 redis.call('SET', KEYS[1], text .. ' ' .. ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. ARGV[4], 'PX', ${streamTtlMs})
 return {'won', text, current}`,
+  /** → the pointer, how many nodes of the zone ask for the stream at the moment, and the offers of those that have it. ARGV: whether this one counts. */
+  dolphinFind: `
+local current = redis.call('GET', KEYS[1]) or ''
+local rank = 0
+if current ~= '' and ARGV[1] == 'counted' then
+  rank = redis.call('INCR', KEYS[3])
+  if rank == 1 then redis.call('PEXPIRE', KEYS[3], ${crowdMs}) end
+end
+local answer = redis.call('HGETALL', KEYS[2])
+table.insert(answer, 1, rank)
+table.insert(answer, 1, current)
+return answer`,
+  dolphinOffer: `
+if redis.call('HLEN', KEYS[1]) >= ${maxOffers} and not redis.call('HGET', KEYS[1], ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ${offerTtlMs})
+return 1`,
+  /** ARGV: node, epoch. What another life of that node has offered stays. */
+  dolphinWithdraw: `
+local offer = redis.call('HGET', KEYS[1], ARGV[1])
+if offer and string.match(offer, '^%S+') == ARGV[2] then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+return 0`,
   dolphinRelease: `
 local current = redis.call('GET', KEYS[1]) or ''
 local _, node, epoch, publish = string.match(current, '^(%d+) (%S+) (%S+) (%S+)')
@@ -209,8 +239,27 @@ export class Keys {
     return { script: "dolphinClaim", keys: [this.stream(key), this.fence(key)], args };
   }
 
+  /** `isCounted`: the asker does not have the stream, and will pull it. */
+  find(key: string, { zone, isCounted }: { readonly zone: string; readonly isCounted: boolean }): Call {
+    const keys = [this.stream(key), this.offers(key, zone), `${this.prefix}a:{${key}}:${zone}`];
+    return { script: "dolphinFind", keys, args: [isCounted ? "counted" : ""] };
+  }
+
+  /** `path`: the nodes on the way to the owner, with commas. */
+  offer({ id, epoch }: Self, key: string, { zone, path }: { readonly zone: string; readonly path: string }): Call {
+    return { script: "dolphinOffer", keys: [this.offers(key, zone)], args: [id, `${epoch} ${path}`] };
+  }
+
+  withdraw(key: string, { zone, node, epoch }: { readonly zone: string; readonly node: string; readonly epoch: string }): Call {
+    return { script: "dolphinWithdraw", keys: [this.offers(key, zone)], args: [node, epoch] };
+  }
+
   release({ id, epoch }: Self, key: string, publish: string): Call {
     return { script: "dolphinRelease", keys: [this.stream(key)], args: [id, epoch, publish] };
+  }
+
+  private offers(key: string, zone: string): string {
+    return `${this.prefix}h:{${key}}:${zone}`;
   }
 
   private ofNode(id: string): readonly string[] {

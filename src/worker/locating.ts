@@ -1,5 +1,6 @@
 // A child's way to whoever knows the other servers of the site, which is in the master: a question with a number, and its answer.
 import { DolphinError } from "../base/errors.js";
+import type { Endpoint } from "../conf/meaning/config.js";
 import type { Located, Locator, StreamName } from "../ipc/locating.js";
 import type { FromChild } from "../ipc/messages.js";
 import { ChildClaims } from "./claiming.js";
@@ -25,6 +26,26 @@ export class ChildLocator implements Locator {
   }
 
   locate(name: StreamName, signal: AbortSignal, isLost = false): Promise<Located> {
+    return this.ask((id) => ({ type: "locate", id, name, isLost }), signal);
+  }
+
+  async origins(name: StreamName): Promise<readonly Endpoint[]> {
+    return (await this.ask((id) => ({ type: "origins", id, name }), new AbortController().signal)).servers;
+  }
+
+  tellReplica(name: StreamName, from: string | null): void {
+    this.send({ type: "replica", name, from });
+  }
+
+  /** `located`: null where nobody could be asked. */
+  answered(id: number, located: Located | null): void {
+    const waiting = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (located === null) waiting?.reject(new DolphinError("RELAY_CONNECT", "no other server of the site could be asked"));
+    else waiting?.resolve(located);
+  }
+
+  private ask(question: (id: number) => FromChild, signal: AbortSignal): Promise<Located> {
     const id = ++this.lastId;
     return new Promise((resolve, reject) => {
       const give = (why: string): void => {
@@ -40,19 +61,7 @@ export class ChildLocator implements Locator {
         };
       };
       this.waiting.set(id, { resolve: settled(resolve), reject: settled(reject) });
-      this.send({ type: "locate", id, name, isLost });
+      this.send(question(id));
     });
-  }
-
-  tellReplica(name: StreamName, from: string | null): void {
-    this.send({ type: "replica", name, from });
-  }
-
-  /** `located`: null where nobody could be asked. */
-  answered(id: number, located: Located | null): void {
-    const waiting = this.waiting.get(id);
-    this.waiting.delete(id);
-    if (located === null) waiting?.reject(new DolphinError("RELAY_CONNECT", "no other server of the site could be asked"));
-    else waiting?.resolve(located);
   }
 }

@@ -8,10 +8,10 @@ import { player, publisher, type RtmpPlayer, type RtmpPublisher } from "./rtmp-c
 
 let sites = 0;
 
-/** One box of a site; `more` are directives of the block `dolphin`, one of which must be `registry`. */
-export async function boxOf(t: Cleanup, more: string, { plan = "single", api = false } = {}): Promise<Dolphin> {
+/** One box of a site; `more` are directives of the block `dolphin`, one of which must be `registry`, `vhost` of the vhost. */
+export async function boxOf(t: Cleanup, more: string, { plan = "single", api = false, vhost = "" } = {}): Promise<Dolphin> {
   // The address is the one that the flag of the command line names.
-  const conf = `listen 127.0.0.1:1; max_connections 100; dolphin { ${more} } vhost __defaultVhost__ { min_latency on; }`;
+  const conf = `listen 127.0.0.1:1; max_connections 100; dolphin { ${more} } vhost __defaultVhost__ { min_latency on; ${vhost} }`;
   const box = await Dolphin.start(t, { cores: 1, args: ["--plan", plan], conf, ...(api ? { api } : {}) });
   await box.waitFor("registry.found");
   return box;

@@ -1,5 +1,5 @@
 // Nodes of a site inside the test's own process: the registry's room without a box around it, each behind a port where somebody listens.
-import { createServer, type Server } from "node:net";
+import { createServer, type AddressInfo, type Server } from "node:net";
 import { pino } from "pino";
 import type { DolphinError } from "../../src/base/errors.js";
 import type { RegistryBlock } from "../../src/conf/meaning/config.js";
@@ -7,7 +7,6 @@ import { parseRegistry } from "../../src/conf/meaning/registry.js";
 import type { Claim, Claimant } from "../../src/ipc/locating.js";
 import { Registry } from "../../src/registry/registry.js";
 import type { Cleanup } from "./dolphin.js";
-import { freePort } from "./ports.js";
 
 export interface SiteNode {
   readonly registry: Registry;
@@ -45,9 +44,9 @@ export function registryBlock(url: string, more: Partial<RegistryBlock> = {}): R
 
 /** Joins the site and waits until it is heard. */
 export async function siteNode(t: Cleanup, block: RegistryBlock, at?: number): Promise<SiteNode> {
-  const port = at ?? (await freePort());
   const door: Server = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve) => door.listen(port, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => door.listen(at ?? 0, "127.0.0.1", resolve));
+  const { port } = door.address() as AddressInfo;
   const registry = await Registry.open(
     block,
     { host: "127.0.0.1", port },

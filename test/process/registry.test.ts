@@ -1,11 +1,14 @@
 // The registry's room before a real Redis: whose a stream is, through all that Redis and the nodes can do.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { maxHops } from "../../src/ipc/locating.js";
+import { maxDirectPulls } from "../../src/registry/choice.js";
 import { redisOfFile } from "../helpers/redis.js";
 import { registryBlock, siteNode, take, whereIs, type SiteNode } from "../helpers/site.js";
 import { eventually } from "../helpers/wait.js";
 
 const { skip, redis, another } = await redisOfFile();
+const show = "__defaultVhost__/live/show";
 let sites = 0;
 
 /** A site that nobody else of this file has. */
@@ -140,8 +143,7 @@ void test(
   "while Redis stands still who comes to publish waits a second, and who comes to play goes by what was known",
   { skip },
   async (t) => {
-    if (typeof program === "string") return;
-    const own = await startRedis(program);
+    const own = await another();
     t.after(() => own.stop());
     const [a, b] = (await Promise.all([1, 2].map(() => siteNode(t, registryBlock(own.url))))) as [SiteNode, SiteNode];
     await Promise.all([a, b].map(heard));
@@ -197,7 +199,8 @@ void test("a strict site takes no publisher while Redis is away, and keeps those
 });
 
 void test("the registry needs these commands and keys, and no others", { skip }, async (t) => {
-  const rights = "~acl:* +eval +evalsha +get +set +del +pexpire +time +zadd +zrem +zrange +zcard +zremrangebyscore +lrange +rpush +ltrim";
+  const rights =
+    "~acl:* +eval +evalsha +get +set +del +pexpire +time +zadd +zrem +zrange +zcard +zremrangebyscore +lrange +rpush +ltrim +hget +hset +hdel +hlen +hgetall +incr";
   const own = await another([`user dolphin on >se:c@ret ${rights}`, "user default off"]);
   t.after(() => own.stop());
   const block = registryBlock(`redis://dolphin:se%3Ac%40ret@127.0.0.1:${own.port}`, { prefix: "acl:", secondPublisher: "takeover" });
@@ -206,8 +209,64 @@ void test("the registry needs these commands and keys, and no others", { skip },
   const first = await take(a, "show");
   const second = await take(b, "show");
   await eventually(() => first.by.lost.length > 0);
+  a.registry.replicas.tell("", show, `127.0.0.1:${b.port}`);
+  assert.deepEqual(await whereIs(a, "show"), [b.port]);
+  a.registry.replicas.tell("", show, null);
   const { problem, nodes } = await a.registry.site();
   assert.deepEqual([problem, nodes.length], [null, 2]);
   second.claim.release();
   await eventually(async () => (await whereIs(a, "show")).length === 0);
 });
+
+void test("boxes of one zone fetch a stream from afar once, and go on without the box that they had it from", { skip }, async (t) => {
+  const prefix = `site${++sites}:`;
+  const [owner, b, c] = (await Promise.all(
+    ["north", "south", "south"].map((zone) => siteNode(t, registryBlock(redis.url, { prefix, zone, leaseMs: 60_000 }))),
+  )) as [SiteNode, SiteNode, SiteNode];
+  await Promise.all([owner, b, c].map(heard));
+  await take(owner, "show");
+  assert.deepEqual(await whereIs(b, "show"), [owner.port]);
+  pulls(b, owner);
+  assert.deepEqual(await eventually(async () => ledBy(await whereIs(c, "show"), b.port)), [b.port, owner.port]);
+  pulls(c, b);
+  assert.deepEqual(await whereIs(c, "show"), [b.port, owner.port], "it stays");
+  const { route, hasFrom } = await c.registry.trace(show);
+  assert.deepEqual([route.servers.length, hasFrom], [2, `127.0.0.1:${b.port}`]);
+  // Who has it from c alone is no way for c, whatever becomes of b.
+  pulls(b, c);
+  pulls(c, null);
+  assert.deepEqual(await eventually(async () => ledBy(await whereIs(c, "show"), owner.port)), [owner.port]);
+  pulls(b, null);
+  await eventually(async () => (await redis.ask("HLEN", `${prefix}1:h:{${show}}:south`)).startsWith(":0"));
+});
+
+void test("when many boxes want one stream at once, its owner serves some of them and these the others", { skip }, async (t) => {
+  const [owner, ...others] = (await site(t, 40)) as [SiteNode, ...SiteNode[]];
+  await Promise.all([owner, ...others].map(heard));
+  await take(owner, "show");
+  const from = await Promise.all(
+    others.map(async (node) => {
+      const [first] = await whereIs(node, "show");
+      node.registry.replicas.tell("", show, `127.0.0.1:${first}`);
+      return Number(first);
+    }),
+  );
+  assert.ok(from.filter((port) => port === owner.port).length <= 2 * maxDirectPulls, `${from.length} boxes did not all go to the owner`);
+  assert.ok(new Set(from).size > 2);
+  const parents = new Map(others.map((node, index) => [node.port, from[index]!]));
+  for (const { port } of others) {
+    const way = [port];
+    while (way.at(-1) !== owner.port && way.length <= maxHops) way.push(parents.get(way.at(-1)!)!);
+    assert.equal(way.at(-1), owner.port, way.join(" from "));
+  }
+});
+
+/** A node has the stream from that one; null: no more. */
+function pulls(node: SiteNode, from: SiteNode | null): void {
+  node.registry.replicas.tell("", show, from === null ? null : `127.0.0.1:${from.port}`);
+}
+
+/** The ports, once that one is the first of them. */
+function ledBy(ports: readonly number[] | "here", port: number): readonly number[] | null {
+  return ports !== "here" && ports[0] === port ? ports : null;
+}

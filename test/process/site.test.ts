@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertForward } from "../helpers/audience.js";
-import { boxesOf, encoderAt, viewerAt } from "../helpers/boxes.js";
+import { boxesOf, boxOf, encoderAt, viewerAt } from "../helpers/boxes.js";
 import type { Dolphin } from "../helpers/dolphin.js";
 import { packetsOf, publish } from "../helpers/ffmpeg.js";
 import { redisOfFile } from "../helpers/redis.js";
@@ -38,6 +38,34 @@ void test("a stream that is published at one box is played at every other, and r
   };
   await Promise.all(boxes.map((box) => box.stop(allow)));
 });
+
+void test(
+  "an edge that asks the registry pulls from a box of its zone, from afar when that is killed, and passes its publishers on",
+  { skip },
+  async (t) => {
+    const common = `registry ${redis.url}; registry_prefix zones:; registry_lease 2; registry_zone`;
+    const [a, b, c] = await Promise.all([
+      boxOf(t, `${common} north;`),
+      boxOf(t, `${common} south;`, { plan: "a" }),
+      boxOf(t, `${common} south;`, { vhost: "cluster { mode remote; origin registry; }" }),
+    ]);
+    await encoderAt(t, a.rtmpUrl("show"));
+    const first = await viewerAt(t, b);
+    await first.waitForMedia(20);
+    const one = await viewerAt(t, c);
+    await one.waitForMedia(20);
+    const fromOf = async (box: Dolphin): Promise<string | undefined> => (await box.status()).streams[0]?.source?.peer;
+    assert.equal(await fromOf(c), `127.0.0.1:${b.rtmpPort}`);
+    for (const pid of Object.values(b.pids)) process.kill(pid, "SIGKILL");
+    await eventually(async () => (await fromOf(c)) === `127.0.0.1:${a.rtmpPort}`);
+    await one.waitForMedia(one.media.length + 40, 15_000);
+    assertForward(one);
+    await encoderAt(t, c.rtmpUrl("passed-on"));
+    const passed = await viewerAt(t, a, "passed-on");
+    await passed.waitForMedia(20);
+    assert.deepEqual((await a.status()).streams.find(({ stream }) => stream === "passed-on")?.state, "publish");
+  },
+);
 
 void test("with backup the second encoder stands by, and its pictures follow the first one's while viewers stay", { skip }, async (t) => {
   const [a, b, c] = (await boxesOf(t, redis, ["single", "a", "single"], "registry_publisher backup;")) as [Dolphin, Dolphin, Dolphin];

@@ -20,7 +20,7 @@ import {
   type VhostHooks,
 } from "../meaning/config.js";
 import { besideEachOther, overlaps } from "../meaning/endpoint.js";
-import { isEdgeWithoutOrigin } from "../meaning/rules.js";
+import { findsOrigin, isEdgeWithoutOrigin } from "../meaning/rules.js";
 import { type Block, blockIn, find, findAll, isGiven, valueOf, vhostsIn } from "../meaning/tree.js";
 
 /** What a configuration is made from beside its text. */
@@ -236,7 +236,8 @@ function buildVhost(name: string, vhost: Block<"vhost">, { chunkSize, hasRegistr
     tcpNodelay: valueOf(vhost, "tcp_nodelay"),
     cluster: {
       mode: valueOf(cluster, "mode"),
-      origins: valueOf(cluster, "origin"),
+      origins: findsOrigin(cluster) ? [] : valueOf(cluster, "origin"),
+      findsOrigin: findsOrigin(cluster),
       vhost: valueOf(cluster, "vhost"),
       debugSrsUpnode: valueOf(cluster, "debug_srs_upnode"),
       isInOriginCluster: valueOf(cluster, "origin_cluster") || hasRegistry,

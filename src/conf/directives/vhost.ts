@@ -58,7 +58,13 @@ export const vhostPlaces = {
   },
   "vhost.cluster": {
     mode: [word(["local", "remote"], "local"), "local", served, live, "`local`: origin, `remote`: edge of the servers in `origin`."],
-    origin: [servers, null, served, live, "The servers of an edge, in the order of preference."],
+    origin: [
+      servers,
+      null,
+      served,
+      live,
+      "The servers of an edge, in the order of preference; `registry`: those that the site's registry knows.",
+    ],
     vhost: [text, "[vhost]", served, live, "The vhost asked for there; `[vhost]` stands for the client's."],
     debug_srs_upnode: [onOff, "on", served, live, "Tell the server who we are."],
     token_traverse: [onOff, "off", guard("whoever the origin would refuse is let in"), live, "Ask the server about every client."],

@@ -305,8 +305,10 @@ export interface Vhost {
   readonly tcpNodelay: boolean;
   readonly cluster: {
     readonly mode: "local" | "remote";
-    /** Upstream servers in the order of preference; at least one when the mode is remote and the vhost enabled. */
+    /** Upstream servers in the order of preference; at least one when the mode is remote and the vhost enabled, but for `findsOrigin`. */
     readonly origins: readonly Endpoint[];
+    /** There are none, for the site's registry is asked. */
+    readonly findsOrigin: boolean;
     /** The vhost asked for upstream; `[vhost]` stands for the client's. */
     readonly vhost: string;
     /** Whether our connect command tells who we are. */

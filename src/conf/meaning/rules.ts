@@ -24,6 +24,7 @@ const rootRules: readonly RootRule[] = [
   vhostsDiffer,
   balanceIsReadable,
   registryIsReadable,
+  registryIsThereForEdges,
 ];
 const vhostRules: readonly VhostRule[] = [
   edgeHasOrigin,
@@ -48,6 +49,25 @@ export function checkRules(root: Block<"root">, file: string): Problem[] {
 export function isEdgeWithoutOrigin(vhost: Block<"vhost">): boolean {
   const cluster = blockIn(vhost, "cluster");
   return valueOf(cluster, "mode") === "remote" && valueOf(cluster, "origin").length === 0;
+}
+
+/** Whether an edge asks the site's registry for its origins: `origin registry;`. */
+export function findsOrigin(cluster: Block<"vhost.cluster">): boolean {
+  const at = find(cluster, "origin");
+  return valueOf(cluster, "mode") === "remote" && at?.args.length === 1 && at.args[0] === "registry";
+}
+
+function registryIsThereForEdges(root: Block<"root">): Problem[] {
+  if (valueOf(blockIn(root, "dolphin"), "registry") !== null) return [];
+  const edges = vhostsIn(root).filter(({ vhost }) => findsOrigin(blockIn(vhost, "cluster")));
+  return edges.map(({ vhost, at }) => {
+    const place = find(blockIn(vhost, "cluster"), "origin") ?? at;
+    return errorAt(
+      place,
+      "CONF_VALUE",
+      "origin registry: there is no registry to ask: write dolphin { registry redis://…; }, or registry:1935 for a host of that name",
+    );
+  });
 }
 
 function listenIsGiven(root: Block<"root">, file: Place): Problem[] {

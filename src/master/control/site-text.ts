@@ -46,7 +46,8 @@ const nodeColumns: readonly Column<SiteNode>[] = [
   { title: "EPOCH", side: "left", text: ({ epoch }) => (epoch === "" ? "-" : epoch) },
 ];
 
-function stateText({ state, heardMs }: SiteNode): string {
+function stateText({ state, heardMs, isEdge }: SiteNode): string {
+  if (isEdge) return `${state}, edge`;
   return state === "lost" ? `lost, ${duration(Math.round(heardMs / 1000))} ago` : state;
 }
 

@@ -163,7 +163,7 @@ function edgeVhost(vhost: Vhost, origin: Endpoint): Vhost {
   return {
     ...vhost,
     // The origin knows its own edges by what their connect command tells, so that is always on inside the box.
-    cluster: { ...vhost.cluster, mode: "remote", origins: [origin], vhost: "[vhost]", debugSrsUpnode: true },
+    cluster: { ...vhost.cluster, mode: "remote", origins: [origin], findsOrigin: false, vhost: "[vhost]", debugSrsUpnode: true },
     forward: { enabled: false, destinations: [], backend: null },
   };
 }

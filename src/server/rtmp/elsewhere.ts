@@ -23,6 +23,7 @@ const sentOnTimeoutMs = 3_000;
 export function seekElsewhere(hub: Hub, caller: Caller, asked: Asked, told: (server: Endpoint | null) => void): { leave(): void } | null {
   const { vhost, request } = asked;
   const { clusterPlay } = hub.setup.config.dolphin;
+  if ((request.hops ?? 0) > 0) return null; // a box of the site, which has chosen this one
   const isAsked = clusterPlay === "redirect" || (clusterPlay === "auto" && caller.follows);
   if (!isAsked || !vhost.cluster.isInOriginCluster || caller.edgeName !== null) return null;
   if (hub.streams.get(keyOf(vhost, request))?.source.hasPublisher === true) return null; // it flows here

@@ -5,6 +5,7 @@ import { asDolphinError, DolphinError, type ErrorCode } from "../../base/errors.
 import type { Clock } from "../../codec/rtmp/clock.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { Held } from "../../codec/rtmp/slabs.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
 import type { Hub } from "../streams/hub.js";
 import { Standby } from "../streams/standby.js";
 import type { SavedSource } from "../../stream/source.js";
@@ -62,6 +63,9 @@ export class Publishing implements MergedReader {
   /** To the name on a site of several boxes; null: there is none. */
   private readonly right: Right | null;
   private isToldToStart = false;
+  /** Where an edge passes it on to that finds its origins on the site; null: nowhere yet, or it goes by its configuration. */
+  private origins: readonly Endpoint[] | null = null;
+  private isClosed = false;
 
   /** Throws what refuses a publisher, but for a busy stream, which is asked again before `onRefused` is called. */
   constructor(options: PublishingOptions) {
@@ -119,6 +123,7 @@ export class Publishing implements MergedReader {
   }
 
   close(): void {
+    this.isClosed = true;
     const { hub, connection, isOwnEdge, asked } = this.options;
     const { socket } = connection;
     connection.lendTo(null);
@@ -164,10 +169,30 @@ export class Publishing implements MergedReader {
   }
 
   private begin(): void {
-    if (!this.mayBegin() || this.right?.ask() === false) return;
+    if (!this.mayBegin() || this.right?.ask() === false || !this.knowsOrigins()) return;
     if (this.right?.isStandby === true) this.standBy(this.right);
     else this.publication = this.publish();
     this.flushEarly();
+  }
+
+  /** Whether it need not be asked where to; else it begins again with the answer. */
+  private knowsOrigins(): boolean {
+    const { hub, asked, connection, onRefused } = this.options;
+    const { vhost, request } = asked;
+    if (!vhost.cluster.findsOrigin || this.origins !== null) return true;
+    const settle = (run: () => void): void => {
+      if (!this.isClosed) connection.run(run);
+    };
+    const found = hub.locator?.origins?.({ vhost: vhost.name, app: request.app, stream: request.stream });
+    (found ?? Promise.reject(new DolphinError("REGISTRY_AWAY", "this process has no registry to ask for origins"))).then(
+      (origins) =>
+        settle(() => {
+          this.origins = origins;
+          this.beginAgain();
+        }),
+      (thrown: unknown) => settle(() => onRefused(asDolphinError(thrown))),
+    );
+    return false;
   }
 
   private publish(): Publication {
@@ -193,7 +218,7 @@ export class Publishing implements MergedReader {
         socket.resume();
       },
     };
-    return hub.publish(hub.vhost(request.vhost), request, publisher, saved);
+    return hub.publish(hub.vhost(request.vhost), request, publisher, saved, this.origins);
   }
 
   private started(clock: Clock | null): void {

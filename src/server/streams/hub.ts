@@ -36,8 +36,8 @@ import type { Mover } from "../peers/saved-publisher.js";
 import { checkVia } from "../peers/via.js";
 import { checkHops, endFinding, endPull, endSearch, Finding } from "./finding.js";
 import { ownPlace, toOrigin, toOther, toPeer } from "./introductions.js";
-import { Passages } from "./passages.js";
-import { isLocated, isPackaged, settingsOf } from "./settings.js";
+import { Passages, type OriginsOf } from "./passages.js";
+import { hasUpstreams, isLocated, isPackaged, settingsOf } from "./settings.js";
 import { UpstreamLists } from "./upstream-lists.js";
 import { lingers, Watchers, type Tell } from "./watchers.js";
 import { noTraffic } from "../peers/traffic.js";
@@ -157,12 +157,11 @@ export class Hub {
 
   /**
    * Begins to publish, or goes on with what another process has saved. The publisher is told when it may send. Throws RTMP_BUSY
-   * while another publishes the stream.
+   * while another publishes the stream. `origins`: where an edge passes it on to that finds them on the site.
    */
-  publish(vhost: Vhost, request: StreamRequest, publisher: Publisher, saved: SavedSource | null = null): Publication {
-    return vhost.cluster.mode === "remote"
-      ? this.passages.begin(vhost, request, publisher)
-      : this.publishHere(vhost, request, publisher, saved);
+  publish(vhost: Vhost, request: StreamRequest, publisher: Publisher, saved: SavedSource | null, origins: OriginsOf): Publication {
+    if (vhost.cluster.mode === "remote") return this.passages.begin(vhost, request, publisher, origins);
+    return this.publishHere(vhost, request, publisher, saved);
   }
 
   /** Throws RTMP_BUSY while somebody publishes the stream, as far as this process knows. */
@@ -290,7 +289,7 @@ export class Hub {
   private wanted(stream: LiveStream): void {
     const { vhost } = stream;
     if (stream.pull !== null) stream.pull.keep();
-    else if (vhost.cluster.mode === "remote") {
+    else if (hasUpstreams(vhost)) {
       const from = { upstreams: this.upstreams.of(vhost.name), args: toOrigin(this.setup, vhost, stream.request) };
       stream.pull = this.pull(stream, { ...from, isOwnOrigin: this.setup.isEdge, mirror: null, isWhole: false });
     } else if (this.locator !== null && isLocated(vhost) && stream.finding === null && stream.publisher === null) {
@@ -361,7 +360,7 @@ export class Hub {
       forward(stream);
     }
     if (stream.pull?.isMirror === true) return; // it ends with the mirror, or its publisher goes on in it
-    if (vhost?.cluster.mode === "remote") {
+    if (vhost !== undefined && hasUpstreams(vhost)) {
       const { pull, request } = stream;
       endFinding(stream);
       if (pull !== null) pull.follow(this.upstreams.of(vhost.name), upstreamRequest(vhost, request), toOrigin(this.setup, vhost, request));

@@ -2,17 +2,20 @@
 import { DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
-import type { Vhost } from "../../conf/meaning/config.js";
+import type { Endpoint, Vhost } from "../../conf/meaning/config.js";
 import type { ServerSetup } from "../../ipc/messages.js";
 import type { Publication, Publisher } from "../peers/publication.js";
 import type { Traffic } from "../peers/traffic.js";
 import { EdgePush } from "../relay/edge-push.js";
 import { Replay } from "../relay/replay.js";
-import { makePass } from "../relay/upstreams.js";
+import { makePass, makeUpstreams } from "../relay/upstreams.js";
 import { toOrigin } from "./introductions.js";
 import { busy, keyOf, upstreamRequest, type Passage } from "./live-stream.js";
 import { jitterOf } from "./settings.js";
 import type { UpstreamLists } from "./upstream-lists.js";
+
+/** The origins that an edge has found on the site; null: it goes by those of its configuration. */
+export type OriginsOf = readonly Endpoint[] | null;
 
 interface PassagesParts {
   readonly upstreams: UpstreamLists;
@@ -33,13 +36,13 @@ export class Passages {
   }
 
   /** Begins to pass on. Throws RTMP_BUSY while another does under this name. */
-  begin(vhost: Vhost, request: StreamRequest, publisher: Publisher): Publication {
+  begin(vhost: Vhost, request: StreamRequest, publisher: Publisher, origins: OriginsOf): Publication {
     const { upstreams, traffic } = this.parts;
     const setup = this.parts.setup();
     const key = keyOf(vhost, request);
     if (this.all.has(key)) throw busy(key);
     const push = new EdgePush({
-      pass: makePass(upstreams.of(vhost.name)),
+      pass: makePass(origins === null ? upstreams.of(vhost.name) : makeUpstreams(origins)),
       request: upstreamRequest(vhost, request),
       args: toOrigin(setup, vhost, request),
       publisher,
@@ -57,7 +60,7 @@ export class Passages {
     const { vhosts } = this.parts.setup().config;
     for (const { push, publisher, vhost: name, request } of this.all.values()) {
       const vhost = vhosts.find((one) => one.name === name);
-      if (vhost === undefined || push.isFor(vhost.cluster.origins, upstreamRequest(vhost, request))) continue;
+      if (vhost === undefined || vhost.cluster.findsOrigin || push.isFor(vhost.cluster.origins, upstreamRequest(vhost, request))) continue;
       publisher.onEnded(new DolphinError("RTMP_RELOAD", `the vhost ${name} has other origins now`));
     }
   }

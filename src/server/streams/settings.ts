@@ -33,7 +33,12 @@ function keptMs({ hls }: Vhost): number {
 
 /** Whether a stream that is not published here is looked for among other servers of the site. */
 export function isLocated({ cluster }: Vhost): boolean {
-  return cluster.mode === "local" && cluster.isInOriginCluster;
+  return cluster.findsOrigin || (cluster.mode === "local" && cluster.isInOriginCluster);
+}
+
+/** Whether its streams come from the servers that the configuration names. */
+export function hasUpstreams({ cluster }: Vhost): boolean {
+  return cluster.mode === "remote" && !cluster.findsOrigin;
 }
 
 /** How the times of a vhost's publishers are corrected. */

@@ -98,7 +98,15 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
         outAckSizeBytes: 2_500_000,
         minLatency: false,
         tcpNodelay: false,
-        cluster: { mode: "local", origins: [], vhost: "[vhost]", debugSrsUpnode: true, isInOriginCluster: false, coworkers: [] },
+        cluster: {
+          mode: "local",
+          origins: [],
+          findsOrigin: false,
+          vhost: "[vhost]",
+          debugSrsUpnode: true,
+          isInOriginCluster: false,
+          coworkers: [],
+        },
         play: {
           gopCache: true,
           gopCacheMaxFrames: 2500,
@@ -250,6 +258,7 @@ test("load: every directive that is served reaches its field", () => {
             { host: "two", port: 2 },
             { host: "::1", port: 3 },
           ],
+          findsOrigin: false,
           vhost: "up.[vhost]",
           debugSrsUpnode: false,
           isInOriginCluster: false,
@@ -451,6 +460,15 @@ test("load: old spellings have the effect of today's", () => {
   assert.equal(old.play.gopCache, false);
   assert.deepEqual(old.forward, { enabled: true, destinations: [{ host: "c", port: 2 }], backend: null });
   assert.equal(old.publish.normalTimeoutMs, 7);
+});
+
+test("load: an edge may ask the site's registry for its origins, where there is one", () => {
+  const site = "dolphin { registry redis://r; registry_advertise a; }";
+  const edge = "cluster { mode remote; origin registry; }";
+  const { cluster, enabled } = config(`listen 1; ${site} vhost __defaultVhost__ { ${edge} }`).vhosts[0]!;
+  assert.deepEqual([cluster.findsOrigin, cluster.origins, enabled], [true, [], true]);
+  assert.equal(loadConfig({ file: "f", text: `listen 1; vhost __defaultVhost__ { ${edge} }` }).config, null);
+  assert.equal(vhost("cluster { mode remote; origin registry:1935; }").cluster.findsOrigin, false);
 });
 
 test("load: a remote vhost without an origin is switched off", () => {
