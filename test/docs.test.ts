@@ -8,6 +8,9 @@ import { maxEventReaders, maxUnreadEventBytes } from "../src/admin/api/events.js
 import { maxListCount } from "../src/admin/api/lists.js";
 import { maxFailuresPerMinute } from "../src/admin/http/access.js";
 import { maxRefusalLinesPerMinute } from "../src/admin/http/refusal-lines.js";
+import { ticketLastsMs } from "../src/admin/http/ticket.js";
+import { recordingStallMs } from "../src/admin/site/recordings.js";
+import { maxLostTold } from "../src/ipc/tally.js";
 import * as adminServer from "../src/admin/http/server.js";
 import { maxPassedRequests } from "../src/ipc/admin-door.js";
 import { maxAdminBodyBytes } from "../src/admin/routes.js";
@@ -113,6 +116,9 @@ const limits: Readonly<Record<string, unknown>> = {
   maxPassedRequests,
   maxRefusalLinesPerMinute,
   maxFailuresPerMinute,
+  ticketLastsMs,
+  recordingStallMs,
+  maxLostTold,
   pageRows,
   keptEvents,
   ...httpFiles,

@@ -14,7 +14,7 @@ import { isTicket, ticketFor } from "../http/ticket.js";
 /** What is read of a file at a time. */
 const chunkBytes = 256 << 10;
 /** After so long without taking anything whoever watches is left; a browser that goes on asks again, from where it was. */
-const recordingStallMs = 30_000;
+export const recordingStallMs = 30_000;
 
 /** What a browser plays by itself, and what mpegts.js plays. */
 const types: Readonly<Record<string, string>> = { mp4: "video/mp4", flv: "video/x-flv" };
