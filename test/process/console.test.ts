@@ -314,34 +314,48 @@ void test("names from the network are text on every page, whatever they hold", a
   await page.context().close();
 });
 
-for (const [name, options] of [
-  ["in light", { colorScheme: "light" }],
-  ["in dark", { colorScheme: "dark" }],
-  ["on a phone", { colorScheme: "light", viewport: { width: 390, height: 844 } }],
-] as const) {
-  void test(`${name}, axe-core finds nothing serious on any page, and no page is wider than the screen`, async () => {
-    const { page } = await open(`${pages}/console/`, options);
-    for (const path of [
-      "#/overview",
-      "#/streams",
-      streamPath("livestream"),
-      "#/clients",
-      "#/recordings",
-      "#/programs",
-      "#/events",
-      "#/servers",
-      "#/cluster",
-      "#/configuration",
-    ]) {
-      await page.goto(`${pages}/console/${path}`);
-      await page.locator("main h2").first().waitFor();
-      if (path !== "#/events") await page.locator("main .quiet-text[role=status]", { hasText: "Loading" }).waitFor({ state: "detached" });
-      assert.deepEqual(await serious(page), [], path);
-      assert.equal(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true, `${path} is too wide`);
-    }
+const places = [
+  "#/overview",
+  "#/streams",
+  streamPath("livestream"),
+  "#/clients",
+  "#/recordings",
+  "#/programs",
+  "#/events",
+  "#/servers",
+  "#/cluster",
+  "#/configuration",
+] as const;
+
+/** Opens one page of the console after the other, each with what it shows. */
+async function eachPlace(page: Page, look: (path: string) => Promise<void>): Promise<void> {
+  for (const path of places) {
+    await page.goto(`${pages}/console/${path}`);
+    await page.locator("main h2").first().waitFor();
+    if (path !== "#/events") await page.locator("main .quiet-text[role=status]", { hasText: /…$/ }).waitFor({ state: "detached" });
+    await look(path);
+  }
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  void test(`in ${colorScheme}, axe-core finds nothing serious on any page`, async () => {
+    const { page } = await open(`${pages}/console/`, { colorScheme });
+    await eachPlace(page, async (path) => assert.deepEqual(await serious(page), [], path));
     await page.context().close();
   });
 }
+
+void test("on a phone, in Chinese, no page is wider than the screen, and the tab in use is in sight", async () => {
+  const { page } = await open(`${pages}/console/`, { locale: "zh-CN", viewport: { width: 390, height: 844 } });
+  assert.equal(await page.evaluate("document.documentElement.lang"), "zh-CN");
+  await eachPlace(page, async (path) => {
+    assert.equal(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true, `${path} is too wide`);
+    const tab = await page.locator("nav [aria-current]").boundingBox();
+    assert.ok(tab !== null && tab.x >= 0 && tab.x + tab.width <= 390, `${path} has its tab out of sight`);
+  });
+  assert.deepEqual(await serious(page), []);
+  await page.context().close();
+});
 
 void test("the keyboard reaches everything, the language changes in place, and a dialog gives the focus back", async () => {
   const { page } = await open(`${pages}/console/`);
