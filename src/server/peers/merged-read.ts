@@ -13,12 +13,12 @@ import { Deadline } from "../../base/deadline.js";
 import { withLibc } from "../../base/libc.js";
 import { descriptorOf, readBufferBytes, type Take } from "../../wire/shared-read.js";
 
-/** How long a publisher's socket may be left alone: a quarter of what players' batches take. */
+/** How long a publisher's socket is left alone at least: what batches take away from anybody's sight begins here. */
 export const mergeMs = 80;
-/** How many ticks who is patient waits for one read. */
-const patience = 3;
-/** Between two reads of who is patient, and so how long its end may go unnoticed. */
-export const patientMs = patience * mergeMs;
+/** How many ticks one waits for a read whom nobody watches. */
+export const mostTicks = 3;
+/** Between two reads of such a one, and so how long its end may go unnoticed. */
+export const patientMs = mostTicks * mergeMs;
 /** A read of this size is no longer one of little: the socket's own memory must not fill. */
 const mostPatientBytes = 32 << 10;
 /** Reads of one socket in one tick; who sends more than that is read again in the next. */
@@ -45,8 +45,8 @@ export function loadDirectRead(): Promise<DirectRead | null> {
 export interface MergedReader {
   /** Takes what a read brought, valid until it returns, and tells whether Node is to read on. */
   readonly take: Take;
-  /** Whether nobody waits for what comes. */
-  readonly isPatient: boolean;
+  /** How many ticks it may wait for its next read: 1 to {@link mostTicks}. */
+  readonly ticks: number;
 }
 
 interface Waiting {
@@ -70,7 +70,7 @@ export class MergedReads {
 
   /** Reads the socket at the ticks from now on. Node's reading must have stopped. */
   add(socket: Socket, reader: MergedReader): void {
-    if (!this.waiting.has(socket)) this.waiting.set(socket, { reader, rest: this.added++ % patience });
+    if (!this.waiting.has(socket)) this.waiting.set(socket, { reader, rest: this.added++ % mostTicks });
     this.next.ensure(mergeMs, this.tick);
   }
 
@@ -86,8 +86,9 @@ export class MergedReads {
 
   private readonly tick = (): void => {
     for (const [socket, waiting] of this.waiting) {
-      const isTurn = waiting.rest <= 0 || !waiting.reader.isPatient;
-      waiting.rest = isTurn ? patience - 1 : waiting.rest - 1;
+      const { ticks } = waiting.reader;
+      const isTurn = waiting.rest <= 0 || waiting.rest >= ticks;
+      waiting.rest = isTurn ? ticks - 1 : waiting.rest - 1;
       if (!isTurn || (this.direct !== null && this.readsOn(socket, waiting, this.direct))) continue;
       this.waiting.delete(socket);
       socket.resume();

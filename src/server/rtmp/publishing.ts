@@ -10,7 +10,7 @@ import type { Hub } from "../streams/hub.js";
 import { Standby } from "../streams/standby.js";
 import type { SavedSource } from "../../stream/source.js";
 import type { Asked } from "../peers/caller.js";
-import type { MergedReader } from "../peers/merged-read.js";
+import { mergeMs, mostTicks, type MergedReader } from "../peers/merged-read.js";
 import { busyRetries, busyRetryMs, type Publication, type Publisher } from "../peers/publication.js";
 import { readBufferBytes, type Take } from "../../wire/shared-read.js";
 import type { Connection } from "./connection.js";
@@ -44,6 +44,8 @@ export interface PublishingOptions {
   readonly onSilent: (reason: string, code: ErrorCode) => void;
 }
 
+/** Players' batches of this length hide that their publisher is read every other tick. */
+const leastBatchMs = 4 * mergeMs;
 /** What is kept of a publisher who sends before it was told to; with more it is not read. */
 export const maxEarlyBytes = 1 << 20;
 
@@ -89,9 +91,11 @@ export class Publishing implements MergedReader {
     return this.options.take;
   }
 
-  /** Whether nobody waits for what it sends. */
-  get isPatient(): boolean {
-    return this.publication?.isWatched === false && this.options.isAlone();
+  /** Nobody waits for it: the most. Its viewers get batches that take much longer anyway: two. */
+  get ticks(): number {
+    if (this.publication?.isWatched === false && this.options.isAlone()) return mostTicks;
+    const { play, hls } = this.options.asked.vhost;
+    return play.mwLatencyMs >= leastBatchMs && (hls?.partMs ?? null) === null ? 2 : 1;
   }
 
   /** Whether the stream has taken it, now or before. */
