@@ -8,6 +8,8 @@ const { Hooks } = await import("../hooks/hooks.js");
 const { Packager } = await import("../packager/packager.js");
 const { runChild } = await import("../worker/process.js");
 
+process.on("SIGXFSZ", () => undefined); // a file that may not grow fails, as on a full disk, and nothing else ends
+
 await runChild<PackagerSetup>({
   role: "packager",
   onTerminate,

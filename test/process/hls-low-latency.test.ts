@@ -4,9 +4,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse } from "hls-parser";
+import { createFile, MP4BoxBuffer } from "mp4box";
 import { openBrowser } from "../helpers/chromium.js";
 import { clip } from "../helpers/clips.js";
 import { Dolphin } from "../helpers/dolphin.js";
+import { av1Clip } from "../helpers/modern-clips.js";
 import { clipSums, pictureSums, repeated, sendClip } from "../helpers/packages.js";
 import { publisher, type Media } from "../helpers/rtmp-client.js";
 import { eventually } from "../helpers/wait.js";
@@ -83,6 +85,39 @@ test("low latency: parts are the segments, every picture is there once over a de
   const parts = namesIn(text, /^#EXT-X-PART:.*URI="(s-5\.part\d+\.m4s)"/gm);
   assert.deepEqual(Buffer.concat(await Promise.all(parts.map((name) => bytesOf(dolphin, name)))), whole[5]);
   await dolphin.stop({ allow: ({ event }) => event === "child.exited" || event === "http.refused" });
+});
+
+test("fmp4: H.265 as hvc1, AV1 and Opus go through a box into a list of variants, and players read them", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: confOf("hls_use_fmp4 on;") });
+  const streams = [
+    { name: "hevc", media: await clip({ seconds: 4, video: "h265" }), codecs: [/^hvc1\.1\.6\.L\d+/, /^mp4a\.40\.2$/] },
+    { name: "av1", media: await av1Clip(4), codecs: [/^av01\.0\.\d\dM\.08/, /^opus$/i] },
+  ];
+  for (const { name, media, codecs } of streams) {
+    const source = await publisher(dolphin.rtmpUrl(name));
+    t.after(() => source.close());
+    await sendClip(source, media, 8);
+    source.close();
+    const variants = await eventually(() => textOf(dolphin, `${name}.m3u8`));
+    const told = /CODECS="([^"]+)"/.exec(variants)?.[1]?.split(",") ?? [];
+    const list = variants.split("\n").find((line) => line.startsWith(`${name}.m3u8`)) ?? `${name}.m3u8`;
+    const text = await eventually(async () => {
+      const found = await textOf(dolphin, list);
+      return found.includes(`${name}-3.m4s`) ? found : null;
+    });
+    const uris = [/#EXT-X-MAP:URI="([^"]+)"/.exec(text)![1]!, ...text.split("\n").filter((line) => /^[^#].*\.m4s/.test(line))];
+    const bytes = Buffer.concat(await Promise.all(uris.map((uri) => bytesOf(dolphin, uri))));
+    const file = createFile(false);
+    file.appendBuffer(MP4BoxBuffer.fromArrayBuffer(new Uint8Array(bytes).buffer, 0));
+    file.flush();
+    const { tracks } = file.getInfo();
+    codecs.forEach((codec, index) => {
+      assert.match(told[index] ?? "", codec);
+      assert.match(tracks[index]?.codec ?? "", codec);
+    });
+    assert.equal((await pictureSums(bytes, "mp4")).length, 100);
+  }
+  await dolphin.stop();
 });
 
 interface Played {

@@ -8,8 +8,8 @@ import { type Block, blockIn, find, findAll, isGiven, valueOf } from "../meaning
 /** A part of less would be more of heads than of media. */
 const shortestPartMs = 100;
 
-/** HLS; null where it is off. */
-export function buildHls(vhost: Block<"vhost">): HlsBlock | null {
+/** HLS; null where it is off. `isUtc`: as `utc_time` says. */
+export function buildHls(vhost: Block<"vhost">, isUtc: boolean): HlsBlock | null {
   const hls = blockIn(vhost, "hls");
   if (!valueOf(hls, "enabled")) return null;
   const path = valueOf(hls, "hls_path");
@@ -43,12 +43,13 @@ export function buildHls(vhost: Block<"vhost">): HlsBlock | null {
     notifyBytes: valueOf(hls, "hls_nb_notify"),
     hasSessions: valueOf(hls, "hls_ctx"),
     segmentsHaveSession: valueOf(hls, "hls_ts_ctx"),
+    isUtc,
     keys,
   };
 }
 
 /** Recordings; null where they are off. */
-export function buildDvr(vhost: Block<"vhost">): DvrBlock | null {
+export function buildDvr(vhost: Block<"vhost">, isUtc: boolean): DvrBlock | null {
   const dvr = blockIn(vhost, "dvr");
   if (!valueOf(dvr, "enabled")) return null;
   return {
@@ -58,6 +59,7 @@ export function buildDvr(vhost: Block<"vhost">): DvrBlock | null {
     durationMs: valueOf(dvr, "dvr_duration"),
     waitsForKeyFrame: valueOf(dvr, "dvr_wait_keyframe"),
     timeJitter: valueOf(dvr, "time_jitter"),
+    isUtc,
   };
 }
 

@@ -215,12 +215,20 @@ function buildVhosts(root: Block<"root">): Vhost[] {
   for (const { at, vhost } of vhostsIn(root)) {
     const name = at.args[0] ?? "";
     const host = canonicalHost(name);
-    if (!vhosts.has(host)) vhosts.set(host, buildVhost(name, vhost, { chunkSize: valueOf(root, "chunk_size"), hasRegistry }));
+    if (!vhosts.has(host))
+      vhosts.set(host, buildVhost(name, vhost, { chunkSize: valueOf(root, "chunk_size"), isUtc: valueOf(root, "utc_time"), hasRegistry }));
   }
   return [...vhosts.values()];
 }
 
-function buildVhost(name: string, vhost: Block<"vhost">, { chunkSize, hasRegistry }: { chunkSize: number; hasRegistry: boolean }): Vhost {
+/** What the root says for all vhosts. */
+interface OfRoot {
+  readonly chunkSize: number;
+  readonly isUtc: boolean;
+  readonly hasRegistry: boolean;
+}
+
+function buildVhost(name: string, vhost: Block<"vhost">, { chunkSize, isUtc, hasRegistry }: OfRoot): Vhost {
   const cluster = blockIn(vhost, "cluster");
   const play = blockIn(vhost, "play");
   const publish = blockIn(vhost, "publish");
@@ -270,8 +278,8 @@ function buildVhost(name: string, vhost: Block<"vhost">, { chunkSize, hasRegistr
     httpStatic: buildHttpStatic(blockIn(vhost, "http_static")),
     security: buildSecurity(blockIn(vhost, "security")),
     refer: buildRefer(blockIn(vhost, "refer")),
-    hls: buildHls(vhost),
-    dvr: buildDvr(vhost),
+    hls: buildHls(vhost, isUtc),
+    dvr: buildDvr(vhost, isUtc),
     ingests: buildIngests(vhost),
     transcodes: buildTranscodes(vhost),
     exec: buildExec(vhost),

@@ -76,7 +76,7 @@ export const rootPlaces = {
     work_dir: [text, "./", served, restart, "The folder to change to at start."],
     asprocess: [onOff, "off", served, restart, "End when the parent process ends; needs `daemon off`."],
     server_id: [text, null, served, restart, "The name of this server in the API."],
-    utc_time: [onOff, "off", notYet, live, "Use UTC for the time in file names."],
+    utc_time: [onOff, "off", served, live, "Use UTC for the time in file names."],
     ff_log_dir: [text, "./objs", harmless, live, "Where the log of ffmpeg goes."],
     ff_log_level: [text, "warning", served, live, "What ffmpeg logs, in ffmpeg's words; it goes to the log of dolphin."],
     inotify_auto_reload: [onOff, "off", served, live, "Reload when the file changes."],

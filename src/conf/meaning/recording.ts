@@ -32,6 +32,8 @@ export interface HlsBlock {
   readonly notifyBytes: number;
   readonly hasSessions: boolean;
   readonly segmentsHaveSession: boolean;
+  /** The variables of time in names are UTC's, and not the machine's own. */
+  readonly isUtc: boolean;
   readonly keys: HlsKeys;
 }
 
@@ -54,4 +56,6 @@ export interface DvrBlock {
   readonly durationMs: number;
   readonly waitsForKeyFrame: boolean;
   readonly timeJitter: "full" | "zero" | "off";
+  /** As in `HlsBlock`. */
+  readonly isUtc: boolean;
 }

@@ -51,7 +51,7 @@ const secondTrackMs = 1000;
 /** What has come is with the disk after so long at most. */
 const syncMs = 2000;
 /** After a disk has failed it is tried again. */
-const retryMs = 10_000;
+const retryMs = 3_000;
 /** So many finished recordings of a stream are listed. */
 export const maxListedRecordings = 1_000;
 /** Between what is in a file already and what is added to it: a picture's time. */
@@ -83,6 +83,8 @@ export class DvrOutput implements Output {
   /** Whether it has waited for a second track since the publisher came. */
   private hasWaited = false;
   private retryAtMs = 0;
+  /** Since the disk has failed no recording was whole: that was told. */
+  private isFailing = false;
   private turn: Promise<void> = Promise.resolve();
   private inTurnCount = 0;
   private timer: NodeJS.Timeout | null = null;
@@ -317,6 +319,7 @@ export class DvrOutput implements Output {
     if (recording === null || file === null) return;
     this.inTurn(async () => {
       const ended = await recording.finish();
+      if (!recording.hasFailed) this.isFailing = false;
       await this.ended(file, ended);
     });
   }
@@ -348,9 +351,11 @@ export class DvrOutput implements Output {
 
   /** The disk has failed: what is whole stays, and the stream goes on without a recording for a while. */
   private failed(error: DolphinError): void {
-    const { log } = this.options;
-    log.error({ event: "dvr.failed", code: error.code }, `${error.message}; the stream goes on, its recording when it can`);
     this.retryAtMs = Date.now() + retryMs;
+    if (this.isFailing) return;
+    this.isFailing = true;
+    const why = `${error.message}; the stream goes on, its recording when it can`;
+    this.options.log.error({ event: "dvr.failed", code: error.code }, why);
   }
 
   private inTurn(work: () => Promise<unknown>): void {
@@ -374,7 +379,7 @@ export class DvrOutput implements Output {
     const template = /\.(flv|mp4)$/.test(settings.path) ? settings.path : `${settings.path.replace(/\/+$/, "")}/[stream].[timestamp].flv`;
     const fixed = template.slice(0, (template.indexOf("[") + 1 || template.length + 1) - 1);
     const root = fixed.slice(0, fixed.lastIndexOf("/") + 1) || "./";
-    return pathBelow(root, fillTime(fillStream(template.slice(fixed.lastIndexOf("/") + 1), name), atMs));
+    return pathBelow(root, fillTime(fillStream(template.slice(fixed.lastIndexOf("/") + 1), name), atMs, settings.isUtc));
   }
 }
 

@@ -178,9 +178,13 @@ function flvEndSync(path: string): LeftOff | null {
   }
 }
 
-/** Ends a file behind its last whole tag: with its length, size and key frames, under its own name. */
-export async function finishFlv(path: string): Promise<Ended> {
-  const { keptBytes, durationMs, index } = await findFlvEnd(temporaryOf(path));
+/** Ends a file behind its last whole tag: with its length, size and key frames, under its own name; null: it has none. */
+export async function finishFlv(path: string): Promise<Ended | null> {
+  const { keptBytes, durationMs, index, position } = await findFlvEnd(temporaryOf(path));
+  if (position === null) {
+    await rm(temporaryOf(path), { force: true });
+    return null;
+  }
   const handle = await open(temporaryOf(path), "r+");
   try {
     await handle.truncate(keptBytes);

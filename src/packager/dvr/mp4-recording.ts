@@ -197,7 +197,7 @@ async function finishMp4(path: string, tracks: Mp4Tracks): Promise<Ended | null>
     await rm(temporary, { force: true });
   } catch (thrown) {
     await rm(plain, { force: true }).catch(() => undefined);
-    if (!/ENOSPC|EDQUOT/.test(messageOf(thrown))) throw thrown;
+    if (!/ENOSPC|EDQUOT|EFBIG/.test(messageOf(thrown))) throw thrown;
     await rename(temporary, path);
   }
   const { size } = await stat(path);

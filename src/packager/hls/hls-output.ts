@@ -6,7 +6,7 @@
 import { createCipheriv, type Cipher } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, posix } from "node:path";
-import { asDolphinError, type DolphinError } from "../../base/errors.js";
+import { asDolphinError, messageOf, type DolphinError } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
 import type { Position } from "../../base/position.js";
 import { messageType } from "../../codec/rtmp/message.js";
@@ -43,7 +43,7 @@ import type { Closing, OpenSegment } from "./open-segment.js";
 import type { WrittenPart } from "./segment-writer.js";
 import { Segmenter, type SegmentStart } from "./segmenter.js";
 import { blocks } from "./ts-segment.js";
-import { isFile, writeWhole, writingWhole } from "./whole-file.js";
+import { dropMissing, writeWhole, writingWhole } from "./whole-file.js";
 
 /** A finished segment, as hooks are told of it. */
 export interface FinishedSegment extends ListedSegment {
@@ -88,6 +88,7 @@ export class HlsOutput implements Output {
   private readonly inTurn = (work: () => Promise<unknown>): void => this.queue.run(work);
   /** Whether what came before the next segment could not be written. */
   private hasFailed = false;
+  private isForgetful = false;
   private isGivenUp = false;
   private discarded: Promise<void> = Promise.resolve();
   private disposal: NodeJS.Timeout | null = null;
@@ -111,10 +112,7 @@ export class HlsOutput implements Output {
     const { name, states } = options;
     const found = await states.load(stateKey(name));
     const state = isHlsState(found) ? found : makeHlsState(name);
-    const isThere = await Promise.all(state.segments.map(({ path }) => isFile(path)));
-    const gone = isThere.lastIndexOf(false) + 1; // a list has no holes
-    state.segments.splice(0, gone);
-    state.first += gone;
+    await dropMissing(state);
     goBehind(state, await readFile(listPathOf(options), "utf8").catch(() => ""), Date.now());
     const output = new HlsOutput(options, state);
     if (state.key !== null) output.keyBytes = await readFile(state.key.path).catch(() => null);
@@ -211,7 +209,7 @@ export class HlsOutput implements Output {
     const { settings, name } = this.options;
     const { sequence, clockId, epochMs } = this;
     const nowMs = Date.now();
-    const file = fillStream(fillTime(this.timed(nowMs), nowMs), name).replaceAll("[seq]", String(sequence));
+    const file = fillStream(fillTime(this.timed(nowMs), nowMs, settings.isUtc), name).replaceAll("[seq]", String(sequence));
     const path = pathBelow(settings.path, file);
     const before = { key: this.key, init: this.init };
     const cipher = this.cipherFor(sequence);
@@ -317,6 +315,7 @@ export class HlsOutput implements Output {
         await this.saveOpening(closing.opening ?? {});
         throw thrown;
       }
+      if (this.hasFailed) await dropMissing(this.state);
       const isDiscontinuous = start.isDiscontinuous || this.hasFailed;
       this.hasFailed = false;
       const segment = { sequence, uri, path, durationMs, sizeBytes: file.sizeBytes, isDiscontinuous, programTimeMs, key, init };
@@ -365,8 +364,13 @@ export class HlsOutput implements Output {
     if (settings.onError !== "continue") this.isGivenUp = true;
   }
 
-  private saveState(): Promise<void> {
-    return this.options.states.add(stateKey(this.options.name), this.state);
+  /** What cannot be written down costs no viewer anything, until another process goes on without it. */
+  private async saveState(): Promise<void> {
+    const { states, name, log } = this.options;
+    const thrown: unknown = await states.add(stateKey(name), this.state).catch((cause: unknown) => cause);
+    if (thrown !== undefined && !this.isForgetful)
+      log.error({ event: "hls.failed", code: "PACK_WRITE" }, `its state: ${messageOf(thrown)}`);
+    this.isForgetful = thrown !== undefined;
   }
 
   private scheduleDisposal(): void {

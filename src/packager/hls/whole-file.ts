@@ -1,6 +1,7 @@
 // A file that is there as a whole or not at all: lists, parts, what describes tracks.
 import { rename, rm, stat, writeFile } from "node:fs/promises";
 import { DolphinError, messageOf } from "../../base/errors.js";
+import type { HlsState } from "./list.js";
 import { reserve } from "../media/file-writer.js";
 import { inFolder } from "../media/folders.js";
 
@@ -23,7 +24,15 @@ export function writingWhole(path: string, content: Buffer, ending: ".temp" | ".
   return () => Promise.reject(new DolphinError("PACK_SLOW", `${path}: disks are behind, and nothing more may wait for them`));
 }
 
-export function isFile(path: string): Promise<boolean> {
+/** Leaves out of a list what somebody has deleted, and all before it: a list has no holes. */
+export async function dropMissing(state: Pick<HlsState, "segments" | "first" | "discontinuitySequence">): Promise<void> {
+  const isThere = await Promise.all(state.segments.map(({ path }) => isFile(path)));
+  const gone = state.segments.splice(0, isThere.lastIndexOf(false) + 1);
+  state.first += gone.length;
+  state.discontinuitySequence += gone.filter(({ isDiscontinuous }) => isDiscontinuous).length;
+}
+
+function isFile(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     () => false,

@@ -1,6 +1,6 @@
 // A file that grows by what a live stream brings. Nothing here is waited for by the stream: what the disk has not taken yet waits in
 // memory, up to a bound, and the first failure ends the file and nothing else.
-import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { open, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { DolphinError, messageOf } from "../../base/errors.js";
 import { inFolder } from "./folders.js";
 
@@ -132,10 +132,16 @@ export class FileWriter {
     await this.turn;
   }
 
-  /** The same, and with the disk: it outlives the machine. Never rejects. */
+  /** The same, and with the disk: it outlives the machine. A file that somebody has deleted has failed. Never rejects. */
   async sync(): Promise<void> {
     await this.written();
-    await this.guarded(async () => this.handle?.datasync());
+    await this.guarded(async () => {
+      const { handle, path } = this;
+      if (handle === null) return;
+      await handle.datasync();
+      const [own, there] = [await handle.stat(), await stat(path)];
+      if (own.ino !== there.ino) throw new Error("another file has its name");
+    });
   }
 
   /** Ends the file under another name. Throws what kept it from being whole; then it is gone. */

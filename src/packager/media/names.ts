@@ -16,18 +16,19 @@ export function fillStream(template: string, { vhost, app, stream }: StreamName)
   return template.replaceAll(/\[(?:vhost|app|stream)\]/g, (place) => values[place] ?? place);
 }
 
-/** Fills the variables of time in: local time, as SRS takes it. */
-export function fillTime(template: string, atMs: number): string {
+/** Fills the variables of time in: local time, as SRS takes it, or UTC. */
+export function fillTime(template: string, atMs: number, isUtc = false): string {
   const at = new Date(atMs);
-  const two = (value: number): string => String(value).padStart(2, "0");
+  const shown = isUtc ? at : new Date(atMs - at.getTimezoneOffset() * 60_000);
+  const [year = "", month = "", day = "", hour = "", minute = "", second = "", thousandth = ""] = shown.toISOString().split(/[-T:.Z]/);
   return template
-    .replaceAll("[2006]", String(at.getFullYear()))
-    .replaceAll("[01]", two(at.getMonth() + 1))
-    .replaceAll("[02]", two(at.getDate()))
-    .replaceAll("[15]", two(at.getHours()))
-    .replaceAll("[04]", two(at.getMinutes()))
-    .replaceAll("[05]", two(at.getSeconds()))
-    .replaceAll("[999]", String(at.getMilliseconds()).padStart(3, "0"))
+    .replaceAll("[2006]", year)
+    .replaceAll("[01]", month)
+    .replaceAll("[02]", day)
+    .replaceAll("[15]", hour)
+    .replaceAll("[04]", minute)
+    .replaceAll("[05]", second)
+    .replaceAll("[999]", thousandth)
     .replaceAll("[timestamp]", String(atMs));
 }
 

@@ -46,8 +46,13 @@ export class StateFiles {
   async save(key: string, state: unknown): Promise<void> {
     await this.release(key);
     const temporary = this.temporaryOf(key);
-    await inFolder(temporary, () => writeFile(temporary, JSON.stringify(state)));
-    await rename(temporary, this.pathOf(key));
+    try {
+      await inFolder(temporary, () => writeFile(temporary, JSON.stringify(state)));
+      await rename(temporary, this.pathOf(key));
+    } catch (thrown) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw thrown;
+    }
   }
 
   /** The same in a line more, of one state after the other. */

@@ -9,6 +9,8 @@ test("names: a template is filled with the stream and the local time", () => {
   const at = new Date(2026, 0, 2, 3, 4, 5, 6);
   assert.equal(fillTime("[2006]/[01]/[02]/[15].[04].[05].[999]", at.getTime()), "2026/01/02/03.04.05.006");
   assert.equal(fillTime("[timestamp]", at.getTime()), String(at.getTime()));
+  const utc = Date.UTC(2026, 0, 2, 3, 4, 5, 6);
+  assert.equal(fillTime("[2006]/[01]/[02]/[15].[04].[05].[999]", utc, true), "2026/01/02/03.04.05.006");
 });
 
 test("names: a name that is a place in a template is not filled in again", () => {
