@@ -1,6 +1,6 @@
 // Publishers of the box's other processes, who ask the registry through the master: a message for each of their questions, and for what
 // becomes of their right. What a process had ends with it.
-import { asDolphinError, type DolphinError } from "../base/errors.js";
+import { asDolphinError, messageOf, type DolphinError } from "../base/errors.js";
 import type { Claim, Claims, StreamName } from "../ipc/locating.js";
 import type { FromChild, ToChild } from "../ipc/messages.js";
 
@@ -26,13 +26,20 @@ export class ChildrensClaims {
   }
 
   heard(child: string, message: FromChild): void {
-    if (message.type === "claim") void this.ask(child, message.publish, message.name);
+    if (message.type === "fence") void this.number(child, message.id, message.name);
+    else if (message.type === "claim") void this.ask(child, message.publish, message.name);
     else if (message.type === "unclaim") this.release(message.publish);
     else if (message.type === "doubt") this.registry.recheck(message.publishes);
   }
 
   gone(child: string): void {
     for (const [publish, had] of this.had) if (had.child === child) this.release(publish);
+  }
+
+  private async number(child: string, id: number, name: StreamName): Promise<void> {
+    const busy = (thrown: unknown): { readonly fence: number; readonly busy: string } => ({ fence: 0, busy: messageOf(thrown) });
+    const answer = await this.registry.fence(name).then((fence) => ({ fence, busy: null }), busy);
+    this.send(child, { type: "fenced", id, ...answer });
   }
 
   private async ask(child: string, publish: string, name: StreamName): Promise<void> {

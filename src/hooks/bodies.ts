@@ -19,6 +19,8 @@ export interface Visitor {
   readonly params: string;
   readonly tcUrl: string;
   readonly pageUrl: string;
+  /** Of a publisher on a site with a registry: above those of all who came before him under this name. */
+  readonly fence?: number;
 }
 
 /** The hooks about a client. */
@@ -30,6 +32,7 @@ export function bodyOf(action: VisitAction, visitor: Visitor, identity: Identity
   const clientId = action === "on_connect" || action === "on_close" ? conn : id;
   const common = { server_id: identity.serverId, service_id: identity.serviceId, action, client_id: clientId, ip, vhost, app };
   const url = { stream_url: streamUrlOf(visitor), stream_id: streamId(`${vhost}/${app}/${stream}`) };
+  const fenced = visitor.fence === undefined ? {} : { fence: visitor.fence };
   const counted = clients === null ? {} : { clients };
   switch (action) {
     case "on_connect":
@@ -38,7 +41,7 @@ export function bodyOf(action: VisitAction, visitor: Visitor, identity: Identity
       return { ...common, send_bytes: 0, recv_bytes: 0 };
     case "on_publish":
     case "on_unpublish":
-      return { ...common, tcUrl, stream, param, ...url };
+      return { ...common, tcUrl, stream, param, ...url, ...fenced };
     case "on_play":
       return { ...common, stream, tcUrl, param, pageUrl, ...url, ...counted };
     case "on_stop":

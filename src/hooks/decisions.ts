@@ -13,7 +13,7 @@ interface Remembered {
 }
 
 /** What tells one client from another and nothing of what it wants. */
-const volatile: ReadonlySet<string> = new Set(["client_id", "clients", "service_id"]);
+const volatile: ReadonlySet<string> = new Set(["fence", "client_id", "clients", "service_id"]);
 
 /** The question as a key of {@link Decisions}. */
 export function questionOf(url: string, body: HookBody): string {

@@ -41,6 +41,8 @@ export interface Visit {
   readonly idleMs?: number;
   /** How many play the stream now, this one left out. */
   readonly clients: () => number;
+  /** Of a publisher, the number that the backend is told; absent, or 0: none. Rejects for one about whom nobody needs to be asked. */
+  readonly fence?: () => Promise<number>;
   /** It has passed on_connect, and this is due when the connection ends. */
   readonly onConnected: (due: Due) => void;
   /** Called once, unless the client leaves before. */
@@ -190,21 +192,26 @@ export class Hooks {
     this.flush();
   }
 
-  private async answer(visit: Visit, question: Question): Promise<void> {
-    const { vhost, wants, connection } = visit;
+  private async answer(asked: Visit, question: Question): Promise<void> {
+    const { vhost, wants, connection } = asked;
     const { hooks } = vhost;
-    const refuse = (refusal: DolphinError): Promise<boolean> => this.settleIn(question, () => visit.onAnswer(refusal));
+    const refuse = (refusal: DolphinError): Promise<boolean> => this.settleIn(question, () => asked.onAnswer(refusal));
     if (question.hasLeft) return;
-    const connected = connection === null ? yes : await this.decide("on_connect", hooks.on_connect, visit, question);
+    const connected = connection === null ? yes : await this.decide("on_connect", hooks.on_connect, asked, question);
     if (connected.isYes !== true) {
       await refuse(refusalOf("on_connect", connected));
       return;
     }
-    const close = connected.isRemembered ? null : this.openConnection(visit);
+    const close = connected.isRemembered ? null : this.openConnection(asked);
     if (close !== null && question.hasLeft) await this.deliver(close);
-    else if (close !== null) visit.onConnected(close);
+    else if (close !== null) asked.onConnected(close);
     if (question.hasLeft) return;
     const action = wants === "play" ? "on_play" : "on_publish";
+    const visit = await this.fenced(asked);
+    if (visit instanceof DolphinError) {
+      await refuse(visit);
+      return;
+    }
     const admitted = await this.decide(action, wants === "play" ? hooks.on_play : hooks.on_publish, visit, question);
     if (admitted.isYes !== true) {
       await refuse(refusalOf(action, admitted));
@@ -216,6 +223,17 @@ export class Hooks {
     if (forward.isYes !== true) await refuse(refusalOf("on_forward", forward));
     else if (await this.settleIn(question, () => visit.onAnswer({ due, forwards }))) return;
     if (due !== null) await this.deliver(due);
+  }
+
+  /** With the number of a publisher about whom somebody is asked; or why he would be refused anyway. */
+  private async fenced(visit: Visit): Promise<Visit | DolphinError> {
+    if (visit.wants === "play" || visit.vhost.hooks.on_publish.length === 0) return visit;
+    try {
+      const fence = (await visit.fence?.()) ?? 0;
+      return fence === 0 ? visit : { ...visit, visitor: { ...visit.visitor, fence } };
+    } catch (thrown) {
+      return asDolphinError(thrown);
+    }
   }
 
   /** Tells an answer in its turn. Resolves to false when nobody waits for it any more. */

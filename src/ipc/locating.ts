@@ -68,4 +68,9 @@ export interface Claim {
 export interface Claims {
   /** Within a second, whatever happens. Rejects with RTMP_BUSY where another has the stream, and REGISTRY_AWAY where that is the policy. */
   claim(name: StreamName, claimant: Claimant): Promise<Claim>;
+  /**
+   * A number for somebody who is about to be asked about, above those of all who have published the name so far; the claim is given one that
+   * is no lower. Within two seconds; 0: there is none. Rejects with RTMP_BUSY for whoever would be refused.
+   */
+  fence(name: StreamName): Promise<number>;
 }

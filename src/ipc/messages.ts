@@ -228,6 +228,8 @@ export type FromChild =
   /** A publisher, by the number of his publishing, asks for the right to a name on the site, gives it back, or may have stood still. */
   | { readonly type: "claim"; readonly publish: string; readonly name: StreamName }
   | { readonly type: "unclaim"; readonly publish: string }
+  /** Somebody asks to publish, and the backend is to be told a number for it. */
+  | { readonly type: "fence"; readonly id: number; readonly name: StreamName }
   | { readonly type: "doubt"; readonly publishes: readonly string[] }
   | { readonly type: "had"; readonly id: number; readonly isHere: boolean };
 
@@ -243,6 +245,8 @@ export type ToChild =
   | { readonly type: "report"; readonly id: number }
   /** Where a stream is that was asked for under this number; null: nobody could be asked. */
   | { readonly type: "located"; readonly id: number; readonly located: Located | null }
+  /** That number (0: there is none), or why nobody else can publish it. */
+  | { readonly type: "fenced"; readonly id: number; readonly fence: number; readonly busy: string | null }
   /** What has become of that right; with a code and a sentence where it is refused or lost. */
   | {
       readonly type: "right";
@@ -303,6 +307,7 @@ const fromChildTypes: ReadonlySet<unknown> = new Set<FromChild["type"]>([
   "replica",
   "claim",
   "unclaim",
+  "fence",
   "doubt",
   "had",
 ]);
@@ -317,6 +322,7 @@ const toChildTypes: ReadonlySet<unknown> = new Set<ToChild["type"]>([
   "report",
   "located",
   "right",
+  "fenced",
   "has",
   "list",
   "kick",

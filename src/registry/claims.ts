@@ -56,7 +56,7 @@ export interface BookParts {
 }
 
 /** The claims of one box. `close` ends the asking; what is held is then given back by whoever has it. */
-export class ClaimBook implements Claims {
+export class ClaimBook implements Pick<Claims, "claim"> {
   private readonly parts: BookParts;
   private readonly holdings = new Set<Holding>();
   private readonly unreleased = new Map<string, string>();
@@ -105,6 +105,21 @@ export class ClaimBook implements Claims {
     else if (verdict.is !== "held") this.without(holding, verdict.by);
     this.holdings.add(holding);
     return this.claimOf(holding);
+  }
+
+  /** For whoever is not asked about yet: a number, or that he would be refused. */
+  async fence(key: string): Promise<number> {
+    const { store, keys, self, nodes } = this.parts;
+    try {
+      const [fence, has] = (await store.run(keys.nextFence(key))) as [string, string];
+      const other = parsePointer(has);
+      const isKept = this.parts.policy().secondPublisher === "refuse" && other !== null && other.node !== self.id;
+      if (isKept && (await nodes.isAlive(other))) throw busy(key, other);
+      return Number(fence);
+    } catch (thrown) {
+      if (thrown instanceof DolphinError && thrown.code === "RTMP_BUSY") throw thrown;
+      return 0; // too slow, or away
+    }
   }
 
   /** Asks about everything that is held: the store may have lost it, or another may have got it. */

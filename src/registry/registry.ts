@@ -144,6 +144,10 @@ export class Registry implements Locator, Claims {
     return this.book.claim(name, claimant);
   }
 
+  fence(name: StreamName): Promise<number> {
+    return this.book.fence(keyOf(name));
+  }
+
   locate(name: StreamName, _signal: AbortSignal, isLost = false): Promise<Located> {
     const key = keyOf(name);
     if (isLost) this.lookups.doubt(key);

@@ -136,6 +136,13 @@ return 1`,
 local offer = redis.call('HGET', KEYS[1], ARGV[1])
 if offer and string.match(offer, '^%S+') == ARGV[2] then return redis.call('HDEL', KEYS[1], ARGV[1]) end
 return 0`,
+  /** → a fence that would be higher than all so far, and who has the stream; nothing is written, for whoever asks may be refused. */
+  dolphinFence: `
+local current = redis.call('GET', KEYS[1]) or ''
+local fence = tonumber(string.match(current, '^(%d+)') or '0')
+local highest = tonumber(redis.call('GET', KEYS[2]) or '0')
+local time = redis.call('TIME')
+return {string.format('%.0f', math.max(highest + 1, fence + 1, time[1] * 1000000 + time[2])), current}`,
   dolphinRelease: `
 local current = redis.call('GET', KEYS[1]) or ''
 local _, node, epoch, publish = string.match(current, '^(%d+) (%S+) (%S+) (%S+)')
@@ -252,6 +259,10 @@ export class Keys {
 
   withdraw(key: string, { zone, node, epoch }: { readonly zone: string; readonly node: string; readonly epoch: string }): Call {
     return { script: "dolphinWithdraw", keys: [this.offers(key, zone)], args: [node, epoch] };
+  }
+
+  nextFence(key: string): Call {
+    return { script: "dolphinFence", keys: [this.stream(key), this.fence(key)], args: [] };
   }
 
   release({ id, epoch }: Self, key: string, publish: string): Call {

@@ -7,6 +7,8 @@ import type { FromChild, ToChild } from "../ipc/messages.js";
 
 /** The master answers within a second, and needs one itself. */
 const answerWithinMs = 3_000;
+/** A publisher does not wait longer for a number that is for his backend alone. */
+const fenceWithinMs = 2_000;
 /** How long what came behind a standstill waits for the answer. */
 const suspicionMs = 1_500;
 
@@ -25,6 +27,8 @@ export class ChildClaims implements Claims {
   /** A standstill of so long is asked about: others may have taken the box for dead. */
   standstillMs = 500;
   private pulse: Pulse | null = null;
+  private readonly fences = new Map<number, (fence: number, busy: string | null) => void>();
+  private lastId = 0;
 
   constructor(send: (message: FromChild) => void) {
     this.send = send;
@@ -49,6 +53,25 @@ export class ChildClaims implements Claims {
     one.settle = null;
     one.isStandby = right === "standby";
     return this.claimOf(one);
+  }
+
+  fence(name: StreamName): Promise<number> {
+    const id = ++this.lastId;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.fenced(id, 0, null), fenceWithinMs);
+      this.fences.set(id, (fence, busy) => {
+        clearTimeout(timer);
+        if (busy === null) resolve(fence);
+        else reject(new DolphinError("RTMP_BUSY", busy));
+      });
+      this.send({ type: "fence", id, name });
+    });
+  }
+
+  /** The master's answer to that. */
+  fenced(id: number, fence: number, busy: string | null): void {
+    this.fences.get(id)?.(fence, busy);
+    this.fences.delete(id);
   }
 
   heard({ publish, right, code, reason }: Extract<ToChild, { type: "right" }>): void {

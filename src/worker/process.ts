@@ -174,6 +174,9 @@ class ChildProcess<Setup extends ServerSetup | ProxySetup | AdminSetup | Package
       case "located":
         this.locator.answered(message.id, message.located);
         return;
+      case "fenced":
+        this.locator.claims.fenced(message.id, message.fence, message.busy);
+        return;
       case "right":
         this.locator.claims.heard(message);
         return;

@@ -18,10 +18,10 @@ export async function boxOf(t: Cleanup, more: string, { plan = "single", api = f
 }
 
 /** Boxes of these plans that are one site, which nobody else of the test's file has; `more` are directives of the block `dolphin`. */
-export async function boxesOf(t: Cleanup, redis: Redis, plans: readonly string[], more = ""): Promise<Dolphin[]> {
+export async function boxesOf(t: Cleanup, redis: Redis, plans: readonly string[], more = "", vhost = ""): Promise<Dolphin[]> {
   const lease = more.includes("registry_lease") ? "" : "registry_lease 2;";
   const registry = `registry ${redis.url}; registry_prefix site${++sites}:; ${lease} ${more}`;
-  return Promise.all(plans.map((plan) => boxOf(t, registry, { plan })));
+  return Promise.all(plans.map((plan) => boxOf(t, registry, { plan, vhost })));
 }
 
 /** A publisher of numbered pictures, from this number on. */

@@ -27,7 +27,12 @@ const heard = (node: SiteNode): Promise<boolean> =>
 void test("a stream is published at one node, and found from every other", { skip }, async (t) => {
   const [a, b, c] = (await site(t, 3)) as [SiteNode, SiteNode, SiteNode];
   await Promise.all([a, b, c].map(heard));
+  const name = { vhost: "__defaultVhost__", app: "live", stream: "show" };
+  const before = await a.registry.fence(name);
   const { claim } = await take(a, "show");
+  const held = (await a.registry.explain("__defaultVhost__/live/show")).place?.fence ?? 0;
+  const following = await b.registry.fence(name);
+  assert.ok(before > 0 && before <= held && held < following, [before, held, following].join(" "));
   assert.equal(claim.isStandby, false);
   assert.deepEqual(await whereIs(a, "show"), "here");
   assert.deepEqual(await whereIs(b, "show"), [a.port]);

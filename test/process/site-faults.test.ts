@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { assertForward } from "../helpers/audience.js";
 import { boxesOf, boxOf, changeBoxes, encoderAt, viewerAt } from "../helpers/boxes.js";
 import type { Dolphin } from "../helpers/dolphin.js";
+import { HookBackend } from "../helpers/hook-backend.js";
 import { redisOfFile } from "../helpers/redis.js";
 import { eventually } from "../helpers/wait.js";
 
@@ -22,7 +23,9 @@ void test("viewers of other boxes stay when a whole box is killed, and see its e
 });
 
 void test("a box that was frozen puts nothing stale on the air when it wakes up", { skip }, async (t) => {
-  const [a, b] = (await boxesOf(t, redis, ["single", "single"])) as [Dolphin, Dolphin];
+  const backend = await HookBackend.start(t);
+  const hooks = backend.block("on_publish", "on_unpublish");
+  const [a, b] = (await boxesOf(t, redis, ["single", "single"], "", hooks)) as [Dolphin, Dolphin];
   const first = await encoderAt(t, a.rtmpUrl("show"));
   const seen = await viewerAt(t, a);
   await seen.waitForMedia(20);
@@ -47,6 +50,14 @@ void test("a box that was frozen puts nothing stale on the air when it wakes up"
     "all that came after the awakening is the other box's",
   );
   assert.equal(atB.connection.endedBy, null);
+  // The backend can tell whose end it is told of, though it comes last; of who was refused in between it has heard nothing.
+  const ended = await eventually(
+    () => backend.of("on_unpublish").find(({ body }) => body["client_id"] === backend.of("on_publish")[0]?.body["client_id"]),
+    { what: "on_unpublish of the first" },
+  );
+  const [one = 0, ...others] = backend.of("on_publish").map(({ body }) => Number(body["fence"]));
+  assert.ok(one > 0 && others.length === 1 && others[0]! > one, `${one} ${others.join(" ")}`);
+  assert.equal(ended.body["fence"], one);
 });
 
 void test("Redis is killed, and comes back empty: nobody notices, and who publishes meanwhile is told of later", { skip }, async (t) => {

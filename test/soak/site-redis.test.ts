@@ -44,6 +44,7 @@ void test(
     await real.started;
     const viewers = await Promise.all(Array.from({ length: watched }, (_, at) => viewerAt(t, boxes[(at + 1) % 2]!, `s${at}`)));
     await Promise.all(viewers.map((one) => one.waitForMedia(20)));
+    assert.ok((await packetsOf(boxes[1].rtmpUrl("real"), 1)).length > 10, "the box has found it once");
     const pids = boxes.map(({ pids: all }) => JSON.stringify(all));
     for (const [round, { seconds, stands }] of outages.entries()) {
       const [from, since] = [boxes[1].logLength, performance.now()];

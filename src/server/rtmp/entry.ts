@@ -4,6 +4,7 @@ import { DolphinError } from "../../base/errors.js";
 import type { Admission, Asking, Hooks } from "../../hooks/hooks.js";
 import { hooksOf, type Endpoint } from "../../conf/meaning/config.js";
 import type { Due } from "../../ipc/dues.js";
+import type { StreamName } from "../../ipc/locating.js";
 import type { Asked, Caller } from "../peers/caller.js";
 import { clientOf } from "../peers/peer.js";
 import type { Hub } from "../streams/hub.js";
@@ -65,6 +66,7 @@ export class Entry {
       vhost: isOwnEdge ? { hooks: noHooks, forward: vhost.forward } : vhost,
       connection: isOwnEdge ? null : closing.due === null ? "new" : "known",
       clients: () => hub.playersOf(`${vhost.name}/${app}/${stream}`),
+      fence: () => this.fenceOf({ vhost: vhost.name, app, stream }),
       onConnected: (due) => (closing.due = due),
       onAnswer: (later) => {
         this.asking = null;
@@ -128,6 +130,12 @@ export class Entry {
     if (due?.action !== "on_stop") return {};
     const { vhost, app, stream } = due.body as Record<string, string>;
     return { clients: this.owner.hub.playersOf(`${vhost}/${app}/${stream}`) };
+  }
+
+  private fenceOf(name: StreamName): Promise<number> {
+    const { locator, setup } = this.owner.hub;
+    const claims = setup.config.dolphin.registry === null ? null : locator?.claims;
+    return claims?.fence(name) ?? Promise.resolve(0);
   }
 
   private forget(): void {

@@ -157,7 +157,7 @@ export class Publishing implements MergedReader {
 
   /** Asks the backend, unless that was done. False: its answer comes later. */
   private mayBegin(): boolean {
-    const { hub, asked, entry, onRefused } = this.options;
+    const { hub, asked, entry, isOwnEdge, onRefused } = this.options;
     if (this.isAdmitted) return true;
     hub.checkFree(asked.vhost, asked.request); // whoever would be refused anyway is nobody whom the backend has to hear of
     const admit = (): void => void (this.isAdmitted = true);
@@ -167,7 +167,9 @@ export class Publishing implements MergedReader {
         admit();
         this.beginAgain();
       },
-      refused: onRefused,
+      refused: (reason) => {
+        if (isOwnEdge || !this.waitsFor(reason)) onRefused(reason);
+      },
     });
     return this.isAdmitted;
   }

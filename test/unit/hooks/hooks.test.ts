@@ -159,6 +159,29 @@ test("hooks: an answer about a player holds for those that are alike, who are to
   assert.deepEqual(site.actions("c"), ["on_connect", "on_play"]);
 });
 
+test("hooks: a publisher's number is told at his begin and his end, and no member where there is none", async (t) => {
+  const site = await HookBackend.start(t);
+  const { hooks } = makeHooks();
+  const both = hooksAt(site, "on_publish", "on_unpublish");
+  for (const [at, fence] of [
+    [0, 5],
+    [1, 0],
+  ] as const) {
+    const { due } = await letIn(hooks, both, { wants: "publish", clientId: `c000000${at}`, fence });
+    hooks.end(due!);
+  }
+  await hooks.settle(5000, true);
+  assert.deepEqual(
+    site.calls.map(({ action, body }) => [action, body["fence"]]),
+    [
+      ["on_publish", 5],
+      ["on_unpublish", 5],
+      ["on_publish", undefined],
+      ["on_unpublish", undefined],
+    ],
+  );
+});
+
 test("hooks: publishers are asked about each time, whatever holds for players", async (t) => {
   const site = await HookBackend.start(t);
   const { hooks } = makeHooks({ cacheMs: 60_000 });

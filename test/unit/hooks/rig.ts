@@ -43,11 +43,12 @@ export interface Guest {
   readonly params?: string;
   readonly wants?: Visit["wants"];
   readonly connection?: Visit["connection"];
+  readonly fence?: number;
 }
 
 /** Asks for somebody. Resolves to what was answered, and what the connection owes. */
 export function visit(hooks: Hooks, vhostHooks: VhostHooks, guest: Guest = {}, backend: string | null = null) {
-  const { clientId = "c0000001", stream = "s", params = "?token=1", wants = "play", connection = "new" } = guest;
+  const { clientId = "c0000001", stream = "s", params = "?token=1", wants = "play", connection = "new", fence = 0 } = guest;
   const closings: Parameters<Visit["onConnected"]>[0][] = [];
   let leave = (): void => undefined;
   const answered = new Promise<Admission | DolphinError>((resolve) => {
@@ -67,6 +68,7 @@ export function visit(hooks: Hooks, vhostHooks: VhostHooks, guest: Guest = {}, b
       vhost: { hooks: vhostHooks, forward: { enabled: backend !== null, destinations: [], backend } },
       connection,
       clients: () => 0,
+      fence: () => Promise.resolve(fence),
       onConnected: (due) => closings.push(due),
       onAnswer: resolve,
     });
