@@ -1,10 +1,11 @@
 // Three boxes and a Redis are one site: publish anywhere, play anywhere, each stream once.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertForward } from "../helpers/audience.js";
+import { assertForward, assertInOrder } from "../helpers/audience.js";
 import { boxesOf, boxOf, encoderAt, viewerAt } from "../helpers/boxes.js";
 import type { Dolphin } from "../helpers/dolphin.js";
 import { packetsOf, publish } from "../helpers/ffmpeg.js";
+import { pictures } from "../helpers/media.js";
 import { redisOfFile } from "../helpers/redis.js";
 import { publisher } from "../helpers/rtmp-client.js";
 import { eventually } from "../helpers/wait.js";
@@ -78,7 +79,12 @@ void test("with backup the second encoder stands by, and its pictures follow the
   await b.waitFor("claim.on-air");
   const counts = viewers.map(({ media }) => media.length);
   await Promise.all(viewers.map((one, at) => one.waitForMedia(counts[at]! + 40, 20_000)));
-  for (const one of viewers) assertForward(one);
+  for (const one of viewers) {
+    assertInOrder(one); // nothing of the first comes behind something of the second
+    const next = one.media.find((media) => (pictures([media])[0] ?? 0) >= 10_000);
+    assert.equal(next === undefined ? null : next.payload[0]! >> 4, 1, "it begins with a key frame");
+    assert.equal(one.connection.endedBy, null);
+  }
 });
 
 void test(
