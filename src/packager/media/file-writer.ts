@@ -134,14 +134,17 @@ export class FileWriter {
 
   /** The same, and with the disk: it outlives the machine. A file that somebody has deleted has failed. Never rejects. */
   async sync(): Promise<void> {
-    await this.written();
-    await this.guarded(async () => {
-      const { handle, path } = this;
-      if (handle === null) return;
-      await handle.datasync();
-      const [own, there] = [await handle.stat(), await stat(path)];
-      if (own.ino !== there.ino) throw new Error("another file has its name");
-    });
+    this.flush();
+    this.turn = this.turn.then(() =>
+      this.guarded(async () => {
+        const { handle, path } = this;
+        if (handle === null) return;
+        await handle.datasync();
+        const [own, there] = [await handle.stat(), await stat(path)];
+        if (own.ino !== there.ino) throw new Error("another file has its name");
+      }),
+    );
+    await this.turn;
   }
 
   /** Ends the file under another name. Throws what kept it from being whole; then it is gone. */
@@ -155,11 +158,14 @@ export class FileWriter {
 
   /** Ends the writing, and leaves the file as it is. Never rejects. */
   async close(): Promise<void> {
-    await this.written();
-    const { handle } = this;
-    this.handle = null;
-    if (this.hasFailed) await handle?.close().catch(() => undefined); // it was told of what kept it from being whole
-    else await this.guarded(async () => handle?.close());
+    this.flush();
+    this.turn = this.turn.then(async () => {
+      const { handle } = this;
+      this.handle = null;
+      if (this.hasFailed) await handle?.close().catch(() => undefined); // it was told of what kept it from being whole
+      else await this.guarded(async () => handle?.close());
+    });
+    await this.turn;
   }
 
   /** Ends the file, and there is none. Never rejects. */

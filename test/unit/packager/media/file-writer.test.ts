@@ -1,6 +1,6 @@
 // Files on a disk that takes nothing: a pipe that nobody reads stands for it.
 import assert from "node:assert/strict";
-import { closeSync, constants, existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { DolphinError } from "../../../../src/base/errors.js";
@@ -38,6 +38,23 @@ test("file-writer: a file that waits for its disk with more than it may is given
   writer.append(piece);
   assert.equal(errors.length, 1, "told once");
   await letGo();
+});
+
+test("file-writer: a file that somebody has deleted has failed when it is written down", async (t) => {
+  const path = join(temporary(t), "one");
+  const errors: DolphinError[] = [];
+  const writer = new FileWriter(path, (error) => void errors.push(error));
+  writer.append(piece);
+  await writer.sync();
+  assert.deepEqual(errors, []);
+  rmSync(path);
+  writer.append(piece);
+  const ended = [writer.sync(), writer.close()]; // it is looked at before it is closed
+  await Promise.all(ended);
+  assert.deepEqual(
+    errors.map(({ code }) => code),
+    ["PACK_WRITE"],
+  );
 });
 
 test("file-writer: of many files on slow disks the one that waits with most is given up, and others go on", async (t) => {
