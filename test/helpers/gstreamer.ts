@@ -45,14 +45,23 @@ export async function buffersOf(file: string, demuxer: Demuxer, parsers: readonl
     `GST_REGISTRY=${join(folder, "registry")}`,
     "GST_REGISTRY_FORK=no",
   ];
-  const branches = parsers.flatMap((parser, index) =>
-    ["d.", "!", "queue", "!", parser, "!", "fakesink", `name=sink${index}`, "silent=false", "sync=false"],
-  );
+  const branches = parsers.flatMap((parser, index) => [
+    "d.",
+    "!",
+    "queue",
+    "!",
+    parser,
+    "!",
+    "fakesink",
+    `name=sink${index}`,
+    "silent=false",
+    "sync=false",
+  ]);
   const words = ["-v", "filesrc", `location=${file}`, "!", demuxer, "name=d", ...branches];
   try {
     const said = await run("env", [...environment, program, ...words], 60_000);
     if (/^(?:ERROR|WARNING)/m.test(said)) throw new Error(said.slice(-2000));
-    return parsers.map((_, index) => said.split(`fakesink:sink${index}: last-message = chain`).length - 1);
+    return parsers.map((_, index) => said.split(`GstFakeSink:sink${index}: last-message = chain`).length - 1);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

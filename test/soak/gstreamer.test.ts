@@ -28,7 +28,10 @@ for (const { name, options, parsers } of kinds) {
     const whole = join(hls.folder, "whole.ts");
     writeFileSync(whole, joined(list, readList(list)));
     const files: (readonly [file: string, demuxer: "tsdemux" | "qtdemux" | "flvdemux"])[] = [[whole, "tsdemux"]];
-    for (const [ending, demuxer] of [["mp4", "qtdemux"], ["flv", "flvdemux"]] as const) {
+    for (const [ending, demuxer] of [
+      ["mp4", "qtdemux"],
+      ["flv", "flvdemux"],
+    ] as const) {
       if (ending === "flv" && options.video === "h265") continue; // not in this GStreamer's FLV
       const dvr = await dvrOf(t, `s.${ending}`);
       await write(dvr, media);

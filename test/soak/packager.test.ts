@@ -82,11 +82,11 @@ for (const recorded of ["flv", "mp4"]) {
       const name = names[Math.floor(random() * names.length)];
       if (name !== undefined) {
         const { processes } = await dolphin.status();
-        const one = processes.find((found) => found.name === name && found.state === "up");
-        if (one?.pid == null) continue;
+        const pid = processes.find((found) => found.name === name && found.state === "up")?.pid ?? null;
+        if (pid === null) continue;
         const from = dolphin.logLength;
         await new Promise((resolve) => setTimeout(resolve, random() * 1000));
-        process.kill(one.pid, "SIGKILL");
+        process.kill(pid, "SIGKILL");
         deaths.set(name, [...(deaths.get(name) ?? []), Date.now()]);
         blows.push(name);
         await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === name, timeoutMs: 30_000 });

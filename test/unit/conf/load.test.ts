@@ -345,6 +345,7 @@ const companions: Readonly<Record<string, string>> = {
   console_on_http: "http_api { enabled on; } http_server { enabled on; } ",
   has_audio: "dolphin { unguarded on; } ",
   has_video: "dolphin { unguarded on; } ",
+  utc_time: "vhost recorded.example { dvr { enabled on; } } ",
 };
 /**
  * One decides whether there is a configuration at all, another one whether the URLs beside it count; and programs take several to be run
