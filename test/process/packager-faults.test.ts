@@ -33,7 +33,12 @@ test("packager: a disk that is full, and folders that vanish or are none, cost a
   const recorded = (): number => dolphin.logLines(({ event }) => event === "dvr.finished").length;
   const told = (event: string): number => dolphin.logLines((line) => line.event === event).length;
   await eventually(async () => recorded() >= 1 && (await list()).entries.length >= 1, { what: "a recording and a segment" });
-  const faults: readonly { readonly what: string; readonly isAlwaysTold: boolean; readonly begin: () => unknown; readonly end: () => unknown }[] = [
+  const faults: readonly {
+    readonly what: string;
+    readonly isAlwaysTold: boolean;
+    readonly begin: () => unknown;
+    readonly end: () => unknown;
+  }[] = [
     {
       what: "a full disk",
       isAlwaysTold: true,
