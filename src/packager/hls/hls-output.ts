@@ -83,7 +83,6 @@ export class HlsOutput implements Output {
   private init: InitFile | null;
   private floor: number;
   private keyBytes: Buffer | null = null;
-  /** What goes wrong in it costs a segment. */
   private readonly queue = new WorkQueue((thrown) => this.failed(asDolphinError(thrown)));
   private readonly inTurn = (work: () => Promise<unknown>): void => this.queue.run(work);
   /** Whether what came before the next segment could not be written. */
@@ -330,7 +329,6 @@ export class HlsOutput implements Output {
     });
   }
 
-  /** A list is replaced as a whole. `open`: the segment under way. */
   private async writeList(open: OpenSegment | null): Promise<void> {
     const { entryPrefix, partMs } = this.options.settings;
     if (open !== null) beginList(this.state, open.sequence, this.options.settings);
@@ -364,7 +362,6 @@ export class HlsOutput implements Output {
     if (settings.onError !== "continue") this.isGivenUp = true;
   }
 
-  /** What cannot be written down costs no viewer anything, until another process goes on without it. */
   private async saveState(): Promise<void> {
     const { states, name, log } = this.options;
     const thrown: unknown = await states.add(stateKey(name), this.state).catch((cause: unknown) => cause);
