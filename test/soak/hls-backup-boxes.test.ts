@@ -13,7 +13,7 @@ import { soakSeconds } from "../helpers/soak.js";
 const path = "live/s.m3u8";
 
 void test(`hls-backup: for ${soakSeconds} s boxes and nodes are killed while hls.js and ffmpeg play from both nodes`, async (t) => {
-  let players: readonly HlsPlayer[] = [];
+  const players: HlsPlayer[] = [];
   t.after(async () => void (await Promise.all(players.map((player) => player.close()))));
   const nodes = await BackupProcess.pair(t);
   const [a, b] = nodes;
@@ -29,7 +29,7 @@ void test(`hls-backup: for ${soakSeconds} s boxes and nodes are killed while hls
   const boxes = await Promise.all(nodes.map(startBox));
   const reader = new StrictReader(t, nodes, path);
   await Promise.all([reader.more(a, 6), reader.more(b, 6)]);
-  players = nodes.map((node) => new HlsPlayer(node.url(path)));
+  players.push(...nodes.map((node) => new HlsPlayer(node.url(path))));
   const browser = await openBrowser(t);
   const pages = await Promise.all(nodes.map((node) => BrowserPlayer.open(browser, node, path)));
   const allGoOn = async (at: readonly number[]): Promise<void> => {
@@ -47,6 +47,9 @@ void test(`hls-backup: for ${soakSeconds} s boxes and nodes are killed while hls
       await nodes[at]!.stop("SIGKILL");
       await allGoOn([1 - at]);
       await nodes[at]!.start();
+      await reader.more(nodes[at]!, 1, 30_000);
+      await players[at]!.close(); // ffmpeg gives up a list that is refused; pages try again
+      players[at] = new HlsPlayer(nodes[at]!.url(path));
     }
     await allGoOn([0, 1]);
   }
