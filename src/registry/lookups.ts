@@ -93,7 +93,7 @@ export class Lookups {
   /** From where this box would pull a stream of this owner now. Rejects where the store does not answer. */
   async route(key: string, owner: string): Promise<Pick<Choice, "servers" | "why">> {
     const { store, keys, zone } = this.parts;
-    const [, , ...rows] = (await store.run(keys.find(key, { zone, isCounted: false }))) as [string, number, ...string[]];
+    const [, , ...rows] = (await store.run(keys.find(key, { zone, by: null }))) as [string, number, ...string[]];
     const { servers, why } = await this.choose(key, owner, parseOffers(rows), false);
     return { servers, why };
   }
@@ -132,13 +132,13 @@ export class Lookups {
   /** Where many ask at once, those that are not among the first see what those have found. */
   private async find(key: string): Promise<{ readonly pointer: Pointer | null; readonly offers: readonly Offer[] }> {
     const { store, keys, zone, self } = this.parts;
-    const ask = async (isCounted: boolean): Promise<[string, number, ...string[]]> =>
-      (await store.run(keys.find(key, { zone, isCounted }))) as [string, number, ...string[]];
-    let [text, rank, ...rows] = await ask(this.parts.present(key) === null);
+    const ask = async (by: Self | null): Promise<[string, number, ...string[]]> =>
+      (await store.run(keys.find(key, { zone, by }))) as [string, number, ...string[]];
+    let [text, rank, ...rows] = await ask(this.parts.present(key) === null ? self : null);
     const isCrowded = rank - rows.length / 2 > maxDirectPulls && parsePointer(text)?.node !== self.id;
     if (isCrowded) {
       await sleep(stormPauseMs * (0.5 + Math.random() / 2));
-      [text, rank, ...rows] = await ask(false);
+      [text, rank, ...rows] = await ask(null);
     }
     return { pointer: parsePointer(text), offers: parseOffers(rows) };
   }

@@ -7,7 +7,7 @@
 //   {nodes}:for:ID   notes that others have left for a node         taken with its next word
 //   s:{V/A/S}        FENCE NODE EPOCH PUBLISH SINCE RTMP             who has the stream: void when the node lives no more, or anew
 //   h:{V/A/S}:ZONE   of each node of a zone that has it from others: EPOCH and the nodes on the way to its owner
-//   a:{V/A/S}:ZONE   how many nodes of a zone have asked for it within a second
+//   a:{V/A/S}:ZONE   which nodes of a zone have asked for it within a second
 //   f:{V/A/S}        the highest fence so far                       so that it grows over releases
 //
 // A fence is the time at which it was given, in microseconds by the server's clock, or one more than the last: it grows over every
@@ -114,12 +114,15 @@ local text = string.format('%.0f', held)
 redis.call('SET', KEYS[2], string.format('%.0f', math.max(held, highest)), 'PX', ${streamTtlMs})
 redis.call('SET', KEYS[1], text .. ' ' .. ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. ARGV[4], 'PX', ${streamTtlMs})
 return {'won', text, current}`,
-  /** → the pointer, how many nodes of the zone ask for the stream at the moment, and the offers of those that have it. ARGV: whether this one counts. */
+  /**
+   * ARGV: the node that will pull the stream; empty: none. → the pointer, as which of the zone's nodes this one asks at the moment (0: it
+   * has asked already), and the offers of those that have the stream.
+   */
   dolphinFind: `
 local current = redis.call('GET', KEYS[1]) or ''
 local rank = 0
-if current ~= '' and ARGV[1] == 'counted' then
-  rank = redis.call('INCR', KEYS[3])
+if current ~= '' and ARGV[1] ~= '' and redis.call('SADD', KEYS[3], ARGV[1]) == 1 then
+  rank = redis.call('SCARD', KEYS[3])
   if rank == 1 then redis.call('PEXPIRE', KEYS[3], ${crowdMs}) end
 end
 local answer = redis.call('HGETALL', KEYS[2])
@@ -246,10 +249,10 @@ export class Keys {
     return { script: "dolphinClaim", keys: [this.stream(key), this.fence(key)], args };
   }
 
-  /** `isCounted`: the asker does not have the stream, and will pull it. */
-  find(key: string, { zone, isCounted }: { readonly zone: string; readonly isCounted: boolean }): Call {
+  /** `by`: the asker, who does not have the stream and will pull it; null: nobody. */
+  find(key: string, { zone, by }: { readonly zone: string; readonly by: Self | null }): Call {
     const keys = [this.stream(key), this.offers(key, zone), `${this.prefix}a:{${key}}:${zone}`];
-    return { script: "dolphinFind", keys, args: [isCounted ? "counted" : ""] };
+    return { script: "dolphinFind", keys, args: [by?.id ?? ""] };
   }
 
   /** `path`: the nodes on the way to the owner, with commas. */

@@ -206,7 +206,7 @@ void test("a strict site takes no publisher while Redis is away, and keeps those
 
 void test("the registry needs these commands and keys, and no others", { skip }, async (t) => {
   const rights =
-    "~acl:* +eval +evalsha +get +set +del +pexpire +time +zadd +zrem +zrange +zcard +zremrangebyscore +lrange +rpush +ltrim +hget +hset +hdel +hlen +hgetall +incr";
+    "~acl:* +eval +evalsha +get +set +del +pexpire +time +zadd +zrem +zrange +zcard +zremrangebyscore +lrange +rpush +ltrim +hget +hset +hdel +hlen +hgetall +sadd +scard";
   const own = await another([`user dolphin on >se:c@ret ${rights}`, "user default off"]);
   t.after(() => own.stop());
   const block = registryBlock(`redis://dolphin:se%3Ac%40ret@127.0.0.1:${own.port}`, { prefix: "acl:", secondPublisher: "takeover" });
@@ -243,6 +243,7 @@ void test("boxes of one zone fetch a stream from afar once, and go on without th
   pulls(c, null);
   assert.deepEqual(await eventually(async () => ledBy(await whereIs(c, "show"), owner.port)), [owner.port]);
   pulls(b, null);
+  assert.match(await redis.ask("SCARD", `${prefix}1:a:{${show}}:south`), /^:[0-2]/, "who asks again is no crowd");
   await eventually(async () => (await redis.ask("HLEN", `${prefix}1:h:{${show}}:south`)).startsWith(":0"));
 });
 
