@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import { useEffect, useState } from "preact/hooks";
 import type { VNode } from "preact";
+import type { SiteNode, SiteStream } from "../../../src/ipc/site.js";
 import { askApi } from "../lib/api.js";
 import { count, duration, percent } from "../lib/format.js";
 import { Badge, Lost, Pager, pageRows, Search, Table, Waiting, type Column } from "../lib/parts.js";
@@ -25,30 +26,6 @@ interface Head {
   /** Why it could not be read now. */
   readonly problem: string | null;
   readonly total: number;
-}
-
-interface SiteNode {
-  readonly id: string;
-  readonly zone: string;
-  readonly version: string;
-  readonly state: "ready" | "draining" | "lost";
-  readonly load: number | null;
-  readonly clients: number;
-  readonly streams: number;
-  readonly replicas: number;
-  readonly standby: number;
-  readonly heardMs: number;
-  readonly isThis: boolean;
-}
-
-interface SiteStream {
-  readonly key: string;
-  readonly owner: string | null;
-  readonly fence: number;
-  readonly sinceMs: number | null;
-  readonly replicas: readonly { readonly node: string; readonly from: string }[];
-  readonly standby: readonly string[];
-  readonly lostWith: string | null;
 }
 
 /** `node`: only the streams that this box has; empty: all. */
