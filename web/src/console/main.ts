@@ -9,6 +9,7 @@ import type { VNode } from "preact";
 import type { Relays } from "../../../src/admin/site/shapes.js";
 import { ask } from "../lib/api.js";
 import type { Word } from "../lib/english.js";
+import { ActHost } from "../lib/parts.js";
 import { showTurning } from "../lib/plain-text.js";
 import { currentLanguage, setLanguage, t } from "../lib/words.js";
 import { ClientsPage } from "./clients.js";
@@ -102,6 +103,7 @@ function App(): VNode {
     </header>
     <main id="main" tabindex="-1" ref=${main} key=${language}>${pageOf(route, theme)}</main>
     <footer><a href="licenses.txt">${t("licenses")}</a></footer>
+    <${ActHost} />
     ${isHelping && html`<${Help} onClose=${() => setHelping(false)} />`}`;
 }
 

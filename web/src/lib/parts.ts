@@ -202,25 +202,34 @@ export interface Act {
   readonly label: string;
 }
 
-/** A button that asks, then acts; `onDone` tells that something has changed. */
-export function ActButton({
-  act: what,
-  onDone,
-  isQuiet = false,
-}: {
+interface Asked {
   readonly act: Act;
   readonly onDone: () => void;
-  readonly isQuiet?: boolean;
-}): VNode {
-  const [isAsking, setAsking] = useState(false);
-  return html`<button type="button" class=${isQuiet ? "quiet" : "danger"} onClick=${() => setAsking(true)} aria-haspopup="dialog">
-      ${what.label}
-    </button>
-    ${isAsking && html`<${Confirm} act=${what} onClose=${() => setAsking(false)} onDone=${onDone} />`}`;
+}
+
+let askInHost: (asked: Asked) => void = () => undefined;
+
+/** A button that asks, then acts; `onDone` tells that something has changed. */
+export function ActButton({ act: what, onDone, isQuiet = false }: Asked & { readonly isQuiet?: boolean }): VNode {
+  return html`<button
+    type="button"
+    class=${isQuiet ? "quiet" : "danger"}
+    onClick=${() => askInHost({ act: what, onDone })}
+    aria-haspopup="dialog"
+  >
+    ${what.label}
+  </button>`;
+}
+
+/** Where all of them ask, once in the frame of the pages: a row may be gone with its button while its act is told to be done. */
+export function ActHost(): VNode | null {
+  const [asked, setAsked] = useState<Asked | null>(null);
+  askInHost = setAsked;
+  return asked === null ? null : html`<${Confirm} act=${asked.act} onClose=${() => setAsked(null)} onDone=${asked.onDone} />`;
 }
 
 /** The question itself. Where the server wants a token it is asked for here, and the act tried again. */
-function Confirm({ act: what, onClose, onDone }: { readonly act: Act; readonly onClose: () => void; readonly onDone: () => void }): VNode {
+function Confirm({ act: what, onClose, onDone }: Asked & { readonly onClose: () => void }): VNode {
   const dialog = useRef<HTMLDialogElement>(null);
   const [told, setTold] = useState<{ readonly text: string; readonly isGood: boolean } | null>(null);
   const [wantsToken, setWantsToken] = useState(false);
