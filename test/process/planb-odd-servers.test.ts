@@ -54,9 +54,13 @@ void test("nothing is left of servers and what they started, whichever way dolph
     ["SIGKILL", true],
   ] as const) {
     const dolphin = await Dolphin.start(t, { args: ["--server", `${process.execPath} ${oddServer} {rtmp_port} serve`, "--http", "off"] });
-    const lines = dolphin.logLines(({ event, msg }) => event === "server.output" && msg?.startsWith("grandchild") === true);
-    const grandchildren = lines.map(({ msg }) => Number(msg?.split(" ")[1]));
-    assert.equal(grandchildren.length, 2);
+    const grandchildren = await eventually(
+      () => {
+        const lines = dolphin.logLines(({ event, msg }) => event === "server.output" && msg?.startsWith("grandchild") === true);
+        return lines.length === 2 ? lines.map(({ msg }) => Number(msg?.split(" ")[1])) : null;
+      },
+      { what: "the words of both servers" },
+    );
     const pids = [...grandchildren, ...Object.values(dolphin.pids)];
     assert.ok(pids.every(isRunning));
     const guards = shellsOf(dolphin.pid);

@@ -18,11 +18,17 @@ void test("clients, streams and top tell who is there, and kick sends away one, 
   const streams = await dolphin.ask("streams");
   assert.match(streams, /__defaultVhost__\/live\/s +publish .* 320x180 /);
   assert.ok(!streams.includes("\u202e"), "a name turns no line around");
-  const clients = JSON.parse(await dolphin.ask("clients", "live/s", "--json")) as readonly {
-    readonly id: string;
-    readonly type: string;
-    readonly process: string;
-  }[];
+  const clients = await eventually(
+    async () => {
+      const found = JSON.parse(await dolphin.ask("clients", "live/s", "--json")) as readonly {
+        readonly id: string;
+        readonly type: string;
+        readonly process: string;
+      }[];
+      return found.length === 3 ? found : null; // who came to the wrong edge may not have left yet
+    },
+    { what: "the publisher and a viewer at each edge" },
+  );
   assert.deepEqual(clients.map(({ type }) => type).toSorted(), ["fmle-publish", "rtmp-play", "rtmp-play"]);
   assert.match(await dolphin.ask("top"), /edge-2 +server/);
   const [first, second] = running.viewers;
