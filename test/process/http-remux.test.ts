@@ -11,7 +11,7 @@ import { publisher } from "../helpers/rtmp-client.js";
 import { eventually, within } from "../helpers/wait.js";
 
 const mounts = ["flv", "ts", "aac", "mp3"].map((ending) => `[vhost]/[app]/[stream].${ending}`).join(" ");
-const conf = `listen 1935; http_server { enabled on; listen 8080; } vhost __defaultVhost__ { http_remux { enabled on; mount ${mounts}; } }`;
+const conf = `listen 1935; http_server { enabled on; listen 8080; } vhost __defaultVhost__ { publish { normal_timeout 60000; } http_remux { enabled on; mount ${mounts}; } }`;
 const packetBytes = 188;
 
 function urlOf(dolphin: Dolphin, ending: string): string {
