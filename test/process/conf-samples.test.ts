@@ -89,10 +89,13 @@ suite("conf", { concurrency: true }, () => {
   }
 
   test("conf: ingest.conf publishes its file again and again", async (t) => {
-    const sample = await started(t, "ingest.conf");
+    // What it names has to be there before it is read.
+    const dolphin = await Dolphin.start(t, { conf: "listen 1935; max_connections 1000; vhost __defaultVhost__ { }", cores: 1 });
+    const sample = { dolphin, cwd: `/proc/${dolphin.pid}/cwd` };
     mkdirSync(join(sample.cwd, "doc"));
     writeFileSync(join(sample.cwd, "doc/source.flv"), flvOf(await clip({ seconds: 2 })));
     bringFfmpeg(sample);
+    await dolphin.reload(readFileSync(join(projectRoot, "conf/ingest.conf"), "utf8"));
     const viewer = await player(sample.dolphin.rtmpUrl("livestream"));
     t.after(() => viewer.connection.close());
     await viewer.waitForMedia(160, 25_000); // more than the file has once
