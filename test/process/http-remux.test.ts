@@ -86,7 +86,24 @@ test("http_remux: a viewer of HTTP-TS goes on where he was when his edge is kill
   t.after(() => source.close());
   const media = repeated(await clip({ seconds: 2 }), 3, 2000);
   const sums: string[] = [];
-  const words = ["-nostdin", "-v", "error", "-i", urlOf(dolphin, "ts"), "-map", "0:v", "-t", "5", "-vsync", "0", "-f", "framemd5", "-"];
+  const words = [
+    "-nostdin",
+    "-v",
+    "error",
+    "-analyzeduration",
+    "500000",
+    "-i",
+    urlOf(dolphin, "ts"),
+    "-map",
+    "0:v",
+    "-t",
+    "5",
+    "-vsync",
+    "0",
+    "-f",
+    "framemd5",
+    "-",
+  ];
   const player = start(findFfmpeg(), words, {
     onLine: (line, from) => void (from === "stdout" && line.startsWith("0,") && sums.push(line.split(",").at(-1)!.trim())),
   });
