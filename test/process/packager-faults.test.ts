@@ -80,7 +80,8 @@ test("packager: a disk that is full, and folders that vanish or are none, cost a
     await eventually(() => dolphin.logLines(isNew).length > 0, { what: `recording to go on after ${what}`, timeoutMs: 15_000 });
     const lines = [told("hls.failed") - before[0], told("dvr.failed") - before[1]];
     assert.ok(
-      lines.every((count) => count === 1 || (count === 0 && !isAlwaysTold)),
+      // A folder that grows while it is deleted is deleted a second time.
+      lines.every((count) => (isAlwaysTold ? count === 1 : count <= 2)),
       `${lines.join(" and ")} lines for ${what}`,
     );
     const newest = readdirSync(join(cwd, "rec")).filter((name) => name.endsWith(".flv"));

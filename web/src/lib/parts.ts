@@ -194,7 +194,7 @@ async function copyText(text: string): Promise<void> {
   field.remove();
 }
 
-export interface Act {
+interface Act {
   readonly verb: string;
   readonly name?: string;
   /** What is asked before it is done. */

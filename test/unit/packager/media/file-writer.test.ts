@@ -16,6 +16,7 @@ async function stuck(t: TestContext, folder: string, name: string, errors: Dolph
   await run("mkfifo", [path], 5000);
   const reader = openSync(path, constants.O_RDWR);
   const writer = new FileWriter(path, (error) => void errors.push(error));
+  await writer.written(); // it is open: without a reader that would wait for one
   let isLeft = false;
   const letGo = async (): Promise<void> => {
     if (!isLeft) closeSync(reader); // whoever writes is told that nobody reads
@@ -79,4 +80,16 @@ test("file-writer: of many files on slow disks the one that waits with most is g
   await last.finish(join(folder, "whole"));
   assert.equal(readFileSync(join(folder, "whole")).length, 4 * piece.length);
   assert.equal(existsSync(join(folder, "last")), false);
+});
+
+test("file-writer: a file that gets its name while it is synced is whole", async (t) => {
+  const folder = temporary(t);
+  const errors: DolphinError[] = [];
+  for (let at = 0; at < 50; at++) {
+    const writer = new FileWriter(join(folder, `${at}.tmp`), (error) => void errors.push(error));
+    writer.append(piece.subarray(0, 1000));
+    await writer.written();
+    await Promise.all([writer.sync(), writer.finish(join(folder, `${at}`))]);
+  }
+  assert.equal(errors.length, 0);
 });
