@@ -104,6 +104,9 @@ test("fmp4: H.265 as hvc1, AV1 and Opus go through a box into a list of variants
     const source = await publisher(dolphin.rtmpUrl(name));
     t.after(() => source.close());
     await sendClip(source, media, 8);
+    await dolphin.waitFor("package.started", { where: ({ stream }) => stream === name });
+    source.unpublish(); // who closes at once may take the last picture along
+    await dolphin.waitFor("publish.ended", { where: ({ stream }) => stream === name });
     source.close();
     const variants = await eventually(() => textOf(dolphin, `${name}.m3u8`));
     const told = /CODECS="([^"]+)"/.exec(variants)?.[1]?.split(",") ?? [];
