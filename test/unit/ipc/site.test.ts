@@ -1,23 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RegistryReport } from "../../../src/ipc/box.js";
 import { parseRoll, sentencesOf, siteOf, type ReadNode, type StreamReading } from "../../../src/ipc/site.js";
 import { maxRollRows, rollText } from "../../../src/registry/roll.js";
+import { quietRegistry as registry } from "../../helpers/registry-report.js";
 
-const registry: RegistryReport = {
-  address: "redis://127.0.0.1:6379",
-  node: "a:1935",
-  isConnected: true,
-  isStrict: true,
-  heardMs: 0,
-  nodes: 3,
-  held: 0,
-  unconfirmed: 0,
-  standby: 0,
-  claims: 0,
-  conflicts: 0,
-  lookups: 0,
-};
 const key = "__defaultVhost__/live/show";
 
 function node(id: string, roll: object, more: { epoch?: string; zone?: string; isLost?: boolean; state?: string } = {}): ReadNode {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { healthOf, type Looked } from "../../../../src/admin/site/health.js";
 import type { ProcessRow } from "../../../../src/admin/site/shapes.js";
+import { quietRegistry } from "../../../helpers/registry-report.js";
 
 const up: ProcessRow = {
   name: "edge-1",
@@ -25,20 +26,7 @@ const up: ProcessRow = {
 
 const died: ProcessRow = { ...up, name: "edge-2", lastDeath: { cause: "SIGKILL", secondsAgo: 60 } };
 const server = { name: "server-1", address: "127.0.0.1:1", isUp: true, isDraining: false, connections: 0, weight: 1 };
-const registry = {
-  address: "redis://r",
-  node: "n",
-  isConnected: true,
-  isStrict: true,
-  heardMs: 1,
-  nodes: 1,
-  held: 0,
-  unconfirmed: 0,
-  standby: 0,
-  claims: 0,
-  conflicts: 0,
-  lookups: 0,
-};
+const registry = { ...quietRegistry, address: "redis://r" };
 const program = { kind: "transcode", name: "ff", key: "v/live/s", pid: null, lastEnd: "exit 1" } as const;
 
 const rows: readonly [what: string, looked: Partial<Looked>, word: string, reasons: readonly string[]][] = [
