@@ -1,14 +1,26 @@
-// The configuration in force for people to look at, without what nobody may see: secrets by their names, and what stands before the @ of
-// a URL or behind its question mark. Pure.
+// What people may look at without what nobody may see, the configuration in force and programs: secrets by their names, and what stands
+// before the @ of a URL or behind its question mark. Pure.
 import type { Config } from "../../conf/meaning/config.js";
-import type { ConfigTree } from "./shapes.js";
+import type { ProgramReport } from "../../ipc/lists.js";
 
 const mask = "…";
 const secretNames = /pass(word|wd)?|token|secret|key$|credential/i;
 
 /** A copy that can be shown. */
-export function maskedConfig(config: Config): ConfigTree {
-  return shown(config) as ConfigTree;
+export function maskedConfig(config: Config): Readonly<Record<string, unknown>> {
+  return shown(config) as Record<string, unknown>;
+}
+
+/** The same of a program: its words name servers and keys of other people. */
+export function maskedProgram(program: ProgramReport): ProgramReport {
+  const { argv, input, output, lastLine } = program;
+  return {
+    ...program,
+    argv: argv.map(maskedText),
+    input: maskedText(input),
+    output: maskedText(output),
+    lastLine: maskedText(lastLine),
+  };
 }
 
 function shown(value: unknown): unknown {

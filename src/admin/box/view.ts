@@ -19,6 +19,7 @@ import type { ControlClient } from "./control-client.js";
 import { KeptTexts } from "./kept-texts.js";
 import { partsOfId, seenClients, seenStreams, type SeenClient, type SeenStream, type ServerRow, type SrsRow } from "./srs-rows.js";
 import type { SrsServer, SrsServers, SrsSums } from "./srs-servers.js";
+import { maskedProgram } from "./masked.js";
 
 const freshMs = 1000;
 /** Of the time of the processes that serve, lists may take this part: one that took 100 ms is not asked for again before 2 s. */
@@ -96,9 +97,11 @@ export class BoxView {
     });
   }
 
-  /** What runs for vhosts and streams: ffmpeg and others. */
+  /** What runs for vhosts and streams, ffmpeg and others, without what nobody may see. */
   programs(): Promise<readonly ProgramReport[]> {
-    return this.shared("programs", async () => (await this.lists<ProgramReport>("programs")).flatMap(({ rows }) => rows));
+    return this.shared("programs", async () =>
+      (await this.lists<ProgramReport>("programs")).flatMap(({ rows }) => rows.map(maskedProgram)),
+    );
   }
 
   recordings(): Promise<readonly RecordingReport[]> {

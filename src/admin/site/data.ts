@@ -8,7 +8,7 @@ import type { AdminContext } from "../box/context.js";
 import { keyOf } from "../box/view.js";
 import { pathsOf } from "./addresses.js";
 import { healthOf } from "./health.js";
-import { maskedConfig, maskedText } from "./masked.js";
+import { maskedConfig } from "../box/masked.js";
 import { pageOf, type Columns } from "./paging.js";
 import { lostIn, relaysOf, serversOf } from "./relays.js";
 import { totalsOf, type Sampler } from "./sampler.js";
@@ -191,16 +191,9 @@ export class SiteData {
   }
 }
 
-function programRow({ argv, input, output, lastLine, ...program }: ProgramReport): ProgramRow {
+function programRow({ argv, ...program }: ProgramReport): ProgramRow {
   const { vhost, app, stream } = program;
-  return {
-    ...program,
-    key: app === "" ? vhost : keyOf({ vhost, app, stream }),
-    command: argv.map(maskedText).join(" "),
-    input: maskedText(input),
-    output: maskedText(output),
-    lastLine: maskedText(lastLine),
-  };
+  return { ...program, key: app === "" ? vhost : keyOf({ vhost, app, stream }), command: argv.join(" ") };
 }
 
 const streamColumns: Columns<StreamStatus> = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { maskedConfig, maskedText } from "../../../../src/admin/site/masked.js";
+import { maskedConfig, maskedProgram, maskedText } from "../../../../src/admin/box/masked.js";
 import { loadConfig } from "../../../../src/conf/load.js";
 
 test("masked: no secret of a configuration is shown, wherever it stands, and everything else is", () => {
@@ -35,4 +35,14 @@ test("masked: of a program's words and lines nothing is shown that lets one in e
   ] as const) {
     assert.equal(maskedText(text), shown);
   }
+});
+
+test("masked: a program is told without the key of the stream that it publishes elsewhere", () => {
+  const output = "rtmp://live.example/app/t0ken";
+  const argv = ["ffmpeg", "-i", "rtmp://127.0.0.1/live/s", "-f", "flv", output];
+  const place = { vhost: "v", app: "live", stream: "s", kind: "transcode", name: "ff", input: "" } as const;
+  const state = { pid: 1, sinceMs: 1, restarts: 0, lastEnd: "", lastLine: `Output #0, flv, to '${output}':` };
+  const shown = maskedProgram({ ...place, ...state, argv, output });
+  assert.doesNotMatch(JSON.stringify(shown), /t0ken/);
+  assert.deepEqual(shown.argv.slice(0, 5), argv.slice(0, 5));
 });
