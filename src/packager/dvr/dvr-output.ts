@@ -20,11 +20,11 @@ import type { StateFiles } from "../media/state-files.js";
 import { RoomWatch } from "./room.js";
 import {
   findLeft,
-  freeName,
   headersOf,
   isMp4,
   isState,
   keyOf,
+  takeName,
   tracksOf,
   type DvrState,
   type FileState,
@@ -269,7 +269,7 @@ export class DvrOutput implements Output {
     const before = plan === "append" && !isMp4(wanted) ? takeFlv(wanted) : null;
     const baseMs = before !== null ? timeMs - before.durationMs - appendGapMs : timeJitter === "off" ? 0 : timeMs;
     const file: FileState = {
-      path: before === null ? freeName(wanted) : wanted,
+      path: before === null ? takeName(wanted) : wanted,
       startedAtMs,
       baseMs,
       startMs: timeMs,

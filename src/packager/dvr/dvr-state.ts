@@ -1,7 +1,9 @@
 // What is remembered of a stream's recordings beyond a process: the file under way, with the packet that it began with and what describes
 // its stream, and those that are finished. From it whoever follows finds what was left.
-import { existsSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, unlinkSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { errnoOf } from "../../base/errors.js";
 import type { Position } from "../../base/position.js";
 import type { RecordingReport } from "../../ipc/lists.js";
 import { makePacket, type Packet, type PacketType } from "../../stream/packet.js";
@@ -44,13 +46,29 @@ export interface Inherited {
   readonly leftOff: LeftOff;
 }
 
-/** The name, or the same with a number where there is such a file: none is overwritten. */
-export function freeName(path: string): string {
+/**
+ * The name, or the same with a number where there is such a file: none is overwritten. Its temporary file is there from now on, so that
+ * nobody else is given it in the meantime, here or in another packager.
+ */
+export function takeName(path: string): string {
   const dot = path.lastIndexOf(".");
-  let free = path;
-  for (let number = 1; existsSync(free) || existsSync(temporaryOf(free)); number++)
-    free = `${path.slice(0, dot)}-${number}${path.slice(dot)}`;
-  return free;
+  let name = path;
+  for (let number = 1; !canTake(name); number++) name = `${path.slice(0, dot)}-${number}${path.slice(dot)}`;
+  return name;
+}
+
+/** Takes the name if it is free. Where the disk fails it is as well taken as not: whoever writes there tells it. */
+function canTake(name: string): boolean {
+  const temporary = temporaryOf(name);
+  try {
+    mkdirSync(dirname(temporary), { recursive: true });
+    closeSync(openSync(temporary, "wx", 0o644));
+    if (!existsSync(name)) return true; // looked for behind the other, which becomes it in one step
+    unlinkSync(temporary);
+    return false;
+  } catch (thrown) {
+    return errnoOf(thrown) !== "EEXIST";
+  }
 }
 
 export async function findLeft(file: FileState): Promise<Inherited | null> {
