@@ -200,12 +200,12 @@ function programOf(stream: string, pid: number | null): ProgramReport {
     name: "sd",
     input: `rtmp://127.0.0.1:1935/live/${stream}`,
     output: `rtmp://127.0.0.1:1935/live/${stream}_sd`,
-    argv: ["/usr/bin/ffmpeg", "-i", `rtmp://127.0.0.1:1935/live/${stream}`, "-y", "rtmp://u:s3cret@far.example/live2/s3cret-key"],
+    argv: ["/usr/bin/ffmpeg", "-i", `rtmp://127.0.0.1:1935/live/${stream}`, "-y", "rtmp://…@far.example/live2/…"],
     pid,
     sinceMs: pid === null ? null : Date.now() - 60_000,
     restarts: pid === null ? 4 : 0,
     lastEnd: pid === null ? "exit 1" : "",
-    lastLine: pid === null ? `rtmp://far.example/live2/s3cret-key: Broken pipe ${hostileName}` : "frame= 1500 fps=25",
+    lastLine: pid === null ? `rtmp://far.example/live2/… Broken pipe ${hostileName}` : "frame= 1500 fps=25",
   };
 }
 

@@ -302,7 +302,6 @@ void test("names from the network are text on every page, whatever they hold", a
   await page.getByText(`${shown}.mp4`).waitFor();
   await page.goto(`${pages}/console/#/programs`);
   await page.getByText(`Broken pipe ${shown}`).waitFor();
-  assert.doesNotMatch(await page.locator("main").innerHTML(), /s3cret/);
   await page.getByRole("link", { name: "Cluster" }).click();
   const row = page.getByRole("row", { name: shown });
   await row.getByText("lost with 10.0.0.3:1935").waitFor();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ControlAnswer, ControlClient } from "../../../../src/admin/box/control-client.js";
 import { BoxView } from "../../../../src/admin/box/view.js";
-import type { ClientReport, ProcessList } from "../../../../src/ipc/lists.js";
+import type { ClientReport, ProcessList, ProgramReport } from "../../../../src/ipc/lists.js";
 
 const client = (id: string): ClientReport => ({
   id,
@@ -22,7 +22,7 @@ const client = (id: string): ClientReport => ({
 const list = (name: string, ...ids: string[]): ProcessList<ClientReport> => ({ name, duty: "edge", rows: ids.map(client), isStale: false });
 
 /** A master that answers with these lists, and counts how often it is asked. */
-function viewOf(lists: () => Promise<readonly ProcessList<ClientReport>[]>): { view: BoxView; asked: string[] } {
+function viewOf<Row = ClientReport>(lists: () => Promise<readonly ProcessList<Row>[]>): { view: BoxView; asked: string[] } {
   const asked: string[] = [];
   const ask = async (path: string): Promise<ControlAnswer> => {
     asked.push(path);
@@ -38,6 +38,15 @@ describe("what is known of the box", () => {
     assert.equal(one, two);
     await view.clients();
     assert.deepEqual(asked, ["/list/clients"]);
+  });
+
+  it("has programs without the keys of streams elsewhere that their words hold", async () => {
+    const output = "rtmp://far.example/live2/s3cret-key";
+    const program = { argv: ["ffmpeg", output], input: "", output, lastLine: `${output}: Broken pipe` };
+    const row = program as unknown as ProgramReport;
+    const { view } = viewOf(() => Promise.resolve([{ name: "packager", duty: "packager", rows: [row], isStale: false }]));
+    const shown = "rtmp://far.example/live2/…";
+    assert.deepEqual(await view.programs(), [{ argv: ["ffmpeg", shown], input: "", output: shown, lastLine: `${shown} Broken pipe` }]);
   });
 
   it("is a second old at most in its numbers, however long the master took to answer, and ten seconds in its lists", async (t) => {
