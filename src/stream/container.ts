@@ -4,20 +4,22 @@ import { flvHeader, tagOverhead, writeTag } from "../codec/flv.js";
 import { chunkedBytes, writeMessage } from "../codec/rtmp/chunk-writer.js";
 import { mediaStreamId } from "../codec/rtmp/message.js";
 import { frame as webSocketFrame, frameHeadBytes, frameOf, writeFrameHead } from "../codec/websocket.js";
+import { batchMemory } from "./batch-memory.js";
 import { sentTime, type Packet } from "./packet.js";
 
 /**
- * Joins packets, which are at least one, into new memory that nobody writes into afterwards; empty: there is nothing in them for such a
- * viewer. `isBatch`: they follow the batch before, and all in step get them; else they are for those who come to where the batches stand.
+ * Joins packets, which are at least one; empty: there is nothing in them for such a viewer. `isBatch`: they follow the batch before, and all
+ * in step get them, in memory that may be given back to `batchMemory` once all have taken it; else they are for those who come to where the
+ * batches stand, in new memory that nobody writes into afterwards.
  */
 export type Container = (packets: readonly Packet[], isBatch?: boolean) => Buffer;
 
-/** RTMP messages cut at `chunkSize`, which the players must have been told. `take` gives the memory of a batch. */
-export function rtmpContainer(chunkSize: number, take = (bytes: number): Buffer => Buffer.allocUnsafe(bytes)): Container {
+/** RTMP messages cut at `chunkSize`, which the players must have been told. */
+export function rtmpContainer(chunkSize: number): Container {
   return (packets, isBatch) => {
     let bytes = 0;
     for (const packet of packets) bytes += chunkedBytes(packet.payload.length, sentTime(packet), chunkSize);
-    const out = isBatch === true ? take(bytes).subarray(0, bytes) : Buffer.allocUnsafe(bytes);
+    const out = memoryFor(bytes, isBatch);
     let to = 0;
     for (const packet of packets) {
       const { type, payload } = packet;
@@ -34,17 +36,17 @@ const chunkTailBytes = 2;
  * FLV tags, framed as one chunk of HTTP's chunked coding with a length of 8 digits (RFC 9112 section 7.1), so that the
  * framing too is written once for all; {@link withoutFraming} gives the tags alone.
  */
-export function flvContainer(packets: readonly Packet[]): Buffer {
+export function flvContainer(packets: readonly Packet[], isBatch?: boolean): Buffer {
   const bytes = tagsBytes(packets);
-  const out = Buffer.allocUnsafe(chunkHeadBytes + bytes + chunkTailBytes);
+  const out = memoryFor(chunkHeadBytes + bytes + chunkTailBytes, isBatch);
   out.write("\r\n", writeTags(out, frame(out, bytes), packets), "latin1");
   return out;
 }
 
 /** The same tags as one binary frame of WebSocket. */
-export function webSocketContainer(packets: readonly Packet[]): Buffer {
+export function webSocketContainer(packets: readonly Packet[], isBatch?: boolean): Buffer {
   const bytes = tagsBytes(packets);
-  const out = Buffer.allocUnsafe(frameHeadBytes(bytes) + bytes);
+  const out = memoryFor(frameHeadBytes(bytes) + bytes, isBatch);
   writeTags(out, writeFrameHead(out, webSocketFrame.binary, bytes), packets);
   return out;
 }
@@ -77,6 +79,10 @@ export function chunkOf(pieces: readonly Buffer[]): Buffer {
   for (const piece of pieces) to += piece.copy(out, to);
   out.write("\r\n", to, "latin1");
   return out;
+}
+
+function memoryFor(bytes: number, isBatch = false): Buffer {
+  return isBatch ? batchMemory.take(bytes) : Buffer.allocUnsafe(bytes);
 }
 
 function tagsBytes(packets: readonly Packet[]): number {

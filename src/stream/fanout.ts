@@ -10,6 +10,7 @@ import type { ErrorCode } from "../base/errors.js";
 import type { Position } from "../base/position.js";
 import { messageType } from "../codec/rtmp/message.js";
 import type { Held } from "../codec/rtmp/slabs.js";
+import { batchMemory } from "./batch-memory.js";
 import { catchUp, isAfter } from "./catch-up.js";
 import type { Container } from "./container.js";
 import { hold, type Packet } from "./packet.js";
@@ -28,7 +29,10 @@ const maxRecentPackets = 1000;
 export interface Consumer {
   /** Bytes given to `send` that the socket has not taken yet. */
   readonly backlogBytes: number;
-  /** Takes whole messages, of which `last` is the last one. The bytes are shared by all consumers: read only. */
+  /**
+   * Takes whole messages, of which `last` is the last one. The bytes are shared by all consumers: read only, and only as long as
+   * `backlogBytes` counts them, for when nobody's does others are written over them.
+   */
   send(bytes: Buffer, last: Packet | null): void;
   /** The consumer has been too slow for too long: it leaves its seat now and closes. */
   drop(code: ErrorCode, reason: string): void;
@@ -69,7 +73,6 @@ export class Fanout {
   private readonly cache: StartCache;
   private options: FanoutOptions;
   private readonly onAhead: (timeMs: number) => void;
-  private readonly onSent: ((batch: Buffer) => void) | null;
   private readonly seats = new Set<Seat>();
   private pending: Packet[] = [];
   /** What was sent in the last moments, for those who come from another process. */
@@ -84,18 +87,8 @@ export class Fanout {
   /** What is known of the stream beyond `recent`, made for the first who looks there; it holds until `pending` is another length. */
   private known: { readonly pending: number; readonly packets: readonly Packet[] } | null = null;
 
-  /**
-   * `onAhead` is told of somebody from another process who has seen the stream further than it has come; `onSent` is given each batch that
-   * nobody needs any more when it was sent.
-   */
-  constructor(
-    container: Container,
-    cache: StartCache,
-    options: FanoutOptions,
-    onAhead: (timeMs: number) => void = () => undefined,
-    onSent: ((batch: Buffer) => void) | null = null,
-  ) {
-    this.onSent = onSent;
+  /** `onAhead` is told of somebody from another process who has seen the stream further than it has come. */
+  constructor(container: Container, cache: StartCache, options: FanoutOptions, onAhead: (timeMs: number) => void = () => undefined) {
     this.container = container;
     this.cache = cache;
     this.options = options;
@@ -182,22 +175,19 @@ export class Fanout {
       return rest;
     };
     const resume = lazy(() => this.joined(this.resumePackets(packets)));
+    let isHeld = false;
     for (const seat of this.seats) {
       const { consumer, had } = seat;
       seat.had = 0;
       if (seat.from !== null) this.goOn(seat, seat.from);
       else if (seat.behindSinceMs !== 0 || consumer.backlogBytes > seat.limitBytes) this.wait(seat, resume, last);
-      else if (had === 0) consumer.send(batch, last);
-      else if (had < packets.length) consumer.send(restBehind(had), last);
+      else if (had === 0) {
+        consumer.send(batch, last);
+        isHeld ||= consumer.backlogBytes > 0;
+      } else if (had < packets.length) consumer.send(restBehind(had), last);
     }
-    if (this.onSent !== null && this.isAllTaken()) this.onSent(batch);
+    if (!isHeld) batchMemory.giveBack(batch);
   };
-
-  /** Whether nothing waits in any socket. */
-  private isAllTaken(): boolean {
-    for (const { consumer } of this.seats) if (consumer.backlogBytes > 0) return false;
-    return true;
-  }
 
   /** How many are behind, and what waits for them. */
   behind(): { readonly players: number; readonly bytes: number } {

@@ -1,14 +1,10 @@
 // The fan-outs of one source: those that every stream has, and those of other containers, each from when the first viewer asks for it.
-import { WarmMemory } from "./warm-memory.js";
 import { flvContainer, rtmpContainer, webSocketContainer } from "./container.js";
 import { Fanout } from "./fanout.js";
 import type { Packet } from "./packet.js";
 import { remuxContainer, type RemuxTap } from "./remux.js";
 import { fanoutOptions, isRemuxTap, type SourceOptions, type SourceSettings, type Tap } from "./source-settings.js";
 import type { StartCache } from "./start-cache.js";
-
-/** What packagers are written; each batch of a stream of 1 Mbit/s fits. */
-const batches = new WarmMemory(128 << 10);
 
 /** All of one source, which closes them. */
 export class Fanouts {
@@ -26,14 +22,9 @@ export class Fanouts {
     const rtmp = rtmpContainer(options.chunkSize);
     this.usual = {
       rtmp: new Fanout(rtmp, cache, fanoutOptions("rtmp", options), onAhead),
+      edge: new Fanout(rtmp, cache, fanoutOptions("edge", options), onAhead),
       prompt: new Fanout(rtmp, cache, fanoutOptions("prompt", options), onAhead),
-      patient: new Fanout(
-        rtmpContainer(options.chunkSize, (bytes) => batches.take(bytes)),
-        cache,
-        fanoutOptions("patient", options),
-        onAhead,
-        (batch) => batches.giveBack(batch),
-      ),
+      patient: new Fanout(rtmp, cache, fanoutOptions("patient", options), onAhead),
       flv: new Fanout(flvContainer, cache, fanoutOptions("flv", options), onAhead),
       ws: new Fanout(webSocketContainer, cache, fanoutOptions("ws", options), onAhead),
     };
@@ -71,6 +62,7 @@ export class Fanouts {
   push(packet: Packet): void {
     const { usual, others } = this;
     usual.rtmp.push(packet);
+    usual.edge.push(packet);
     usual.prompt.push(packet);
     usual.patient.push(packet);
     usual.flv.push(packet);

@@ -4,9 +4,9 @@ import { remuxTaps, type RemuxTap } from "./remux.js";
 import type { StartCacheOptions } from "./start-cache.js";
 import type { Timeline } from "./timeline.js";
 
-/** How long packets are collected for our own edges, whose viewers wait longer: one write and one read for two ticks of a publisher's. */
-const innerDelayMs = 100;
-/** The same for packagers whose segments are not waited for part by part. */
+/** How long packets are collected for packagers whose segments are waited for part by part. */
+const promptDelayMs = 100;
+/** The same for those whose are not. */
 const patientDelayMs = 500;
 
 /** What may change while a stream runs. */
@@ -29,17 +29,17 @@ export interface SourceOptions extends SourceSettings {
 }
 
 /** Which fan-out a consumer drinks from; those of the second kind are made when somebody asks for them. */
-export type Tap = "rtmp" | "prompt" | "patient" | "flv" | "ws" | RemuxTap;
+export type Tap = "rtmp" | "edge" | "prompt" | "patient" | "flv" | "ws" | RemuxTap;
 
 export function isRemuxTap(tap: Tap): tap is RemuxTap {
   return remuxTaps.some((one) => one === tap);
 }
 
-/** The options of a fan-out. */
+/** The options of a fan-out. Our own edges are given what players are, and pass it on as it comes: it is collected once in a box. */
 export function fanoutOptions(tap: Tap, { delayMs, queueLengthMs }: SourceSettings): FanoutOptions {
-  const isInner = tap === "prompt" || tap === "patient";
+  const isInner = tap === "edge" || tap === "prompt" || tap === "patient";
   return {
-    delayMs: tap === "patient" ? patientDelayMs : tap === "prompt" ? Math.min(innerDelayMs, delayMs) : delayMs,
+    delayMs: tap === "patient" ? patientDelayMs : tap === "prompt" ? Math.min(promptDelayMs, delayMs) : delayMs,
     queueLengthMs,
     keepsRecent: !isInner,
     slowCode: tap === "rtmp" || isInner ? "RTMP_SLOW" : "FLV_SLOW",

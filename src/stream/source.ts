@@ -3,7 +3,8 @@
 //
 //   publisher ─▶ timeline.ts ─▶ packet.ts ─▶ start-cache.ts ─▶ taps (forward)
 //                                                ├▶ fanout.ts, rtmp   : players, a batch each mw_latency
-//                                                ├▶ fanout.ts, prompt : our own edges, a batch each 100 ms, or mw_latency if that is less
+//                                                ├▶ fanout.ts, edge   : our own edges, which pass it on as it comes
+//                                                ├▶ fanout.ts, prompt, patient: packagers, a batch each 100 or 500 ms
 //                                                └▶ fanout.ts, flv, ws: HTTP players, and those over WebSocket, a batch each mw_latency;
 //                                                              ts, aac, mp3 (remux.ts): where somebody asks for them
 //
@@ -127,7 +128,7 @@ export class Source {
 
   /** How many consumers are processes of the box. */
   get ownConsumers(): number {
-    return this.fanouts.count("prompt") + this.fanouts.count("patient");
+    return this.fanouts.count("edge") + this.fanouts.count("prompt") + this.fanouts.count("patient");
   }
 
   get hasPublisher(): boolean {
@@ -241,7 +242,7 @@ export class Source {
   history(): { readonly count: number; readonly bytes: Buffer } | null {
     const packets = this.cache.history();
     if (packets.length === 0) return null;
-    this.fanouts.of("prompt").flush(); // what it begins with is made for all who come before the next flush, and would not go with this
+    this.fanouts.of("edge").flush(); // what it begins with is made for all who come before the next flush, and would not go with this
     return { count: packets.length, bytes: rtmpContainer(this.chunkSize)(packets) };
   }
 

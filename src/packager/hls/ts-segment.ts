@@ -1,5 +1,5 @@
 // A segment as a transport stream: pictures as they come, sound packed by a few frames, and all of it in blocks.
-import { WarmMemory } from "../../stream/warm-memory.js";
+import { WarmMemory } from "../media/warm-memory.js";
 import { Packets } from "../../codec/ts/packets.js";
 import { TsWriter } from "../../codec/ts/writer.js";
 import { tickOf } from "../media/audio-clock.js";

@@ -19,7 +19,7 @@ export interface PlayerOptions {
   readonly streamId: number;
   /** How it wants the stream to begin with. */
   readonly manner: Manner;
-  /** Whether the player is one of the box's own edges: it gets packets at once. */
+  /** Whether the player is one of the box's own edges, or a packager of the box. */
   readonly isOwnEdge: boolean;
   /** Whether it packages the stream: it is given what is kept of it, and misses nothing. */
   readonly isPackager: boolean;
@@ -154,10 +154,11 @@ export class RtmpPlayer implements Consumer {
     countTime(this.options.traffic.tally.firstMedia, firstMediaBoundsMs, Date.now() - sinceMs);
   }
 
-  private get tap(): "rtmp" | "prompt" | "patient" {
+  private get tap(): "rtmp" | "edge" | "prompt" | "patient" {
     const { isOwnEdge, isPackager, isPatient } = this.options;
     if (!isOwnEdge) return "rtmp";
-    return isPackager && isPatient ? "patient" : "prompt";
+    if (!isPackager) return "edge";
+    return isPatient ? "patient" : "prompt";
   }
 
   private cut(manner: Manner): void {

@@ -3,6 +3,8 @@ import type { Vhost } from "../../conf/meaning/config.js";
 import type { SourceSettings } from "../../stream/source-settings.js";
 
 const restartedWithinMs = 20_000;
+/** How long an edge waits for the rest of a batch of its origin's, which may come in several reads. */
+const joinMs = 20;
 /** How long what is kept outlives its stream. */
 export const keptAfterEndMs = restartedWithinMs;
 /** How long packets are kept for packagers at most. */
@@ -11,7 +13,7 @@ export const longestKeptMs = 60_000;
 /** The settings of a vhost's streams; `isEdge`: in an edge of the box's own origin. */
 export function settingsOf(vhost: Vhost, isEdge: boolean): SourceSettings {
   const { queueLengthMs, reduceSequenceHeader, gopCache, gopCacheMaxFrames, mwLatencyMs } = vhost.play;
-  const delayMs = vhost.minLatency ? 0 : mwLatencyMs;
+  const delayMs = vhost.minLatency ? 0 : isEdge ? Math.min(joinMs, mwLatencyMs) : mwLatencyMs;
   const keepMs = isPackaged(vhost) ? keptMs(vhost) : 0;
   return { timeline: timelineOf(vhost, isEdge), delayMs, queueLengthMs, reduceSequenceHeader, gopCache, gopCacheMaxFrames, keepMs };
 }

@@ -11,6 +11,8 @@ export const chunkSize = 60_000;
 /** A consumer that writes down what it is told; its backlog is what the test says. */
 export class FakeConsumer implements Consumer {
   readonly sent: Buffer[] = [];
+  /** The same where it was: others may be there by now. */
+  readonly shared: Buffer[] = [];
   /** The packet behind which it stands. */
   last: Packet | null = null;
   readonly lives: boolean[] = [];
@@ -20,7 +22,8 @@ export class FakeConsumer implements Consumer {
   onDrop: () => void = () => {};
 
   send(bytes: Buffer, last: Packet | null): void {
-    this.sent.push(bytes);
+    this.shared.push(bytes);
+    this.sent.push(this.backlogBytes > 0 ? bytes : Buffer.from(bytes)); // what nobody holds is written over
     this.last = last ?? this.last;
   }
 

@@ -60,14 +60,14 @@ class Bench {
 test("fanout: a batch is joined once, and everybody gets the same bytes with one call", () => {
   const bench = new Bench();
   const consumers = [bench.settled(), bench.settled(), bench.settled()];
-  for (const consumer of consumers) consumer.sent.length = 0;
+  for (const consumer of consumers) consumer.sent.length = consumer.shared.length = 0;
   bench.joins = 0;
   bench.push("key", "audio", "inter");
   mock.timers.tick(350);
   assert.equal(bench.joins, 1);
-  for (const { sent } of consumers) {
+  for (const { sent, shared } of consumers) {
     assert.equal(sent.length, 1);
-    assert.equal(sent[0], consumers[0]?.sent[0]);
+    assert.equal(shared[0], consumers[0]?.shared[0]);
   }
   assert.deepEqual(consumers[0]?.names(), ["key 3", "audio 4", "inter 5"]);
 });
@@ -171,10 +171,10 @@ test("fanout: newcomers of one batch share their start and their rest", () => {
   bench.push("inter");
   mock.timers.tick(350);
   assert.equal(bench.joins, 3, "start, batch, rest");
-  for (const { sent } of [first, second]) {
+  for (const { sent, shared } of [first, second]) {
     assert.equal(sent.length, 2);
-    assert.equal(sent[0], first.sent[0]);
-    assert.equal(sent[1], first.sent[1]);
+    assert.equal(shared[0], first.shared[0]);
+    assert.equal(shared[1], first.shared[1]);
   }
   assert.deepEqual(second.names(), ["avc 1", "key 2", "inter 3", "key 4", "inter 5"]);
 });
@@ -316,7 +316,7 @@ test("fanout: those who come back share their bytes", () => {
   bench.push("key");
   mock.timers.tick(350);
   assert.equal(slow[0]?.sent.length, 1);
-  assert.equal(slow[0]?.sent[0], slow[1]?.sent[0]);
+  assert.equal(slow[0]?.shared.at(-1), slow[1]?.shared.at(-1));
 });
 
 test("fanout: a stream of audio alone needs no key frame to come back to", () => {

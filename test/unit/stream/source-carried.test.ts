@@ -34,7 +34,7 @@ for (const timeline of ["full", "zero"] as const) {
 
 test("source: an origin whose edges have seen the stream tells its publisher's edge to begin behind that", () => {
   const owned = new Owned();
-  const { consumer } = owned.join("prompt");
+  const { consumer } = owned.join("edge");
   owned.source.noteSeen(7000);
   owned.source.noteSeen(7314);
   owned.source.noteSeen(6000);
@@ -43,7 +43,7 @@ test("source: an origin whose edges have seen the stream tells its publisher's e
   // As that edge gives them: its video is ahead of its audio.
   owned.push("key", 7774);
   owned.push("audio", 7324);
-  mock.timers.tick(100);
+  mock.timers.tick(350);
   assert.deepEqual(timed(consumer), ["key 7774 at 7774", "audio 7324 at 7324"]);
 });
 

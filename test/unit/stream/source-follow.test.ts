@@ -39,12 +39,12 @@ for (const aheadMs of [450, -450, 3000]) {
     };
     origin.push("avc", 5000 + aheadMs);
     origin.push("aac", 5000);
-    const early = origin.join("prompt").consumer;
+    const early = origin.join("edge").consumer;
     send(0, 2000);
-    mock.timers.tick(100);
-    const late = origin.join("prompt").consumer;
+    mock.timers.tick(350);
+    const late = origin.join("edge").consumer;
     send(2000, 4000);
-    mock.timers.tick(100);
+    mock.timers.tick(350);
     const edge = new Owned({ timeline: "follow" });
     const viewer = edge.join("rtmp").consumer;
     edge.source.publish(edge.publisher);

@@ -18,7 +18,7 @@ beforeEach(() => {
 test("source: metadata is sent without a time, whenever it comes, to whoever is there and whoever comes", () => {
   for (const timeline of ["full", "zero", "off", "adopt", "follow"] as const) {
     const owned = new Owned({ timeline });
-    const early = (["rtmp", "prompt"] as const).map((tap) => owned.join(tap).consumer);
+    const early = (["rtmp", "edge"] as const).map((tap) => owned.join(tap).consumer);
     owned.source.publish(owned.publisher);
     owned.push("meta", 5000);
     owned.push("key", 5000);

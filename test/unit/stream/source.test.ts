@@ -11,22 +11,22 @@ beforeEach(() => {
   mock.timers.tick(1_000_000);
 });
 
-test("source: packets reach players of RTMP at each delay, own edges sooner, with the source's time", () => {
+test("source: packets reach players and own edges at each delay, packagers of parts sooner, with the source's time", () => {
   const owned = new Owned();
-  const player = owned.join("rtmp").consumer;
-  const edge = owned.join("prompt").consumer;
+  const later = (["rtmp", "edge"] as const).map((tap) => owned.join(tap).consumer);
+  const packager = owned.join("prompt").consumer;
   owned.source.publish(owned.publisher);
   owned.push("avc", 5000);
   owned.push("key", 5000);
   owned.push("inter", 5040);
   mock.timers.tick(99);
-  assert.deepEqual(timed(edge), []);
+  assert.deepEqual(timed(packager), []);
   mock.timers.tick(1);
   const expected = ["avc 5000 at 0", "key 5000 at 0", "inter 5040 at 40"];
-  assert.deepEqual(timed(edge), expected);
-  assert.deepEqual(timed(player), []);
+  assert.deepEqual(timed(packager), expected);
+  assert.deepEqual(later.map(timed), [[], []]);
   mock.timers.tick(250);
-  assert.deepEqual(timed(player), expected);
+  assert.deepEqual(later.map(timed), [expected, expected]);
 });
 
 test("source: what was sent before the last key frame is kept for those who may come from another process, and no longer", () => {
@@ -58,7 +58,7 @@ test("source: what was sent before the last key frame is kept for those who may 
 
 test("source: without a delay own edges get packets at the end of the turn", () => {
   const owned = new Owned({ delayMs: 0 });
-  const edge = owned.join("prompt").consumer;
+  const edge = owned.join("edge").consumer;
   owned.source.publish(owned.publisher);
   owned.push("key", 5000);
   mock.timers.tick(0);
@@ -90,7 +90,7 @@ test("source: one publisher at a time", () => {
 
 test("source: it is live from the first packet of a publisher to its end, and consumers are told once", () => {
   const owned = new Owned();
-  const taps = (["rtmp", "prompt", "flv"] as const).map((tap) => owned.join(tap).consumer);
+  const taps = (["rtmp", "edge", "flv"] as const).map((tap) => owned.join(tap).consumer);
   owned.source.publish(owned.publisher);
   assert.equal(owned.source.isLive, false);
   owned.push("meta");
@@ -237,9 +237,9 @@ test("source: the owner is told of the first consumer and of the last, whatever 
   owned.source.publish(owned.publisher);
   const first = owned.join("rtmp");
   const second = owned.join("flv");
-  const third = owned.join("prompt");
+  const third = owned.join("edge");
   assert.deepEqual(
-    [owned.source.consumers, owned.source.count("rtmp"), owned.source.count("flv"), owned.source.count("prompt")],
+    [owned.source.consumers, owned.source.count("rtmp"), owned.source.count("flv"), owned.source.count("edge")],
     [3, 1, 1, 1],
   );
   assert.deepEqual(owned.told, ["wanted"]);
@@ -247,8 +247,8 @@ test("source: the owner is told of the first consumer and of the last, whatever 
   owned.source.remove("flv", second.seat);
   owned.source.remove("flv", second.seat);
   assert.deepEqual(owned.told, ["wanted"]);
-  owned.source.remove("prompt", third.seat);
-  owned.source.remove("prompt", third.seat);
+  owned.source.remove("edge", third.seat);
+  owned.source.remove("edge", third.seat);
   assert.deepEqual(owned.told, ["wanted", "unwanted"], "a stream with a publisher is not idle");
   owned.source.unpublish(owned.publisher);
   assert.deepEqual(owned.told, ["wanted", "unwanted", "idle"]);
@@ -329,7 +329,7 @@ test("source: a tap is given what a player starts with, then every packet at onc
 
 test("source: after close no timer sends anything", () => {
   const owned = new Owned();
-  const consumers = (["rtmp", "prompt", "flv"] as const).map((tap) => owned.join(tap).consumer);
+  const consumers = (["rtmp", "edge", "flv"] as const).map((tap) => owned.join(tap).consumer);
   owned.source.publish(owned.publisher);
   owned.push("key");
   owned.source.close();
@@ -459,14 +459,14 @@ test("source: of several packets with the latest time those are left out that we
 
 test("source: history and start fit together for an edge that comes while another's first batch waits", () => {
   const owned = new Owned();
-  const first = owned.join("prompt").consumer;
+  const first = owned.join("edge").consumer;
   owned.source.publish(owned.publisher, 7);
   for (const at of [0, 40, 80]) owned.push("inter", at);
   const history = owned.source.history();
-  const second = owned.join("prompt").consumer;
+  const second = owned.join("edge").consumer;
   second.sent.unshift(history?.bytes ?? Buffer.alloc(0));
   owned.push("inter", 120);
-  mock.timers.tick(100);
+  mock.timers.tick(350);
   assert.equal(history?.count, 3);
   for (const consumer of [first, second]) {
     assert.deepEqual(consumer.names(), ["inter 0", "inter 40", "inter 80", "inter 120"]);
