@@ -29,6 +29,7 @@ import { loadSystemCopies, type CopyToSystem } from "./hls/system-copy.js";
 import { Stored } from "./http/stored.js";
 import type { Mover, SavedConnection, SavedPublisher } from "./peers/saved-publisher.js";
 import type { SavedPlayer } from "./rtmp/playing.js";
+import { useDirectWrites } from "../wire/direct-write.js";
 import { endSoon } from "../wire/farewell.js";
 import { loadDirectRead, MergedReads, type DirectRead } from "./peers/merged-read.js";
 import { Hub, type HubParts } from "./streams/hub.js";
@@ -97,6 +98,7 @@ export class Server {
 
   /** Listens on every address of the setup. Throws CHILD_LISTEN with the address when one cannot be had. */
   static async start(setup: ServerSetup, log: Log, { carrier = null, locator = null, hooks, tell }: ServerParts = {}): Promise<Server> {
+    await useDirectWrites();
     const system = { direct: await loadDirectRead(), copyToSystem: await loadSystemCopies() };
     const server = new Server(setup, log, { carrier, locator, hooks: hooks ?? hooksOf(setup, log, () => undefined), ...system });
     if (tell !== undefined) server.hub.tell = tell;

@@ -18,6 +18,7 @@ import type { Carriage } from "../../ipc/carried.js";
 import type { Due } from "../../ipc/dues.js";
 import { countTime, firstMediaBoundsMs } from "../../ipc/tally.js";
 import { writeMarked, writeOpening } from "../peers/carriage.js";
+import { writeTo } from "../../wire/direct-write.js";
 import { endSoon } from "../../wire/farewell.js";
 import { notFoundText, type Headers } from "./answers.js";
 import { bodyOf, endingOf, openingOf, tapOf, type Framing } from "./framing.js";
@@ -179,7 +180,7 @@ export class FlvPlayer implements Consumer {
   }
 
   private write(body: Buffer, last: Packet | null): void {
-    if (this.carriage === null) this.socket.write(body);
+    if (this.carriage === null) writeTo(this.socket, body);
     else writeMarked(this.socket, body, last, this.carriage);
   }
 

@@ -39,6 +39,7 @@ import { FlvPlayer, type FlvPlayerOptions, type ResumedFlv } from "./flv-player.
 import { forwardedClient, maxShownChars, pageOf } from "./forwarded.js";
 import { formatOf, type Framing } from "./framing.js";
 import { askUpstreamMs, isPublished } from "./head.js";
+import { bytesWrittenTo } from "../../wire/direct-write.js";
 import { descriptorsOf } from "../../wire/shared-read.js";
 import { consolePort, passPlayerPage, passToOperators } from "./operators.js";
 import { findRoute } from "./route.js";
@@ -327,7 +328,7 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
       left();
       countEnd(traffic.tally, code);
       if (due !== null) hub.hooks.end(due, { clients: hub.playersOf(source.key) });
-      const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: socket.bytesWritten };
+      const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: bytesWrittenTo(socket) };
       if (code === undefined || code === "FLV_NOT_FOUND") streamLog.info(line);
       else streamLog.warn(line);
     },
@@ -342,7 +343,7 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
   const report = (): ClientReport => {
     const { app, stream: name } = stream;
     const { tcUrl, page: pageUrl } = shown;
-    const counted = { sinceMs: startedAtMs, bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten };
+    const counted = { sinceMs: startedAtMs, bytesIn: socket.bytesRead, bytesOut: bytesWrittenTo(socket) };
     const said = { ip: peer.host, tcUrl, pageUrl, swfUrl: "", name: shown.name };
     return {
       id,
@@ -373,7 +374,7 @@ function refuse(log: Log, error: Error & { readonly code?: string; readonly rawP
     return;
   }
   const line = { event: "http.refused", peer: peerOf(socket) };
-  if (socket.bytesWritten > 0) {
+  if (bytesWrittenTo(socket) > 0) {
     log.warn({ ...line, code: "FLV_REQUEST", err: messageOf(error) }, "no request behind the one under way");
     socket.destroy(); // a status here would land in the middle of a stream
     return;

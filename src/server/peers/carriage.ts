@@ -5,6 +5,7 @@ import type { Carriage } from "../../ipc/carried.js";
 import { packetWord, stateBusy, stateClean, stateUnused, stateWord, timestampWord } from "../../ipc/marks.js";
 import { beforeFirst, packetKey } from "../../base/position.js";
 import type { Packet } from "../../stream/packet.js";
+import { writeTo } from "../../wire/direct-write.js";
 
 const nothing = Buffer.alloc(0);
 
@@ -13,7 +14,7 @@ export function writeMarked(socket: Socket, bytes: Buffer, last: Packet | null, 
   const { words, at } = carriage;
   const wasUnused = words[at + stateWord] === stateUnused;
   words[at + stateWord] = stateBusy;
-  socket.write(bytes);
+  writeTo(socket, bytes);
   note(carriage, last);
   const state = last === null && wasUnused ? stateUnused : stateClean;
   if (socket.writableLength === 0) words[at + stateWord] = state;

@@ -18,6 +18,7 @@ import { endSoon } from "../../wire/farewell.js";
 import type { Hub } from "../streams/hub.js";
 import { clientOf, nameClient, peerOf } from "../peers/peer.js";
 import type { SavedConnection } from "../peers/saved-publisher.js";
+import { bytesWrittenTo } from "../../wire/direct-write.js";
 import { abandon } from "../../wire/shared-read.js";
 
 /** Bytes of answers that may wait for a peer that asks and does not read. */
@@ -221,7 +222,7 @@ export class Connection {
   /** What it was at and what it has cost, for its last line. */
   account(): { doing: string; durMs: number; bytesIn: number; bytesOut: number } {
     const { doing, startedAtMs, engine, socket, bytesOutBefore } = this;
-    return { doing, durMs: Date.now() - startedAtMs, bytesIn: engine.bytesIn, bytesOut: bytesOutBefore + socket.bytesWritten };
+    return { doing, durMs: Date.now() - startedAtMs, bytesIn: engine.bytesIn, bytesOut: bytesOutBefore + bytesWrittenTo(socket) };
   }
 
   /** Sends what the dialogue says. It never closes: those who call it are in the middle of something. */

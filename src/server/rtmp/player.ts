@@ -8,6 +8,7 @@ import type { Packet } from "../../stream/packet.js";
 import type { Source } from "../../stream/source.js";
 import type { Carriage } from "../../ipc/carried.js";
 import { countTime, firstMediaBoundsMs } from "../../ipc/tally.js";
+import { writeTo } from "../../wire/direct-write.js";
 import { markNow, writeMarked } from "../peers/carriage.js";
 import type { Traffic } from "../peers/traffic.js";
 import { Excerpt, plainManner, type Manner } from "./excerpt.js";
@@ -102,7 +103,7 @@ export class RtmpPlayer implements Consumer {
     if (this.options.isOwnEdge) this.options.traffic.innerBytesOut += own.length;
     else this.options.source.bytesOut += own.length;
     this.last = last ?? this.last;
-    if (this.carriage === null) this.socket.write(own);
+    if (this.carriage === null) writeTo(this.socket, own);
     else writeMarked(this.socket, own, last, this.carriage);
   }
 
