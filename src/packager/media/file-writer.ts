@@ -22,6 +22,13 @@ export function reserve(bytes: number): (() => void) | null {
   return () => void (allWaitingBytes -= bytes);
 }
 
+/** What is left of pieces behind so many bytes. */
+function rest(pieces: readonly Buffer[], bytes: number): readonly Buffer[] {
+  let left = bytes;
+  const first = pieces.findIndex(({ length }) => (left -= length) < 0);
+  return first < 0 ? [] : [pieces[first]!.subarray(left + pieces[first]!.length), ...pieces.slice(first + 1)];
+}
+
 /** Gives up the files that wait with most, until so many bytes more may wait. */
 function makeRoom(bytes: number): void {
   const inOrder = isFull(bytes) ? [...behind].toSorted((one, other) => other.waitingBytes - one.waitingBytes) : [];
@@ -54,7 +61,7 @@ export class FileWriter {
   private pendingBytes = 0;
   /** What is gathered and not yet written. */
   waitingBytes = 0;
-  private readonly waiting: { readonly bytes: Buffer; readonly at: number }[] = [];
+  private readonly waiting: { readonly pieces: readonly Buffer[]; readonly bytes: number; readonly at: number }[] = [];
   private turn: Promise<void>;
   private handle: FileHandle | null = null;
   private error: DolphinError | null = null;
@@ -93,22 +100,20 @@ export class FileWriter {
   /** Writes what has been gathered. */
   flush(): void {
     if (this.pendingBytes === 0 || this.error !== null) return;
-    const isOne = this.pending.length === 1;
-    const bytes = isOne ? this.pending[0]! : Buffer.concat(this.pending);
-    if (!isOne && this.onWritten !== null) this.pending.forEach(this.onWritten);
-    const at = this.sizeBytes - this.pendingBytes;
+    const { pending: pieces, pendingBytes: bytes } = this;
+    const at = this.sizeBytes - bytes;
     this.pending = [];
     this.pendingBytes = 0;
-    makeRoom(bytes.length);
+    makeRoom(bytes);
     if (this.hasFailed) return;
-    this.waiting.push({ bytes, at });
-    this.count(bytes.length);
+    this.waiting.push({ pieces, bytes, at });
+    this.count(bytes);
     this.turn = this.turn.then(() =>
       this.guarded(async () => {
         const next = this.waiting.shift()!;
-        await this.writeAt(next.bytes, next.at);
-        if (!this.hasFailed) this.count(-next.bytes.length);
-        if (isOne) this.onWritten?.(next.bytes);
+        await this.writeAt(next.pieces, next.at);
+        if (!this.hasFailed) this.count(-next.bytes);
+        if (this.onWritten !== null) next.pieces.forEach(this.onWritten);
       }),
     );
   }
@@ -123,7 +128,7 @@ export class FileWriter {
   /** Writes bytes over others, when all that was appended until now is written. */
   patch(bytes: Buffer, at: number): void {
     this.flush();
-    this.turn = this.turn.then(() => this.guarded(() => this.writeAt(bytes, at)));
+    this.turn = this.turn.then(() => this.guarded(() => this.writeAt([bytes], at)));
   }
 
   /** Resolves when what was appended until now is with the system. Never rejects. */
@@ -176,10 +181,11 @@ export class FileWriter {
     await rm(this.path, { force: true }).catch(() => undefined);
   }
 
-  private async writeAt(bytes: Buffer, at: number): Promise<void> {
-    for (let from = 0; from < bytes.length;) {
-      const { bytesWritten } = await this.handle!.write(bytes, from, bytes.length - from, at + from);
-      from += bytesWritten;
+  private async writeAt(pieces: readonly Buffer[], at: number): Promise<void> {
+    for (let [left, to] = [pieces, at]; left.length > 0;) {
+      const { bytesWritten } = await this.handle!.writev(left, to);
+      left = rest(left, bytesWritten);
+      to += bytesWritten;
     }
   }
 
