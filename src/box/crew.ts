@@ -145,6 +145,12 @@ export class Crew {
     return this.origin !== null;
   }
 
+  /** Where the edges find the origin, in the master or in a child of its own; null: there is none. */
+  get originAddress(): CrewParts["origin"] | null {
+    const isThere = this.originSpec !== null || this.children().some(({ spec }) => spec.duty === "origin");
+    return isThere ? this.parts.origin : null;
+  }
+
   children(): ChildView[] {
     return this.supervisor.children();
   }

@@ -58,6 +58,7 @@ export class Portrait {
     const { version, plan, timers, claims, crew } = this.parts;
     const servers = crew.balance?.foreign() ?? null;
     const coworkers = crew.site.coworkersNow();
+    const { originAddress } = crew;
     return {
       version,
       pid: process.pid,
@@ -70,6 +71,7 @@ export class Portrait {
       upSeconds: Math.round((timers.nowMs() - this.startedAtMs) / 1000),
       carried: crew.carried() === null ? null : { ...crew.carried() },
       ...crew.overview.facts(this.master()),
+      ...(originAddress === null ? {} : { origin: originAddress }),
       ...(servers === null ? {} : { servers }),
       ...(crew.balance === null ? {} : { backends: crew.balance.status().servers }),
       ...(coworkers.length === 0 ? {} : { coworkers }),

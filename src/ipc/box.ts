@@ -78,6 +78,8 @@ export interface BoxFacts {
   /** How the calls of hooks went, of all processes since the start, one row for each hook and URL. */
   readonly hooks: readonly HookCounts[];
   readonly counts: readonly ProcessCounts[];
+  /** Where the box's own origin listens for its edges; absent: there is none. */
+  readonly origin?: Endpoint;
   /** Absent: all servers are ours. */
   readonly servers?: readonly ForeignServer[];
   /** Plan b: what the proxies know of the servers behind them. */

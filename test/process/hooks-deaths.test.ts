@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { assertGoOn, audience, closeAll, inLull, waitForMore } from "../helpers/audience.js";
 import { killChild, pidOf, untilKept } from "../helpers/carried.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
-import { playerAt } from "../helpers/edges.js";
+import { playerAt, steadyPublisherAt } from "../helpers/edges.js";
 import { HookBackend } from "../helpers/hook-backend.js";
 import { freeze } from "../helpers/processes.js";
 import { player, publisher } from "../helpers/rtmp-client.js";
@@ -20,6 +20,12 @@ dolphin { heartbeat_timeout 2; ${more} }`;
 const isProvoked = ({ event }: LogLine): boolean =>
   /^child\.(?:exited|hung)$|^connections\.carried$|^p(?:ush|ull)\.lost$/.test(event ?? "");
 const ends: ReadonlySet<string> = new Set(["on_stop", "on_unpublish", "on_close"]);
+
+const pairs = [
+  ["on_connect", "on_close"],
+  ["on_publish", "on_unpublish"],
+  ["on_play", "on_stop"],
+] as const;
 
 function assertAllPaired(site: HookBackend): void {
   site.assertPairs("on_connect", "on_close");
@@ -133,6 +139,48 @@ void test("an origin of its own that is killed costs no publisher his session", 
   await site.until("all ends", () => endsOf(site) >= before + 2 * 5 + 3 + 2);
   assertAllPaired(site);
   await dolphin.stop({ allow: isProvoked });
+});
+
+void test("an origin of its own hangs, and meanwhile the backend too, and a reload comes: each session has one pair", async (t) => {
+  const site = await HookBackend.start(t);
+  const text = conf(site.all, "origin_process child;");
+  const dolphin = await Dolphin.start(t, { conf: text, cores: 2 });
+  const viewers = await audience(t, dolphin, "edge-1", "edge-2");
+  const leaver = await steadyPublisherAt(t, dolphin, "edge-1", "other");
+  await site.until("nobody else", () => site.of("on_play").length - site.of("on_stop").length === viewers.length);
+  // A viewer who waits for an answer, and two who leave while nobody listens.
+  let letIn = (): void => undefined;
+  const isSilent = new Promise<void>((resolve) => (letIn = resolve));
+  site.answer = async () => {
+    await isSilent;
+    return "0";
+  };
+  const before = site.calls.length;
+  const from = dolphin.logLength;
+  await freeze(await pidOf(dolphin, "origin"));
+  const waiting = player(dolphin.rtmpUrl("show"));
+  const [first, ...rest] = viewers;
+  first?.close();
+  leaver.close();
+  await site.until("what nobody answers", () => site.calls.length >= before + 3);
+  const reloaded = dolphin.reload(text.replace("mw_latency 100", "mw_latency 120"), "refused");
+  await dolphin.waitFor("child.exited", { from, where: ({ child }) => child === "origin", timeoutMs: 20_000 });
+  letIn();
+  await dolphin.waitFor("push.resumed", { from, timeoutMs: 20_000 });
+  await waitForMore(rest, 20);
+  const late = await waiting;
+  t.after(() => late.close());
+  await late.waitForMedia(20);
+  await reloaded;
+  await dolphin.reload(text.replace("mw_latency 100", "mw_latency 120"));
+  await site.until("two ends", () => site.of("on_unpublish").length === 1 && site.of("on_close").length === site.of("on_connect").length - 6);
+  closeAll(rest);
+  late.close();
+  viewers.source.close();
+  await site.until("all ends", () => pairs.every(([begin, end]) => site.of(begin).length === site.of(end).length));
+  assertAllPaired(site);
+  await dolphin.stop({ allow: isProvoked });
+  assertAllPaired(site);
 });
 
 void test("who is sent away, or loses his vhost by a reload, is closed once", async (t) => {

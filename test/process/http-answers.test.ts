@@ -100,7 +100,7 @@ for (const [name, args, block] of boxes) {
       const page = await ask(dolphin.httpPort, "GET", path);
       assert.equal(page.status, 200);
       assert.match(page.headers["content-type"] ?? "", /^text\/html/);
-      for (const words of ["dolphin", "rtmp://HOST/live/livestream", "/live/livestream.flv", "ffplay"])
+      for (const words of ["dolphin", "rtmp://127.0.0.1/live/livestream", `//127.0.0.1:${dolphin.httpPort}/live/livestream.flv`, "ffplay"])
         assert.ok(page.body.includes(words), words);
       assert.doesNotMatch(page.body, /\b(?:src|href|url)\b|<script/i, "nothing is loaded from elsewhere"); // and there is no console
       const head = await ask(dolphin.httpPort, "HEAD", path);

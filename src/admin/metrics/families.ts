@@ -3,6 +3,7 @@
 import type { BoxFacts, ProcessCounts } from "../../ipc/box.js";
 import { latencyBoundsMs } from "../../ipc/dues.js";
 import { firstMediaBoundsMs, lagBoundsMs, type Behind, type Present, type Relays } from "../../ipc/tally.js";
+import { ownProcess } from "../box/own.js";
 import type { Family, Labels } from "./exposition.js";
 
 type Row = BoxFacts["processes"][number];
@@ -128,8 +129,8 @@ export function boxFamilies(facts: BoxFacts, memory: ReadonlyMap<number, number>
       "Connections to other servers that were lost or could not be made, by the code of docs/errors.md.",
       counts.flatMap(({ name, tally }) =>
         Object.entries(tally.upstreamFailures).map(([key, count]): [Labels, number] => {
-          const [upstream = "", code = ""] = key.split(" ");
-          return [{ process: name, upstream, code }, count];
+          const [server = "", code = ""] = key.split(" ");
+          return [{ process: name, upstream: ownProcess(facts, server)?.name ?? server, code }, count];
         }),
       ),
     ),

@@ -22,7 +22,9 @@ export interface Looked extends Pick<BoxFacts, "registry" | "coworkers"> {
 }
 
 export interface LostRelay {
+  /** Its address; of the box's own origin its name and pid. */
   readonly server: string;
+  readonly isOwn: boolean;
   readonly code: string;
   readonly processes: readonly string[];
 }
@@ -52,7 +54,8 @@ export function healthOf(looked: Looked): Health {
   }
   const areAllDown = servers.length > 0 && servers.every((server) => !server.isUp);
   for (const { name, address, isUp: isThere } of servers) if (!isThere) add(areAllDown ? "bad" : "strained", "server", name, address);
-  for (const { server, code, processes: who } of lost) add("strained", "relay", server, `${who.join(", ")}: ${code}`);
+  for (const { server, isOwn, code, processes: who } of lost)
+    add("strained", isOwn ? "origin" : "relay", server, `${who.join(", ")}: ${code}`);
   for (const { server, state } of coworkers) if (state === "down") add("strained", "coworker", server);
   if (registry !== undefined && !registry.isConnected) add("strained", "registry", registry.address);
   for (const { kind, name, key, pid, lastEnd } of programs)

@@ -4,6 +4,7 @@ import type { Config } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { BoxFacts } from "../../ipc/box.js";
 import type { StreamStatus } from "../../ipc/streams.js";
+import { nameWithPid, ownProcess } from "../box/own.js";
 import type { LostRelay } from "./health.js";
 import type { Relays } from "./shapes.js";
 
@@ -42,11 +43,13 @@ export function serversOf({ backends = [] }: BoxFacts): Relays["servers"] {
 }
 
 /** What the processes wait for now, by server. */
-export function lostIn({ counts }: BoxFacts): LostRelay[] {
-  const found = new Map<string, { server: string; code: string; processes: string[] }>();
-  for (const { name, presents } of counts) {
+export function lostIn(facts: BoxFacts): LostRelay[] {
+  const found = new Map<string, { server: string; isOwn: boolean; code: string; processes: string[] }>();
+  for (const { name, presents } of facts.counts) {
     for (const { server, code } of presents.flatMap(({ lost }) => lost)) {
-      const known = found.get(server) ?? { server, code, processes: [] };
+      const own = ownProcess(facts, server);
+      const shown = own === null ? server : nameWithPid(own);
+      const known = found.get(server) ?? { server: shown, isOwn: own !== null, code, processes: [] };
       if (!known.processes.includes(name)) known.processes.push(name);
       found.set(server, known);
     }

@@ -46,10 +46,14 @@ export function answerNotAllowed(response: ServerResponse, common: Headers): voi
 /** Answers `/`: whoever opens it in a browser learns what this is, how to watch, and where the console is. `apiPort` null: there is none. */
 export function answerIndex(request: IncomingMessage, response: ServerResponse, common: Headers, apiPort: number | null): void {
   // As the client names this machine, if that is a name: no other text of a request stands in the page.
-  const [host = null] = /^(?:\[[\da-f:.]+\]|[\w.-]+)(?=:\d+$|$)/i.exec(request.headers.host ?? "") ?? [];
-  const address = `http://${host ?? "HOST"}:${apiPort}/console/`;
-  const link = host === null ? `<code>${address}</code>` : `<a href="${address}">${address}</a>`;
-  const indexPage = indexText.replace("{console}", apiPort === null ? "" : `\n<dt>Look at it\n<dd>the console: ${link}`);
+  const named = /^(\[[\da-f:.]+\]|[\w.-]+)(:\d+)?$/i.exec(request.headers.host ?? "");
+  const [, host = "HOST", port = named === null ? ":PORT" : ""] = named ?? [];
+  const address = `http://${host}:${apiPort}/console/`;
+  const link = named === null ? `<code>${address}</code>` : `<a href="${address}">${address}</a>`;
+  const indexPage = indexText
+    .replace("{console}", apiPort === null ? "" : `\n<dt>Look at it\n<dd>the console: ${link}`)
+    .replaceAll("{host}", host)
+    .replaceAll("{port}", port);
   response.writeHead(200, {
     ...common,
     "Content-Type": "text/html; charset=utf-8",
@@ -120,26 +124,29 @@ function isListOfNames(text: string): boolean {
 const indexText = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>dolphin</title>
 <style>
-  body { max-width: 42em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 sans-serif }
-  code { background: #eee; padding: 0 .3em }
+  body { max-width: 42em; margin: 2em auto; padding: 0 1em; font: 16px/1.6 system-ui, sans-serif; overflow-wrap: anywhere }
+  code { background: #8883; border-radius: 4px; padding: .1em .35em; font-size: .92em }
   dt { margin-top: 1em; font-weight: bold }
+  dd { margin: .2em 0 0 }
 </style>
 <h1>dolphin</h1>
 <p>This is a live-streaming server, and it runs. Streams are published and watched under a name of your choice, here
 <code>live/livestream</code>:</p>
 <dl>
 <dt>Publish over RTMP
-<dd><code>ffmpeg -re -i FILE -c copy -f flv rtmp://HOST/live/livestream</code>
-<dd>or in OBS: server <code>rtmp://HOST/live</code>, stream key <code>livestream</code>
+<dd><code>ffmpeg -re -i FILE -c copy -f flv rtmp://{host}/live/livestream</code>
+<dd>or in OBS: server <code>rtmp://{host}/live</code>, stream key <code>livestream</code>
+<dd>or, on the server itself and without a file, <code>dolphin publish --demo</code>
 <dt>Watch over RTMP
-<dd><code>ffplay rtmp://HOST/live/livestream</code>, or the same address in VLC
+<dd><code>ffplay rtmp://{host}/live/livestream</code>, or the same address in VLC
 <dt>Watch over HTTP-FLV
-<dd><code>http://HOST:PORT/live/livestream.flv</code> in ffplay or VLC, or in a page with a player such as mpegts.js{console}
+<dd><code>http://{host}{port}/live/livestream.flv</code> in ffplay or VLC, or in a page with a player such as mpegts.js{console}
 </dl>
-<p>HOST and PORT are those of this page's address; RTMP has the port 1935 unless the configuration says otherwise. On the server
-itself <code>dolphin status</code> shows what is published.</p>
+<p>RTMP has the port 1935 unless the configuration says otherwise. On the server itself <code>dolphin status</code> shows what is
+published.</p>
 </html>
 `;

@@ -33,7 +33,7 @@ export function RelaysPage(): VNode {
       title: t("failures"),
       isNumber: true,
       cell: ({ failures, code }: Relay) =>
-        html`<${Badge} kind=${failures > 0 ? "strained" : "good"}>${count(failures)}<//>${code === "" ? "" : html` <code>${code}</code>`}`,
+        html`${code === "" ? "" : html`<small class="quiet-text">${code}</small> `}${troubles(failures, "strained")}`,
     },
   ];
   const serverColumns = [
@@ -70,13 +70,13 @@ export function RelaysPage(): VNode {
     {
       title: t("failures"),
       isNumber: true,
-      cell: ({ failures }: Hook) => html`<${Badge} kind=${failures > 0 ? "bad" : "good"}>${count(failures)}<//>`,
+      cell: ({ failures }: Hook) => troubles(failures, "bad"),
     },
     { title: t("refusals"), isNumber: true, cell: ({ refusals }: Hook) => count(refusals) },
     {
       title: t("dropped"),
       isNumber: true,
-      cell: ({ dropped }: Hook) => html`<${Badge} kind=${dropped > 0 ? "bad" : "good"}>${count(dropped)}<//>`,
+      cell: ({ dropped }: Hook) => troubles(dropped, "bad"),
     },
     { title: t("mean"), isNumber: true, cell: ({ meanMs }: Hook) => (meanMs === null ? "–" : `${Math.round(meanMs)} ms`) },
   ];
@@ -138,6 +138,11 @@ export function RelaysPage(): VNode {
         empty=${t("noHooks")}
       />
     </section>`;
+}
+
+/** How often something went wrong: never is nothing to look at. */
+function troubles(times: number, kind: "strained" | "bad"): ComponentChildren {
+  return times === 0 ? count(0) : html`<${Badge} kind=${kind}>${count(times)}<//>`;
 }
 
 /** What the box knows of the registry of its site. */

@@ -52,9 +52,9 @@ function columns(): readonly Column<StreamRow>[] {
       cell: ({ keyFrameMs }) => (keyFrameMs === null ? "–" : `${(keyFrameMs / 1000).toFixed(1)} s`),
     },
     { title: t("audio"), cell: ({ audio }) => audio },
-    { title: t("bitrate"), isNumber: true, cell: ({ kbpsIn }) => rate(kbpsIn) },
+    { title: t("bitrate"), isNumber: true, cell: ({ state, kbpsIn }) => (state === "wait" ? "–" : rate(kbpsIn)) },
     { title: t("viewers"), sort: "players", isNumber: true, cell: ({ players }) => count(players) },
-    { title: t("sent"), isNumber: true, cell: ({ kbpsOut }) => rate(kbpsOut) },
+    { title: t("sent"), isNumber: true, cell: ({ state, kbpsOut }) => (state === "wait" ? "–" : rate(kbpsOut)) },
     { title: t("from"), cell: ({ from, process }) => (from === null ? "–" : html`${from} <small class="quiet-text">${process}</small>`) },
     { title: t("age"), sort: "since", isNumber: true, cell: ageOf },
   ];

@@ -102,7 +102,7 @@ function optionsOf(box: HTMLElement, lines: readonly Line[], spanSeconds: number
         stroke: color(name),
         width: 2,
         fill: lines.length === 1 ? `${color(name)}1f` : "transparent",
-        points: { show: false },
+        points: { show: (_plot: uPlot, _series: number, first: number, last: number) => first === last, size: 6 },
         spanGaps: false,
       })),
     ],

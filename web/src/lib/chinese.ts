@@ -26,6 +26,7 @@ export const chinese: Readonly<Record<Word, string>> = {
   "reason.memory": "{0} 接近内存上限：{1}",
   "reason.server": "服务器 {0} 没有响应：{1}",
   "reason.relay": "无法连接服务器 {0}：{1}",
+  "reason.origin": "无法连接 {0}：{1}",
   "reason.coworker": "协作源站 {0} 没有响应",
   "reason.registry": "注册中心 {0} 没有响应；流不受影响",
   "reason.program": "{0} 没有运行：{1}",

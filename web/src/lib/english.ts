@@ -25,6 +25,7 @@ export const english = {
   "reason.memory": "{0} is near its memory limit: {1}",
   "reason.server": "Server {0} does not answer: {1}",
   "reason.relay": "Server {0} cannot be reached by {1}",
+  "reason.origin": "{0} cannot be reached by {1}",
   "reason.coworker": "Coworker {0} does not answer",
   "reason.registry": "The registry {0} does not answer; streams go on",
   "reason.program": "{0} is not running: {1}",

@@ -59,7 +59,7 @@ const rows: readonly [what: string, looked: Partial<Looked>, word: string, reaso
   ["a packager alone", { processes: [{ ...up, duty: "packager" }] }, "bad", ["none"]],
   [
     "an origin that cannot be reached",
-    { lost: [{ server: "10.0.0.1:1935", code: "RELAY_CONNECT", processes: ["edge-1", "edge-2"] }] },
+    { lost: [{ server: "10.0.0.1:1935", isOwn: false, code: "RELAY_CONNECT", processes: ["edge-1", "edge-2"] }] },
     "strained",
     ["relay 10.0.0.1:1935: edge-1, edge-2: RELAY_CONNECT"],
   ],

@@ -19,9 +19,21 @@ const facts = { counts, hooks: [] } as unknown as BoxFacts;
 
 test("relays: a server that is lost is told once, with all who wait for it", () => {
   assert.deepEqual(lostIn(facts), [
-    { ...origin, processes: ["edge-1", "edge-2"] },
-    { server: "10.0.0.2:1935", code: "RELAY_SILENT", processes: ["edge-2"] },
+    { ...origin, isOwn: false, processes: ["edge-1", "edge-2"] },
+    { server: "10.0.0.2:1935", isOwn: false, code: "RELAY_SILENT", processes: ["edge-2"] },
   ]);
+});
+
+test("relays: the box's own origin is named by what it is, in the master or in a child, and not by an address of this run", () => {
+  const own = { origin: { host: "10.0.0.1", port: 1935 } };
+  const told = (duty: string | null, pid: number | null): string[] =>
+    lostIn({ ...facts, ...own, processes: [{ name: "origin-process", duty, pid }] } as unknown as BoxFacts).map(
+      ({ server, isOwn }) => `${server} ${isOwn}`,
+    );
+  const other = "10.0.0.2:1935 false";
+  assert.deepEqual(told("origin", 77), ["origin-process 77 true", other]);
+  assert.deepEqual(told("origin", null), ["origin-process true", other]);
+  assert.deepEqual(told(null, 77), ["10.0.0.1:1935 false", other], "an origin that is not there has no name");
 });
 
 test("relays: an origin is down while somebody waits for it, and one that nobody waits for is not", () => {
