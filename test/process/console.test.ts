@@ -344,14 +344,22 @@ for (const colorScheme of ["light", "dark"] as const) {
 }
 
 void test("on a phone, in Chinese, no page is wider than the screen, and the tab in use is in sight", async () => {
-  const { page } = await open(`${pages}/console/`, { locale: "zh-CN", viewport: { width: 390, height: 844 } });
+  const { page } = await open(`${pages}/console/`, { locale: "zh-CN", viewport: { width: 360, height: 780 } });
   assert.equal(await page.evaluate("document.documentElement.lang"), "zh-CN");
   await eachPlace(page, async (path) => {
     assert.equal(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true, `${path} is too wide`);
     const tab = await page.locator("nav [aria-current]").boundingBox();
-    assert.ok(tab !== null && tab.x >= 0 && tab.x + tab.width <= 390, `${path} has its tab out of sight`);
+    assert.ok(tab !== null && tab.x >= 0 && tab.x + tab.width <= 360, `${path} has its tab out of sight`);
   });
   assert.deepEqual(await serious(page), []);
+  // No name is too long for it, in a heading or in a row.
+  for (const path of [streamPath(hostileName), "#/streams", "#/programs", "#/recordings"]) {
+    await page.goto(`${pages}/console/${path}`);
+    await page.getByText("⟨U+202E⟩").first().waitFor();
+    const isIn =
+      "[...document.querySelectorAll('main, main h2, main a')].every((one) => one.getBoundingClientRect().right <= window.innerWidth)";
+    assert.equal(await page.evaluate(isIn), true, `a name breaks out of ${path}`);
+  }
   await page.context().close();
 });
 

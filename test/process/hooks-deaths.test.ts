@@ -7,9 +7,11 @@ import { killChild, pidOf, untilKept } from "../helpers/carried.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
 import { playerAt, steadyPublisherAt } from "../helpers/edges.js";
 import { HookBackend } from "../helpers/hook-backend.js";
+import { freePort } from "../helpers/ports.js";
 import { freeze } from "../helpers/processes.js";
 import { player, publisher } from "../helpers/rtmp-client.js";
 import { parseRtmpUrl, RtmpConnection } from "../helpers/rtmp-connection.js";
+import { eventually } from "../helpers/wait.js";
 
 const conf = (inside: string, more = ""): string => `
 listen 1935;
@@ -32,6 +34,10 @@ function assertAllPaired(site: HookBackend): void {
   for (const { body } of site.of("on_close")) assert.equal(site.actions(body["client_id"]).at(-1), "on_close");
   site.assertPairs("on_publish", "on_unpublish");
   site.assertPairs("on_play", "on_stop");
+}
+
+async function scraped(port: number): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
 }
 
 /** How many of all calls so far tell of an end. */
@@ -123,9 +129,12 @@ void test("whoever waits for an answer when his process is killed was not let in
   await dolphin.stop({ allow: isProvoked });
 });
 
-void test("an origin of its own that is killed costs no publisher his session", async (t) => {
-  const site = await HookBackend.start(t);
-  const dolphin = await Dolphin.start(t, { conf: conf(site.all, "origin_process child;"), cores: 2 });
+void test("an origin of its own that is killed costs no publisher his session, and metrics call it by its name", async (t) => {
+  const [site, port] = [await HookBackend.start(t), await freePort()];
+  const dolphin = await Dolphin.start(t, {
+    conf: `${conf(site.all, "origin_process child;")} exporter { enabled on; listen 127.0.0.1:${port}; }`,
+    cores: 2,
+  });
   const viewers = await audience(t, dolphin, "edge-1", "edge-2");
   await site.until("nobody else", () => site.of("on_play").length - site.of("on_stop").length === viewers.length);
   const before = endsOf(site);
@@ -134,6 +143,9 @@ void test("an origin of its own that is killed costs no publisher his session", 
   await dolphin.waitFor("push.resumed", { from, timeoutMs: 20_000 });
   await Promise.all(viewers.map((viewer) => viewer.waitForMedia(viewer.media.length + 20)));
   assert.equal(endsOf(site), before);
+  await eventually(async () => /upstream_failures_total\{process="edge-2",upstream="origin",/.test(await scraped(port)), {
+    what: "its name",
+  });
   closeAll(viewers);
   viewers.source.close();
   await site.until("all ends", () => endsOf(site) >= before + 2 * 5 + 3 + 2);
@@ -163,17 +175,19 @@ void test("an origin of its own hangs, and meanwhile the backend too, and a relo
   first?.close();
   leaver.close();
   await site.until("what nobody answers", () => site.calls.length >= before + 3);
-  const reloaded = dolphin.reload(text.replace("mw_latency 100", "mw_latency 120"), "refused");
-  await dolphin.waitFor("child.exited", { from, where: ({ child }) => child === "origin", timeoutMs: 20_000 });
+  await dolphin.waitFor("child.hung", { from, timeoutMs: 20_000 });
+  await dolphin.reload(text.replace("mw_latency 100", "mw_latency 120"));
   letIn();
   await dolphin.waitFor("push.resumed", { from, timeoutMs: 20_000 });
   await waitForMore(rest, 20);
   const late = await waiting;
   t.after(() => late.close());
   await late.waitForMedia(20);
-  await reloaded;
-  await dolphin.reload(text.replace("mw_latency 100", "mw_latency 120"));
-  await site.until("two ends", () => site.of("on_unpublish").length === 1 && site.of("on_close").length === site.of("on_connect").length - 6);
+  await site.until(
+    "two ends, and no more",
+    () => site.of("on_unpublish").length === 1 && site.of("on_connect").length - site.of("on_close").length === 6,
+  );
+  assert.equal(site.of("on_play").length - site.of("on_stop").length, viewers.length);
   closeAll(rest);
   late.close();
   viewers.source.close();

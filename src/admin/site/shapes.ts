@@ -52,7 +52,19 @@ export interface Health {
 /** Why not, for the reader's language. */
 export interface Reason {
   readonly word: "strained" | "bad";
-  readonly what: "down" | "none" | "died" | "lag" | "connections" | "memory" | "server" | "relay" | "origin" | "coworker" | "registry" | "program";
+  readonly what:
+    | "down"
+    | "none"
+    | "died"
+    | "lag"
+    | "connections"
+    | "memory"
+    | "server"
+    | "relay"
+    | "origin"
+    | "coworker"
+    | "registry"
+    | "program";
   /** A process, a server, a program; empty: the box. */
   readonly name: string;
   readonly value: string;

@@ -5,7 +5,7 @@ import type { VNode } from "preact";
 import type { Page, RecordingRow, Ticket } from "../../../src/admin/site/shapes.js";
 import { ask, Refused, setToken } from "../lib/api.js";
 import { duration, size, time } from "../lib/format.js";
-import { ActButton, Badge, ListPage, pageRows, TokenField, type Column, type ListQuery } from "../lib/parts.js";
+import { ActButton, Badge, ListPage, pageRows, TokenField, whyNot, type Column, type ListQuery } from "../lib/parts.js";
 import { usePolled } from "../lib/poll.js";
 import { playFile, type Preview } from "../lib/preview.js";
 import { t } from "../lib/words.js";
@@ -84,7 +84,7 @@ function Playback({ row, onClose }: { readonly row: RecordingRow; readonly onClo
         running.current = await playFile(video.current, found.url, row.path, (reason) => setWhy(t("previewFailed", reason)));
     } catch (thrown) {
       setWantsToken(thrown instanceof Refused && thrown.needsToken);
-      setWhy(thrown instanceof Error ? thrown.message : String(thrown));
+      setWhy(whyNot(thrown, token.current));
     }
   };
   useEffect(() => {

@@ -44,20 +44,24 @@ function columns(): readonly Column<StreamRow>[] {
   return [
     { title: t("stream"), sort: "key", cell: ({ key }) => html`<a href=${`#/streams/${encodeURIComponent(key)}`}>${shortKey(key)}</a>` },
     { title: t("state"), sort: "state", cell: (row) => html`<${StateBadge} state=${row.state} />` },
-    { title: t("video"), sort: "video", cell: videoOf },
+    { title: t("video"), sort: "video", cell: (row) => orNone(videoOf(row)) },
     { title: t("fps"), isNumber: true, cell: ({ fps }) => fps ?? "–" },
     {
       title: t("keyFrames"),
       isNumber: true,
       cell: ({ keyFrameMs }) => (keyFrameMs === null ? "–" : `${(keyFrameMs / 1000).toFixed(1)} s`),
     },
-    { title: t("audio"), cell: ({ audio }) => audio },
+    { title: t("audio"), cell: ({ audio }) => orNone(audio) },
     { title: t("bitrate"), isNumber: true, cell: ({ state, kbpsIn }) => (state === "wait" ? "–" : rate(kbpsIn)) },
     { title: t("viewers"), sort: "players", isNumber: true, cell: ({ players }) => count(players) },
     { title: t("sent"), isNumber: true, cell: ({ state, kbpsOut }) => (state === "wait" ? "–" : rate(kbpsOut)) },
     { title: t("from"), cell: ({ from, process }) => (from === null ? "–" : html`${from} <small class="quiet-text">${process}</small>`) },
     { title: t("age"), sort: "since", isNumber: true, cell: ageOf },
   ];
+}
+
+function orNone(text: string): string {
+  return text === "" ? "–" : text;
 }
 
 /** Without the vhost that most have. */

@@ -90,6 +90,8 @@ export const chinese: Readonly<Record<Word, string>> = {
   done: "已完成",
   failed: "未完成：{0}",
   token: "令牌",
+  tokenMissing: "缺少令牌",
+  tokenWrong: "令牌不正确，或不允许在此使用",
   tokenWhy: "执行操作需要本服务器的令牌（api_token），或在服务器本机上操作。令牌只保存在此标签页中。",
   search: "搜索",
   searchStreams: "搜索流",

@@ -89,6 +89,8 @@ export const english = {
   done: "Done",
   failed: "Not done: {0}",
   token: "Token",
+  tokenMissing: "the token is missing",
+  tokenWrong: "this is not the token, or it may not be used from here",
   tokenWhy: "To act takes the token of this server (api_token), or to be on its machine. It is kept in this tab alone.",
   search: "Search",
   searchStreams: "Search streams",

@@ -248,7 +248,7 @@ function Confirm({ act: what, onClose, onDone }: Asked & { readonly onClose: () 
       window.setTimeout(() => dialog.current?.close(), 1200);
     } catch (thrown) {
       setWantsToken(thrown instanceof Refused && thrown.needsToken);
-      setTold({ text: t("failed", thrown instanceof Error ? thrown.message : String(thrown)), isGood: false });
+      setTold({ text: t("failed", whyNot(thrown, token.current)), isGood: false });
     } finally {
       setBusy(false);
     }
@@ -264,6 +264,12 @@ function Confirm({ act: what, onClose, onDone }: Asked & { readonly onClose: () 
       </div>
     </form>
   </dialog>`;
+}
+
+/** Why something was refused: what is said of tokens is said in the reader's language. */
+export function whyNot(thrown: unknown, token: string): string {
+  if (thrown instanceof Refused && thrown.needsToken) return t(token === "" ? "tokenMissing" : "tokenWrong");
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
 export function TokenField({ onInput }: { readonly onInput: (text: string) => void }): VNode {
