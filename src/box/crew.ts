@@ -221,8 +221,10 @@ export class Crew {
     return null;
   }
 
-  /** Replaces those who serve the public addresses one by one, and the admin, or one of them. Resolves as `reconfigure`. */
+  /** Replaces those who serve the public addresses one by one, and the admin, or one of them or the origin. Resolves as `reconfigure`. */
   async restart(reason: string, only: string | null = null): Promise<string | null> {
+    const origin = this.children().find(({ spec }) => spec.duty === "origin" && spec.name === only)?.spec;
+    if (origin !== undefined) return this.supervisor.restart(origin);
     const { drainTimeoutMs } = this.config.dolphin;
     const problem = await this.rollouts.public.replaceEach(reason, drainTimeoutMs, only);
     return problem ?? (await this.packagers.restart(reason, only)) ?? this.rollouts.admin.replaceEach(reason, drainTimeoutMs, only);

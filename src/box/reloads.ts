@@ -95,8 +95,10 @@ export class Reloads {
   restart(reason: string, only: string | null = null): Promise<Reloaded> {
     return this.exclusively("restart", reason, async () => {
       const { log } = this.parts;
-      const isThere = only === null || this.parts.crew.children().some(({ spec, isLeaving }) => spec.name === only && !isLeaving);
-      if (!isThere) return refused([`there is no process ${only} that could be replaced`]);
+      const meant = this.parts.crew.children().find(({ spec, isLeaving }) => spec.name === only && !isLeaving);
+      if (only !== null && meant === undefined) return refused([`there is no process ${only} that could be replaced`]);
+      if (meant?.spec.backend !== undefined)
+        return refused([`${only} is not replaced while streams live in it: dolphin drain ${only}, and end its process when it is empty`]);
       const which = only ?? "the processes that serve the public addresses, one by one";
       log.info({ event: "dolphin.restarting", reason }, `replacing ${which}`);
       const problem = await this.parts.crew.restart(reason, only);

@@ -80,6 +80,8 @@ void test("a stream of events tells of publishes, deaths and their cause, carrie
   );
   const kept = (await askApi(dolphin, "/dolphin/events?count=1"))["events"] as readonly Event[];
   assert.equal(kept.length, 1);
+  const all = (await askApi(dolphin, "/dolphin/events?count=all"))["events"] as readonly Event[];
+  assert.ok(all.length > 1, "what is no number says nothing");
   viewer.close();
   await dolphin.stop({ allow: ({ event }) => event === "child.exited" || event === "connections.carried" });
 });

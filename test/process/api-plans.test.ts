@@ -36,6 +36,9 @@ for (const plan of ["b", "single"] as const) {
     if (plan === "b") {
       assert.equal((await askApi(dolphin, "/dolphin/drain/server-1", { method: "POST" })).code, 0);
       assert.equal((await askApi(dolphin, "/dolphin/undrain/server-1", { method: "POST" })).code, 0);
+      // Streams live there: nothing takes its place, and nobody is told that something did.
+      const { code, error } = await askApi(dolphin, "/dolphin/restart/server-1", { method: "POST" });
+      assert.equal(`${code} ${error}`.slice(0, 62), "409 server-1 is not replaced while streams live in it: dolphin");
     } else assert.equal((await askApi(dolphin, "/dolphin/drain/server", { method: "POST" })).code, 409);
     const { id = "" } = clients.find(({ type }) => type === "rtmp-play") ?? {};
     assert.equal((await askApi(dolphin, `/clients/${id}`, { method: "DELETE" })).code, 0);

@@ -82,6 +82,13 @@ void test("four srs answer as one: lists, pages, ids, sums and who is sent away"
       all.map(({ id }) => id),
     );
   }
+  for (const [asked, got] of [
+    ["count=99999999999999999999", 12],
+    ["start=99999999999999999999", 0],
+    ["count=0&start=-1", 10],
+    ["count=all", 10],
+  ] as const)
+    assert.equal((await askApi(dolphin, `/clients/?${asked}`)).clients?.length, got, asked);
   assert.equal((await clientsOf(dolphin, "&stream=c&type=rtmp-play")).length, 1);
 
   const { streams = [], total } = await askApi(dolphin, "/streams/");

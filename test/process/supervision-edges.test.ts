@@ -100,8 +100,8 @@ for (const { how, conf, recordSeconds, strike, cause, provoked } of [
   });
 }
 
-void test("an origin of its own may die: edges and their viewers stay, and go on with the next publisher", async (t) => {
-  const dolphin = await Dolphin.start(t, { conf: promptConf, args: ["--origin-process", "child"] });
+void test("an origin of its own may die or be replaced: edges and their viewers stay, and go on with the next publisher", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: promptConf, args: ["--origin-process", "child"], api: true });
   const first = await steadyPublisherAt(t, dolphin, "edge-1", "shift");
   const flv = await watchFlv(dolphin.flvUrl("shift"));
   t.after(() => flv.close());
@@ -118,11 +118,21 @@ void test("an origin of its own may die: edges and their viewers stay, and go on
     await one.waitForMedia((seen[at] ?? 0) + 40); // fails for a viewer who was disconnected
     assertForward(one.media);
   }
+  // Somebody asks for another one: the publisher and his viewers stay.
+  const from = dolphin.logLength;
+  const replaced = await fetch(dolphin.apiUrl("/api/v1/dolphin/restart/origin"), { method: "POST" });
+  assert.equal(replaced.status, 200, await replaced.text());
+  const next = await dolphin.waitFor("child.ready", { from, where: ({ child }) => child === "origin" });
+  assert.notEqual(next["childPid"], ready["childPid"]);
+  for (const one of viewers) await one.waitForMedia(one.media.length + 40);
+  assert.equal(dolphin.logLines(({ event }) => event === "publish.ended").length, 1);
   const { processes } = await dolphin.status();
-  const told = processes.map(({ name, pid, restarts, lastDeath }) => ({ name, pid, restarts, cause: lastDeath?.cause ?? null }));
+  const told = processes
+    .filter(({ duty }) => duty !== "admin")
+    .map(({ name, pid, restarts, lastDeath }) => ({ name, pid, restarts, cause: lastDeath?.cause ?? null }));
   assert.deepEqual(told, [
     { name: "master", pid: dolphin.pid, restarts: 0, cause: null },
-    { name: "origin", pid: ready["childPid"], restarts: 1, cause: "killed by SIGKILL" },
+    { name: "origin", pid: next["childPid"], restarts: 2, cause: "killed by SIGKILL" },
     { name: "edge-1", pid: dolphin.pids["edge-1"], restarts: 0, cause: null },
     { name: "edge-2", pid: dolphin.pids["edge-2"], restarts: 0, cause: null },
   ]);

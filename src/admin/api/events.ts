@@ -11,6 +11,8 @@ export const maxEventReaders = 20;
 export const maxUnreadEventBytes = 1 << 20;
 /** Balancers close what says nothing. */
 const commentEveryMs = 15_000;
+/** Events that are told unless somebody asks for another number. */
+const defaultCount = 100;
 
 let readers = 0;
 
@@ -20,7 +22,7 @@ export async function streamEvents(asked: Asked): Promise<void> {
   const { request, response, query } = exchange;
   const wantsStream = request.method !== "HEAD" && /\btext\/event-stream\b/.test(request.headers.accept ?? "");
   const after = numberOf(request.headers["last-event-id"] ?? query.get("after"));
-  const count = numberOf(query.get("count") ?? "100");
+  const count = /^\d{1,15}$/.test(query.get("count") ?? "") ? numberOf(query.get("count")) : defaultCount;
   if (!wantsStream) {
     const source = await control.open(`/events?count=${count}&after=${after}`, "GET", 5000);
     const events: TakenEvent[] = [];

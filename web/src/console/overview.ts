@@ -67,7 +67,7 @@ export function OverviewPage({ theme }: { readonly theme: string }): VNode {
       </div>
       <${Table}
         caption=${t("processes")}
-        columns=${columnsOf(again)}
+        columns=${columnsOf(data.plan, again)}
         rows=${processes}
         keyOf=${({ name }: ProcessRow) => name}
         empty=${t("nothing")}
@@ -118,7 +118,7 @@ function stateOf(state: string): string {
   return word === undefined ? state : t(`state.${word}`);
 }
 
-function columnsOf(again: () => void): readonly Column<ProcessRow>[] {
+function columnsOf(plan: string, again: () => void): readonly Column<ProcessRow>[] {
   const none = html`<span class="quiet-text">–</span>`;
   const number = (of: (row: ProcessRow) => ComponentChildren) => ({ isNumber: true, cell: of });
   return [
@@ -149,7 +149,7 @@ function columnsOf(again: () => void): readonly Column<ProcessRow>[] {
     {
       title: t("actions"),
       cell: ({ name, duty }) =>
-        duty === null || name === "master"
+        duty === null || name === "master" || (plan === "b" && duty === "server")
           ? ""
           : html`<${ActButton}
               isQuiet

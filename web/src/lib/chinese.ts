@@ -77,7 +77,7 @@ export const chinese: Readonly<Record<Word, string>> = {
   kickPublisher: "踢出推流者",
   record: "开始录制",
   recordStop: "停止录制",
-  "ask.restart": "重启 {0}？新进程先就绪，观众与推流不会中断。",
+  "ask.restart": "重启 {0}？新进程会接替它，观众与推流不会中断。",
   "ask.restartAll": "逐个重启所有服务进程？观众与推流不会中断。",
   "ask.reload": "重新读取配置文件并生效？",
   "ask.drain": "不再向 {0} 分配新连接？",

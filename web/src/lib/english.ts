@@ -76,7 +76,7 @@ export const english = {
   kickPublisher: "Send the publisher away",
   record: "Record",
   recordStop: "Stop recording",
-  "ask.restart": "Restart {0}? A new process takes its place first; viewers and publishers stay.",
+  "ask.restart": "Restart {0}? A new process takes its place; viewers and publishers stay.",
   "ask.restartAll": "Restart all processes that serve, one by one? Viewers and publishers stay.",
   "ask.reload": "Read the configuration file again and bring it into force?",
   "ask.drain": "Send no new connections to {0}?",
