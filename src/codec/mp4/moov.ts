@@ -20,6 +20,8 @@ const undetermined = u16(0x55c4, 0);
 export interface SampleTable {
   /** When its first frame is decoded, in ticks of the track. */
   readonly startTicks: number;
+  /** From there: when the first frame is shown, and when the last one has been. */
+  readonly shown: { readonly fromTicks: number; readonly toTicks: number };
   /** Runs of frames of one length. */
   readonly durations: readonly (readonly [count: number, ticks: number])[];
   /** Runs of frames of one distance between decoding and display; empty: there is none. */
@@ -48,7 +50,7 @@ export function finishedHead(
   const ftyp = box("ftyp", Buffer.from("isom"), u32(0x200), Buffer.from("isomiso6mp41"));
   const moovAt = (mdatAt: number): Buffer => {
     const list = listOf(tracks).map((track) => ({ track, table: track.id === trackId.video ? tables.video : tables.audio }));
-    const durations = list.map(({ track, table }) => (table === null ? 0 : movieTicks(table.startTicks + ticksOf(table), track.timescale)));
+    const durations = list.map(({ track, table }) => (table === null ? 0 : shownOf(table, track.timescale).end));
     const traks = list.map(({ track, table }) => trak(track, table === null ? null : { table, mdatAt }));
     return box("moov", mvhd(Math.max(0, ...durations)), ...traks);
   };
@@ -83,6 +85,12 @@ function movieTicks(ticks: number, timescale: number): number {
   return Math.round((ticks * movieTimescale) / timescale);
 }
 
+/** When a track is shown in the movie, and with which place of its media that begins. */
+function shownOf({ startTicks, shown }: SampleTable, timescale: number): { start: number; end: number; mediaTicks: number } {
+  const { fromTicks, toTicks } = shown;
+  return { start: movieTicks(startTicks + fromTicks, timescale), end: movieTicks(startTicks + toTicks, timescale), mediaTicks: fromTicks };
+}
+
 function mvhd(duration: number): Buffer {
   const rest = [u32(0x10000), u16(0x0100, 0), u32(0, 0), matrix, u32(0, 0, 0, 0, 0, 0), u32(3)];
   return fullBox("mvhd", 1, 0, u64(0), u64(0), u32(movieTimescale), u64(duration), ...rest);
@@ -96,9 +104,8 @@ interface Filled {
 function trak(track: Listed, filled: Filled | null): Buffer {
   const { id, timescale, kind } = track;
   const ticks = filled === null ? 0 : ticksOf(filled.table);
-  const start = filled === null ? 0 : movieTicks(filled.table.startTicks, timescale);
+  const shown = filled === null ? { start: 0, end: 0, mediaTicks: 0 } : shownOf(filled.table, timescale);
   const [width, height] = track.kind === "video" ? [track.of.width, track.of.height] : [0, 0];
-  const duration = start + movieTicks(ticks, timescale);
   const size = u32(width * 0x10000, height * 0x10000);
   const tkhd = fullBox(
     "tkhd",
@@ -107,15 +114,16 @@ function trak(track: Listed, filled: Filled | null): Buffer {
     u64(0),
     u64(0),
     u32(id, 0),
-    u64(duration),
+    u64(shown.end),
     u32(0, 0),
     u16(0, 0, kind === "audio" ? 0x0100 : 0, 0),
     matrix,
     size,
   );
-  // A track that begins later is empty until then.
+  // A track that begins later is empty until then, and shown to the end of what is shown last.
   const edit = (length: number, from: number): Buffer => Buffer.concat([u64(length), u32(from < 0 ? -1 : 0, from), u16(1, 0)]);
-  const edits = start > 0 ? [box("edts", fullBox("elst", 1, 0, u32(2), edit(start, -1), edit(duration - start, 0)))] : [];
+  const whole = edit(shown.end - shown.start, shown.mediaTicks);
+  const edits = shown.start > 0 ? [box("edts", fullBox("elst", 1, 0, u32(2), edit(shown.start, -1), whole))] : [];
   const mdhd = fullBox("mdhd", 1, 0, u64(0), u64(0), u32(timescale), u64(ticks), undetermined);
   const name = kind === "video" ? "vide" : "soun";
   const hdlr = fullBox("hdlr", 0, 0, u32(0), Buffer.from(name), u32(0, 0, 0), Buffer.from("dolphin\0"));

@@ -12,6 +12,7 @@ export function fragmentsTable(track: "video" | "audio", fragments: readonly Fou
   let startTicks: number | null = null;
   let endTicks = 0;
   let mediaBefore = 0;
+  let [shownFrom, shownTo] = [Infinity, 0];
   for (const { mediaAt, mediaBytes, moofAt, runs } of fragments) {
     for (const run of runs) {
       if (run.track !== track || run.samples.length === 0) continue;
@@ -21,6 +22,8 @@ export function fragmentsTable(track: "video" | "audio", fragments: readonly Fou
       chunks.push({ offsetBytes: mediaBefore + moofAt + run.offsetBytes - mediaAt, count: run.samples.length });
       for (const { durationTicks, compositionTicks, isKeyFrame, sizeBytes } of run.samples) {
         count(durations, durationTicks);
+        shownFrom = Math.min(shownFrom, endTicks + compositionTicks);
+        shownTo = Math.max(shownTo, endTicks + compositionTicks + durationTicks);
         count(compositions, compositionTicks);
         sizes.push(sizeBytes);
         if (isKeyFrame) keys.push(sizes.length);
@@ -31,7 +34,17 @@ export function fragmentsTable(track: "video" | "audio", fragments: readonly Fou
   }
   if (startTicks === null) return null;
   const isComposed = compositions.length > 1 || compositions[0]?.[1] !== 0;
-  return { startTicks, durations, compositions: isComposed ? compositions : [], sizes, chunks, keys: track === "audio" ? null : keys };
+  // What is to be shown before it is decoded is shown with the first.
+  const shown = { fromTicks: Math.max(0, shownFrom - startTicks), toTicks: Math.max(shownTo, endTicks) - startTicks };
+  return {
+    startTicks,
+    shown,
+    durations,
+    compositions: isComposed ? compositions : [],
+    sizes,
+    chunks,
+    keys: track === "audio" ? null : keys,
+  };
 }
 
 function count(runs: [count: number, ticks: number][], ticks: number): void {

@@ -46,7 +46,7 @@ export interface DvrOptions {
   readonly onFile: (file: FinishedRecording) => void;
 }
 
-/** How long pictures are waited for where there is sound, and the second track where one has begun. */
+/** How long the second track is waited for where one has begun. */
 const secondTrackMs = 1000;
 /** What has come is with the disk after so long at most. */
 const syncMs = 2000;
@@ -74,7 +74,6 @@ export class DvrOutput implements Output {
   private clockId: number;
   private last: Position | null = null;
   private lastMs: number | null = null;
-  private firstSoundMs: number | null = null;
   /** From the first that a recording begins with, while it waits for a second track. */
   private held: { readonly packet: Packet; readonly timeMs: number }[] = [];
   private heldBytes = 0;
@@ -156,8 +155,9 @@ export class DvrOutput implements Output {
     const timeMs = this.timeOf(packet);
     if (packet.type !== messageType.data) this.last = positionAfter(packet);
     if (this.recording !== null && this.isOverBefore(packet, timeMs)) this.finish();
+    if (this.isSoundBefore(packet)) this.drop();
     if (this.recording !== null) this.write(packet, timeMs);
-    else if (this.held.length > 0 || this.startsWith(packet, timeMs)) this.hold(packet, timeMs);
+    else if (this.held.length > 0 || this.startsWith(packet)) this.hold(packet, timeMs);
   }
 
   /** A file says at its beginning which tracks it has, so one that is late is waited for. */
@@ -168,10 +168,20 @@ export class DvrOutput implements Output {
     if (this.hasWaited || !isEarly || this.heldBytes > maxWaitingFrameBytes) this.startHeld();
   }
 
-  private startHeld(): void {
-    const { held } = this;
+  /** Sound alone begins a recording; where pictures come while it waits for them, their key frame does. */
+  private isSoundBefore({ type }: Packet): boolean {
+    const isSound = this.held[0]?.packet.type === messageType.audio;
+    return isSound && type === messageType.video && this.options.settings.waitsForKeyFrame;
+  }
+
+  private drop(): void {
     this.held = [];
     this.heldBytes = 0;
+  }
+
+  private startHeld(): void {
+    const { held } = this;
+    this.drop();
     this.hasWaited = true;
     const [first] = held;
     if (first === undefined) return;
@@ -199,7 +209,7 @@ export class DvrOutput implements Output {
 
   async close(isOver: boolean): Promise<void> {
     if (isOver) this.end();
-    this.held = []; // it is still at the origin
+    this.drop(); // it is still at the origin
     this.stopTimer();
     const { recording } = this;
     this.recording = null;
@@ -220,7 +230,6 @@ export class DvrOutput implements Output {
     this.hasVideo = false;
     this.soundHead = null;
     this.lastMs = null;
-    this.firstSoundMs = null;
     this.hasWaited = false;
   }
 
@@ -239,13 +248,10 @@ export class DvrOutput implements Output {
     return this.lastMs;
   }
 
-  private startsWith(packet: Packet, timeMs: number): boolean {
+  private startsWith(packet: Packet): boolean {
     if (Date.now() < this.retryAtMs || !this.room.isThere || !isFrame(packet)) return false;
-    const { settings } = this.options;
-    if (packet.type === messageType.audio) this.firstSoundMs ??= timeMs;
-    if (packet.isKeyFrame) return true;
-    if (!settings.waitsForKeyFrame) return true;
-    return !this.hasVideo && packet.type === messageType.audio && timeMs - (this.firstSoundMs ?? timeMs) >= secondTrackMs;
+    if (packet.isKeyFrame || !this.options.settings.waitsForKeyFrame) return true;
+    return !this.hasVideo && packet.type === messageType.audio;
   }
 
   private isOverBefore(packet: Packet, timeMs: number): boolean {
@@ -315,7 +321,6 @@ export class DvrOutput implements Output {
     const { recording, file } = this;
     this.recording = null;
     this.file = null;
-    this.firstSoundMs = null;
     if (recording === null || file === null) return;
     this.inTurn(async () => {
       const ended = await recording.finish();

@@ -4,11 +4,12 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } f
 import { join } from "node:path";
 import { test } from "node:test";
 import type { RecordingReport } from "../../../../src/ipc/lists.js";
-import { clip } from "../../../helpers/clips.js";
-import { clipSums, pictureSums, sendClip } from "../../../helpers/packages.js";
+import { clip, decode } from "../../../helpers/clips.js";
+import { clipSums, pictureSums, repeated, sendClip } from "../../../helpers/packages.js";
 import { publisher } from "../../../helpers/rtmp-client.js";
 import { eventually } from "../../../helpers/wait.js";
 import { startBox, type Box } from "../box.js";
+import { dvrOf, write } from "../direct.js";
 
 const dvr =
   (inside: string, more = "") =>
@@ -38,6 +39,20 @@ test("dvr: plan append adds each publish to one file, which plays through", asyn
   assert.deepEqual([recording?.state, others], ["finished", []]);
   assert.ok(Math.abs((recording?.durationMs ?? 0) - 4000) < 150, String(recording?.durationMs));
 });
+
+for (const ending of ["flv", "mp4"])
+  test(`dvr: sound alone is in its recordings from the first frame to the last, as ${ending}, over their ends too`, async (t) => {
+    const media = repeated(await clip({ seconds: 2, video: "none" }), 4, 2000);
+    const box = await dvrOf(t, `[stream]-[timestamp].${ending}`, "dvr_plan segment; dvr_duration 3;");
+    await write(box, media);
+    assert.equal(box.finished.length, 3);
+    const counts = await Promise.all(box.finished.map(({ path }) => decode(readFileSync(path), ending)));
+    const frames = media.filter(({ payload }) => payload[1] === 1).length;
+    assert.equal(
+      counts.reduce((sum, { aac = 0 }) => sum + aac, 0),
+      frames,
+    );
+  });
 
 test("dvr: a live stream is recorded from when an operator says so until he says otherwise, over the packager's replacement too", async (t) => {
   const media = await clip({ seconds: 8 });

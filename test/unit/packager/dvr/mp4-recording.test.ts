@@ -67,6 +67,26 @@ for (const { name, audio, atMs, files } of [
   });
 }
 
+test("mp4-recording: pictures are shown to the last one, though it is shown after the last one is decoded", async (t) => {
+  const box = await dvrOf(t, "s.mp4");
+  await write(box, await seconds(4, { bFrames: 2, audio: "none" }));
+  const file = createFile(false);
+  file.appendBuffer(MP4BoxBuffer.fromArrayBuffer(new Uint8Array(readFileSync(join(box.folder, "s.mp4"))).buffer, 0));
+  file.flush();
+  const [track] = file.getInfo().tracks;
+  const last = Math.max(...file.getTrackSamplesInfo(1).map(({ cts, duration }) => cts + duration));
+  const shownMs = track!.edits!.map(({ segment_duration, media_time }) => [segment_duration, media_time]);
+  assert.deepEqual([last / 90, track!.movie_duration], [4080, 4080]);
+  assert.deepEqual(
+    shownMs,
+    [
+      [80, -1],
+      [4000, 80 * 90],
+    ],
+    "nothing for as long as the first picture is late, then all",
+  );
+});
+
 /** Fails unless each sample ends where the next begins, and lies behind it in the file or in another chunk. */
 function assertJoined(samples: readonly Sample[]): void {
   assert.ok(samples.length > 100);
