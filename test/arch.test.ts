@@ -30,7 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** The rooms of a folder, and which of the folder's other rooms each may know; `.` is what stands above the rooms, or below them. */
 const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  base: { ".": [], programs: ["."] },
+  base: { ".": [], programs: ["."], sockets: ["."] },
   codec: { ".": [], rtmp: ["."], ts: ["."], mp4: ["."] },
   conf: {
     grammar: [],

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { crowdedKeptMs, keptConnectionMs } from "../src/base/sockets/kept-connections.js";
 import { apiNames } from "../src/admin/api/api.js";
 import { dolphinActs, methodOf } from "../src/admin/api/dolphin.js";
 import { maxEventReaders, maxUnreadEventBytes } from "../src/admin/api/events.js";
@@ -95,6 +96,8 @@ const limits: Readonly<Record<string, unknown>> = {
   ...slabs,
   ...url,
   ...httpServer,
+  crowdedKeptMs,
+  keptConnectionMs,
   ...session,
   ...adminServer,
   ...backupHttp,

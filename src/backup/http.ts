@@ -3,6 +3,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { DolphinError, errnoOf, messageOf } from "../base/errors.js";
+import { keepConnections } from "../base/sockets/kept-connections.js";
 import { signature } from "../base/version.js";
 
 /** Connections of viewers at once; those beyond are closed. */
@@ -24,10 +25,16 @@ export type Serve = (request: IncomingMessage, response: ServerResponse) => void
 /** A server that listens. Rejects with CHILD_LISTEN and its cause. */
 export async function serveAt({ host, port }: ListenAt, maxConnections: number, serve: Serve): Promise<Server> {
   const limits = { headersTimeout: backupRequestTimeoutMs, requestTimeout: backupRequestTimeoutMs, connectionsCheckingInterval: 1000 };
-  const server = createServer({ noDelay: true, maxHeaderSize: 16 << 10, keepAliveTimeout: 15_000, ...limits }, (request, response) => {
+  const server = createServer({ noDelay: true, maxHeaderSize: 16 << 10, ...limits }, (request, response) => {
     void answer(serve, request, response);
   });
   server.maxConnections = maxConnections;
+  let open = 0;
+  server.on("connection", (socket) => {
+    open += 1;
+    socket.once("close", () => (open -= 1));
+  });
+  keepConnections(server, () => open * 4 > maxConnections * 3);
   server.setTimeout(backupStallMs);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(`${host}:${port}`, error)));

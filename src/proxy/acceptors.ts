@@ -33,6 +33,8 @@ export interface AcceptorParts {
   readonly pump: Pump;
   readonly roll: Roll;
   readonly log: Log;
+  /** Whether few connections are left. */
+  readonly isCrowded: () => boolean;
 }
 
 /** A pair in which nothing moves in either direction: both ends are gone without a word, or nobody needs it. */
@@ -68,7 +70,7 @@ export function routesOf(config: Config, { vhosts, adminDoor }: Pick<ProxySetup,
   };
 }
 
-export function makeAcceptors(routes: Routes, { backends, places, pump, roll, log }: AcceptorParts): Acceptors {
+export function makeAcceptors(routes: Routes, { backends, places, pump, roll, log, isCrowded }: AcceptorParts): Acceptors {
   const { routing, playWaitMs, trustedProxies, prefaces } = routes;
   const trusted = trustedProxies.length === 0 ? null : trustedNetworks(trustedProxies);
   if (routing === "connection") {
@@ -89,6 +91,6 @@ export function makeAcceptors(routes: Routes, { backends, places, pump, roll, lo
   };
   return {
     rtmp: new RtmpRouter({ chooser: places, accounts: backends, pump, roll, log, options }, trusted),
-    http: new HttpProxy({ chooser: places, servers: backends, roll, log, options: httpOptions, trusted }),
+    http: new HttpProxy({ chooser: places, servers: backends, roll, log, options: httpOptions, isCrowded, trusted }),
   };
 }

@@ -71,7 +71,8 @@ export class Balancer {
     // Only our own servers can fetch a stream from another box.
     const isLocated = ({ vhost }: StreamName): boolean => this.setup.vhosts === null && isSought(this.setup.config, vhost);
     this.places = new RtmpPlaces(this.backends, send, locator === null ? null : { locator, isLocated });
-    this.parts = { backends: this.backends, places: this.places, pump, roll: this.roll, log };
+    const isCrowded = (): boolean => this.setup.maxConnections !== null && this.connections * 4 > this.setup.maxConnections * 3;
+    this.parts = { backends: this.backends, places: this.places, pump, roll: this.roll, log, isCrowded };
     this.acceptors = makeAcceptors(routesOf(setup.config, setup), this.parts);
     this.moved = new MovedPairs({ ...this.parts, idleMs });
   }

@@ -10,6 +10,7 @@ import { createServer as createNetServer, Server as NetServer, type Socket } fro
 import { isDeepStrictEqual } from "node:util";
 import { Crowd, Dispersal, type Spread } from "../base/crowd.js";
 import { asDolphinError, DolphinError, messageOf } from "../base/errors.js";
+import { endKept } from "../base/sockets/kept-connections.js";
 import type { Log } from "../base/log.js";
 import { systemTimers } from "../base/timers.js";
 import { goneBefore } from "../codec/ip-address.js";
@@ -160,7 +161,7 @@ export class Server {
     const dispersal = spread === null ? null : new Dispersal(spread, systemTimers, leaversOf(this.hub.clients, reason));
     // Not node:http's own `close`, which would no longer end requests that never come.
     for (const listener of this.listeners) NetServer.prototype.close.call(listener);
-    for (const listener of this.listeners) if (listener instanceof HttpServer) listener.closeIdleConnections();
+    for (const listener of this.listeners) if (listener instanceof HttpServer) endKept(listener);
     for (const session of this.sessions) session.drain(reason);
     await this.sockets.gone();
     dispersal?.close();

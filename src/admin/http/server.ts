@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
+import { keepConnections } from "../../base/sockets/kept-connections.js";
 import { canonicalAddress } from "../../codec/ip-address.js";
 
 /** Connections at once, of all addresses of one port. */
@@ -28,7 +29,6 @@ const limits: ServerOptions = {
   headersTimeout: adminRequestTimeoutMs,
   requestTimeout: adminRequestTimeoutMs,
   connectionsCheckingInterval: 1000,
-  keepAliveTimeout: 5000,
 };
 
 /** Makes a server, not listening yet. */
@@ -44,6 +44,8 @@ export function createAdminTlsServer(certificate: Certificate, serve: Serve): Tl
 function limited<Kind extends Server | TlsServer>(server: Kind): Kind {
   server.maxConnections = maxAdminConnections;
   const counts = new Map<string, number>();
+  let all = 0;
+  keepConnections(server, () => all * 2 > maxAdminConnectionsPerAddress);
   server.prependListener("connection", (socket: Socket) => {
     const { remoteAddress } = socket;
     if (remoteAddress === undefined) return; // a process of the box
@@ -54,7 +56,9 @@ function limited<Kind extends Server | TlsServer>(server: Kind): Kind {
       return;
     }
     counts.set(address, count + 1);
+    all += 1;
     socket.once("close", () => {
+      all -= 1;
       const left = (counts.get(address) ?? 1) - 1;
       if (left > 0) counts.set(address, left);
       else counts.delete(address);

@@ -1,7 +1,7 @@
 // Who the client is: the peer itself, or whom a preface of a trusted peer names. It reads from the socket only where the peer is
 // trusted, and gives back what was not the preface's.
 import type { Socket } from "node:net";
-import { takeFront } from "../../base/socket-front.js";
+import { takeFront } from "../../base/sockets/socket-front.js";
 import { readPreface } from "../../codec/preface.js";
 import type { Endpoint } from "../../conf/meaning/config.js";
 import type { TrustedNetworks } from "../../conf/meaning/networks.js";

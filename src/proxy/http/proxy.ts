@@ -9,6 +9,7 @@ import { Agent, createServer, ServerResponse, type IncomingMessage, type Server 
 import type { Socket } from "node:net";
 import { Crowd } from "../../base/crowd.js";
 import { asDolphinError } from "../../base/errors.js";
+import { endKept, keepConnections } from "../../base/sockets/kept-connections.js";
 import type { Log } from "../../base/log.js";
 import type { Preface } from "../../codec/preface.js";
 import { preferredWaitMs } from "../../codec/prefer.js";
@@ -79,7 +80,7 @@ export const httpDefaults: HttpProxyOptions = {
 const maxHeaderBytes = 16 << 10;
 /** The whole request with its body. */
 const requestTimeoutMs = 60_000;
-/** Idle connections that clients may keep, and that are kept to servers. */
+/** Idle connections that are kept to servers. */
 const keepAliveMs = 15_000;
 const keptPerServer = 64;
 
@@ -89,6 +90,8 @@ export interface HttpProxyParts {
   readonly roll: Roll;
   readonly log: Log;
   readonly options: HttpProxyOptions;
+  /** Whether connections are few that are left. */
+  readonly isCrowded: () => boolean;
   /** Peers whose word on the client's address counts; null: nobody's. */
   readonly trusted: TrustedNetworks | null;
 }
@@ -117,11 +120,11 @@ export class HttpProxy {
         maxHeaderSize: maxHeaderBytes,
         headersTimeout: parts.options.headersTimeoutMs,
         requestTimeout: requestTimeoutMs,
-        keepAliveTimeout: keepAliveMs,
         connectionsCheckingInterval: 1_000,
       },
       (request, response) => void this.serve(request, response),
     );
+    keepConnections(this.server, () => this.isDraining || this.parts.isCrowded());
     this.server.on("upgrade", (request, socket) => this.upgrade(request, socket as Socket));
     this.server.on("clientError", (error, socket) => this.refuse(error, socket as Socket));
     this.server.emit("listening"); // node watches its deadlines from then on, also for connections that it is given
@@ -143,7 +146,7 @@ export class HttpProxy {
   /** Ends what clients keep open for later; resolves when the last one has left. */
   drain(): Promise<void> {
     this.isDraining = true;
-    this.server.closeIdleConnections();
+    endKept(this.server);
     return this.sockets.gone();
   }
 

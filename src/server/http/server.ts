@@ -8,8 +8,9 @@ import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
+import { keepConnections } from "../../base/sockets/kept-connections.js";
 import type { Log } from "../../base/log.js";
-import { takeFront } from "../../base/socket-front.js";
+import { takeFront } from "../../base/sockets/socket-front.js";
 import { preferredWaitMs } from "../../codec/prefer.js";
 import { readPreface, type Preface } from "../../codec/preface.js";
 import { isOwnCheck, prefaceIn, unreadableRequest } from "../../codec/strangers.js";
@@ -72,14 +73,19 @@ export function createHttpServer(hub: Hub, log: Log, stored: Stored): NodeServer
       headersTimeout: headersTimeoutMs,
       requestTimeout: headersTimeoutMs,
       connectionsCheckingInterval: 1_000,
-      keepAliveTimeout: headersTimeoutMs,
     },
     (request, response) => serve(hub, log, stored, request, response),
   );
   server.on("upgrade", (request, socket) => serve(hub, log, stored, request, answerTo(request, socket as Socket)));
   server.on("clientError", (error, socket) => refuse(log, error, socket as Socket));
   holdTrusted(server, hub, log);
+  keepConnections(server, () => isCrowded(hub));
   return server;
+}
+
+/** Three quarters of its places are taken, or it takes nobody new. */
+function isCrowded({ drainReason, setup: { maxConnections }, traffic }: Hub): boolean {
+  return drainReason !== null || (maxConnections !== null && traffic.connections * 4 > maxConnections * 3);
 }
 
 /** What node does with a connection waits, for those of trusted peers, until the preface is read. */
@@ -127,6 +133,7 @@ function clientBehind(hub: Hub, { headers, socket }: Pick<IncomingMessage, "head
 
 function serve(hub: Hub, log: Log, stored: Stored, request: IncomingMessage, response: ServerResponse): void {
   const { method } = request;
+  if (hub.drainReason !== null) response.shouldKeepAlive = false; // another process has the next
   const headers = commonHeaders(request, hub.setup.config.http?.crossdomain === true);
   if (method === "GET" && response.socket !== null && stored.answerKnown(request, response, headers)) return;
   if (response.socket === null && isOneTooMany(request.socket, response)) {

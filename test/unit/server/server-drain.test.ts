@@ -86,6 +86,22 @@ test("drain: connections that do nothing do not hold it up", async (t) => {
   );
 });
 
+test("drain: on a connection that is kept with a request under way, the answer after it is the last", async (t) => {
+  const rig = await startServer(t, vhost);
+  const { hostname, port } = new URL(rig.flvUrl("s"));
+  const socket: Socket = connect(Number(port), hostname);
+  t.after(() => socket.destroy());
+  const ended = new Promise((resolve) => socket.once("close", resolve));
+  let heard = "";
+  socket.on("data", (bytes) => (heard += String(bytes)));
+  socket.write("OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\nGET");
+  await eventually(() => heard.includes("HTTP/1.1"), { what: "the first answer" });
+  const over = rig.server.drain("another process takes its place");
+  socket.write(" / HTTP/1.1\r\nHost: a\r\n\r\n");
+  await within(Promise.all([over, ended]), 5000, "the end of the drain");
+  assert.match(heard, /200 OK[^]*Connection: close[^]*this is a live-streaming server/i);
+});
+
 test("drain: who is left when its time is nearly over is sent away one by one, viewers before publishers", async (t) => {
   const rig = await startServer(t, vhost);
   const encoder = await Encoder.open(t, rig.rtmpUrl("s"));

@@ -55,7 +55,15 @@ export async function startProxy(t: Cleanup, targets: readonly Target[], options
   const { log, lines } = memoryLog();
   const [chooser, servers] = [new ListChooser(targets), new TurningServers(targets)];
   const trusted = trustedNetworks(["127.0.0.1/32"]);
-  const proxy = new HttpProxy({ chooser, servers, roll: new Roll(), log, trusted, options: { ...httpDefaults, ...options } });
+  const proxy = new HttpProxy({
+    chooser,
+    servers,
+    roll: new Roll(),
+    log,
+    trusted,
+    isCrowded: () => false,
+    options: { ...httpDefaults, ...options },
+  });
   const listener = createServer(acceptOptions, (socket: Socket) => proxy.accept(socket, peerAddress(socket)!));
   const port = await listen(listener);
   t.after(() => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
-import { takeFront } from "../../../src/base/socket-front.js";
+import { takeFront } from "../../../../src/base/sockets/socket-front.js";
 
 /** Takes a line of four bytes; a `!` is none. */
 const line = {

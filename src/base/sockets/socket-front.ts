@@ -1,7 +1,7 @@
 // Reads what stands at the front of a connection before whoever serves it gets the socket, and gives back the rest. Where a
 // proxy in front may tell who the client is, both the proxies and our own HTTP server begin with this.
 import type { Socket } from "node:net";
-import { DolphinError } from "./errors.js";
+import { DolphinError } from "../errors.js";
 
 export interface FrontOptions<T> {
   /** Looks at all bytes so far, and may throw; null: more are needed. It bounds how many it asks for. */
