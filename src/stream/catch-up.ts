@@ -32,6 +32,16 @@ export function catchUp(position: Position, packets: readonly Packet[]): CatchUp
   return aheadMs <= historyMs ? "later" : "ahead";
 }
 
+/**
+ * The index of the packet behind a position; null: it is not among them. For one who has not stopped until now (`isRunning`) nothing
+ * of what has not come so far yet is new.
+ */
+export function placeAmong(position: Position, packets: readonly Packet[], isRunning: boolean): number | null {
+  const found = catchUp(position, packets);
+  if (typeof found === "object") return found.from;
+  return found === "later" && isRunning ? packets.length : null;
+}
+
 /** Whether a packet, of the type of the one before a position, comes later, by the stream's time, which wraps. */
 export function isAfter({ type, timestamp }: Packet, position: Position): boolean {
   return type === typeBefore(position) && ((timestamp - position.timestamp) | 0) > 0;

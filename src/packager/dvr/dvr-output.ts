@@ -10,7 +10,7 @@ import type { Position } from "../../base/position.js";
 import { messageType } from "../../codec/rtmp/message.js";
 import type { DvrBlock } from "../../conf/meaning/recording.js";
 import type { RecordingReport } from "../../ipc/lists.js";
-import { catchUp, positionAfter } from "../../stream/catch-up.js";
+import { placeAmong, positionAfter } from "../../stream/catch-up.js";
 import { Headers } from "../../stream/headers.js";
 import { isFrame, type Packet } from "../../stream/packet.js";
 import { maxWaitingFrameBytes } from "../media/frames.js";
@@ -135,8 +135,9 @@ export class DvrOutput implements Output {
     this.clockId = clockId;
     const isStarted = inherited !== null && inherited.leftOff.position !== null;
     const from = inherited === null ? this.last : (inherited.leftOff.position ?? inherited.state.first);
-    const found = isSameClock && from !== null ? catchUp(from, kept) : null;
-    const place = typeof found === "object" && found !== null ? found.from - (inherited !== null && !isStarted ? 1 : 0) : null;
+    const isRunning = inherited === null && this.recording !== null;
+    const found = isSameClock && from !== null ? placeAmong(from, kept, isRunning) : null;
+    const place = found === null ? null : found - (inherited !== null && !isStarted ? 1 : 0);
     const goesOn = place !== null || (isSameClock && kept.length === 0 && this.recording !== null);
     if (!goesOn) {
       if (inherited !== null) this.finishInherited(inherited);

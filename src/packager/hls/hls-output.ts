@@ -12,7 +12,7 @@ import type { Position } from "../../base/position.js";
 import { messageType } from "../../codec/rtmp/message.js";
 import type { TsTracks } from "../../codec/ts/tables.js";
 import type { HlsBlock } from "../../conf/meaning/recording.js";
-import { catchUp, positionAfter } from "../../stream/catch-up.js";
+import { placeAmong, positionAfter } from "../../stream/catch-up.js";
 import type { Packet } from "../../stream/packet.js";
 import { FileWriter } from "../media/file-writer.js";
 import { deleteFile, inFolder } from "../media/folders.js";
@@ -135,8 +135,8 @@ export class HlsOutput implements Output {
     const isSameClock = this.clockId === clockId;
     this.clockId = clockId;
     const from = inherited?.position ?? this.last;
-    const found = isSameClock && from !== null ? catchUp(from, kept) : null;
-    const place = typeof found === "object" && found !== null ? found.from - (inherited === null ? 0 : 1) : null;
+    const found = isSameClock && from !== null ? placeAmong(from, kept, inherited === null && this.segmenter !== null) : null;
+    const place = found === null ? null : found - (inherited === null ? 0 : 1);
     const goesOn = place !== null || (isSameClock && kept.length === 0 && this.segmenter !== null);
     if (!goesOn) {
       this.breakOff();

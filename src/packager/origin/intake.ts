@@ -14,6 +14,7 @@ import type { Endpoint } from "../../conf/meaning/config.js";
 import type { Held } from "../../codec/rtmp/slabs.js";
 import { hold, makePacket, type Packet } from "../../stream/packet.js";
 import { RtmpClient } from "../../wire/client.js";
+import { Repeats } from "./repeats.js";
 
 const firstPauseMs = 50;
 const longestPauseMs = 1_000;
@@ -34,6 +35,9 @@ export class Intake {
   private client: RtmpClient | null = null;
   private pauseMs = firstPauseMs;
   private clockId = 0;
+  /** That of what has come so far; 0: nothing has. */
+  private knownClockId = 0;
+  private readonly repeats = new Repeats();
   /** Packets that are kept and still to come; null: it is not told how many. */
   private keptLeft: number | null = null;
   private kept: Packet[] = [];
@@ -106,14 +110,18 @@ export class Intake {
       return;
     }
     if (!this.hasBegun) this.begin();
-    this.options.push(packet);
+    const news = this.repeats.take(packet);
+    if (news !== null) this.options.push(news);
   }
 
   private begin(): void {
     this.hasBegun = true;
     this.pauseMs = firstPauseMs;
-    const { kept } = this;
+    const { kept, clockId } = this;
     this.kept = [];
+    if (clockId !== this.knownClockId) this.repeats.forget();
+    this.knownClockId = clockId;
+    this.repeats.begin(kept);
     this.options.begin(this.clockId, kept);
   }
 
@@ -121,6 +129,7 @@ export class Intake {
     if (!this.hasBegun) return;
     this.hasBegun = false;
     this.clockId = 0;
+    this.knownClockId = 0;
     this.options.end();
   }
 

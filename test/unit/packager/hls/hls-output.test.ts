@@ -17,7 +17,7 @@ import { av1Clip } from "../../../helpers/modern-clips.js";
 import { clipSums, flvOf, joined, pictureSums, readList, repeated, type ReadList } from "../../../helpers/packages.js";
 import type { Media } from "../../../helpers/rtmp-client.js";
 import { TsJudge, type ReadSegment } from "../../../helpers/ts-judge.js";
-import { hlsOf, packetOf, write } from "../direct.js";
+import { dvrOf, hlsOf, packetOf, write } from "../direct.js";
 
 /** What mux.js finds: pictures as their times, and how many frames of AAC. */
 function readByMuxJs(bytes: Buffer): { pictures: Elementary[]; frames: number } {
@@ -267,3 +267,22 @@ for (const { name, media: make, codecs } of fragmented) {
     if (codecs.at(-1)!.source.startsWith("^mp4a")) await assertSameSound(media, whole, "mp4");
   });
 }
+
+test("hls-output: an origin that has come less far than the one before is no break, of the list or of a recording", async (t) => {
+  const media = (await clip({ seconds: 4, bFrames: 2 })).map(packetOf);
+  const [hls, dvr] = [await hlsOf(t, "hls_fragment 1; hls_window 60;"), await dvrOf(t, "s.mp4")];
+  for (const { output } of [hls, dvr]) {
+    output.begin(1, []);
+    for (const packet of media.slice(0, 150)) output.push(packet);
+    output.begin(1, media.slice(100, 130));
+    for (const packet of media.slice(150)) output.push(packet); // see repeats.ts
+    await output.close(true);
+  }
+  const path = join(hls.folder, "live/s.m3u8");
+  const list = readList(path);
+  assert.equal(list.entries.filter(({ isDiscontinuous }) => isDiscontinuous).length, 0);
+  const sums = await clipSums(await clip({ seconds: 4, bFrames: 2 }));
+  assert.deepEqual(await pictureSums(joined(path, list), "ts"), sums);
+  assert.equal(dvr.finished.length, 1);
+  assert.deepEqual(await pictureSums(readFileSync(dvr.finished[0]!.path), "mp4"), sums);
+});
