@@ -13,6 +13,9 @@ import type { Media } from "../../helpers/rtmp-client.js";
 import { memoryLog } from "../proxy/rtmp/rig.js";
 import { configOf } from "../server/rig.js";
 
+/** How long the media of each kind of stream is at least (s). Ten minutes of it are for test/soak/ten-minutes. */
+export const leastSeconds = Number(process.env["DOLPHIN_MEDIA_S"] ?? 0);
+
 const name = { vhost: "__defaultVhost__", app: "live", stream: "s" };
 
 export interface Direct<T extends Output> {

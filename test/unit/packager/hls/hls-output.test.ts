@@ -17,7 +17,7 @@ import { av1Clip } from "../../../helpers/modern-clips.js";
 import { clipSums, flvOf, joined, pictureSums, readList, repeated, type ReadList } from "../../../helpers/packages.js";
 import type { Media } from "../../../helpers/rtmp-client.js";
 import { TsJudge, type ReadSegment } from "../../../helpers/ts-judge.js";
-import { dvrOf, hlsOf, packetOf, write } from "../direct.js";
+import { dvrOf, hlsOf, leastSeconds, packetOf, write } from "../direct.js";
 
 /** What mux.js finds: pictures as their times, and how many frames of AAC. */
 function readByMuxJs(bytes: Buffer): { pictures: Elementary[]; frames: number } {
@@ -64,7 +64,8 @@ interface Kind {
 }
 
 const avAt = (media: readonly Media[], byMs: number): Media[] => media.map((one) => ({ ...one, timestamp: (one.timestamp + byMs) >>> 0 }));
-const long = async (options: Parameters<typeof clip>[0], times = 4): Promise<Media[]> =>
+const roundTimes = Math.max(4, leastSeconds / 2);
+const long = async (options: Parameters<typeof clip>[0], times = roundTimes): Promise<Media[]> =>
   repeated(await clip(options), times, options.seconds * 1000);
 
 /** The same pictures, shown so much earlier that some would be before their decoding. */
@@ -104,7 +105,7 @@ const kinds: readonly Kind[] = [
 ];
 
 async function packaged(t: TestContext, media: readonly Media[], directives: string) {
-  const box = await hlsOf(t, `hls_fragment 1; hls_window 60; ${directives}`);
+  const box = await hlsOf(t, `hls_fragment 1; hls_window ${Math.max(60, 2 * leastSeconds)}; ${directives}`);
   await write(box, media);
   const path = join(box.folder, "live/s.m3u8");
   const list = readList(path);
@@ -232,7 +233,7 @@ const fragmented: readonly FragmentKind[] = [
     codecs: [/^avc1\./, /^mp4a\.40\.2$/],
   },
   { name: "H.265 and AAC", media: () => long({ seconds: 2, video: "h265" }), codecs: [/^hvc1\.1\.6\.L\d+/, /^mp4a\.40\.2$/] },
-  { name: "AV1 and Opus", media: async () => repeated(await av1Clip(2), 2, 2000), codecs: [/^av01\.0\.\d\dM\.08/, /^opus$/i] },
+  { name: "AV1 and Opus", media: async () => repeated(await av1Clip(2), roundTimes / 2, 2000), codecs: [/^av01\.0\.\d\dM\.08/, /^opus$/i] },
   { name: "AAC alone", media: () => long({ seconds: 2, video: "none" }), codecs: [/^mp4a\.40\.2$/] },
 ];
 
