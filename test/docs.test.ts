@@ -60,6 +60,7 @@ import { maxOutletBytes } from "../src/server/relay/outlet.js";
 import { maxRedirects } from "../src/wire/redirect.js";
 import { keyFrameWaitMs } from "../src/server/relay/reprise.js";
 import { maxReplayBytes, replayMs } from "../src/server/relay/replay.js";
+import { silenceStepMs } from "../src/server/relay/silence.js";
 import { longestAbsenceMs, longestSilenceMs, silenceTimeoutMs } from "../src/server/relay/upstreams.js";
 import { startTimeoutMs } from "../src/wire/client.js";
 import { maxCommandsPerSecond } from "../src/server/rtmp/command-rate.js";
@@ -176,6 +177,7 @@ const limits: Readonly<Record<string, unknown>> = {
   maxTagBytes,
   maxUnreadAnswerBytes,
   mergeMs,
+  silenceStepMs,
   silenceTimeoutMs,
   startTimeoutMs,
 };

@@ -13,7 +13,7 @@ import { DolphinError, messageOf } from "../base/errors.js";
 import { reopenLog, setLogLevel, type Log } from "../base/log.js";
 import { systemTimers as timers } from "../base/timers.js";
 import type { Config } from "../conf/meaning/config.js";
-import { advertisedOf } from "../conf/meaning/registry.js";
+import { advertisedOf, advertiseRemedy } from "../conf/meaning/registry.js";
 import { removeDoors } from "../ipc/admin-door.js";
 import { checkPlan } from "../master/backends/plan.js";
 import { changeEvent } from "../master/control/change-event.js";
@@ -195,8 +195,7 @@ function isEdgeOfSite({ vhosts }: Config): boolean {
 async function openRegistry({ listen, dolphin }: Config, epoch: string, log: Log): Promise<Registry | null> {
   if (dolphin.registry === null) return null;
   const rtmp = advertisedOf(dolphin.registry, listen);
-  const remedy = "write registry_advertise with its address, such as 10.0.0.5:1935";
-  if (rtmp === null) throw new DolphinError("CONF_VALUE", `registry: other boxes must know where this one is: ${remedy}`);
+  if (rtmp === null) throw new DolphinError("CONF_VALUE", `registry: ${advertiseRemedy}`);
   return Registry.open(dolphin.registry, rtmp, { log, epoch });
 }
 

@@ -36,8 +36,8 @@ export interface ConfSource {
   readonly cwd?: string;
   /** Whether this is a container, where the log goes to the console unless the file says otherwise. */
   readonly isContainer?: boolean;
-  /** What the command line decides: only of the servers behind the proxies, for an srs among them serves what we do not. */
-  readonly flags?: Pick<Flags, "plan" | "server" | "serverConf">;
+  /** What the command line decides, as far as it says what a file must hold: an srs behind the proxies serves what we do not. */
+  readonly flags?: Pick<Flags, "listen" | "plan" | "server" | "serverConf">;
 }
 
 export interface Loaded {
@@ -75,7 +75,8 @@ export function loadConfig(source: ConfSource): Loaded {
   const rewritten = rewrite(parsed.directives);
   const { directives, problems: ofVariables } = applyEnvironment(rewritten.directives, env);
   const { blank } = parsed;
-  const found = [...blank.map(toldEmpty), ...rewritten.problems, ...ofVariables, ...check(directives, name, isForSrs(directives, flags))];
+  const checked = check(directives, name, { isForSrs: isForSrs(directives, flags), listen: flags.listen });
+  const found = [...blank.map(toldEmpty), ...rewritten.problems, ...ofVariables, ...checked];
   const problems = sortProblems(found);
   const isRefused = problems.some((problem) => problem.severity === "error");
   const config = isRefused ? null : deepFreeze(build(rootBlock(directives), { file, isContainer, isBuiltIn: file === null && !isEnvOnly }));

@@ -203,7 +203,7 @@ export const dolphinPlaces = {
       null,
       served,
       restart,
-      "The RTMP address at which other boxes of the site reach this one, `host[:port]`; left out: the first of `listen`, if it names one.",
+      "The RTMP address at which other boxes of the site reach this one, `host[:port]`; left out: the first that is listened on by name.",
     ],
     registry_lease: [decimal("s", 1, 3600), "8", served, restart, "How long a box counts as alive after its last word.", "strict"],
     registry_timeout: [decimal("s", 0.05, 10), "0.4", served, restart, "How long a command of the registry may take.", "strict"],

@@ -6,6 +6,7 @@ import { shorten } from "../grammar/lexer.js";
 import type { Directive } from "../grammar/parser.js";
 import { errorAt, type Problem, warningAt } from "../grammar/problem.js";
 import { checkGuards } from "./guards.js";
+import type { Endpoint } from "./config.js";
 import { checkRules } from "./rules.js";
 import { nearest } from "../directives/suggest.js";
 import { type Block, inside, isEnabled, rootBlock } from "./tree.js";
@@ -20,15 +21,20 @@ const allNames = [...new Set(directiveRows.map((row) => row.name))];
  */
 type Look = "used" | "off" | "unserved" | "ignored";
 
-/**
- * Finds everything that is wrong with a file. `isForSrs`: an unmodified srs behind the proxies reads it, and serves what we do not.
- * Never throws.
- */
-export function check(directives: readonly Directive[], file: string, isForSrs = false): Problem[] {
+/** What is known of a file from elsewhere. */
+export interface Beside {
+  /** An unmodified srs behind the proxies reads it, and serves what we do not. */
+  readonly isForSrs?: boolean;
+  /** The addresses of the command line; none: the file's. */
+  readonly listen?: readonly Endpoint[] | undefined;
+}
+
+/** Finds everything that is wrong with a file. Never throws. */
+export function check(directives: readonly Directive[], file: string, { isForSrs = false, listen = [] }: Beside = {}): Problem[] {
   const root = rootBlock(directives);
   const problems: Problem[] = [];
   checkBlock(root, "used", null, problems, new Set());
-  problems.push(...checkRules(root, file));
+  problems.push(...checkRules(root, file, listen));
   return isForSrs ? problems.filter(({ code }) => code !== "CONF_NOT_SERVED") : [...problems, ...checkGuards(root)];
 }
 

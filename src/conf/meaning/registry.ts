@@ -72,11 +72,24 @@ export function buildRegistry(block: Block<"dolphin">): RegistryBlock | null {
   };
 }
 
-/** The address at which other boxes reach this one; null: it cannot be told from what is listened on. */
+/** What to do where {@link advertisedOf} gives none. */
+export const advertiseRemedy =
+  "other boxes must know where this one is, which does not follow from an address that stands for all: write registry_advertise (or set " +
+  "SRS_DOLPHIN_REGISTRY_ADVERTISE) with its address, such as 10.0.0.5:1935, or listen at that one";
+
+/**
+ * The address at which other boxes reach this one: the first of those that are listened on which names one, of this machine alone if there
+ * is no other. Null: it cannot be told.
+ */
 export function advertisedOf(registry: Pick<RegistryBlock, "advertise">, listen: readonly Endpoint[]): Endpoint | null {
   if (registry.advertise !== null) return registry.advertise;
-  const first = listen[0];
-  return first === undefined || first.host === "0.0.0.0" || first.host === "::" ? null : { host: first.host, port: first.port };
+  const named = listen.filter(({ host }) => host !== "0.0.0.0" && host !== "::");
+  const first = named.find(({ host }) => !isLoopback(host)) ?? (named.length === listen.length ? named[0] : undefined);
+  return first === undefined ? null : { host: first.host, port: first.port };
+}
+
+function isLoopback(host: string): boolean {
+  return host.startsWith("127.") || host === "::1";
 }
 
 /** Whether a text can be the name of a zone. */

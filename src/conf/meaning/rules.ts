@@ -2,14 +2,14 @@
 // together. One function a rule, listed first; each gives the problems that it finds.
 import { canonicalHost } from "../../base/host-name.js";
 import { parseAccessRule, parseCoworker, parseNetwork, parseResolver, parseWeight } from "./balance-values.js";
-import { builtin, hookNames } from "./config.js";
-import { advertisedOf, isZone, parseAdvertised, parseRegistry } from "./registry.js";
+import { builtin, hookNames, type Endpoint } from "./config.js";
+import { advertisedOf, advertiseRemedy, isZone, parseAdvertised, parseRegistry } from "./registry.js";
 import { shorten } from "../grammar/lexer.js";
 import type { Directive } from "../grammar/parser.js";
 import { errorAt, type Place, type Problem, warningAt } from "../grammar/problem.js";
 import { type Block, blockIn, find, findAll, inside, isEnabled, isGiven, valueOf, vhostsIn } from "./tree.js";
 
-type RootRule = (root: Block<"root">, file: Place) => Problem[];
+type RootRule = (root: Block<"root">, file: Place, listen: readonly Endpoint[]) => Problem[];
 type ListeningPlace = "http_api" | "http_server" | "http_api.https" | "http_server.https";
 type VhostRule = (vhost: Block<"vhost">, at: Directive) => Problem[];
 
@@ -38,10 +38,11 @@ const vhostRules: readonly VhostRule[] = [
   hooksAreUrls,
 ];
 
-/** Every rule on a file; `file` names it for what is missing as a whole. */
-export function checkRules(root: Block<"root">, file: string): Problem[] {
+/** Every rule on a file; `file` names it for what is missing as a whole, `flagged` are the addresses of the command line. */
+export function checkRules(root: Block<"root">, file: string, flagged: readonly Endpoint[]): Problem[] {
   const start: Place = { file, line: 1, column: 1 };
-  const found = rootRules.flatMap((rule) => rule(root, start));
+  const listen = flagged.length > 0 ? flagged : valueOf(root, "listen");
+  const found = rootRules.flatMap((rule) => rule(root, start, listen));
   return [...found, ...vhostsIn(root).flatMap(({ vhost, at }) => vhostRules.flatMap((rule) => rule(vhost, at)))];
 }
 
@@ -175,7 +176,7 @@ function balanceIsReadable(root: Block<"root">): Problem[] {
 }
 
 /** The address may hold a password, so it is not shown. */
-function registryIsReadable(root: Block<"root">): Problem[] {
+function registryIsReadable(root: Block<"root">, _file: Place, listen: readonly Endpoint[]): Problem[] {
   const block = blockIn(root, "dolphin");
   const at = find(block, "registry");
   const address = valueOf(block, "registry");
@@ -201,14 +202,7 @@ function registryIsReadable(root: Block<"root">): Problem[] {
         `registry_zone: ${shorten(zone)} is not the name of a zone: write letters, digits, _ . and -, 64 of them at most`,
       ),
     ];
-  if (advertisedOf({ advertise }, valueOf(root, "listen")) !== null) return [];
-  return [
-    errorAt(
-      at,
-      "CONF_VALUE",
-      "registry: other boxes must know where this one is: write registry_advertise with its address, such as 10.0.0.5:1935",
-    ),
-  ];
+  return advertisedOf({ advertise }, listen) === null ? [errorAt(at, "CONF_VALUE", `registry: ${advertiseRemedy}`)] : [];
 }
 
 function resolverIsReadable(block: Block<"dolphin">): Problem[] {

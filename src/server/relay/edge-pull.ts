@@ -22,6 +22,7 @@ import { RtmpClient } from "../../wire/client.js";
 import { countUpstreamFailure, type LostServer } from "../../ipc/tally.js";
 import type { Traffic } from "../peers/traffic.js";
 import { firstHoldMs, Outage } from "./outage.js";
+import { Silence } from "./silence.js";
 import {
   candidate,
   failed,
@@ -72,8 +73,10 @@ export class EdgePull {
   private options: EdgePullOptions;
   private pass: Pass;
   private client: RtmpClient | null = null;
-  /** A pause before the next try, or the watch over a silent origin. */
+  /** A pause before the next try, or the end of what comes to a mirror. */
   private readonly deadline = new Deadline();
+  /** The watch over a foreign origin; the box's own is looked after by the master. */
+  private readonly silence = new Silence();
   private readonly linger = new Deadline();
   /** Until when the box's own origin may be away. */
   private readonly absence = new Deadline();
@@ -82,7 +85,6 @@ export class EdgePull {
   private clockId = 0;
   /** Whether the present connection goes on with the stream of the one before. */
   private isResuming = false;
-  private hasHeard = false;
   /** Messages to come that were sent before the stream's start. */
   private historyLeft = 0;
   private isClosed = false;
@@ -191,6 +193,7 @@ export class EdgePull {
 
   private disconnect(why: string): void {
     this.deadline.clear();
+    this.silence.close();
     this.endPause();
     const { client } = this;
     this.client = null;
@@ -201,7 +204,6 @@ export class EdgePull {
 
   private connect(): void {
     const { source, request, args, isOwnOrigin, log } = this.options;
-    this.hasHeard = false;
     this.historyLeft = 0;
     this.isResuming = false;
     this.countedBytes = 0;
@@ -235,7 +237,7 @@ export class EdgePull {
       case messageType.data:
         if (message.type === messageType.data && isSampleAccess(message.payload)) return;
         if (!this.isPublishing) this.publish();
-        this.hasHeard = true;
+        this.silence.heard();
         this.countBytes();
         this.take(message.type, message);
         return;
@@ -264,9 +266,8 @@ export class EdgePull {
 
   /** The stream is elsewhere; the next connection begins again with an origin that the configuration names. */
   private redirected(): void {
-    this.deadline.clear();
+    this.silence.close();
     this.unpublish();
-    this.hasHeard = false;
     this.options.log.info({ event: "pull.redirected", upstream: formatEndpoint(candidate(this.pass)), next: this.from });
   }
 
@@ -325,6 +326,7 @@ export class EdgePull {
     const upstream = this.from;
     this.client = null;
     this.deadline.clear();
+    this.silence.close();
     if (this.isMirror) {
       this.over();
       return;
@@ -364,17 +366,12 @@ export class EdgePull {
     this.pass.upstreams.waiting.delete(this.again);
   }
 
-  /** Looks once a while whether a foreign origin still speaks; the box's own is looked after by the master. */
   private watch(): void {
     if (this.options.isOwnOrigin) return;
-    const limitMs = this.liveAtMs > 0 ? silenceTimeoutMs : silenceLimitMs(this.pass.upstreams, this.silences);
-    this.deadline.set(limitMs, () => {
-      if (!this.hasHeard) this.client?.close(new DolphinError("RELAY_SILENT", `${this.from} sent no media for ${limitMs} ms`));
-      else {
-        this.hasHeard = false;
-        this.watch();
-      }
-    });
+    this.silence.watch(
+      () => (this.liveAtMs > 0 ? silenceTimeoutMs : silenceLimitMs(this.pass.upstreams, this.silences)),
+      (limitMs) => this.client?.close(new DolphinError("RELAY_SILENT", `${this.from} sent no media for ${limitMs} ms`)),
+    );
   }
 
   private countBytes(): void {

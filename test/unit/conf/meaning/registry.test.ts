@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loadConfig } from "../../../../src/conf/load.js";
-import { parseRegistry } from "../../../../src/conf/meaning/registry.js";
+import { formatEndpoint, parseListen } from "../../../../src/conf/meaning/endpoint.js";
+import { advertisedOf, parseRegistry } from "../../../../src/conf/meaning/registry.js";
 
 const plain = { kind: "single", master: "", db: 0, isTls: false, username: null, password: null };
 const read: readonly [text: string, servers: object][] = [
@@ -63,12 +64,32 @@ for (const [text, why] of refused) {
 }
 
 test("registry: a box that listens on every address must say where the others reach it", () => {
-  const problems = (inside: string, listen = "1935"): string[] => {
-    const { problems: found } = loadConfig({ file: "f", text: `listen ${listen}; vhost a { } dolphin { ${inside} }` });
+  const problems = (inside: string, listen = "1935", flagged: string[] = []): string[] => {
+    const flags = { listen: flagged.map((text) => parseListen(text)) };
+    const { problems: found } = loadConfig({ file: "f", text: `listen ${listen}; vhost a { } dolphin { ${inside} }`, flags });
     return found.map(({ message }) => message);
   };
-  assert.match(problems("registry redis://r;").join(), /write registry_advertise/);
+  assert.match(problems("registry redis://r;").join(), /write registry_advertise .*SRS_DOLPHIN_REGISTRY_ADVERTISE/);
   assert.deepEqual(problems("registry redis://r; registry_advertise 10.0.0.5;"), []);
   assert.deepEqual(problems("registry redis://r;", "10.0.0.5:1935"), []);
   assert.match(problems("registry redis://r; registry_advertise 10.0.0;").join(), /10\.0\.0. is not a server/);
+  assert.deepEqual(problems("registry redis://r;", "1935", ["10.0.0.5:1935"]), [], "the command line names one");
+  assert.match(problems("registry redis://r;", "10.0.0.5:1935", ["1935"]).join(), /registry_advertise/);
+});
+
+test("registry: it is told by the first address that others can reach", () => {
+  const rows: readonly (readonly [listen: readonly string[], advertised: string | null])[] = [
+    [["10.0.0.5:1935"], "10.0.0.5:1935"],
+    [["1935"], null],
+    [["[::]:1935"], null],
+    [["1935", "10.0.0.5:1936"], "10.0.0.5:1936"],
+    [["127.0.0.1:1935", "[2001:db8::5]:1936"], "[2001:db8::5]:1936"],
+    [["127.0.0.2:1935"], "127.0.0.2:1935"],
+    [["[::1]:1935"], "[::1]:1935"],
+    [["1935", "127.0.0.1:1936"], null],
+  ];
+  for (const [listen, advertised] of rows) {
+    const found = advertisedOf({ advertise: null }, listen.map(parseListen));
+    assert.equal(found === null ? null : formatEndpoint(found), advertised, listen.join(" "));
+  }
 });
