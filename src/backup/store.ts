@@ -26,6 +26,8 @@ export class Store {
   private readonly memory = new Map<string, Buffer>();
   private readonly disk = new Map<string, number>();
   private readonly reading = new Map<string, Promise<Buffer | null>>();
+  /** Those that are on their way to the disk: nobody knows of them before they are there. */
+  private readonly writing = new Set<string>();
   memoryBytes = 0;
   diskBytes = 0;
 
@@ -53,7 +55,8 @@ export class Store {
   /** Keeps bytes, which nobody changes any more. Resolves when they are on the disk, or cannot be. Never rejects. */
   async put(id: string, bytes: Buffer): Promise<void> {
     this.remember(id, bytes);
-    if (this.disk.has(id)) return;
+    if (this.disk.has(id) || this.writing.has(id)) return;
+    this.writing.add(id);
     const path = join(this.options.folder, id);
     try {
       if (this.diskBytes + bytes.length > this.options.diskBytes) throw new Error(`the ${this.options.diskBytes} bytes of --disk are used`);
@@ -70,6 +73,8 @@ export class Store {
     } catch (thrown) {
       await rm(`${path}.tmp`, { force: true }).catch(() => undefined); // the disk that failed may fail again
       this.options.onError(thrown);
+    } finally {
+      this.writing.delete(id);
     }
   }
 
@@ -86,13 +91,16 @@ export class Store {
     return reading;
   }
 
-  /** Deletes what is not in use. */
+  /** Deletes what is not in use now. What comes while a slow disk deletes was not asked about, and stays. */
   async sweep(isInUse: (id: string) => boolean): Promise<void> {
-    for (const [id, bytes] of this.memory) if (!isInUse(id)) this.forget(id, bytes);
-    for (const [id, sizeBytes] of this.disk) {
-      if (isInUse(id)) continue;
+    for (const [id, bytes] of this.memory) if (!this.writing.has(id) && !isInUse(id)) this.forget(id, bytes);
+    const over = [...this.disk.keys()].filter((id) => !isInUse(id));
+    for (const id of over) {
+      this.diskBytes -= this.disk.get(id) ?? 0;
       this.disk.delete(id);
-      this.diskBytes -= sizeBytes;
+    }
+    for (const id of over) {
+      if (this.disk.has(id) || this.writing.has(id)) continue;
       await rm(join(this.options.folder, id), { force: true }).catch((thrown: unknown) => this.options.onError(thrown));
     }
   }

@@ -261,17 +261,17 @@ export class StrictReader {
     const seen = this.seen.get(node.name)!;
     assert.ok(list.sequence >= (this.first.get(node.name) ?? 0), `${node.name}: the list went back:\n${list.text}`);
     this.first.set(node.name, list.sequence);
+    const young = new Map<number, string>();
     for (const [index, { uri, seconds }] of list.entries.entries()) {
       assert.ok(Math.round(seconds) <= list.targetSeconds, list.text);
       const number = list.sequence + index;
       const before = seen.get(number);
-      if (before !== undefined) {
-        assert.equal(uri, before, `${node.name}: number ${number} has changed`);
-        continue;
-      }
-      for (const at of this.nodes) await this.fetch(at, uri, at === node);
-      seen.set(number, uri);
+      if (before === undefined) young.set(number, uri);
+      else assert.equal(uri, before, `${node.name}: number ${number} has changed`);
     }
+    // All at once: a node that stands still must not keep the reader from what leaves the list of the other one meanwhile.
+    await Promise.all([...young.values()].flatMap((uri) => this.nodes.map((at) => this.fetch(at, uri, at === node))));
+    for (const [number, uri] of young) seen.set(number, uri);
   }
 
   /** The bytes of a segment are the same wherever they are had; who shows it has to have it. */

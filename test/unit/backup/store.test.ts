@@ -62,3 +62,19 @@ test("store: a disk that is full, or may take no more, leaves what is in memory,
   const [one, two] = await Promise.all([store.read(idOf(1)), store.read(idOf(1))]);
   assert.equal(one, two);
 });
+
+test("store: what comes while others are deleted, or is not on the disk yet, is not deleted with them", async (t) => {
+  const folder = temporaryFolder(t);
+  const store = await open(folder, { memoryBytes: 1e6 });
+  for (const fill of [1, 2, 3]) await store.put(idOf(fill), bytesOf(fill));
+  const known = new Set<string>();
+  const coming = store.put(idOf(4), bytesOf(4)); // nobody knows of it before it is there
+  const sweeping = store.sweep((id) => known.has(id));
+  await coming;
+  assert.equal(store.has(idOf(4)), true);
+  await store.put(idOf(5), bytesOf(5));
+  await sweeping;
+  assert.deepEqual(readdirSync(folder).toSorted(), [idOf(4), idOf(5)].toSorted());
+  for (const fill of [4, 5]) assert.deepEqual(await store.read(idOf(fill)), bytesOf(fill));
+  assert.equal(store.diskBytes, 2000);
+});
