@@ -9,6 +9,7 @@ import { messageOf } from "../../base/errors.js";
 import type { Timers } from "../../base/timers.js";
 import type { FromChild, ToChild } from "../../ipc/messages.js";
 import { lastCause, newborn, step, type Child, type ChildEvent, type ChildLimits, type ChildState, type Effect } from "./child.js";
+import { afterSilence, ownPauseMs } from "./own-pause.js";
 import { isAide, type ProcessSpec } from "./plan.js";
 
 /** A running process, as the supervisor needs it. */
@@ -88,9 +89,6 @@ interface Slot {
   saidHello: boolean;
   forgetTimer: () => void;
 }
-
-/** A timer that fires so late shows that this process itself was stopped: then silence proves nothing about a child. */
-const ownPauseMs = 1000;
 
 /** Keeps the children of a plan alive. Stopping it is `stop`, then `kill` for the impatient; `ended` follows. */
 export class Supervisor {
@@ -296,11 +294,13 @@ export class Supervisor {
     slot.forgetTimer = () => undefined;
     if (effect.type === "rest") return;
     const { timers } = this.options;
+    if (effect.type === "serve") {
+      return void (slot.forgetTimer = afterSilence(timers, effect.timeoutMs, () => this.findHung(slot)));
+    }
     const dueMs = timers.nowMs() + effect.timeoutMs;
     slot.forgetTimer = timers.after(effect.timeoutMs, () => {
       const isLate = timers.nowMs() - dueMs > ownPauseMs;
-      if (isLate && (effect.type === "serve" || effect.type === "fork")) this.arm(slot, { ...effect, timeoutMs: 2 * ownPauseMs });
-      else if (effect.type === "serve") this.findHung(slot);
+      if (isLate && effect.type === "fork") this.arm(slot, { ...effect, timeoutMs: 2 * ownPauseMs });
       else this.deliver(slot, { type: "timeout" });
     });
   }

@@ -12,6 +12,10 @@ export interface PublisherWatchOptions {
   readonly onSilent: (reason: string, code: ErrorCode) => void;
 }
 
+/** A timer that fires so late shows that this process was stopped or starved: what was sent meanwhile lies unread, and is waited for. */
+const lateMs = 100;
+const ownPauseMs = 2_000;
+
 /** The watch over one publisher. `close` ends it. */
 export class PublisherWatch {
   private readonly options: PublisherWatchOptions;
@@ -42,10 +46,17 @@ export class PublisherWatch {
   }
 
   /** One timer a period, not one a packet. */
-  private await(): void {
-    const restMs = this.limitMs - (Date.now() - this.lastMediaAtMs);
-    if (restMs > 0) this.deadline.set(restMs, () => this.await());
+  private await(dueAtMs = Infinity): void {
+    const nowMs = Date.now();
+    const restMs = this.limitMs - (nowMs - this.lastMediaAtMs);
+    if (restMs > 0) this.wait(restMs);
+    else if (nowMs - dueAtMs > lateMs) this.wait(ownPauseMs);
     else if (this.options.isPaused()) this.options.onSilent(`the way to the origin took nothing for ${this.limitMs} ms`, "RELAY_TIMEOUT");
     else this.options.onSilent(`the publisher sent no media for ${this.limitMs} ms`, "RTMP_IDLE");
+  }
+
+  private wait(ms: number): void {
+    const dueAtMs = Date.now() + ms;
+    this.deadline.set(ms, () => this.await(dueAtMs));
   }
 }

@@ -308,7 +308,23 @@ describe("a hung child", () => {
     assert.equal(stateOf(supervisor, "edge-1"), "up");
   });
 
-  it("is not taken for one when it was the master that stood still", () => {
+  it("is not taken for one when it was the master that stood still, however long", () => {
+    for (const headMs of [0, 500, 3000]) {
+      for (let stillMs = 6_500; stillMs < 13_000; stillMs += 100) {
+        const supervisor = supervise([spec("edge-1")]);
+        latest("edge-1").becomeReady();
+        timers.pass(headMs);
+        timers.freeze(stillMs);
+        timers.pass(900); // it has been stopped as well, and takes a moment
+        assert.equal(stateOf(supervisor, "edge-1"), "up", `${stillMs} ms`);
+        latest("edge-1").say(heartbeat);
+        timers.pass(9_900);
+        assert.equal(stateOf(supervisor, "edge-1"), "up", `${stillMs} ms`);
+      }
+    }
+  });
+
+  it("is one if it says nothing after that either", () => {
     const supervisor = supervise([spec("edge-1")]);
     latest("edge-1").becomeReady();
     timers.freeze(60_000);
