@@ -40,6 +40,8 @@ import { StandAlone } from "./stand-alone.js";
 const entryOf = (role: "server" | "proxy" | "admin" | "packager"): string => fileURLToPath(new URL(`../roles/${role}.js`, import.meta.url));
 /** Where it is not known how many files may be open. */
 const maxKeptByDefault = 100_000;
+/** Threads that wait for disks: more of them wait for each other, for it is the same folder that they make files in (decision 25). */
+const packagerEnv = { UV_THREADPOOL_SIZE: process.env["UV_THREADPOOL_SIZE"] ?? "2" };
 
 /** All processes of one box. */
 export class Crew {
@@ -349,8 +351,8 @@ export class Crew {
   }
 
   /** Those who serve viewers, or move what servers send them, are given a link to the vault. */
-  private descriptorsOf({ name, isPublic }: ProcessSpec): { readonly fds: readonly number[]; readonly env: Record<string, string> } {
-    if (this.vault === null || !isPublic) return { fds: [], env: {} };
+  private descriptorsOf({ name, duty, isPublic }: ProcessSpec): { readonly fds: readonly number[]; readonly env: Record<string, string> } {
+    if (this.vault === null || !isPublic) return { fds: [], env: duty === "packager" ? packagerEnv : {} };
     return { fds: this.vault.admit(name), env: { [linkVariable]: "4,5" } };
   }
 
