@@ -15,7 +15,7 @@ import { eventually } from "../helpers/wait.js";
 
 const confOf = (hls: string): string =>
   `listen 1935; http_server { enabled on; listen 8080; crossdomain on; }
-vhost __defaultVhost__ { min_latency on; hls { enabled on; hls_fragment 1; hls_window 60; ${hls} } }`;
+vhost __defaultVhost__ { min_latency on; publish { normal_timeout 60000; } hls { enabled on; hls_fragment 1; hls_window 60; ${hls} } }`;
 
 function httpUrl(dolphin: Dolphin, path: string): string {
   return dolphin.flvUrl("s").replace(/\/live\/.*$/, `/live/${path}`);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { errnoOf } from "../../src/base/errors.js";
 import { run } from "../helpers/child.js";
 import { clip } from "../helpers/clips.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
@@ -48,7 +49,7 @@ test("packager: a disk that is full, and folders that vanish or are none, cost a
     {
       what: "folders that are gone",
       isAlwaysTold: false, // between two files nothing is missing
-      begin: () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })),
+      begin: () => Promise.all(folders.map((folder) => eventually(() => isGone(folder)))),
       end: () => undefined,
     },
     {
@@ -114,3 +115,14 @@ test("packager: a disk that is full, and folders that vanish or are none, cost a
   await sent;
   await dolphin.kill(); // its log has the errors of before
 });
+
+/** Takes a folder away with all that is in it; false: something was made there meanwhile. */
+function isGone(folder: string): boolean {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+    return true;
+  } catch (thrown) {
+    if (errnoOf(thrown) !== "ENOTEMPTY") throw thrown;
+    return false;
+  }
+}

@@ -14,7 +14,7 @@ import { eventually } from "../helpers/wait.js";
 
 const hls = "hls { enabled on; hls_fragment 1; hls_window 60; hls_ctx off; }";
 const confOf = (inside: string, more = ""): string =>
-  `listen 1935; http_server { enabled on; listen 8080; } ${more} vhost __defaultVhost__ { min_latency on; ${inside} }`;
+  `listen 1935; http_server { enabled on; listen 8080; } ${more} vhost __defaultVhost__ { min_latency on; publish { normal_timeout 60000; } ${inside} }`;
 const dvrAs = (ending: string): string => `dvr { enabled on; dvr_path ./objs/nginx/html/[app]/[stream].${ending}; }`;
 const seconds = 10;
 

@@ -10,7 +10,7 @@ import { publisher } from "../helpers/rtmp-client.js";
 import { eventually } from "../helpers/wait.js";
 
 const confOf = (packagers: number): string =>
-  `listen 1935; dolphin { packagers ${packagers}; } vhost __defaultVhost__ { dvr { enabled on; dvr_path ./rec/[stream].mp4; } }`;
+  `listen 1935; dolphin { packagers ${packagers}; } vhost __defaultVhost__ { publish { normal_timeout 60000; } dvr { enabled on; dvr_path ./rec/[stream].mp4; } }`;
 
 test("packagers: streams are spread; one dies and the others go on with its streams; fewer take over all of them", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: confOf(2) });
