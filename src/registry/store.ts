@@ -11,7 +11,7 @@ import { scripts, type Call } from "./scripts.js";
 export interface Store {
   run(call: Call): Promise<unknown>;
   get(key: string): Promise<string | null>;
-  /** Gives the connection up and makes another: it does not answer. */
+  /** Gives the connection up, if one stands, and makes another: it does not answer. */
   renew(): void;
   close(): void;
 }
@@ -154,6 +154,7 @@ function definitions(): Record<string, { lua: string }> {
 
 class RedisStore implements Store {
   private readonly client: Client;
+  private isConnected = false;
   private isClosed = false;
 
   constructor(client: Client, events: StoreEvents) {
@@ -164,7 +165,9 @@ class RedisStore implements Store {
       reason = "the connection was closed";
       if (!this.isClosed) events.onConnected();
     });
+    client.on("connect", () => (this.isConnected = true));
     client.on("close", () => {
+      this.isConnected = false;
       if (!this.isClosed) events.onLost(reason);
     });
     client.connect().catch(() => undefined); // told by its events, and tried again
@@ -179,7 +182,7 @@ class RedisStore implements Store {
   }
 
   renew(): void {
-    if (!this.isClosed) this.client.disconnect(true);
+    if (this.isConnected && !this.isClosed) this.client.disconnect(true); // in the middle of asking a Sentinel it would end for good
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { openStore } from "../../src/registry/store.js";
 import { projectRoot } from "../helpers/child.js";
 import { freePort } from "../helpers/ports.js";
 import { findRedis, joinCluster, reshard, startRedis, type RedisProgram } from "../helpers/redis.js";
@@ -67,6 +68,22 @@ void test("through a failover of Sentinel that has lost a claim, one of two publ
   assert.ok(Number(now[1]) >= fence, "the fence has not gone back");
   assert.deepEqual(kept.by.lost, []);
   await eventually(async () => (await whereIs(b, "kept")).length === 1);
+});
+
+void test("a connection that is given up while Sentinel is asked for the primary is made all the same", { skip }, async (t) => {
+  const redis = program as RedisProgram;
+  const primary = await startRedis(redis);
+  t.after(() => primary.stop());
+  const sentinel = await startRedis(redis, [`sentinel monitor site 127.0.0.1 ${primary.port} 1`], { kind: "sentinel" });
+  t.after(() => sentinel.stop());
+  let connected = 0;
+  const events = { onConnected: () => (connected += 1), onLost: () => undefined };
+  const store = await openStore(registryBlock(`redis+sentinel://127.0.0.1:${sentinel.port}/site`), events);
+  t.after(() => store.close());
+  store.renew(); // as after commands that were not answered
+  await eventually(() => connected === 1, { what: "the connection" });
+  store.renew();
+  await eventually(() => connected === 2, { what: "another one" });
 });
 
 void test("a primary that has become a replica is left for the new one", { skip }, async (t) => {
