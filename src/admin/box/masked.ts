@@ -6,7 +6,7 @@ import type { ProgramReport } from "../../ipc/lists.js";
 const mask = "…";
 const secretNames = /pass(word|wd)?|token|secret|key$|credential/i;
 
-/** A copy that can be shown. */
+/** A copy that can be shown, its names written as directives are: `max_connections`. */
 export function maskedConfig(config: Config): Readonly<Record<string, unknown>> {
   return shown(config) as Record<string, unknown>;
 }
@@ -27,7 +27,13 @@ function shown(value: unknown): unknown {
   if (typeof value === "string") return withoutCredentials(value);
   if (Array.isArray(value)) return value.map(shown);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, isSecret(name, member) ? mask : shown(member)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [asDirective(name), isSecret(name, member) ? mask : shown(member)]),
+  );
+}
+
+function asDirective(name: string): string {
+  return name.replaceAll(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function isSecret(name: string, value: unknown): boolean {

@@ -17,6 +17,20 @@ dolphin { api_token ${secrets[1]}; server "http://user:${secrets[2]}@host/x?key=
   assert.match(shown, /"plan":"single"/);
 });
 
+test("masked: names are written as operators write directives, with the unit of what is shown", () => {
+  const { config } = loadConfig({
+    file: "f",
+    text: "listen 1935; max_connections 77; vhost a { play { gop_cache off; queue_length 9; } }",
+  });
+  assert.ok(config);
+  const { max_connections, vhosts } = maskedConfig(config);
+  assert.equal(max_connections, 77);
+  const [vhost] = vhosts as { play: Record<string, unknown>; name: string; hooks: object }[];
+  assert.deepEqual([vhost?.name, vhost?.play["gop_cache"], vhost?.play["queue_length_ms"]], ["a", false, 9000]);
+  assert.deepEqual(Object.keys(vhost?.hooks ?? {}).slice(0, 2), ["on_connect", "on_close"]);
+  assert.doesNotMatch(JSON.stringify(maskedConfig(config)), /"[a-z]\w*[A-Z]\w*":/);
+});
+
 test("masked: of a password with an @ in it nothing is shown", () => {
   const { config } = loadConfig({ file: "f", text: 'listen 1935; vhost a { } dolphin { server "http://user:hun@ter2@host/x@y"; }' });
   assert.ok(config);
