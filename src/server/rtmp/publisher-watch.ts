@@ -14,6 +14,8 @@ export interface PublisherWatchOptions {
 
 /** A timer that fires so late shows that this process was stopped or starved: what was sent meanwhile lies unread, and is waited for. */
 const lateMs = 100;
+/** The last of each wait is a timer of its own, so that a standstill that ends just in time is followed by reading, too. */
+const lastMs = 300;
 const ownPauseMs = 2_000;
 
 /** The watch over one publisher. `close` ends it. */
@@ -49,7 +51,7 @@ export class PublisherWatch {
   private await(dueAtMs = Infinity): void {
     const nowMs = Date.now();
     const restMs = this.limitMs - (nowMs - this.lastMediaAtMs);
-    if (restMs > 0) this.wait(restMs);
+    if (restMs > 0) this.wait(restMs > lastMs ? restMs - lastMs : lastMs);
     else if (nowMs - dueAtMs > lateMs) this.wait(ownPauseMs);
     else if (this.options.isPaused()) this.options.onSilent(`the way to the origin took nothing for ${this.limitMs} ms`, "RELAY_TIMEOUT");
     else this.options.onSilent(`the publisher sent no media for ${this.limitMs} ms`, "RTMP_IDLE");

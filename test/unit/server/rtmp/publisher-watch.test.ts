@@ -33,7 +33,7 @@ test("publisher watch: one that sends nothing is told of when its time is over",
 });
 
 test("publisher watch: when this process stood still, what was sent meanwhile is read first", (t) => {
-  for (const ms of [5_200, 6_000, 60_000]) {
+  for (const ms of [4_950, 5_050, 5_200, 6_000, 60_000]) {
     const { watch, said, stand, wait } = begin(t);
     watch.heard();
     stand(ms);
