@@ -5,14 +5,13 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { FlvReader } from "../../src/codec/flv-reader.js";
 import { run } from "../helpers/child.js";
 import { clip } from "../helpers/clips.js";
 import { Dolphin, type LogLine } from "../helpers/dolphin.js";
 import { findFfmpeg } from "../helpers/ffmpeg.js";
 import { HlsReader } from "../helpers/hls-reader.js";
 import { pictureSums, sendClip } from "../helpers/packages.js";
-import { publisher, type Media } from "../helpers/rtmp-client.js";
+import { publisher, type Media, type RtmpPublisher } from "../helpers/rtmp-client.js";
 import { numbersFrom, soakSeconds, soakSeed } from "../helpers/soak.js";
 import { eventually } from "../helpers/wait.js";
 
@@ -31,8 +30,9 @@ class Encoder {
   private isOver = false;
   private readonly done: Promise<void>;
 
-  constructor(url: string, media: readonly Media[]) {
+  constructor(t: TestContext, url: string, media: readonly Media[]) {
     this.done = this.run(url, media);
+    t.after(() => this.close());
   }
 
   async close(): Promise<void> {
@@ -42,7 +42,9 @@ class Encoder {
 
   private async run(url: string, media: readonly Media[]): Promise<void> {
     for (let round = 0; !this.isOver;) {
-      const source = await eventually(() => publisher(url), { what: "a publisher to be let in", timeoutMs: 30_000 });
+      const comeIn = async (): Promise<RtmpPublisher | "over"> => (this.isOver ? "over" : publisher(url));
+      const source = await eventually(comeIn, { what: "a publisher to be let in", timeoutMs: 30_000 });
+      if (source === "over") return;
       try {
         for (let first = true; !this.isOver; first = false, round++) {
           const shifted = media.map(({ type, timestamp, payload }): Media => ({ type, payload, timestamp: timestamp + round * clipMs }));
@@ -58,13 +60,15 @@ class Encoder {
 
 /** Pictures of a recording, and how many of them are further from the one before than pictures are. A decoder may miss lost ones. */
 async function holesIn(path: string): Promise<{ pictures: number; holes: number }> {
-  const bytes = readFileSync(path);
-  const sums = await run(findFfmpeg(), ["-v", "fatal", "-i", path, "-map", "0:v", "-vsync", "0", "-f", "framemd5", "-"], 60_000);
-  const pictures = sums.split("\n").filter((line) => line.startsWith("0,")).length;
-  if (!path.endsWith("flv")) return { pictures, holes: 0 };
-  const times: number[] = [];
-  new FlvReader(({ type, timestamp, payload }) => void (type === 9 && payload[1] === 1 && times.push(timestamp))).push(bytes);
-  return { pictures, holes: times.filter((at, index) => index > 0 && at - times[index - 1]! > frameMs).length };
+  const linesOf = async (...how: readonly string[]): Promise<string[]> =>
+    (await run(findFfmpeg(), ["-v", "fatal", "-i", path, "-map", "0:v", ...how, "-f", "framemd5", "-"], 60_000)).split("\n");
+  const isPicture = (line: string): boolean => line.startsWith("0,");
+  const pictures = (await linesOf("-vsync", "0")).filter(isPicture).length;
+  const asTheyAre = await linesOf("-c", "copy", "-copyts");
+  const ticksPerSecond = Number(/^#tb 0: 1\/(\d+)$/m.exec(asTheyAre.join("\n"))?.[1]);
+  const times = asTheyAre.filter(isPicture).map((line) => (Number(line.split(",")[1]) * 1000) / ticksPerSecond);
+  assert.ok(times.length >= pictures && times.every((at) => !Number.isNaN(at)), `times of ${path}`);
+  return { pictures, holes: times.filter((at, index) => index > 0 && at - times[index - 1]! > frameMs + 1).length };
 }
 
 for (const recorded of ["flv", "mp4"]) {
@@ -72,7 +76,7 @@ for (const recorded of ["flv", "mp4"]) {
     const random = numbersFrom(soakSeed);
     const dolphin = await Dolphin.start(t, { conf: conf.replace("RECORDED", recorded) });
     const media = await clip({ seconds: clipMs / 1000, bFrames: 2 });
-    const encoder = new Encoder(dolphin.rtmpUrl("s"), media);
+    const encoder = new Encoder(t, dolphin.rtmpUrl("s"), media);
     const listUrl = dolphin.flvUrl("s").replace(/\.flv$/, ".m3u8");
     await eventually(async () => (await fetch(listUrl)).status === 200, { what: "a list", timeoutMs: 20_000 });
     const reader = new HlsReader(listUrl);
@@ -157,7 +161,7 @@ void test("packager: a disk that fills up ends recordings, once told, and they g
   const dolphin = await Dolphin.start(t, {
     conf: `listen 1935; dolphin { dvr_min_free 8; } vhost __defaultVhost__ { dvr { enabled on; dvr_path ${disk}/[stream]-[timestamp].mp4; } }`,
   });
-  const encoder = new Encoder(dolphin.rtmpUrl("s"), await clip({ seconds: clipMs / 1000, size: "640x360" }));
+  const encoder = new Encoder(t, dolphin.rtmpUrl("s"), await clip({ seconds: clipMs / 1000, size: "640x360" }));
   await eventually(() => readdirSync(disk).length > 0, { what: "a recording" });
   for (let round = 1; round <= 2; round++) {
     writeFileSync(join(disk, "filler"), Buffer.alloc(34 << 20));
