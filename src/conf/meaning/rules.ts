@@ -32,6 +32,7 @@ const vhostRules: readonly VhostRule[] = [
   forwardKeepsPublisher,
   hlsAndTsDoNotMeet,
   partsAreNotEncrypted,
+  edgesWriteNothing,
   ingestsDiffer,
   programsAreWhole,
   securityIsReadable,
@@ -250,6 +251,17 @@ function partsAreNotEncrypted(vhost: Block<"vhost">): Problem[] {
   const at = find(hls, "hls_keys");
   if (at === undefined || !valueOf(hls, "enabled") || !valueOf(hls, "hls_keys") || !valueOf(hls, "hls_low_latency")) return [];
   return [errorAt(at, "CONF_VALUE", "hls_keys and hls_low_latency exclude each other: parts are not encrypted")];
+}
+
+/** Streams are written, and programs run for them, where they are published to. */
+function edgesWriteNothing(vhost: Block<"vhost">): Problem[] {
+  if (valueOf(blockIn(vhost, "cluster"), "mode") !== "remote") return [];
+  return (["hls", "dvr", "transcode", "exec"] as const).flatMap((name) => {
+    const at = findAll(vhost, name).find((one) => isEnabled(inside(vhost, one)));
+    return at === undefined
+      ? []
+      : [warningAt(at, "CONF_VALUE", `${name} has no effect in a vhost of mode remote: write it into the file of its origin`)];
+  });
 }
 
 function ingestsDiffer(vhost: Block<"vhost">): Problem[] {
