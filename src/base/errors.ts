@@ -52,6 +52,7 @@ export const errorCodes = [
   "REGISTRY_CLIENT",
   "REGISTRY_LOST",
   "REGISTRY_NAME",
+  "REGISTRY_REFUSED",
   "RELAY_CLOSED",
   "RELAY_CONNECT",
   "RELAY_HOPS",

@@ -25,6 +25,8 @@ export interface LeaseParts {
   roll(): string;
   /** The store answers; `isNew`: it had forgotten the node. */
   onHeard(isNew: boolean, nodes: number): void;
+  /** It was not heard: in the words of the store. */
+  onUnheard(words: string): void;
   onNote(note: string): void;
   readonly log: Log;
 }
@@ -83,6 +85,7 @@ export class Lease {
     } catch (thrown) {
       const { message } = asDolphinError(thrown);
       log.debug({ event: "registry.unheard" }, message);
+      this.parts.onUnheard(message);
       this.failures += 1;
       if (this.failures % patience === 0) store.renew();
     }

@@ -24,6 +24,7 @@ import { Lookups } from "./lookups.js";
 import { Nodes } from "./nodes.js";
 import { SiteReader } from "./reading.js";
 import { Offers } from "./offers.js";
+import { refusalIn } from "./refusals.js";
 import { Replicas } from "./replicas.js";
 import { rollText } from "./roll.js";
 import { keyOf, Keys, parsePointer, type Self } from "./scripts.js";
@@ -77,7 +78,8 @@ export class Registry implements Locator, Claims {
   private nodeCount = 0;
   /** Since when it does not answer; null: it does. */
   private lostAtMs: number | null = performance.now();
-  private hasTold = false;
+  /** What was told of that. */
+  private readonly told = new Set<string>();
 
   private constructor(settings: RegistryBlock, rtmp: Endpoint, store: (events: StoreEvents) => Store, parts: RegistryParts) {
     this.settings = settings;
@@ -111,6 +113,7 @@ export class Registry implements Locator, Claims {
       record: () => this.record(),
       roll: () => this.roll(),
       onHeard: (isNew, nodes) => this.heard(isNew, nodes),
+      onUnheard: (words) => this.refused(words),
       onNote: (note) => this.noted(note),
       log,
     });
@@ -277,12 +280,26 @@ export class Registry implements Locator, Claims {
   }
 
   private lost(reason: string): void {
-    const isNews = this.lostAtMs === null || (this.heardAtMs === null && !this.hasTold);
     this.isConnected = false;
-    this.hasTold = true;
     this.lostAtMs ??= performance.now();
+    if (this.isClosed || this.refused(reason) || this.told.size > 0) return;
+    this.told.add("away");
     const line = { event: "registry.lost", code: "REGISTRY_AWAY", registry: addressOf(this.settings), reason };
-    if (isNews) this.parts.log.warn(line, "the registry is away: what is on the air stays there");
+    this.parts.log.warn(line, "the registry is away: what is on the air stays there");
+  }
+
+  /** Whether it is no matter of waiting; what that is is told once. */
+  private refused(words: string): boolean {
+    const refusal = refusalIn(words, this.settings);
+    if (refusal === null) return false;
+    this.isConnected = false;
+    this.lostAtMs ??= performance.now();
+    if (this.isClosed || this.told.has(refusal.kind)) return true;
+    this.told.add(refusal.kind);
+    const registry = addressOf(this.settings);
+    const line = { event: "registry.refused", code: "REGISTRY_REFUSED", registry, reason: words };
+    this.parts.log.error(line, `registry: ${registry} ${refusal.sentence}; what is on the air stays there`);
+    return true;
   }
 
   private heard(isNew: boolean, nodes: number): void {
@@ -294,6 +311,7 @@ export class Registry implements Locator, Claims {
     const wasLost = this.lostAtMs !== null || (this.heardAtMs !== null && nowMs - this.heardAtMs > this.settings.leaseMs);
     const isFirst = this.heardAtMs === null;
     this.lostAtMs = null;
+    this.told.clear();
     this.isConnected = true;
     this.heardAtMs = nowMs;
     this.nodeCount = nodes;

@@ -19,7 +19,7 @@ export interface Store {
 export interface StoreEvents {
   /** A connection stands. */
   onConnected(): void;
-  /** It is gone, or could not be made: a sentence. */
+  /** It is gone, or could not be made, or something about it is wrong: a sentence. Told again at each try. */
   onLost(reason: string): void;
 }
 
@@ -29,6 +29,7 @@ type Scripted = (...args: readonly (string | number)[]) => Promise<unknown>;
 interface Client extends Readonly<Record<keyof typeof scripts, Scripted>> {
   get(key: string): Promise<string | null>;
   on(event: string, run: (thrown?: unknown) => void): void;
+  readonly options: object;
   disconnect(reconnects?: boolean): void;
   connect(): Promise<void>;
 }
@@ -56,13 +57,21 @@ export async function openStore(settings: RegistryBlock, events: StoreEvents): P
   const { kind, servers, master, db } = settings.servers;
   const common = commonOptions(settings);
   const nodes = servers.map(({ host, port }) => ({ host, port }));
+  const client: { made: Client | null } = { made: null };
+  const tries = new Tries();
+  const pauseMs = (): number => {
+    if (client.made !== null) freshen(client.made, settings);
+    return tries.pauseMs();
+  };
   if (kind === "cluster") {
-    const cluster = new Cluster(nodes, { ...clusterOptions(settings), redisOptions: common, scripts: definitions(), lazyConnect: true });
-    return new RedisStore(cluster, events);
+    const how = { ...clusterOptions(settings), clusterRetryStrategy: pauseMs };
+    client.made = new Cluster(nodes, { ...how, redisOptions: common, scripts: definitions(), lazyConnect: true });
+  } else {
+    const where = kind === "sentinel" ? { ...sentinelOptions(settings, pauseMs), sentinels: nodes, name: master } : { ...nodes[0] };
+    const options = { ...common, ...where, db, retryStrategy: pauseMs, enableOfflineQueue: false };
+    client.made = new Redis({ ...options, scripts: definitions(), lazyConnect: true });
   }
-  const where = kind === "sentinel" ? { ...sentinelOptions(settings), sentinels: nodes, name: master } : { ...nodes[0] };
-  const options = { ...common, ...where, db, retryStrategy: pauseMs, enableOfflineQueue: false, scripts: definitions(), lazyConnect: true };
-  return new RedisStore(new Redis(options), events);
+  return new RedisStore(client.made, tries, events);
 }
 
 async function load(): Promise<Ioredis> {
@@ -76,13 +85,11 @@ async function load(): Promise<Ioredis> {
 }
 
 function commonOptions(settings: RegistryBlock): object {
-  const { timeoutMs, passwordFile, servers } = settings;
-  const password = passwordFile === null ? servers.password : secretIn("registry_password_file", passwordFile);
+  const { timeoutMs, servers } = settings;
   return {
     protocol: 2,
     ...(servers.username === null ? {} : { username: servers.username }),
-    ...(password === null ? {} : { password }),
-    ...(servers.isTls ? { tls: tlsOptions(settings) } : {}),
+    ...secretsOf(settings),
     commandTimeout: timeoutMs,
     connectTimeout: Math.max(1_000, timeoutMs),
     maxRetriesPerRequest: 0,
@@ -98,7 +105,6 @@ function clusterOptions({ timeoutMs }: RegistryBlock): object {
   return {
     enableOfflineQueue: false,
     enableReadyCheck: false,
-    clusterRetryStrategy: pauseMs,
     maxRedirections: 3,
     retryDelayOnFailover: 100,
     retryDelayOnClusterDown: 100,
@@ -107,19 +113,39 @@ function clusterOptions({ timeoutMs }: RegistryBlock): object {
   };
 }
 
-function sentinelOptions({ sentinel, servers, timeoutMs, ...rest }: RegistryBlock): object {
-  const { username, password: written, passwordFile } = sentinel;
-  const password = passwordFile === null ? written : secretIn("registry_sentinel_password_file", passwordFile);
+function sentinelOptions(settings: RegistryBlock, pauseMs: () => number): object {
+  const { sentinel, servers, timeoutMs } = settings;
   return {
     role: "master",
-    ...(username === null ? {} : { sentinelUsername: username }),
-    ...(password === null ? {} : { sentinelPassword: password }),
-    ...(servers.isTls ? { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions({ ...rest, sentinel, servers, timeoutMs }) } : {}),
+    ...(sentinel.username === null ? {} : { sentinelUsername: sentinel.username }),
+    ...(servers.isTls ? { enableTLSForSentinelMode: true } : {}),
     sentinelRetryStrategy: pauseMs,
     sentinelReconnectStrategy: pauseMs,
     sentinelCommandTimeout: Math.max(1_000, timeoutMs),
     failoverDetector: false,
   };
+}
+
+/** What is read of files, and may be other at the next connection. Throws CONF_FILE. */
+function secretsOf(settings: RegistryBlock): object {
+  const { passwordFile, servers, sentinel } = settings;
+  const password = passwordFile === null ? servers.password : secretIn("registry_password_file", passwordFile);
+  const tls = servers.isTls ? tlsOptions(settings) : null;
+  const common = { ...(password === null ? {} : { password }), ...(tls === null ? {} : { tls }) };
+  if (servers.kind !== "sentinel") return common;
+  const own = sentinel.passwordFile;
+  const sentinelPassword = own === null ? sentinel.password : secretIn("registry_sentinel_password_file", own);
+  return { ...common, ...(sentinelPassword === null ? {} : { sentinelPassword }), ...(tls === null ? {} : { sentinelTLS: tls }) };
+}
+
+/** Secrets may have been changed in their files: those that can be read go with the next connection. */
+function freshen({ options }: Client, settings: RegistryBlock): void {
+  try {
+    const ofEach = (options as { redisOptions?: object }).redisOptions ?? options; // of a Redis Cluster
+    Object.assign(ofEach, secretsOf(settings));
+  } catch {
+    // they are being written just now: it goes on with those that it has
+  }
 }
 
 function tlsOptions({ tls: { ca, cert, key, serverName } }: RegistryBlock): object {
@@ -143,8 +169,18 @@ function fileOf(directive: string, path: string): string {
   }
 }
 
-function pauseMs(times: number): number {
-  return Math.round(Math.min(firstPauseMs * 2 ** Math.min(times, 10), longestPauseMs) * (0.5 + Math.random() / 2));
+/** Pauses before connections, longer each time until one of them was of use: a server that lets nobody in is not knocked at without end. */
+class Tries {
+  private count = 0;
+
+  pauseMs(): number {
+    this.count = Math.min(this.count + 1, 10);
+    return Math.round(Math.min(firstPauseMs * 2 ** this.count, longestPauseMs) * (0.5 + Math.random() / 2));
+  }
+
+  answered(): void {
+    this.count = 0;
+  }
 }
 
 /** How many keys there are is said with each call. */
@@ -155,14 +191,22 @@ function definitions(): Record<string, { lua: string }> {
 class RedisStore implements Store {
   private readonly client: Client;
   private isConnected = false;
+  private readonly tries: Tries;
   private isClosed = false;
 
-  constructor(client: Client, events: StoreEvents) {
+  constructor(client: Client, tries: Tries, events: StoreEvents) {
     this.client = client;
-    let reason = "the connection was closed";
-    client.on("error", (thrown) => (reason = messageOf(thrown)));
+    this.tries = tries;
+    const closed = "the connection was closed";
+    let reason = closed;
+    const failed = (why: string): void => {
+      reason = why;
+      if (!this.isClosed) events.onLost(why); // of sentinels nothing but this is heard
+    };
+    client.on("sentinelError", (thrown) => failed(messageOf(thrown)));
+    client.on("error", (thrown) => failed(messageOf((thrown as { lastNodeError?: unknown } | undefined)?.lastNodeError ?? thrown)));
     client.on("ready", () => {
-      reason = "the connection was closed";
+      reason = closed;
       if (!this.isClosed) events.onConnected();
     });
     client.on("connect", () => (this.isConnected = true));
@@ -173,8 +217,10 @@ class RedisStore implements Store {
     client.connect().catch(() => undefined); // told by its events, and tried again
   }
 
-  run({ script, keys, args }: Call): Promise<unknown> {
-    return this.client[script](keys.length, ...keys, ...args);
+  async run({ script, keys, args }: Call): Promise<unknown> {
+    const answer = await this.client[script](keys.length, ...keys, ...args);
+    this.tries.answered();
+    return answer;
   }
 
   get(key: string): Promise<string | null> {

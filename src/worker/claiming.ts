@@ -39,8 +39,10 @@ export class ChildClaims implements Claims {
     const one: Publishing = { claimant, settle: null, isStandby: false, isSuspect: false, isOver: false };
     this.all.set(claimant.id, one);
     const right = await new Promise<"owner" | "standby" | DolphinError>((resolve) => {
-      const timer = setTimeout(() => resolve("owner"), answerWithinMs); // nobody's media waits for a master
+      const timer = setTimeout(() => one.settle?.("owner"), answerWithinMs); // nobody's media waits for a master
       one.settle = (answer) => {
+        one.settle = null; // the next message may come before who waits goes on
+        one.isStandby = answer === "standby";
         clearTimeout(timer);
         resolve(answer);
       };
@@ -50,8 +52,6 @@ export class ChildClaims implements Claims {
       this.all.delete(claimant.id);
       throw right;
     }
-    one.settle = null;
-    one.isStandby = right === "standby";
     return this.claimOf(one);
   }
 
@@ -80,6 +80,7 @@ export class ChildClaims implements Claims {
     const why = new DolphinError(code ?? "REGISTRY_LOST", reason ?? "another box publishes the stream");
     if (one.settle !== null && right !== "sure") one.settle(right === "refused" || right === "lost" ? why : right);
     else if (right === "refused" || right === "lost") this.lost(one, why);
+    else if (right === "standby") this.lost(one, why); // the answer comes late, to one who publishes meanwhile
     else if (right === "owner" && one.isStandby) {
       one.isStandby = false;
       one.claimant.onAir();

@@ -84,6 +84,10 @@ export class Right implements Claimant {
 
   private refused(thrown: unknown): void {
     this.isAsking = false;
-    if (!this.isClosed) this.parts.onRefused(asDolphinError(thrown));
+    if (this.isClosed) return;
+    const reason = asDolphinError(thrown);
+    // Whoever publishes already and was moved here has lost the stream: to ask again, as for one that is busy, would leave him on the air.
+    const isLost = this.parts.isUnderWay && reason.code === "RTMP_BUSY";
+    this.parts.onRefused(isLost ? new DolphinError("REGISTRY_LOST", reason.message, { cause: reason }) : reason);
   }
 }
