@@ -19,9 +19,12 @@ for (const name of files) {
   const yaml = readFileSync(`${folder}/${name}`, "utf8");
   const text = blockOf(yaml, "dolphin.conf");
   if (text === "") continue;
+  // As a pod has them of the downward API.
+  const named = [...yaml.matchAll(/name: (SRS_\w+)\n +valueFrom:\n +fieldRef: \{ fieldPath: status\.podIP \}/g)];
+  const env = Object.fromEntries(named.map(([, variable = ""]) => [variable, "10.0.0.5"]));
 
   test(`kubernetes: ${name} has a configuration without a problem, whose ports are those of its pods and services`, () => {
-    const { config, problems } = loadConfig({ file: name, text });
+    const { config, problems } = loadConfig({ file: name, text, env });
     assert.deepEqual(problems.map(formatProblem), []);
     assert.ok(config);
     const listened = [...config.listen, ...(config.http?.listen ?? []), ...config.api.listen, ...config.exporter.listen].map(
@@ -44,7 +47,7 @@ for (const name of files) {
   });
 
   test(`kubernetes: ${name} leaves a pod the time that its end takes, and its probes differ`, () => {
-    const { config } = loadConfig({ file: name, text });
+    const { config } = loadConfig({ file: name, text, env });
     assert.ok(config);
     assert.ok(config.grace.isForced, "TERM is a graceful stop");
     const { drainTimeoutMs, stopTimeoutMs } = config.dolphin;
@@ -64,5 +67,6 @@ test("kubernetes: names of one file that another uses are there", () => {
   const all = files.map((name) => readFileSync(`${folder}/${name}`, "utf8")).join("\n---\n");
   const named = new Set([...all.matchAll(/^ {2}name: ([\w-]+)$/gm)].map(([, name]) => name));
   for (const [, name] of all.matchAll(/(?:serviceName|configMap): (?:\{ name: )?([\w-]+)/g)) assert.ok(named.has(name), name);
+  for (const [, service = ""] of all.matchAll(/registry redis:\/\/([\w-]+):6379/g)) assert.ok(named.has(service), service);
   for (const [, service] of all.matchAll(/origin ([\w-]+):1935/g)) assert.ok(named.has(service), service);
 });
