@@ -224,6 +224,28 @@ void test("the registry needs these commands and keys, and no others", { skip },
   await eventually(async () => (await whereIs(a, "show")).length === 0);
 });
 
+void test("who Redis does not let in, or not far enough, serves meanwhile, and is confirmed when that is mended", { skip }, async (t) => {
+  const own = await another(["user mended on >old ~* +@all", "user narrow on >good ~other:* +@all"]);
+  t.after(() => own.stop());
+  const at = (who: string): Promise<SiteNode> => siteNode(t, registryBlock(`redis://${who}@127.0.0.1:${own.port}`, { prefix: "mine:" }));
+  const nodes = await Promise.all([at("mended:new"), at("narrow:good")]);
+  const taken = await Promise.all(nodes.map((node, index) => take(node, `show${index}`)));
+  assert.deepEqual(
+    nodes.map(({ registry }) => [registry.report().unconfirmed, registry.report().heardMs]),
+    [
+      [1, null],
+      [1, null],
+    ],
+  );
+  await own.ask("ACL", "SETUSER", "mended", "resetpass", ">new");
+  await own.ask("ACL", "SETUSER", "narrow", "~mine:*");
+  await eventually(() => nodes.every(({ registry }) => registry.report().unconfirmed === 0), { timeoutMs: 10_000 });
+  assert.deepEqual(
+    taken.flatMap(({ by }) => by.lost),
+    [],
+  );
+});
+
 void test("boxes of one zone fetch a stream from afar once, and go on without the box that they had it from", { skip }, async (t) => {
   const prefix = `site${++sites}:`;
   const [owner, b, c] = (await Promise.all(
