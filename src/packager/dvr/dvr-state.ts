@@ -57,11 +57,15 @@ export function takeName(path: string): string {
   return name;
 }
 
-/** Takes the name if it is free. Where the disk fails it is as well taken as not: whoever writes there tells it. */
+/** Takes the name if it is free. Where the disk or the folder fails it is as well taken as not: whoever writes there tells it. */
 function canTake(name: string): boolean {
   const temporary = temporaryOf(name);
   try {
     mkdirSync(dirname(temporary), { recursive: true });
+  } catch {
+    return true;
+  }
+  try {
     closeSync(openSync(temporary, "wx", 0o644));
     if (!existsSync(name)) return true; // looked for behind the other, which becomes it in one step
     unlinkSync(temporary);

@@ -1,6 +1,6 @@
 // Recordings against a real server: what operators order, files that are added to, and disks that fail.
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { RecordingReport } from "../../../../src/ipc/lists.js";
@@ -9,7 +9,7 @@ import { clipSums, pictureSums, repeated, sendClip } from "../../../helpers/pack
 import { publisher } from "../../../helpers/rtmp-client.js";
 import { eventually } from "../../../helpers/wait.js";
 import { startBox, type Box } from "../box.js";
-import { dvrOf, write } from "../direct.js";
+import { dvrOf, temporary, write } from "../direct.js";
 
 const dvr =
   (inside: string, more = "") =>
@@ -38,6 +38,18 @@ test("dvr: plan append adds each publish to one file, which plays through", asyn
   const [recording, ...others] = await recordingsOf(box);
   assert.deepEqual([recording?.state, others], ["finished", []]);
   assert.ok(Math.abs((recording?.durationMs ?? 0) - 4000) < 150, String(recording?.durationMs));
+});
+
+test("dvr: where a file stands in the place of its folder a recording fails with one line", { timeout: 20_000 }, async (t) => {
+  const folder = temporary(t);
+  writeFileSync(join(folder, "rec"), "");
+  const box = await dvrOf(t, "rec/s.flv", "", folder);
+  await write(box, await clip({ seconds: 1 }));
+  assert.deepEqual(
+    box.told.map(({ event }) => event),
+    ["dvr.failed"],
+  );
+  assert.deepEqual(box.finished, []);
 });
 
 for (const ending of ["flv", "mp4"])
