@@ -27,7 +27,7 @@ export class ChildrensClaims {
 
   heard(child: string, message: FromChild): void {
     if (message.type === "fence") void this.number(child, message.id, message.name);
-    else if (message.type === "claim") void this.ask(child, message.publish, message.name);
+    else if (message.type === "claim") void this.ask(child, message);
     else if (message.type === "unclaim") this.release(message.publish);
     else if (message.type === "doubt") this.registry.recheck(message.publishes);
   }
@@ -42,7 +42,7 @@ export class ChildrensClaims {
     this.send(child, { type: "fenced", id, ...answer });
   }
 
-  private async ask(child: string, publish: string, name: StreamName): Promise<void> {
+  private async ask(child: string, { publish, name, underWaySinceMs }: Claiming): Promise<void> {
     const had: Had = { child, claim: null };
     this.had.set(publish, had);
     const tell = (right: Right, reason: DolphinError | null = null): void => {
@@ -51,6 +51,7 @@ export class ChildrensClaims {
     };
     const claimant = {
       id: publish,
+      underWaySinceMs,
       onAir: () => tell("owner"),
       onLost: (reason: DolphinError) => tell("lost", reason),
       onSure: () => tell("sure"),
@@ -72,4 +73,5 @@ export class ChildrensClaims {
   }
 }
 
+type Claiming = Extract<FromChild, { type: "claim" }>;
 type Right = Extract<ToChild, { type: "right" }>["right"];

@@ -47,6 +47,8 @@ export const maxHops = 3;
 export interface Claimant {
   /** Unlike that of any other publishing of any box. */
   readonly id: string;
+  /** Since when it publishes, where another process of the box has let it go on here (ms since 1970); null: it has just come. */
+  readonly underWaySinceMs: number | null;
   /** It stood by, and is the stream's publisher from now on. */
   onAir(): void;
   /** Another box has the stream: nothing more of this publisher may reach anybody. */

@@ -226,7 +226,7 @@ export type FromChild =
   /** It has a stream from that other server of the site; null: no more. */
   | { readonly type: "replica"; readonly name: StreamName; readonly from: string | null }
   /** A publisher, by the number of his publishing, asks for the right to a name on the site, gives it back, or may have stood still. */
-  | { readonly type: "claim"; readonly publish: string; readonly name: StreamName }
+  | { readonly type: "claim"; readonly publish: string; readonly name: StreamName; readonly underWaySinceMs: number | null }
   | { readonly type: "unclaim"; readonly publish: string }
   /** Somebody asks to publish, and the backend is to be told a number for it. */
   | { readonly type: "fence"; readonly id: number; readonly name: StreamName }

@@ -92,14 +92,14 @@ export class ClaimBook implements Pick<Claims, "claim"> {
     const holding: Holding = {
       key: keyOf(name),
       claimant,
-      sinceMs: Date.now(),
+      sinceMs: claimant.underWaySinceMs ?? Date.now(),
       fence: 0,
       isStandby: false,
       isSuspect: false,
       isOver: false,
       timer: null,
     };
-    const asked = this.ask(holding, true);
+    const asked = this.ask(holding, claimant.underWaySinceMs === null);
     const verdict = await settled(asked, claimDeadlineMs);
     if (verdict === null) this.withoutAnswer(holding, asked);
     else if (verdict.is !== "held") this.without(holding, verdict.by);

@@ -46,7 +46,7 @@ export class ChildClaims implements Claims {
         clearTimeout(timer);
         resolve(answer);
       };
-      this.send({ type: "claim", publish: claimant.id, name });
+      this.send({ type: "claim", publish: claimant.id, name, underWaySinceMs: claimant.underWaySinceMs });
     });
     if (right instanceof DolphinError) {
       this.all.delete(claimant.id);

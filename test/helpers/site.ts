@@ -66,9 +66,10 @@ export async function siteNode(t: Cleanup, block: RegistryBlock, at?: number): P
   return { registry, port, die };
 }
 
-function holder(): Holder {
+function holder(underWaySinceMs: number | null): Holder {
   const one: Holder = {
     id: `p${++publishes}`,
+    underWaySinceMs,
     lost: [],
     airs: 0,
     onAir: () => void (one.airs += 1),
@@ -82,9 +83,14 @@ function named(stream: string): { vhost: string; app: string; stream: string } {
   return { vhost: "__defaultVhost__", app: "live", stream };
 }
 
-/** Publishes a stream at a node. */
-export async function take({ registry }: SiteNode, stream: string): Promise<{ readonly by: Holder; readonly claim: Claim }> {
-  const by = holder();
+interface Taken {
+  readonly by: Holder;
+  readonly claim: Claim;
+}
+
+/** Publishes a stream at a node, or goes on there with what another process of it has let go. */
+export async function take({ registry }: SiteNode, stream: string, underWaySinceMs: number | null = null): Promise<Taken> {
+  const by = holder(underWaySinceMs);
   return { by, claim: await registry.claim(named(stream), by) };
 }
 

@@ -21,7 +21,7 @@ import { Right } from "./right.js";
 export interface PublishingOptions {
   readonly hub: Hub;
   readonly asked: Asked;
-  readonly connection: Pick<Connection, "socket" | "lendTo" | "run">;
+  readonly connection: Pick<Connection, "socket" | "sinceMs" | "lendTo" | "run">;
   /** Takes what is read of the connection. */
   readonly take: Take;
   /** Whether nothing else goes over the connection. */
@@ -264,7 +264,7 @@ export class Publishing implements MergedReader {
     return new Right({
       claims,
       name: { vhost: vhost.name, app: request.app, stream: request.stream },
-      isUnderWay: saved !== null,
+      underWaySinceMs: saved === null ? null : connection.sinceMs,
       onGranted: () => connection.run(() => this.beginAgain()),
       onRefused: (reason) =>
         connection.run(() => {

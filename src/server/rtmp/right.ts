@@ -9,8 +9,8 @@ import type { Claim, Claimant, Claims, StreamName } from "../../ipc/locating.js"
 export interface RightParts {
   readonly claims: Claims;
   readonly name: StreamName;
-  /** It publishes already, as another process has let it go on here: it does not wait. */
-  readonly isUnderWay: boolean;
+  /** As the claimant's: whoever publishes already does not wait. */
+  readonly underWaySinceMs: number | null;
   /** It may go on to publish, or to stand by. */
   onGranted(): void;
   onRefused(reason: DolphinError): void;
@@ -32,6 +32,10 @@ export class Right implements Claimant {
     this.parts = parts;
   }
 
+  get underWaySinceMs(): number | null {
+    return this.parts.underWaySinceMs;
+  }
+
   get isStandby(): boolean {
     return this.claim?.isStandby === true;
   }
@@ -46,7 +50,7 @@ export class Right implements Claimant {
         (thrown: unknown) => this.refused(thrown),
       );
     }
-    return this.parts.isUnderWay;
+    return this.isUnderWay;
   }
 
   /** Whether media that has just come may go on now. */
@@ -71,6 +75,10 @@ export class Right implements Claimant {
     this.claim?.release();
   }
 
+  private get isUnderWay(): boolean {
+    return this.underWaySinceMs !== null;
+  }
+
   private granted(claim: Claim): void {
     this.isAsking = false;
     if (this.isClosed) {
@@ -78,7 +86,7 @@ export class Right implements Claimant {
       return;
     }
     this.claim = claim;
-    if (!this.parts.isUnderWay) this.parts.onGranted();
+    if (!this.isUnderWay) this.parts.onGranted();
     else if (claim.isStandby) this.onLost(new DolphinError("REGISTRY_LOST", "another box publishes the stream"));
   }
 
@@ -87,7 +95,7 @@ export class Right implements Claimant {
     if (this.isClosed) return;
     const reason = asDolphinError(thrown);
     // Whoever publishes already and was moved here has lost the stream: to ask again, as for one that is busy, would leave him on the air.
-    const isLost = this.parts.isUnderWay && reason.code === "RTMP_BUSY";
+    const isLost = this.isUnderWay && reason.code === "RTMP_BUSY";
     this.parts.onRefused(isLost ? new DolphinError("REGISTRY_LOST", reason.message, { cause: reason }) : reason);
   }
 }

@@ -7,7 +7,14 @@ const name = { vhost: "__defaultVhost__", app: "live", stream: "show" };
 
 function claimant(): Claimant & { readonly lost: string[] } {
   const lost: string[] = [];
-  return { id: "p1", lost, onAir: () => undefined, onSure: () => undefined, onLost: ({ code }) => void lost.push(code) };
+  return {
+    id: "p1",
+    underWaySinceMs: null,
+    lost,
+    onAir: () => undefined,
+    onSure: () => undefined,
+    onLost: ({ code }) => void lost.push(code),
+  };
 }
 
 test("claiming: a right that is lost in the moment in which it is given is lost", async () => {
