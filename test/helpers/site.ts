@@ -15,7 +15,7 @@ export interface SiteNode {
   die(): void;
 }
 
-export interface Holder extends Claimant {
+interface Holder extends Claimant {
   readonly lost: DolphinError[];
   airs: number;
 }
