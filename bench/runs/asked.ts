@@ -7,7 +7,7 @@ import { startPlayers, startPublishers, startQuestions } from "../load.js";
 import { CpuMeter } from "../meter/cpu-meter.js";
 import { watch } from "../meter/window.js";
 import type { Figures, Sample } from "../row.js";
-import { headStartMs, leastShare, youthMs } from "./pace.js";
+import { headStartMs, leastShare, youthOf } from "./pace.js";
 
 export interface Asking {
   /** Of RTMP, 200 kbps each. */
@@ -30,7 +30,7 @@ export async function measureAsked(serving: Serving, { players, rampS, questions
   const { rtmpPort, askPort, tree } = serving;
   const cleanups = new Cleanups();
   try {
-    await pause(youthMs);
+    await pause(youthOf(serving));
     const runS = settleMs / 1000 + warmS + windowS + 4;
     const wholeS = headStartMs / 1000 + rampS + runS + 5;
     const publisher = await startPublishers({ port: rtmpPort, stream: "bench", publishers: 1, kbps }, wholeS);

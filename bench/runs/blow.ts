@@ -6,7 +6,7 @@ import type { Serving } from "../boxes/servers.js";
 import { startPlayers, startPublishers } from "../load.js";
 import { openWindow } from "../meter/window.js";
 import type { Sample } from "../row.js";
-import { headStartMs, youthMs } from "./pace.js";
+import { headStartMs, youthOf } from "./pace.js";
 
 export interface Viewers {
   readonly players: number;
@@ -34,7 +34,7 @@ export async function measureBlow(serving: Serving, viewers: Viewers, blow: Blow
   const { players, rampS, protocol } = viewers;
   const cleanups = new Cleanups();
   try {
-    await pause(youthMs);
+    await pause(youthOf(serving));
     const publishS = headStartMs / 1000 + rampS + runS + 15;
     const publisher = await startPublishers({ port: rtmpPort, stream: "bench", publishers: 1, kbps }, publishS);
     cleanups.after(() => publisher.stop());

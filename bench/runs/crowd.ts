@@ -9,7 +9,7 @@ import type { Serving } from "../boxes/servers.js";
 import { startPlayers, startPublishers } from "../load.js";
 import { openWindow, watch } from "../meter/window.js";
 import type { Sample } from "../row.js";
-import { headStartMs, youthMs } from "./pace.js";
+import { headStartMs, youthOf } from "./pace.js";
 
 export interface Crowd {
   readonly players: number;
@@ -27,7 +27,7 @@ export async function measureCrowd(serving: Serving, { players, rampS, protocol 
   const { rtmpPort, httpPort } = serving;
   const cleanups = new Cleanups();
   try {
-    await pause(youthMs);
+    await pause(youthOf(serving));
     const runS = graceS + steadyS + 1;
     const wholeS = headStartMs / 1000 + rampS + runS + 5;
     const publisher = await startPublishers({ port: rtmpPort, stream: "bench", publishers: 1, kbps }, wholeS);

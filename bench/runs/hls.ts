@@ -8,7 +8,7 @@ import { startPublishers, startQuestions } from "../load.js";
 import { watch } from "../meter/window.js";
 import type { Sample } from "../row.js";
 import type { Ingest } from "./ingest.js";
-import { leastShare, missingOf, youthMs } from "./pace.js";
+import { leastShare, missingOf, youthOf } from "./pace.js";
 
 export interface Packaging extends Ingest {
   readonly fragmentS: number;
@@ -23,7 +23,7 @@ export async function measurePackaging(serving: Serving, packaging: Packaging, f
   const { publishers, kbps, fragmentS } = packaging;
   const cleanups = new Cleanups();
   try {
-    await pause(serving.box === null ? 0 : youthMs);
+    await pause(youthOf(serving));
     const load = await startPublishers({ port: serving.rtmpPort, stream: "bench", publishers, kbps }, settleMs / 1000 + windowS + 2);
     cleanups.after(() => load.stop());
     await pause(settleMs);
@@ -56,7 +56,7 @@ export function writeSegments(folder: string, { kbps, segmentS }: Watching): voi
 
 /** Viewers who fetch a segment each for as long as it lasts. */
 export async function measureWatching(serving: Serving, { viewers, segmentS }: Watching): Promise<Sample> {
-  await pause(youthMs);
+  await pause(youthOf(serving));
   const questions = Array.from({ length: viewers }, (_, index) => `/live/s-${index % files}.ts@${segmentS * 1000}`);
   const load = startQuestions(serving.httpPort, questions, segmentS + 2, watchedS + 2);
   await pause((segmentS + 2) * 1000);

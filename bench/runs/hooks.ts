@@ -11,7 +11,7 @@ import type { Build } from "../boxes/build.js";
 import { startPlayers } from "../load.js";
 import { openWindow } from "../meter/window.js";
 import type { Sample } from "../row.js";
-import { youthMs } from "./pace.js";
+import { youthOf } from "./pace.js";
 
 export interface Admissions {
   readonly players: number;
@@ -45,7 +45,7 @@ export async function measureAdmissions(build: Build, shape: Shape, { players, r
     const serving = await serveBox(build, { ...shape, env: { ...shape.env, ...hooks } });
     cleanups.after(() => serving.stop());
     const { rtmpPort, box, tree } = serving;
-    await pause(youthMs);
+    await pause(youthOf(serving));
     const close = openWindow(tree, [process.pid]);
     const lag = watchLag(box!);
     const crowd = await startPlayers({ port: rtmpPort, stream: "bench", protocol: "rtmp" }, players, rampS, graceS + 1);

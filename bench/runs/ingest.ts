@@ -6,7 +6,7 @@ import { startPublishers } from "../load.js";
 import { memoryOf } from "../meter/memory.js";
 import { watch } from "../meter/window.js";
 import type { Sample } from "../row.js";
-import { mib, missingOf, youthMs } from "./pace.js";
+import { mib, missingOf, youthOf } from "./pace.js";
 
 export interface Ingest {
   readonly publishers: number;
@@ -21,7 +21,7 @@ export async function measureIngest(serving: Serving, { publishers, kbps }: Inge
   const { rtmpPort, tree } = serving;
   const cleanups = new Cleanups();
   try {
-    await pause(youthMs);
+    await pause(youthOf(serving));
     const before = memoryOf(tree);
     const load = await startPublishers({ port: rtmpPort, stream: "ingest", publishers, kbps }, settleMs / 1000 + windowS + 5);
     cleanups.after(() => load.stop());

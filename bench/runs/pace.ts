@@ -1,8 +1,14 @@
 // What all measurements have in common: how long a box is left alone at first, and when a load counts as served.
+import type { Serving } from "../boxes/servers.js";
 import type { PublishersReport } from "../load.js";
 
-/** A young process still loads, compiles and rehearses, the spare behind it, and has not settled in its memory yet. */
-export const youthMs = 9000;
+/** A young process of ours still loads, compiles and rehearses, the spare behind it, and has not settled in its memory yet. */
+const youthMs = 9000;
+
+/** How long it is left alone before it is measured. */
+export function youthOf({ box }: Serving): number {
+  return box === null ? 0 : youthMs;
+}
 
 /** A load that got less than this part of its bytes was not served. */
 export const leastShare = 0.9;

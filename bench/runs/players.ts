@@ -6,7 +6,7 @@ import { startPlayers, startPublishers } from "../load.js";
 import { memoryOf, memoryOfProcess } from "../meter/memory.js";
 import { watch } from "../meter/window.js";
 import type { Figures, Sample } from "../row.js";
-import { headStartMs, kib, leastShare, mib, youthMs } from "./pace.js";
+import { headStartMs, kib, leastShare, mib, youthOf } from "./pace.js";
 
 export interface Audience {
   /** Of all streams together. */
@@ -27,7 +27,7 @@ export async function measurePlayers(serving: Serving, audience: Audience): Prom
   const { rtmpPort, httpPort } = serving;
   const cleanups = new Cleanups();
   try {
-    await pause(youthMs);
+    await pause(youthOf(serving));
     const runS = settleMs / 1000 + windowS + 2;
     const publishing = { port: rtmpPort, stream: "bench", publishers: streams, kbps };
     const publisher = await startPublishers(publishing, headStartMs / 1000 + rampS + runS + 5);

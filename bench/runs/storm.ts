@@ -5,7 +5,7 @@ import type { Serving } from "../boxes/servers.js";
 import { startStorm } from "../load.js";
 import { openWindow } from "../meter/window.js";
 import type { Sample } from "../row.js";
-import { youthMs } from "./pace.js";
+import { youthOf } from "./pace.js";
 
 /** In progress at any time. */
 const clients = 32;
@@ -14,7 +14,7 @@ const runS = 6;
 const afterMs = 500;
 
 export async function measureStorm(serving: Serving): Promise<Sample> {
-  await pause(youthMs);
+  await pause(youthOf(serving));
   const storm = await startStorm(serving.rtmpPort, clients, runS);
   try {
     const close = openWindow(serving.tree, [storm.pid]);
