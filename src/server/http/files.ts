@@ -9,6 +9,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { join, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { errnoOf } from "../../base/errors.js";
+import { isHidden } from "../../codec/hidden-path.js";
 import { lastModified, partOf, type FileState, type Part } from "../../codec/http-range.js";
 import type { Vhost } from "../../conf/meaning/config.js";
 import { descriptorOf } from "../../wire/shared-read.js";
@@ -137,8 +138,7 @@ async function find({ folder, path }: FilePlace): Promise<Found | null> {
 
 /** No part of it climbs, is hidden, or means something to the system that it does not mean in a URL. */
 function isServable(path: string): boolean {
-  if (path.includes("\0") || path.includes("\\")) return false;
-  return path.split("/").every((part) => !part.startsWith(".") || part === ".well-known");
+  return !path.includes("\0") && !path.includes("\\") && !isHidden(path);
 }
 
 interface Opened {

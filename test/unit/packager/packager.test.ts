@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import { poisonFreeSlabs } from "../../../src/codec/rtmp/slabs.js";
+import { openFile } from "../../../src/server/http/files.js";
 import { clip } from "../../helpers/clips.js";
 import type { LogLine } from "../../helpers/dolphin.js";
 import { clipSums, joined, pictureSums, readList, repeated, sendClip, type ReadList } from "../../helpers/packages.js";
@@ -183,6 +184,43 @@ test("packager: names that lead out of the folder are refused, and others are pa
   await eventually(() => box.told.some(({ code }) => code === "PACK_NAME"));
   assert.equal(source.connection.endedBy, null);
   source.close();
+});
+
+test("packager: no HLS is written of a stream whose name is hidden, as it is not served; it is told once, and recorded", async (t) => {
+  const dvr = (folder: string): string => `dvr { enabled on; dvr_path ${folder}/rec/[stream].flv; }`;
+  const box = await startBox(t, (folder) => `${hls("hls_use_fmp4 on;")(folder)} ${dvr(folder)}`);
+  const media = await clip({ seconds: 4 });
+  for (const name of [".hid", "s"]) {
+    const source = await publisher(box.rtmpUrl(name));
+    await sendClip(source, media, 12);
+    source.close();
+  }
+  await listOf(box, 2); // of the plain one, which came later
+  await eventually(() => box.told.filter(({ event }) => event === "dvr.finished").length === 2);
+  assert.deepEqual(
+    readdirSync(join(box.folder, "live")).filter((file) => file.startsWith(".")),
+    [],
+  );
+  assert.ok(existsSync(join(box.folder, "rec/.hid.flv")));
+  const refused = box.told.filter(({ code }) => code === "PACK_NAME");
+  assert.deepEqual(
+    refused.map(({ level, stream }) => [level, stream]),
+    [["warn", ".hid"]],
+  );
+  assert.ok(await openFile({ folder: box.folder, path: "live/s-0.m4s" }).then((found) => found?.handle.close().then(() => true)));
+  assert.equal(await openFile({ folder: box.folder, path: "rec/.hid.flv" }), null, "files over HTTP go by the same rule");
+});
+
+test("packager: a folder that is hidden by its template is the operator's own, and is written", async (t) => {
+  const box = await startBox(t, hls("hls_m3u8_file .own/[stream].m3u8; hls_ts_file .own/[stream]-[seq].ts;"));
+  const source = await publisher(box.rtmpUrl("s"));
+  await sendClip(source, await clip({ seconds: 2 }), 12);
+  source.close();
+  await eventually(() => existsSync(join(box.folder, ".own/s.m3u8")));
+  assert.deepEqual(
+    box.told.filter(({ code }) => code === "PACK_NAME"),
+    [],
+  );
 });
 
 test("packager: a folder that cannot be written to costs one line; the stream goes on, and its segments come when it can", async (t) => {
