@@ -154,10 +154,11 @@ export class Stored {
   private async list(asked: Asked): Promise<boolean> {
     const { request, response, headers, path, query, place, vhost } = asked;
     let file = await this.look(place);
-    if (file === null) return answerFile(request, response, headers, place);
-    const stream = vhost === null ? null : streamOf(resolve(join(place.folder, place.path)), vhost);
+    const stream = vhost?.hls?.hasSessions === true ? streamOf(resolve(join(place.folder, place.path)), vhost) : null;
+    // It may have come since, and is given to nobody past his session.
+    if (file === null) return stream === null && answerFile(request, response, headers, place);
     let session: Session | null = null;
-    if (stream !== null && vhost !== null && vhost.hls?.hasSessions === true) {
+    if (stream !== null && vhost !== null) {
       const id = HlsSessions.idIn(query, sessionParameter);
       const entered = await this.enter(asked, vhost, stream, id);
       if (entered === null) return true;
