@@ -333,7 +333,7 @@ export class Server {
     const { traffic } = this.hub;
     traffic.connections += 1;
     this.sockets.add(socket);
-    socket.once("close", () => {
+    socket.on("close", () => {
       traffic.connections -= 1;
       this.sockets.delete(socket);
     });

@@ -308,12 +308,13 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
   const shown = saved.shown ?? { conn: randomBytes(6).toString("base64url"), name: `${stream.stream}.flv`, tcUrl: "", page: "" };
   const { conn: id } = shown;
   const source = hub.source(vhost, stream);
-  const streamLog = log.child({ conn: id, peer: formatEndpoint(peer), vhost: vhost.name, app: stream.app, stream: stream.stream });
+  const names = { conn: id, peer: formatEndpoint(peer), vhost: vhost.name, app: stream.app, stream: stream.stream };
   const { hasAudio, hasVideo, guessHasAv } = vhost.httpRemux;
   const { traffic } = hub;
   const leave = countPlayer(traffic, framing.kind === "websocket" ? "wsPlayers" : "flvPlayers", event === "play.started");
   // Of those who come from another process one line tells for all.
-  streamLog[event === "play.started" ? "info" : "debug"]({ event, protocol: framing.kind === "websocket" ? "ws-flv" : formatOf(framing) });
+  const protocol = framing.kind === "websocket" ? "ws-flv" : formatOf(framing);
+  log[event === "play.started" ? "info" : "debug"]({ ...names, event, protocol });
   const left = (): void => {
     leave();
     hub.clients.delete(client);
@@ -335,9 +336,9 @@ function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play
       left();
       countEnd(traffic.tally, code);
       if (due !== null) hub.hooks.end(due, { clients: hub.playersOf(source.key) });
-      const line = { event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: bytesWrittenTo(socket) };
-      if (code === undefined || code === "FLV_NOT_FOUND") streamLog.info(line);
-      else streamLog.warn(line);
+      const line = { ...names, event: "flv.closed", code, reason, durMs: Date.now() - startedAtMs, bytesOut: bytesWrittenTo(socket) };
+      if (code === undefined || code === "FLV_NOT_FOUND") log.info(line);
+      else log.warn(line);
     },
   });
   const dismiss = ({ message, code }: DolphinError): void => player.close(message, code);

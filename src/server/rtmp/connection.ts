@@ -54,7 +54,7 @@ export interface ConnectionOwner {
 }
 
 /** One connection. `close` ends it with a reason, `leave` lets it go on elsewhere. */
-export class Connection {
+export class Connection implements EngineHandler {
   readonly socket: Socket;
   /** Ends what is waited for; the session sets and clears it. */
   readonly deadline = new Deadline();
@@ -68,11 +68,11 @@ export class Connection {
   private isDeaf = false;
   private readonly options: ConnectionOptions;
   private readonly owner: ConnectionOwner;
-  private readonly handler: EngineHandler;
+  /** Of a peer that is trusted alone. */
+  readonly onClient?: (client: Endpoint) => void;
   private engine: Engine;
-  private connectionLog: Log;
-  /** The connection's log, with the stream while it has one. */
-  private log: Log;
+  /** What lines of the log name while it has one. A log of its own for each connection would be a fifth of what a viewer takes. */
+  private stream: StreamNames | null = null;
   private startedAtMs = Date.now();
   /** What another process has sent before this one. */
   private bytesOutBefore = 0;
@@ -81,22 +81,10 @@ export class Connection {
   constructor(options: ConnectionOptions, owner: ConnectionOwner) {
     this.options = options;
     this.owner = owner;
-    const { socket, conn, hub, log } = options;
+    const { socket, hub } = options;
     this.socket = socket;
-    this.connectionLog = log.child({ conn, peer: peerOf(socket) });
-    this.log = this.connectionLog;
-    const onClient = (client: Endpoint): void => {
-      nameClient(socket, client);
-      this.connectionLog = log.child({ conn, peer: peerOf(socket) });
-      this.log = this.connectionLog;
-    };
-    this.handler = {
-      ...(hub.trusted.has(clientOf(socket).host) ? { onClient } : {}),
-      onSend: (bytes) => this.answer(bytes),
-      onOpen: () => (this.doing = "waiting for connect"),
-      onMessage: (message) => owner.onMessage(message),
-    };
-    this.engine = new Engine("server", this.handler);
+    if (hub.trusted.has(clientOf(socket).host)) this.onClient = (client) => nameClient(socket, client);
+    this.engine = new Engine("server", this);
     socket.on("error", (error) => this.close(messageOf(error)));
     socket.on("close", () => this.close("the peer left"));
   }
@@ -151,18 +139,18 @@ export class Connection {
 
   /** Names a stream in further lines of the log; null: there is none any more. */
   concern(stream: StreamNames | null): void {
-    this.log = stream === null ? this.connectionLog : this.connectionLog.child(stream);
+    this.stream = stream;
   }
 
   /** A line of ordinary life. */
   tell(line: object): void {
-    if (this.isQuiet) this.log.debug(line);
-    else this.log.info(line);
+    if (this.isQuiet) this.whisper(line);
+    else this.options.log.info(this.named(line));
   }
 
   /** The same for what is told of many in one line elsewhere. */
   whisper(line: object): void {
-    this.log.debug(line);
+    this.options.log.debug(this.named(line));
   }
 
   /** Writes down where it stands, between two reads. Null during the handshake, and while something waits to be written (`isWritten`). */
@@ -175,7 +163,7 @@ export class Connection {
 
   /** Goes on, before anything is read, where another process has stood. */
   goOn({ engine, startedAtMs, bytesOut }: SavedConnection): void {
-    this.engine = Engine.resume(engine, this.handler);
+    this.engine = Engine.resume(engine, this);
     this.startedAtMs = startedAtMs;
     this.bytesOutBefore = bytesOut;
   }
@@ -204,8 +192,8 @@ export class Connection {
     // tells of it itself, once, and tries again.
     if (code === undefined ? !this.engine.isOpen : code === "RELAY_LOOP") this.whisper(line);
     else if (code === undefined) this.tell(line);
-    else if (code === "INTERNAL") this.log.error({ ...line, err: cause });
-    else this.log.warn(line);
+    else if (code === "INTERNAL") this.options.log.error(this.named({ ...line, err: cause }));
+    else this.options.log.warn(this.named(line));
     this.options.onEnd();
   }
 
@@ -226,10 +214,22 @@ export class Connection {
   }
 
   /** Sends what the dialogue says. It never closes: those who call it are in the middle of something. */
-  private answer(bytes: Buffer): void {
+  onSend(bytes: Buffer): void {
     if (this.isClosed) return;
     this.options.hub.traffic.bytesOut += bytes.length;
     this.unreadAnswerBytes += bytes.length;
     this.socket.write(bytes, () => (this.unreadAnswerBytes -= bytes.length));
+  }
+
+  onOpen(): void {
+    this.doing = "waiting for connect";
+  }
+
+  onMessage(message: Message): void {
+    this.owner.onMessage(message);
+  }
+
+  private named(line: object): object {
+    return { conn: this.conn, peer: peerOf(this.socket), ...this.stream, ...line };
   }
 }

@@ -18,7 +18,7 @@ import type { Hub } from "../streams/hub.js";
 import { descriptorOf } from "../../wire/shared-read.js";
 import { introduce, newCaller } from "../peers/caller.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
-import { Connection, type ConnectionOptions } from "./connection.js";
+import { Connection, type ConnectionOptions, type ConnectionOwner } from "./connection.js";
 import type { Closing } from "./entry.js";
 import { MessageStream, type StreamOwner } from "./message-stream.js";
 import type { Resumed, SavedPlayer } from "./playing.js";
@@ -35,7 +35,7 @@ export const drainUseTimeoutMs = 5_000;
 const unknownVhostChunkSize = 60_000;
 
 /** One RTMP connection, which its streams know as their owner. `close` ends it with a reason. */
-export class RtmpSession implements StreamOwner {
+export class RtmpSession implements StreamOwner, ConnectionOwner {
   readonly hub: Hub;
   readonly connection: Connection;
   readonly caller = newCaller();
@@ -50,15 +50,13 @@ export class RtmpSession implements StreamOwner {
   /** What came behind a `publish` that may be answered in another process; null: there is none. */
   private early: Message[] | null = null;
 
-  private unwatch: () => void = () => undefined;
+  /** Ends a packager's watch of which streams there are; null: it does not watch. */
+  private unwatch: (() => void) | null = null;
 
   constructor(options: ConnectionOptions) {
     this.conn = options.conn;
     this.hub = options.hub;
-    this.connection = new Connection(options, {
-      onMessage: (message) => this.receive(message),
-      onClose: () => this.leave(),
-    });
+    this.connection = new Connection(options, this);
     this.first = new MessageStream(mediaStreamId, this);
     this.streams = [this.first];
     this.expect(loginTimeoutMs, "no connect command came");
@@ -77,7 +75,7 @@ export class RtmpSession implements StreamOwner {
     this.resume(saved, () => {
       if (saved.closing !== null) this.keepClosing(saved.closing);
       this.streamOf(saved.streamId).goOnPublishing(saved.stream, saved.source, saved.admission);
-      for (const message of saved.early) this.receive(resumeMessage(message));
+      for (const message of saved.early) this.onMessage(resumeMessage(message));
     });
   }
 
@@ -116,7 +114,7 @@ export class RtmpSession implements StreamOwner {
     } else if (early !== null) {
       this.connection.guard(() => {
         stream?.publishHere();
-        for (const message of early) this.receive(message);
+        for (const message of early) this.onMessage(message);
       });
     }
   }
@@ -198,7 +196,7 @@ export class RtmpSession implements StreamOwner {
     return found;
   }
 
-  private receive(message: Message): void {
+  onMessage(message: Message): void {
     if (this.connection.isClosed) return;
     if (this.early !== null) {
       this.early.push(message);
@@ -365,8 +363,8 @@ export class RtmpSession implements StreamOwner {
   }
 
   /** Ends what the connection does with streams. */
-  private leave(): void {
-    this.unwatch();
+  onClose(): void {
+    this.unwatch?.();
     this.early = null;
     for (const stream of this.streams) stream.leave();
     const { due } = this.closing;
