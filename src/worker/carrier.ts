@@ -35,6 +35,15 @@ export interface Heir {
   done(count: number): void;
 }
 
+/** A connection that has ended. */
+interface Over {
+  readonly token: string;
+  /** Its row; null: it never had one here. */
+  readonly at: number | null;
+  /** Whether the master has heard of it. */
+  readonly isKnown: boolean;
+}
+
 /** The carrier of one child, for the life of the process. */
 export class ChildCarrier implements Carrier {
   readonly marksFd: number;
@@ -43,11 +52,11 @@ export class ChildCarrier implements Carrier {
   private readonly say: (message: FromChild) => void;
   private parcels: Outgoing[] = [];
   private adopted: AdoptedNote[] = [];
-  private over: { readonly token: string; readonly row: number | null; readonly isKnown: () => boolean }[] = [];
+  private over: Over[] = [];
   private letGo: string[] = [];
   private isReceiving = false;
-  /** Those that are carried now; false: the master could not keep the copy. */
-  private readonly tokens = new Map<string, boolean>();
+  /** Those that are carried now, by their tokens. */
+  private readonly carried = new Map<string, Carried>();
   /** Those that this process was given and has not gone on with yet: the master has its copies of them. */
   private readonly given = new Set<string>();
   private readonly flushing = new Deadline();
@@ -74,62 +83,37 @@ export class ChildCarrier implements Carrier {
     if (!isGiven && Buffer.byteLength(JSON.stringify(session)) > maxSessionBytes) return null;
     const row = this.marks.take(from);
     if (row === null) return null;
-    let isOver = false;
-    /** Parcels of it that have not gone to the master yet. */
-    let unsent = 0;
-    /** Whether the master has heard of it. */
-    let isKnown = isGiven;
-    this.tokens.set(token, true);
-    // Nothing below holds on to the session: it is the larger part of what a connection would take here.
-    const isKept = (): boolean => {
-      if (unsent > 0) this.flush();
-      return unsent === 0 && this.tokens.get(token) === true;
-    };
-    const send = (saved: CarriedSession["saved"]): void => {
-      unsent += 1;
-      this.parcels.push({
-        // A descriptor that was closed may be another connection's a moment later.
-        descriptors: () => (isOver ? null : descriptors()),
-        note: { session: { token, dues, kind, saved } as CarriedSession, row } satisfies CarryNote,
-        gone: () => {
-          unsent -= 1;
-          isKnown = true;
-        },
-      });
-      this.flushing.ensure(gatherMs, () => this.flush());
-    };
-    const dueNow = (): void => this.flushing.set(0, () => this.flush());
-    if (!isGiven) send(session.saved);
+    const carried = new Carried(this, this.marks.words, row, descriptors, { token, kind, dues }, isGiven);
+    this.carried.set(token, carried);
+    if (!isGiven) carried.send(session.saved);
     else {
       this.adopted.push({ token, row, session: session.kind === "pair" ? session : null });
-      dueNow();
+      this.flushNow();
     }
-    return {
-      words: this.marks.words,
-      at: row,
-      get isOver() {
-        return isOver;
-      },
-      get isKept() {
-        return isKept();
-      },
-      renew(saved) {
-        send(saved);
-        dueNow();
-      },
-      over: () => {
-        isOver = true;
-        this.tokens.delete(token);
-        this.over.push({ token, row, isKnown: () => isKnown });
-        this.flushing.ensure(gatherMs, () => this.flush());
-      },
-      letGo: () => {
-        this.marks.settle(row);
-        this.tokens.delete(token);
-        this.letGo.push(token);
-        dueNow();
-      },
-    };
+    return carried;
+  }
+
+  /** Sends a copy with others of the same moment. */
+  post(parcel: Outgoing): void {
+    this.parcels.push(parcel);
+    this.flushing.ensure(gatherMs, () => this.flush());
+  }
+
+  flushNow(): void {
+    this.flushing.set(0, () => this.flush());
+  }
+
+  ended(carried: Carried): void {
+    this.carried.delete(carried.token);
+    this.over.push(carried);
+    this.flushing.ensure(gatherMs, () => this.flush());
+  }
+
+  leftTo({ token, at }: Carried): void {
+    this.marks.settle(at);
+    this.carried.delete(token);
+    this.letGo.push(token);
+    this.flushNow();
   }
 
   /** Takes publishers to the process that goes on with them. */
@@ -137,7 +121,7 @@ export class ChildCarrier implements Carrier {
 
   /** The master could not keep the copies of these: they end with this process. */
   refused(tokens: readonly string[]): void {
-    for (const token of tokens) if (this.tokens.has(token)) this.tokens.set(token, false);
+    for (const token of tokens) this.carried.get(token)?.refuse();
   }
 
   /**
@@ -167,7 +151,7 @@ export class ChildCarrier implements Carrier {
       this.given.add(token);
       heir.adopt(fds, adopted);
       this.given.delete(token);
-      if (!this.tokens.has(token)) this.over.push({ token, row: null, isKnown: () => true });
+      if (!this.carried.has(token)) this.over.push({ token, at: null, isKnown: true });
     }
     // The master must know who goes on with them before much has been written to them.
     this.flush();
@@ -181,11 +165,86 @@ export class ChildCarrier implements Carrier {
     [this.parcels, this.adopted, this.over, this.letGo] = [[], [], [], []];
     if (parcels.length > 0) this.link.send(parcels, this.sayParcels);
     if (adopted.length > 0) this.say({ type: "adopted", notes: adopted });
-    const known = over.filter(({ isKnown }) => isKnown());
+    const known = over.filter(({ isKnown }) => isKnown);
     if (known.length > 0) this.say({ type: "over", tokens: known.map(({ token }) => token) });
-    for (const { row } of over) if (row !== null) this.marks.giveBack(row);
+    for (const { at } of over) if (at !== null) this.marks.giveBack(at);
     if (letGo.length > 0) this.say({ type: "let-go", tokens: letGo });
   }
 
   private readonly sayParcels = (): void => this.say({ type: "parcels" });
+}
+
+/** One connection that is carried. It does not hold on to the session, which is the larger part of what a connection would take here. */
+class Carried implements Carriage {
+  readonly words: Int32Array;
+  readonly at: number;
+  isOver = false;
+  /** Whether the master has heard of it. */
+  isKnown: boolean;
+  /** Parcels of it that have not gone to the master yet. */
+  private unsent = 0;
+  /** Whether there is to be a copy of it, as far as is known. */
+  private isWanted = true;
+  private readonly carrier: ChildCarrier;
+  private readonly descriptors: () => readonly number[] | null;
+  private readonly about: Pick<CarriedSession, "token" | "kind"> & { readonly dues: CarriedSession["dues"] };
+
+  constructor(
+    carrier: ChildCarrier,
+    words: Int32Array,
+    at: number,
+    descriptors: () => readonly number[] | null,
+    about: Carried["about"],
+    isKnown: boolean,
+  ) {
+    this.carrier = carrier;
+    this.words = words;
+    this.at = at;
+    this.descriptors = descriptors;
+    this.about = about;
+    this.isKnown = isKnown;
+  }
+
+  get token(): string {
+    return this.about.token;
+  }
+
+  get isKept(): boolean {
+    if (this.unsent > 0) this.carrier.flush();
+    return this.unsent === 0 && this.isWanted;
+  }
+
+  send(saved: CarriedSession["saved"]): void {
+    this.unsent += 1;
+    this.carrier.post({
+      // A descriptor that was closed may be another connection's a moment later.
+      descriptors: () => (this.isOver ? null : this.descriptors()),
+      note: { session: { ...this.about, saved } as CarriedSession, row: this.at } satisfies CarryNote,
+      gone: () => {
+        this.unsent -= 1;
+        this.isKnown = true;
+      },
+    });
+  }
+
+  renew(saved: CarriedSession["saved"]): void {
+    this.send(saved);
+    this.carrier.flushNow();
+  }
+
+  /** The master could not keep the copy. */
+  refuse(): void {
+    this.isWanted = false;
+  }
+
+  over(): void {
+    this.isOver = true;
+    this.isWanted = false;
+    this.carrier.ended(this);
+  }
+
+  letGo(): void {
+    this.isWanted = false;
+    this.carrier.leftTo(this);
+  }
 }
