@@ -45,8 +45,8 @@ export class ChunkReader {
   private chunkSize = 128;
   /** Messages under way, on however many chunk streams. */
   private openMessages = 0;
-  /** A header cut off by the end of a read, completed from the next one. */
-  private readonly scratch = Buffer.alloc(longestHeader);
+  /** A header cut off by the end of a read, completed from the next one. It has memory from the first one on: players cut none. */
+  private scratch = noPayload;
   private scratchBytes = 0;
   /** The chunk whose payload is being read, and how much of it is still to come. */
   private current: ChunkStream | null = null;
@@ -66,7 +66,7 @@ export class ChunkReader {
   static resume(saved: SavedChunkReader, onMessage: ChunkListener, options: ChunkReaderOptions = {}): ChunkReader {
     const reader = new ChunkReader(onMessage, options);
     reader.chunkSize = saved.chunkSize;
-    reader.scratchBytes = reader.scratch.write(saved.scratch, "base64");
+    if (saved.scratch !== "") reader.keepHeader(Buffer.from(saved.scratch, "base64"), 0, longestHeader);
     for (const { payload, ...rest } of saved.streams) {
       const stream: ChunkStream = { ...rest, payload: null, received: 0 };
       reader.streams.set(stream.csid, stream);
@@ -139,13 +139,18 @@ export class ChunkReader {
       else {
         const after = this.readHeader(bytes, at, end);
         if (after < 0) {
-          this.scratchBytes = bytes.copy(this.scratch, 0, at, end);
+          this.keepHeader(bytes, at, end);
           return end;
         }
         at = after;
       }
     }
     return at;
+  }
+
+  private keepHeader(bytes: Buffer, at: number, end: number): void {
+    if (this.scratch.length === 0) this.scratch = Buffer.allocUnsafe(longestHeader);
+    this.scratchBytes = bytes.copy(this.scratch, 0, at, end);
   }
 
   /** Continues a header that a read cut off: a copy of what follows is appended to it, and only what it used is consumed. */

@@ -25,7 +25,8 @@ const none = Buffer.alloc(0);
 /** The payloads that are under way on these chunk streams. Nothing to close, but {@link lendTo} ends the use of slabs. */
 export class Payloads {
   private readonly streams: ReadonlyMap<number, ChunkStream>;
-  private readonly slabs = new Slabs(() => this.underWay());
+  /** Null: nobody has kept messages yet, as of players nobody ever does. */
+  private slabs: Slabs | null = null;
   private pendingBytes = 0;
   /** The message whose payload is a view of the open slab, and where that begins; null: none that is under way is. */
   private inPlace: ChunkStream | null = null;
@@ -42,23 +43,25 @@ export class Payloads {
   /** Names who keeps the messages from now on (slabs.ts); null: nobody who could tell which of them it needs. */
   lendTo(holder: Holder | null): void {
     this.displaceLodger();
-    this.slabs.lendTo(holder);
+    if (holder !== null) this.slabs ??= new Slabs(() => this.underWay());
+    this.slabs?.lendTo(holder);
   }
 
   /** Where a read lies that was placed. */
   get open(): Buffer {
-    return this.slabs.open;
+    return this.slabs?.open ?? none;
   }
 
   /** Lays a read into the open slab and returns where it begins there; -1: it is to be read where it is. */
   place(bytes: Buffer, current: ChunkStream | null): number {
-    this.isSlabRead = this.hasPlaceFor(bytes.length, current);
-    return this.isSlabRead ? this.slabs.append(bytes) : -1;
+    const { slabs } = this;
+    this.isSlabRead = slabs !== null && this.hasPlaceFor(slabs, bytes.length, current);
+    return slabs !== null && this.isSlabRead ? slabs.append(bytes) : -1;
   }
 
   /** Takes the next bytes of a message, for which the caller counts `received`. Returns its payload. Throws RTMP_MEMORY. */
   take(stream: ChunkStream, bytes: Buffer, at: number, count: number): Buffer {
-    if (stream === this.inPlace && bytes !== this.slabs.open) this.displace(stream);
+    if (stream === this.inPlace && bytes !== this.open) this.displace(stream);
     let payload = (stream.payload ??= this.begin(stream, bytes, at));
     if (stream.received + count > payload.length) payload = this.grow(stream, payload, stream.received + count, bytes);
     if (stream !== this.inPlace) bytes.copy(payload, stream.received, at, at + count);
@@ -81,8 +84,8 @@ export class Payloads {
   }
 
   /** Whether a read of so many bytes goes into the open slab, which has room for it then. */
-  private hasPlaceFor(bytes: number, current: ChunkStream | null): boolean {
-    const { slabs, inPlace } = this;
+  private hasPlaceFor(slabs: Slabs, bytes: number, current: ChunkStream | null): boolean {
+    const { inPlace } = this;
     if (!slabs.isLent || bytes > slabReadBytes) return false;
     if (current !== null && current !== inPlace && current.length - current.received > bytes) return false;
     if (slabs.hasRoomFor(bytes)) return true;
@@ -99,7 +102,7 @@ export class Payloads {
   /** The memory for a payload that begins at a place of a read. */
   private begin(stream: ChunkStream, bytes: Buffer, at: number): Buffer {
     this.displaceLodger();
-    if (bytes === this.slabs.open && at + stream.length <= bytes.length) {
+    if (bytes === this.open && at + stream.length <= bytes.length) {
       this.inPlace = stream;
       this.placeAt = at;
       return bytes.subarray(at, at + stream.length);
@@ -111,7 +114,8 @@ export class Payloads {
   private reserve(stream: ChunkStream, bytes: Buffer, size: number): Buffer {
     // A slab that is being read is left to what it brings, and must stay the last but one, at most: those before it may be free.
     this.count(size);
-    const place = this.isSlabRead && bytes !== this.slabs.open ? null : this.slabs.reserve(size, this.isSlabRead);
+    const isBarred = this.isSlabRead && bytes !== this.open;
+    const place = isBarred ? null : (this.slabs?.reserve(size, this.isSlabRead) ?? null);
     this.reserved = place === null ? null : stream;
     return place ?? Buffer.allocUnsafe(size);
   }
