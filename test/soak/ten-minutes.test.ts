@@ -3,3 +3,4 @@
 process.env["DOLPHIN_MEDIA_S"] = "600";
 await import("../unit/packager/hls/hls-output.test.js");
 await import("../unit/packager/dvr/mp4-recording.test.js");
+await import("../unit/packager/dvr/flv-recording.test.js");

@@ -1,17 +1,19 @@
-// The index that players of FLV seek by: each of its entries is held to the tag that it names, and ffmpeg seeks by it.
+// What players of others say of recordings as FLV, of every kind of stream, and the index that players seek by: each of its entries is
+// held to the tag that it names.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { asObject, decodeAmf, type AmfObject } from "../../../../src/codec/rtmp/amf0.js";
 import { FlvReader, type FlvTag } from "../../../../src/codec/flv-reader.js";
-import { makePacket } from "../../../../src/stream/packet.js";
+import { isFrame, makePacket } from "../../../../src/stream/packet.js";
 import { run } from "../../../helpers/child.js";
 import { clip } from "../../../helpers/clips.js";
-import { findFfmpeg } from "../../../helpers/ffmpeg.js";
+import { findFfmpeg, findFfprobe } from "../../../helpers/ffmpeg.js";
 import { clipSums, pictureSums, repeated } from "../../../helpers/packages.js";
 import type { Media } from "../../../helpers/rtmp-client.js";
-import { dvrOf, packetOf, write } from "../direct.js";
+import { dvrOf, leastSeconds, packetOf, write } from "../direct.js";
 
 function tagsOf(file: Buffer): (FlvTag & { readonly at: number })[] {
   const tags: (FlvTag & { at: number })[] = [];
@@ -43,9 +45,63 @@ function indexOf(file: Buffer): { times: number[]; every: number } {
   return { times, every: Math.ceil(keyFrames / (times.length - 1)) };
 }
 
-async function seconds(count: number): Promise<Media[]> {
-  return repeated(await clip({ seconds: 2 }), count / 2, 2000);
+async function seconds(count: number, options: Partial<Parameters<typeof clip>[0]> = {}): Promise<Media[]> {
+  return repeated(await clip({ seconds: 2, ...options }), count / 2, 2000);
 }
+
+/** Of one kind, as ffprobe reads them: when each is decoded (ms), and its bytes. */
+async function packetsOf(path: string, kind: "video" | "audio"): Promise<[number, number][]> {
+  const args = ["-v", "error", "-select_streams", kind[0]!, "-show_entries", "packet=dts_time,size", "-of", "csv=print_section=0", path];
+  const lines = (await run(findFfprobe(), args, 30_000)).split("\n").filter((line) => line !== "");
+  return lines.map((line) => line.split(",").map(Number)).map(([at = Number.NaN, bytes = 0]) => [Math.round(at * 1000), bytes]);
+}
+
+/** The same, as it was sent from the first picture on: a frame is behind the head that FLV gives it. */
+function sentOf(media: readonly Media[], type: number, headBytes: number): [number, number][] {
+  const frames = media.filter((one) => isFrame(packetOf(one)));
+  const start = Math.max(
+    0,
+    frames.findIndex((one) => one.type === 9),
+  );
+  const startMs = frames[start]!.timestamp;
+  const wanted = frames.slice(start).filter((one) => one.type === type);
+  return wanted.map(({ timestamp, payload }) => [timestamp - startMs, payload.length - headBytes]);
+}
+
+for (const { name, options, audioHeadBytes } of [
+  { name: "H.264 with B-frames, and AAC", options: { bFrames: 2 }, audioHeadBytes: 2 },
+  { name: "H.264 and MP3", options: { audio: "mp3" as const }, audioHeadBytes: 1 },
+  { name: "AAC alone", options: { video: "none" as const }, audioHeadBytes: 2 },
+  { name: "pictures alone", options: { audio: "none" as const }, audioHeadBytes: 2 },
+]) {
+  test(`flv-recording: an FLV of ${name} has every frame at its time to ffprobe, and lasts as long as the stream`, async (t) => {
+    const length = Math.max(6, leastSeconds);
+    const media = await seconds(length, options);
+    const box = await dvrOf(t, "s.flv");
+    await write(box, media);
+    const path = join(box.folder, "s.flv");
+    assert.deepEqual(await packetsOf(path, "video"), sentOf(media, 9, 5));
+    assert.deepEqual(await packetsOf(path, "audio"), sentOf(media, 8, audioHeadBytes));
+    const told = await run(findFfprobe(), ["-v", "error", "-show_entries", "format=duration", "-of", "csv=print_section=0", path], 30_000);
+    assert.ok(Math.abs(Number(told) - length) < 0.1, `${told} s of ${length}`);
+    if (media.every(({ type }) => type === 8)) return;
+    assert.deepEqual(await pictureSums(readFileSync(path), "flv"), await clipSums(media));
+    assert.ok(indexOf(readFileSync(path)).times.at(-1)! >= length - 1 - length / 100);
+  });
+}
+
+// The npm package's ffmpeg reads no H.265 in FLV.
+test("flv-recording: an FLV of H.265 and AAC has every frame as it was sent", async (t) => {
+  const media = await seconds(Math.max(6, leastSeconds), { video: "h265" });
+  const box = await dvrOf(t, "s.flv");
+  await write(box, media);
+  const tags = tagsOf(readFileSync(join(box.folder, "s.flv"))).filter(({ type }) => type !== 18);
+  const shown = (one: Media): string => `${one.timestamp} ${createHash("sha1").update(one.payload).digest("hex")}`;
+  for (const wanted of [9, 8]) {
+    const of = (all: readonly Media[]): string[] => all.filter((one) => one.type === wanted && isFrame(packetOf(one))).map(shown);
+    assert.deepEqual(of(tags), of(media));
+  }
+});
 
 test("flv-recording: an FLV has an index of its key frames, by which ffmpeg seeks", async (t) => {
   const media = await seconds(8);
