@@ -1,6 +1,8 @@
 // A child's way to the vault in the master: connections that shall outlive this process are sent there, with what they are, a moment
 // after they began to play or to be moved, and called back when they are over. One that is over within that moment is nobody's business:
 // a crowd that comes at once is told of in few words, and a storm of short connections in none.
+//
+//   carry ─▶ young ── a look ──▶ parcels ── the next look ──▶ the vault         so each has waited for a whole interval, two at most
 import { Deadline } from "../base/deadline.js";
 import { loadDescriptorLinks, type DescriptorLink, type Outgoing } from "../ipc/descriptor-link.js";
 import {
@@ -24,8 +26,8 @@ export const linkVariable = "DOLPHIN_LINK";
 /** The longest that a session may be as JSON; one that is longer ends with this process. */
 const maxSessionBytes = 64 << 10;
 
-/** How long connections that have begun wait for others that begin: who dies within that time takes them along. */
-const gatherMs = 30;
+/** Between two looks at connections that have begun: each waits for its second one, and who dies within that time takes it along. */
+const lookEveryMs = 15;
 
 /** Who goes on with what other processes have left. The descriptors are its own. */
 export interface Heir {
@@ -40,8 +42,12 @@ interface Over {
   readonly token: string;
   /** Its row; null: it never had one here. */
   readonly at: number | null;
-  /** Whether the master has heard of it. */
-  readonly isKnown: boolean;
+}
+
+/** A copy that is to go to the master. */
+interface Leaving extends Outgoing {
+  readonly note: CarryNote;
+  readonly gone: () => void;
 }
 
 /** The carrier of one child, for the life of the process. */
@@ -50,7 +56,9 @@ export class ChildCarrier implements Carrier {
   private readonly link: DescriptorLink;
   private readonly marks: Marks;
   private readonly say: (message: FromChild) => void;
-  private parcels: Outgoing[] = [];
+  /** Those that have come since the last look, and those that go with the next one. */
+  private young: Leaving[] = [];
+  private parcels: Leaving[] = [];
   private adopted: AdoptedNote[] = [];
   private over: Over[] = [];
   private letGo: string[] = [];
@@ -80,7 +88,6 @@ export class ChildCarrier implements Carrier {
   carry(descriptors: () => readonly number[] | null, session: CarriedSession, from: Position | null): Carriage | null {
     const { token, kind, dues } = session;
     const isGiven = this.given.delete(token);
-    if (!isGiven && Buffer.byteLength(JSON.stringify(session)) > maxSessionBytes) return null;
     const row = this.marks.take(from);
     if (row === null) return null;
     const carried = new Carried(this, this.marks.words, row, descriptors, { token, kind, dues }, isGiven);
@@ -93,10 +100,10 @@ export class ChildCarrier implements Carrier {
     return carried;
   }
 
-  /** Sends a copy with others of the same moment. */
-  post(parcel: Outgoing): void {
-    this.parcels.push(parcel);
-    this.flushing.ensure(gatherMs, () => this.flush());
+  /** Sends a copy with others of about the same moment. */
+  post(parcel: Leaving): void {
+    this.young.push(parcel);
+    this.lookSoon();
   }
 
   flushNow(): void {
@@ -105,8 +112,10 @@ export class ChildCarrier implements Carrier {
 
   ended(carried: Carried): void {
     this.carried.delete(carried.token);
-    this.over.push(carried);
-    this.flushing.ensure(gatherMs, () => this.flush());
+    if (carried.isKnown) {
+      this.over.push(carried);
+      this.lookSoon();
+    } else this.marks.giveBack(carried.at);
   }
 
   leftTo({ token, at }: Carried): void {
@@ -151,7 +160,7 @@ export class ChildCarrier implements Carrier {
       this.given.add(token);
       heir.adopt(fds, adopted);
       this.given.delete(token);
-      if (!this.carried.has(token)) this.over.push({ token, at: null, isKnown: true });
+      if (!this.carried.has(token)) this.over.push({ token, at: null });
     }
     // The master must know who goes on with them before much has been written to them.
     this.flush();
@@ -161,14 +170,35 @@ export class ChildCarrier implements Carrier {
   /** Tells the master now what it would be told in a moment. */
   flush(): void {
     this.flushing.clear();
-    const { parcels, adopted, over, letGo } = this;
-    [this.parcels, this.adopted, this.over, this.letGo] = [[], [], [], []];
+    const { adopted, over, letGo } = this;
+    const parcels = [...this.parcels, ...this.young].filter((parcel) => this.canGo(parcel));
+    [this.young, this.parcels, this.adopted, this.over, this.letGo] = [[], [], [], [], []];
     if (parcels.length > 0) this.link.send(parcels, this.sayParcels);
     if (adopted.length > 0) this.say({ type: "adopted", notes: adopted });
-    const known = over.filter(({ isKnown }) => isKnown);
-    if (known.length > 0) this.say({ type: "over", tokens: known.map(({ token }) => token) });
+    if (over.length > 0) this.say({ type: "over", tokens: over.map(({ token }) => token) });
     for (const { at } of over) if (at !== null) this.marks.giveBack(at);
     if (letGo.length > 0) this.say({ type: "let-go", tokens: letGo });
+  }
+
+  private lookSoon(): void {
+    this.flushing.ensure(lookEveryMs, () => this.look());
+  }
+
+  private look(): void {
+    const { young } = this;
+    this.young = [];
+    this.flush();
+    this.parcels = young;
+    if (young.length > 0) this.lookSoon();
+  }
+
+  /** Whether a connection is still there, and small enough; one that is not ends with this process. */
+  private canGo({ descriptors, note: { session }, gone }: Leaving): boolean {
+    if (descriptors() === null) return false;
+    if (Buffer.byteLength(JSON.stringify(session)) <= maxSessionBytes) return true;
+    gone();
+    this.carried.get(session.token)?.refuse();
+    return false;
   }
 
   private readonly sayParcels = (): void => this.say({ type: "parcels" });
@@ -219,7 +249,7 @@ class Carried implements Carriage {
     this.carrier.post({
       // A descriptor that was closed may be another connection's a moment later.
       descriptors: () => (this.isOver ? null : this.descriptors()),
-      note: { session: { ...this.about, saved } as CarriedSession, row: this.at } satisfies CarryNote,
+      note: { session: { ...this.about, saved } as CarriedSession, row: this.at },
       gone: () => {
         this.unsent -= 1;
         this.isKnown = true;
