@@ -9,6 +9,7 @@ import type { ProxySetup } from "../ipc/balance.js";
 import type { MediaProtocol } from "../ipc/listener.js";
 import type { Backends } from "./balance/backends.js";
 import { httpDefaults, HttpProxy, type Operators } from "./http/proxy.js";
+import type { SocketHandle } from "./pump/handle.js";
 import type { Pump } from "./pump/pump.js";
 import type { Roll } from "./balance/roll.js";
 import type { RtmpPlaces } from "./balance/places.js";
@@ -20,6 +21,8 @@ export interface Acceptor {
   readonly connections: number;
   /** `peer` has opened it. */
   accept(socket: Socket, peer: Endpoint): void;
+  /** The same before it is a socket of node's; false: it must become one. Absent: all must. */
+  acceptAtOnce?(client: SocketHandle, peer: Endpoint): boolean;
   /** It will be given nobody more: resolves when the last one has left. */
   drain(): Promise<void>;
   close(): void;

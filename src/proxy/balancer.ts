@@ -22,6 +22,7 @@ import type { FromChild, Reconfiguration, ServerStats, ToChild, Whom } from "../
 import type { Listener } from "../ipc/listener.js";
 import { Backends } from "./balance/backends.js";
 import { MovedPairs } from "./balance/moved-pairs.js";
+import { offerHandles, peerOf, type SocketHandle } from "./pump/handle.js";
 import type { Pump } from "./pump/pump.js";
 import { createPump } from "./pump/create-pump.js";
 import { RtmpPlaces } from "./balance/places.js";
@@ -194,6 +195,7 @@ export class Balancer {
         reject(new DolphinError("CHILD_LISTEN", `cannot listen on ${formatEndpoint(endpoint)}: ${messageOf(cause)}`, { cause }));
       });
       listener.once("listening", () => {
+        offerHandles(listener, (client) => this.acceptAtOnce(client, protocol));
         listener.on("error", (error) => this.log.error({ event: "listener.failed", code: "CHILD_LISTEN", err: messageOf(error) }));
         resolve({ protocol, endpoint });
       });
@@ -202,12 +204,29 @@ export class Balancer {
     });
   }
 
+  private acceptorOf(protocol: Listener["protocol"]): Acceptor {
+    return this.acceptors[protocol === "rtmp" ? protocol : "http"];
+  }
+
+  private hasRoom(): boolean {
+    const { maxConnections } = this.setup;
+    return maxConnections === null || this.connections < maxConnections;
+  }
+
+  /** False: it is to be a socket first, and then `accept` has it. */
+  private acceptAtOnce(client: SocketHandle, protocol: Listener["protocol"]): boolean {
+    const acceptor = this.acceptorOf(protocol);
+    if (acceptor.acceptAtOnce === undefined || !this.hasRoom()) return false;
+    const peer = peerOf(client);
+    return peer !== null && acceptor.acceptAtOnce(client, peer);
+  }
+
   /** At the limit a connection is accepted and closed at once: waiting would only hide it. */
   private accept(socket: Socket, protocol: Listener["protocol"]): void {
     const { maxConnections } = this.setup;
     const peer = peerAddress(socket);
-    if (peer !== null && (maxConnections === null || this.connections < maxConnections)) {
-      this.acceptors[protocol === "rtmp" ? protocol : "http"].accept(socket, peer);
+    if (peer !== null && this.hasRoom()) {
+      this.acceptorOf(protocol).accept(socket, peer);
       return;
     }
     socket.destroy();

@@ -15,7 +15,8 @@ import type { Backends } from "./backends.js";
 import { clientAddress } from "./client-address.js";
 import { connectBackend, ConnectError, type Connected } from "./connect.js";
 import { sessionOf } from "./moved-pairs.js";
-import { pumpCodes, type Pump } from "../pump/pump.js";
+import { localOf, type SocketHandle } from "../pump/handle.js";
+import { pumpCodes, type Joined, type Pump, type PumpOptions } from "../pump/pump.js";
 import type { Roll } from "./roll.js";
 
 export interface TcpProxyOptions {
@@ -35,13 +36,12 @@ interface Session {
   close(): void;
 }
 
-/** What stays of a connection when its bytes are raw. */
-interface Joining {
+/** One connection, from its accept to its closed line. */
+interface Visit {
   readonly session: Session;
-  readonly closed: (fields: Record<string, unknown>, level: "debug" | "info") => void;
-  /** What each line of the log tells of it. */
-  readonly line: Readonly<Record<string, unknown>>;
-  readonly peer: string;
+  readonly conn: number;
+  /** The client, as lines of the log have it. */
+  peer: string;
   readonly startedMs: number;
 }
 
@@ -53,6 +53,7 @@ const rtmpHandshakeBytes = helloBytes + handshakeBytes;
 /** No stream over HTTP is as short as this. */
 const shortAnswerBytes = 4 << 10;
 
+const nobody: ReadonlySet<string> = new Set();
 const left = { reason: "closed", endedBy: "client" } as const;
 const stopped = { reason: "stopped", endedBy: "proxy" } as const;
 
@@ -79,6 +80,25 @@ export class TcpProxy {
     return this.sessions.size;
   }
 
+  /**
+   * Takes a connection over that is no socket of node's yet, where there is nothing to wait for: neither what the client says, nor a
+   * server. False: it is to be accepted as usual, and nothing has happened.
+   */
+  acceptAtOnce(client: SocketHandle, peer: Endpoint): boolean {
+    const { trusted, service, preface } = this.options;
+    if (this.isClosed || trusted?.has(peer.host) === true) return false;
+    const backend = this.backends.pick({ key: null }, nobody);
+    const endpoint = backend?.[service] ?? null;
+    if (backend === null || endpoint === null) return false;
+    const words = preface === null ? null : writePreface(preface, peer, localOf(client));
+    const visit = this.begin(this.lastConn + 1, peer);
+    const isJoined = this.join(visit, backend.name, [backend.name], (options) => this.pump.joinAtOnce(client, endpoint, words, options));
+    if (!isJoined) return false;
+    this.lastConn += 1;
+    this.backends.opened(backend.name);
+    return true;
+  }
+
   /** Takes an accepted socket over. */
   accept(socket: Socket, peer: Endpoint): void {
     if (this.isClosed) {
@@ -98,37 +118,34 @@ export class TcpProxy {
     for (const session of this.sessions) session.close();
   }
 
+  private begin(conn: number, peer: Endpoint, close: () => void = () => undefined): Visit {
+    return { session: { close }, conn, peer: formatEndpoint(peer), startedMs: performance.now() };
+  }
+
   /** The one place where a connection's errors end. */
   private async serve(socket: Socket, from: Endpoint): Promise<void> {
-    const startedMs = performance.now();
-    const conn = ++this.lastConn;
-    let peer = formatEndpoint(from);
-    const session: Session = { close: () => socket.destroy() };
-    const closed = (fields: Record<string, unknown>, level: "debug" | "info" | "warn" = "info"): void => {
-      this.sessions.delete(session);
-      const event = fields["reason"] === "moved" ? "proxy.moved" : "proxy.closed";
-      this.log[level]({ event, conn, peer, ...fields, durMs: Math.round(performance.now() - startedMs) });
-    };
+    const visit = this.begin(++this.lastConn, from, () => void socket.destroy());
     socket.on("error", () => undefined); // the pump finds it broken
-    this.sessions.add(session);
+    this.sessions.add(visit.session);
     let server: Connected | null = null;
     try {
       const { trusted, service, preface, connectTimeoutMs } = this.options;
       const address = await clientAddress(socket, from, trusted);
       if (address === null || this.isClosed) {
         socket.destroy();
-        closed({ ...(this.isClosed ? stopped : left), bytesIn: 0, bytesOut: 0, tried: [] }, "debug");
+        this.end(visit, { ...(this.isClosed ? stopped : left), bytesIn: 0, bytesOut: 0, tried: [] }, "debug");
         return;
       }
       const { client, local } = address;
-      peer = formatEndpoint(client);
+      visit.peer = formatEndpoint(client);
       server = await connectBackend(this.backends, {
         service,
         key: null,
         ...(connectTimeoutMs === undefined ? {} : { timeoutMs: connectTimeoutMs }),
       });
-      if (preface !== null) server.socket.write(writePreface(preface, client, local));
-      this.join(socket, server, { session, closed, line: { conn, peer, tried: server.tried }, peer, startedMs });
+      const { backend, socket: serverSocket, tried } = server;
+      if (preface !== null) serverSocket.write(writePreface(preface, client, local));
+      this.join(visit, backend.name, tried, (options) => this.pump.join(socket, serverSocket, options));
     } catch (thrown) {
       const { code, message } = asDolphinError(thrown);
       const tried = thrown instanceof ConnectError ? thrown.tried : [];
@@ -137,30 +154,34 @@ export class TcpProxy {
         server.socket.destroy();
       }
       socket.destroy();
-      closed({ reason: message, code, endedBy: "proxy", bytesIn: 0, bytesOut: 0, tried }, "warn");
+      this.end(visit, { reason: message, code, endedBy: "proxy", bytesIn: 0, bytesOut: 0, tried }, "warn");
     }
   }
 
-  private join(client: Socket, server: Connected, { session, closed, line, peer, startedMs }: Joining): void {
+  /** Gives a connection to the pump by `join`; false: that is not to be had. */
+  private join(visit: Visit, backend: string, tried: readonly string[], join: (options: PumpOptions) => Joined | null): boolean {
     const { idleMs, totalMs } = this.options;
-    const { name } = server.backend;
+    const { conn, peer, startedMs, session } = visit;
     const startedAtMs = Date.now() - (performance.now() - startedMs);
     const id = randomUUID();
-    const joined = this.pump.join(client, server.socket, {
+    const line = { conn, peer, tried };
+    const joined = join({
       idleMs,
       totalMs,
-      session: sessionOf({ backend: name, lease: null, line, startedAtMs, bytesIn: 0, bytesOut: 0 }, id),
+      session: sessionOf({ backend, lease: null, line, startedAtMs, bytesIn: 0, bytesOut: 0 }, id),
       onEnd: ({ endedBy, reason, bytesIn, bytesOut }) => {
-        this.backends.closed(name, bytesIn, bytesOut, joined);
+        this.backends.closed(backend, bytesIn, bytesOut, joined);
         leaveRoll();
         const code = pumpCodes[reason];
         const ended = code === null ? { reason } : { reason, code };
         const isOrdinary = reason === "closed" || reason === "reset";
         const level = isOrdinary && this.isShort(bytesIn, bytesOut) ? "debug" : "info";
-        closed({ backend: name, ...ended, endedBy, bytesIn, bytesOut, tried: server.tried }, level);
+        this.end(visit, { backend, ...ended, endedBy, bytesIn, bytesOut, tried }, level);
       },
     });
-    this.backends.follow(name, joined);
+    if (joined === null) return false;
+    this.sessions.add(session);
+    this.backends.follow(backend, joined);
     const leaveRoll = this.roll.add({
       id,
       describe: () => {
@@ -171,6 +192,13 @@ export class TcpProxy {
     });
     session.close = () => joined.close();
     if (this.isClosed) joined.close();
+    return true;
+  }
+
+  private end({ session, conn, peer, startedMs }: Visit, fields: Record<string, unknown>, level: "debug" | "info" | "warn"): void {
+    this.sessions.delete(session);
+    const event = fields["reason"] === "moved" ? "proxy.moved" : "proxy.closed";
+    this.log[level]({ event, conn, peer, ...fields, durMs: Math.round(performance.now() - startedMs) });
   }
 
   /** Whether it was a check of a balancer or a short request over HTTP: they are many, and nobody's stream. */

@@ -2,7 +2,8 @@
 // take at once waits in a copy while its sender is read no more, so a pair never holds more than one read each way.
 import { Socket, type SocketConstructorOpts } from "node:net";
 import type { Joined, Pump, PumpEnd, PumpOptions } from "./pump.js";
-import { detachHandle, takeOver, type TakeOver } from "./take-over.js";
+import { detachHandle } from "./handle.js";
+import { takeOver, type TakeOver } from "./take-over.js";
 
 const readBytes = 64 << 10;
 const keptChunks = 64;
@@ -31,6 +32,10 @@ export class PlainPump implements Pump {
     this.timer ??= setInterval(() => this.checkLimits(), tickMs);
     if (this.isClosed) pair.close();
     return pair;
+  }
+
+  joinAtOnce(): null {
+    return null; // it moves node's sockets
   }
 
   letGo(): void {} // none is carried

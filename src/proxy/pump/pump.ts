@@ -7,13 +7,16 @@
 //                    splice-calls.ts: the system calls of both)
 //   plain-pump.ts    anywhere: node's sockets, at two to three times the price
 //   take-over.ts     how a socket comes from its owner to either of them, with every byte
+//   dial.ts          how the splice pump connects to a server of this machine, without a socket of node's
 //
 // Which server a connection goes to, and what was said before, is the caller's. With a carrier, the splice pump's pairs outlive
 // this process: copies of their descriptors are kept, and another proxy joins them again. The plain pump's do not: node tells
 // of a read only when its bytes have left the kernel, so nothing could say at which moment none are lost.
 import type { Socket } from "node:net";
 import type { ErrorCode } from "../../base/errors.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
 import type { CarriedSession } from "../../ipc/carried.js";
+import type { SocketHandle } from "./handle.js";
 
 /** How a joined pair ended. */
 export interface PumpEnd {
@@ -65,6 +68,11 @@ export interface Pump {
    * yet go out first, behind those that wait to be written.
    */
   join(client: Socket, server: Socket, options: PumpOptions): Joined;
+  /**
+   * The same with a client of whom nothing has been read, and a server that is connected to here, without sockets of node's; it gets
+   * `preface` first. The client's handle is closed. Null: that cannot be done at once, and nothing has happened to the client.
+   */
+  joinAtOnce(client: SocketHandle, server: Endpoint, preface: Buffer | null, options: PumpOptions): Joined | null;
   /** Lets go of every pair that is carried, as soon as nothing that was read of it waits; each tells its end as `moved`. */
   letGo(): void;
   /** Ends all pairs as `stopped`; resolves when each has told. A `join` after that ends at once. */

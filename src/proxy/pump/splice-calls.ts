@@ -14,6 +14,8 @@ export interface SpliceCalls {
   pipe2(ends: Int32Array, flags: number): number;
   read(fd: number, into: Uint8Array, bytes: number): number;
   write(fd: number, from: Uint8Array, bytes: number): number;
+  socket(family: number, type: number, protocol: number): number;
+  connect(fd: number, address: Uint8Array, bytes: number): number;
   shutdown(fd: number, how: number): number;
   setsockopt(fd: number, level: number, name: number, value: Int32Array, bytes: number): number;
   fcntl(fd: number, command: number, type: "int", argument: number): number;
@@ -55,6 +57,8 @@ export function loadSpliceCalls(): Promise<SpliceCalls | null> {
     pipe2: libc.func("int pipe2(void *, int)"),
     read: libc.func("intptr_t read(int, void *, size_t)"),
     write: libc.func("intptr_t write(int, const void *, size_t)"),
+    socket: libc.func("int socket(int, int, int)"),
+    connect: libc.func("int connect(int, const void *, uint32_t)"),
     shutdown: libc.func("int shutdown(int, int)"),
     setsockopt: libc.func("int setsockopt(int, int, int, const void *, uint32_t)"),
     fcntl: libc.func("int fcntl(int, int, ...)"),

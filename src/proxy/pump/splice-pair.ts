@@ -4,7 +4,8 @@ import type { Socket } from "node:net";
 import { Deadline } from "../../base/deadline.js";
 import type { Carriage } from "../../ipc/carried.js";
 import type { Joined, PumpEnd, PumpOptions } from "./pump.js";
-import { handleOf, takeOver, type TakeOver } from "./take-over.js";
+import { handleOf } from "./handle.js";
+import { takeOver, type TakeOver } from "./take-over.js";
 
 /** What a pair needs from its pump. */
 export interface PairHost {
@@ -25,18 +26,23 @@ export class SplicePair implements Joined {
   /** Set by the pump when copies of the pair are kept. */
   carriage: Carriage | null = null;
   private readonly pump: PairHost;
-  private readonly step: TakeOver;
-  private sockets: readonly [client: Socket, server: Socket] | null;
+  private step: TakeOver | null = null;
+  private sockets: readonly [client: Socket, server: Socket] | null = null;
   private slot: number | null = null;
   private isLeaving = false;
   private isOver = false;
-  private countedIn: number;
-  private countedOut: number;
+  private countedIn = 0;
+  private countedOut = 0;
   private readonly patience = new Deadline();
 
-  constructor(pump: PairHost, client: Socket, server: Socket, options: PumpOptions) {
+  /** Begins when it is given either sockets or descriptors. */
+  constructor(pump: PairHost, options: PumpOptions) {
     this.pump = pump;
     this.options = options;
+  }
+
+  /** Begins with two sockets of node's. */
+  takeSockets(client: Socket, server: Socket): void {
     this.sockets = [client, server];
     this.step = takeOver(client, server, {
       ready: () => this.handOver(),
@@ -45,8 +51,13 @@ export class SplicePair implements Joined {
     this.countedIn = this.step.earlyIn;
     this.countedOut = this.step.earlyOut;
     // What is still to be written may never be taken.
-    const { idleMs } = options;
+    const { idleMs } = this.options;
     if (this.sockets !== null && idleMs !== null) this.patience.set(idleMs, () => this.drop("proxy", "idle"));
+  }
+
+  /** Begins with two descriptors, which the pump has given to the loop already. */
+  takeSlot(slot: number): void {
+    this.slot = slot;
   }
 
   get bytesIn(): number {
@@ -105,7 +116,7 @@ export class SplicePair implements Joined {
   /** Ends a pair that the loop never had. */
   private drop(endedBy: PumpEnd["endedBy"], reason: PumpEnd["reason"]): void {
     this.patience.clear();
-    this.step.cancel();
+    this.step?.cancel();
     for (const socket of this.sockets ?? []) {
       if (socket.destroyed) continue;
       if (reason === "reset") socket.resetAndDestroy();

@@ -6,7 +6,10 @@ import type { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 import { messageOf } from "../../base/errors.js";
 import type { Log } from "../../base/log.js";
+import type { Endpoint } from "../../conf/meaning/config.js";
 import type { Carriage, Carrier } from "../../ipc/carried.js";
+import { dial } from "./dial.js";
+import type { SocketHandle } from "./handle.js";
 import type { Joined, Pump, PumpEnd, PumpOptions } from "./pump.js";
 import { SplicePair, type PairHost } from "./splice-pair.js";
 import { F_DUPFD_CLOEXEC, loadSpliceCalls, NONBLOCK_CLOEXEC, type SpliceCalls } from "./splice-calls.js";
@@ -112,8 +115,25 @@ export class SplicePump implements Pump, PairHost {
 
   join(client: Socket, server: Socket, options: PumpOptions): Joined {
     if (this.state !== "running" || this.open >= maxSlots) return this.spare.join(client, server, options);
-    const pair = new SplicePair(this, client, server, options);
+    const pair = new SplicePair(this, options);
+    pair.takeSockets(client, server);
     if (pair.isWaiting) this.waiting.add(pair);
+    return pair;
+  }
+
+  joinAtOnce(client: SocketHandle, server: Endpoint, preface: Buffer | null, options: PumpOptions): Joined | null {
+    if (this.state !== "running" || this.open >= maxSlots) return null;
+    const serverFd = dial(this.calls, server, preface);
+    if (serverFd === null) return null;
+    const clientFd = this.copyOf(client.fd);
+    if (clientFd < 0) {
+      this.calls.close(serverFd);
+      return null;
+    }
+    client.setNoDelay(true);
+    client.close(); // node's descriptor only
+    const pair = new SplicePair(this, options);
+    pair.takeSlot(this.begin(pair, clientFd, serverFd));
     return pair;
   }
 
@@ -133,21 +153,28 @@ export class SplicePump implements Pump, PairHost {
   }
 
   adopt(pair: SplicePair, client: number, server: number): number | null {
-    if (this.state !== "running") return null;
-    const slot = this.freeSlots.pop() ?? this.pairs.length;
-    if (slot >= maxSlots) return null;
-    const { fds, bytes } = this.table;
-    for (const [side, fd] of [client, server].entries()) {
-      const copy = this.calls.fcntl(fd, F_DUPFD_CLOEXEC, "int", lowestFd);
-      if (copy < 0) {
-        if (side === 1) this.closeSide(2 * slot);
-        this.freeSlots.push(slot);
-        return null;
-      }
-      bytes[2 * slot + side] = 0;
-      fds[2 * slot + side] = copy;
+    if (this.state !== "running" || this.open >= maxSlots) return null;
+    const clientFd = this.copyOf(client);
+    const serverFd = clientFd < 0 ? clientFd : this.copyOf(server);
+    if (serverFd < 0) {
+      if (clientFd >= 0) this.calls.close(clientFd);
+      return null;
     }
     this.waiting.delete(pair);
+    return this.begin(pair, clientFd, serverFd);
+  }
+
+  private copyOf(fd: number): number {
+    return this.calls.fcntl(fd, F_DUPFD_CLOEXEC, "int", lowestFd);
+  }
+
+  /** Gives two descriptors to the loop, whose they are from now on. Fewer than the most must be open. */
+  private begin(pair: SplicePair, client: number, server: number): number {
+    const slot = this.freeSlots.pop() ?? this.pairs.length;
+    const { fds, bytes } = this.table;
+    bytes[2 * slot] = bytes[2 * slot + 1] = 0;
+    fds[2 * slot] = client;
+    fds[2 * slot + 1] = server;
     this.pairs[slot] = pair;
     if (this.open++ === 0) this.worker.ref();
     const { idleMs, totalMs } = pair.options;

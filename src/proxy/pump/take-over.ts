@@ -1,13 +1,7 @@
 // The step between a caller's sockets and a pump: stops node's reading, sends what node has read already, and waits until
 // what the caller wrote is with the kernel. Both pumps take over at that moment, so no byte is lost, doubled or reordered.
 import type { Socket } from "node:net";
-
-/** What node keeps behind a socket, as far as pumps need it. */
-export interface SocketHandle {
-  readonly fd: number;
-  reading?: boolean;
-  readStop(): number;
-}
+import { handleOf } from "./handle.js";
 
 export interface TakeOver {
   /** Bytes that node had read: from the client, and from the server. They were written to the far side. */
@@ -59,20 +53,6 @@ export function takeOver(client: Socket, server: Socket, events: TakeOverEvents)
   }
   if (writing === 0 && sides.every(({ socket }) => !socket.destroyed)) end(events.ready);
   return { earlyIn: early[0]?.length ?? 0, earlyOut: early[1]?.length ?? 0, cancel: () => void (isOver = true) };
-}
-
-/** The handle that node keeps behind an open socket. */
-export function handleOf(socket: Socket): SocketHandle | null {
-  return (socket as unknown as { readonly _handle: SocketHandle | null })._handle;
-}
-
-/** Lets a socket go without closing its handle, which is the caller's from now on. */
-export function detachHandle(socket: Socket): SocketHandle | null {
-  const holder = socket as unknown as { _handle: SocketHandle | null };
-  const handle = holder._handle;
-  holder._handle = null;
-  socket.destroy(); // without a handle nothing is closed, and the listener stops counting it
-  return handle;
 }
 
 function quiet(socket: Socket): void {

@@ -7,6 +7,7 @@ import type { PolicyName } from "../../../../src/ipc/balance.js";
 import { Backends } from "../../../../src/proxy/balance/backends.js";
 import { trustedNetworks } from "../../../../src/conf/meaning/networks.js";
 import { createPump } from "../../../../src/proxy/pump/create-pump.js";
+import { offerHandles, peerOf, type SocketHandle } from "../../../../src/proxy/pump/handle.js";
 import { acceptOptions, TcpProxy, type TcpProxyOptions } from "../../../../src/proxy/balance/tcp-proxy.js";
 import { Roll } from "../../../../src/proxy/balance/roll.js";
 import { start } from "../../../helpers/child.js";
@@ -22,24 +23,34 @@ interface Setup {
   readonly policy?: PolicyName;
   /** Ports of the servers, in their order; by default one that echoes. */
   readonly ports?: readonly number[];
+  /** Which pump; by default the best one. */
+  readonly pump?: "auto" | "plain";
 }
 
-async function started(t: TestContext, { options = {}, policy = "fill", ports }: Setup = {}) {
+/** A proxy that is offered each connection before it is a socket, as listeners of proxies do it. `sockets` counts those that became one. */
+async function started(t: TestContext, { options = {}, policy = "fill", ports, pump: kind = "auto" }: Setup = {}) {
   const { log, lines } = keptLog();
   const backends = new Backends({ policy, random: randomFrom(1) });
   const all = ports ?? [await serving(t, echo)];
   backends.update(all.map((port, i) => backendState({ name: `server-${i + 1}`, rtmp: { host: "127.0.0.1", port } })));
-  const pump = await createPump(log);
+  const pump = await createPump(log, kind);
   const limits = { service: "rtmp", preface: null, trusted: null, idleMs: null, totalMs: null } as const;
   const proxy = new TcpProxy({ ...limits, ...options }, backends, pump, new Roll(), log);
-  const port = await serving(t, (socket) => proxy.accept(socket, peerAddress(socket)!));
+  const sockets: Socket[] = [];
+  const accept = (socket: Socket): void => {
+    sockets.push(socket);
+    proxy.accept(socket, peerAddress(socket)!);
+  };
+  const port = await serving(t, accept, (handle) => proxy.acceptAtOnce(handle, peerOf(handle)!));
   t.after(() => pump.close());
   const closedLine = (): Promise<Record<string, unknown>> =>
     eventually(() => lines.find(({ event }) => event === "proxy.closed"), { everyMs: 5, what: "a closed line" });
-  return { proxy, backends, port, lines, closedLine };
+  return { proxy, backends, port, lines, closedLine, pump, sockets };
 }
 
-async function serving(t: TestContext, accept: (socket: Socket) => void): Promise<number> {
+type Offer = (handle: SocketHandle) => boolean;
+
+async function serving(t: TestContext, accept: (socket: Socket) => void, offer: Offer | null = null): Promise<number> {
   const server: Server = createServer(acceptOptions, accept);
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => void sockets.add(socket.on("error", () => undefined)));
@@ -47,7 +58,9 @@ async function serving(t: TestContext, accept: (socket: Socket) => void): Promis
     server.close();
     for (const socket of sockets) socket.destroy();
   });
-  return listening(server);
+  const port = await listening(server);
+  if (offer !== null) offerHandles(server, offer);
+  return port;
 }
 
 function echo(socket: Socket): void {
@@ -61,30 +74,36 @@ async function client(t: TestContext, port: number): Promise<Socket> {
   return socket;
 }
 
-test("tcp proxy: a connection is moved to a server and told of in one line", async (t) => {
-  const { port, lines, closedLine, backends, proxy } = await started(t);
-  const socket = await client(t, port);
-  const { localPort } = socket;
-  const bytes = Buffer.alloc(5000, "hello");
-  socket.end(bytes);
-  assert.deepEqual(await received(socket), bytes);
-  const { durMs, ...line } = await closedLine();
-  assert.ok(typeof durMs === "number" && durMs < 5000);
-  assert.deepEqual(line, {
-    level: "info",
-    event: "proxy.closed",
-    conn: 1,
-    peer: `127.0.0.1:${localPort}`,
-    backend: "server-1",
-    reason: "closed",
-    endedBy: "client",
-    bytesIn: 5000,
-    bytesOut: 5000,
-    tried: ["server-1"],
+const ways = [
+  ["at once", "auto", 0],
+  ["as a socket, where the pump moves sockets,", "plain", 1],
+] as const;
+for (const [way, kind, count] of ways)
+  test(`tcp proxy: a connection is moved ${way} to a server and told of in one line`, async (t) => {
+    const { port, lines, closedLine, backends, proxy, pump, sockets } = await started(t, { pump: kind });
+    const socket = await client(t, port);
+    const { localPort } = socket;
+    const bytes = Buffer.alloc(5000, "hello");
+    socket.end(bytes);
+    assert.deepEqual(await received(socket), bytes);
+    const { durMs, ...line } = await closedLine();
+    assert.ok(typeof durMs === "number" && durMs < 5000);
+    assert.deepEqual(line, {
+      level: "info",
+      event: "proxy.closed",
+      conn: 1,
+      peer: `127.0.0.1:${localPort}`,
+      backend: "server-1",
+      reason: "closed",
+      endedBy: "client",
+      bytesIn: 5000,
+      bytesOut: 5000,
+      tried: ["server-1"],
+    });
+    assert.deepEqual(backends.carried(), [{ backend: "server-1", connections: 0, total: 1, bytesIn: 5000, bytesOut: 5000 }]);
+    assert.deepEqual([proxy.connections, lines.length], [0, 1]);
+    assert.equal(sockets.length, pump.kind === "splice" ? count : 1);
   });
-  assert.deepEqual(backends.carried(), [{ backend: "server-1", connections: 0, total: 1, bytesIn: 5000, bytesOut: 5000 }]);
-  assert.deepEqual([proxy.connections, lines.length], [0, 1]);
-});
 
 test("tcp proxy: bytes of a connection that is open are carried", async (t) => {
   const { port, backends } = await started(t);
@@ -97,10 +116,11 @@ test("tcp proxy: bytes of a connection that is open are carried", async (t) => {
 
 test("tcp proxy: a server that refuses is replaced by the next before the client notices", async (t) => {
   const good = await serving(t, echo);
-  const { port, closedLine, backends } = await started(t, { ports: [await freePort(), await freePort(), good] });
+  const { port, closedLine, backends, sockets } = await started(t, { ports: [await freePort(), await freePort(), good] });
   const socket = await client(t, port);
   socket.end("hello");
   assert.equal((await received(socket)).toString(), "hello");
+  assert.equal(sockets.length, 1, "it has to wait for the others");
   const line = await closedLine();
   assert.deepEqual([line["backend"], line["tried"]], ["server-3", ["server-1", "server-2", "server-3"]]);
   assert.deepEqual(
@@ -181,14 +201,14 @@ for (const [form, pattern] of [
 }
 
 test("tcp proxy: whom a trusted peer names is the client, in the log and to the server", async (t) => {
-  const { port, closedLine } = await started(t, { options: { trusted: trustLoopback, preface: "v1" } });
+  const { port, closedLine, sockets } = await started(t, { options: { trusted: trustLoopback, preface: "v1" } });
   const socket = await client(t, port);
   socket.write("PROXY TCP4 192.0.2.1 198.");
   await new Promise((resolve) => setImmediate(resolve)); // it comes in two pieces
   socket.end("51.100.2 50000 1935\r\nhello");
   assert.equal((await received(socket)).toString(), "PROXY TCP4 192.0.2.1 198.51.100.2 50000 1935\r\nhello");
   const { peer, bytesIn } = await closedLine();
-  assert.deepEqual([peer, bytesIn], ["192.0.2.1:50000", 5]);
+  assert.deepEqual([peer, bytesIn, sockets.length], ["192.0.2.1:50000", 5, 1]);
 });
 
 test("tcp proxy: a header of a peer that is not trusted is the server's to refuse", async (t) => {
