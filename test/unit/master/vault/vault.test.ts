@@ -150,6 +150,28 @@ describe("the vault", () => {
     vault.close();
   });
 
+  it("hears of nobody who is over when a child looks for the second time", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const child = await admit("edge-1");
+    const look = (): void => t.mock.timers.tick(15);
+    const old = play(child, "old");
+    look();
+    const young = play(child, "young");
+    look();
+    assert.equal(vault.counted().kept, 1, "only one has been there for a whole interval");
+    closeSync(young.fd);
+    young.carriage.over();
+    look();
+    look();
+    assert.equal(vault.counted().kept, 1);
+    assert.deepEqual(
+      child.said.map(({ type }) => type),
+      ["parcels"],
+      "and of its end it hears nothing either",
+    );
+    closeSync(old.fd);
+  });
+
   it("keeps a copy until the connection is over", async () => {
     const child = await admit("edge-1");
     const { fd, carriage } = play(child, "a");
