@@ -35,6 +35,7 @@ export function addressText(bytes: Buffer): string {
 
 /** The one text of an address, however it is written and without the zone of a link-local one; what is no address stays as it is. */
 export function canonicalAddress(text: string): string {
+  if (!/[:%]/.test(text)) return text; // IPv4 is written in one way only
   const bytes = addressBytes(text.replace(/%.*$/, ""));
   return bytes === null ? text : addressText(bytes);
 }

@@ -13,22 +13,19 @@ const TCP_NODELAY = 1;
 const { EINPROGRESS } = constants.errno;
 
 const on = Int32Array.of(1);
-/** `struct sockaddr_in` {family, port, address, nothing}. */
-const address = Buffer.alloc(16);
+/** Those of servers that have been connected to. */
+const addresses = new WeakMap<Endpoint, Buffer>();
 
 /**
  * The descriptor of a connection to which `preface` was written, without Nagle's delay: the caller's. Null: the server refuses, or
  * does not answer at once, as one whose queue is full, or is not at an IPv4 address.
  */
-export function dial(calls: SpliceCalls, { host, port }: Endpoint, preface: Buffer | null): number | null {
-  const bytes = addressBytes(host);
-  if (bytes?.length !== 4) return null;
+export function dial(calls: SpliceCalls, server: Endpoint, preface: Buffer | null): number | null {
+  const address = addressOf(server);
+  if (address === null) return null;
   const fd = calls.socket(AF_INET, SOCK_STREAM | NONBLOCK_CLOEXEC, 0);
   if (fd < 0) return null;
-  address.writeUInt16LE(AF_INET, 0);
-  address.writeUInt16BE(port, 2);
-  bytes.copy(address, 4);
-  if (isConnected(calls, fd) && calls.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, on, on.byteLength) === 0) {
+  if (isConnected(calls, fd, address) && calls.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, on, on.byteLength) === 0) {
     if (preface === null || calls.write(fd, preface, preface.length) === preface.length) return fd;
   }
   calls.close(fd);
@@ -36,7 +33,21 @@ export function dial(calls: SpliceCalls, { host, port }: Endpoint, preface: Buff
 }
 
 /** The first call begins, and the second one tells whether that was all. */
-function isConnected(calls: SpliceCalls, fd: number): boolean {
+function isConnected(calls: SpliceCalls, fd: number, address: Buffer): boolean {
   if (calls.connect(fd, address, address.length) === 0) return true;
   return calls.errno() === EINPROGRESS && calls.connect(fd, address, address.length) === 0;
+}
+
+/** `struct sockaddr_in` {family, port, address, nothing}; null: it is no IPv4 address. */
+function addressOf(server: Endpoint): Buffer | null {
+  const known = addresses.get(server);
+  if (known !== undefined) return known;
+  const host = addressBytes(server.host);
+  if (host?.length !== 4) return null;
+  const address = Buffer.alloc(16);
+  address.writeUInt16LE(AF_INET, 0);
+  address.writeUInt16BE(server.port, 2);
+  host.copy(address, 4);
+  addresses.set(server, address);
+  return address;
 }
