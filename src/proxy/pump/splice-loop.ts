@@ -47,8 +47,8 @@ export interface LoopHost {
   commands(): void;
   /** A pair has ended, its descriptors are closed. Called in the middle of a turn. */
   ended(slot: number, by: number, reason: number): void;
-  /** A turn is over; tells whether the loop shall go on. */
-  turned(): boolean;
+  /** A turn is over; gives how long the next one may wait for something to do (ms; -1: for ever), or null: the loop shall end. */
+  turned(nowMs: number): number | null;
 }
 
 /** Of a slot that is not the loop's. */
@@ -125,9 +125,10 @@ export class SpliceLoop {
 
   run(): void {
     const { calls, events, host } = this;
-    let isRunning = true;
-    while (isRunning) {
-      const waitMs = this.limited > 0 ? Math.ceil(this.sweptMs + tickMs - this.nowMs) : -1;
+    let hostMs: number | null = -1;
+    while (hostMs !== null) {
+      const sweepMs = this.limited > 0 ? Math.ceil(this.sweptMs + tickMs - this.nowMs) : -1;
+      const waitMs = sweepMs < 0 || hostMs < 0 ? Math.max(sweepMs, hostMs) : Math.min(sweepMs, hostMs);
       const count = calls.epoll_wait(this.epoll, events, maxEvents, waitMs);
       if (count < 0 && calls.errno() !== EINTR) throw new Error(`epoll_wait: errno ${calls.errno()}`);
       this.nowMs = performance.now();
@@ -142,7 +143,7 @@ export class SpliceLoop {
         host.commands(); // after the events: they are about the slots as they were
       }
       if (this.limited > 0 && this.nowMs - this.sweptMs >= tickMs) this.sweep();
-      isRunning = host.turned();
+      hostMs = host.turned(this.nowMs);
     }
     this.close();
   }
@@ -384,7 +385,7 @@ export class SpliceLoop {
 
   private close(): void {
     for (let slot = 0; slot < this.topSlot; slot++) this.end(slot, stopped);
-    this.host.turned(); // tells of them
+    this.host.turned(this.nowMs); // tells of them
     this.pipes.close(this.shared);
     this.pipes.closeAll();
     this.calls.close(this.epoll);

@@ -11,8 +11,12 @@ const { memory, wakeFd, marksFd, stop } = workerData as WorkerSetup;
 const [calls, marksMaker] = await Promise.all([loadSpliceCalls(), loadMarks()]);
 if (port === null || calls === null || marksMaker === null) throw new Error("the splice worker needs a parent, Linux and koffi");
 
-/** Three numbers for each pair that ended in this turn. */
+/** Between two messages that tell of ends, for each wakes the main thread: an end that comes alone is told of at once. */
+const tellEveryMs = 5;
+
+/** Three numbers for each pair that has ended and was not told of yet. */
 let ends: number[] = [];
+let toldAtMs = -tellEveryMs;
 
 const host: LoopHost = {
   wakeFd,
@@ -27,12 +31,15 @@ const host: LoopHost = {
   ended(slot, by, reason) {
     ends.push(slot, by, reason);
   },
-  turned() {
-    if (ends.length > 0) {
+  turned(nowMs) {
+    const isStopped = Atomics.load(stop, 0) !== 0;
+    if (ends.length > 0 && (isStopped || nowMs - toldAtMs >= tellEveryMs)) {
       port.postMessage(ends);
       ends = [];
+      toldAtMs = nowMs;
     }
-    return Atomics.load(stop, 0) === 0;
+    if (isStopped) return null;
+    return ends.length === 0 ? -1 : Math.ceil(toldAtMs + tellEveryMs - nowMs);
   },
 };
 const marks = marksFd === null ? null : marksMaker.open(marksFd);

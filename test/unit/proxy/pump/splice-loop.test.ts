@@ -88,7 +88,7 @@ function runLoop(t: TestContext, turns: readonly Turn[]): Outcome {
     ended: (slot, by, reason) => void ends.push([turn?.atMs ?? 0, slot, by, reason]),
     turned: () => {
       afterTurns.push(words[stateWord]!);
-      return left.length > 0;
+      return left.length > 0 ? -1 : null;
     },
   };
   const loop: SpliceLoop = new SpliceLoop(kernel as SpliceCalls, table, host, words);
