@@ -20,6 +20,11 @@ export interface Manner {
 /** As nearly everybody wants it. */
 export const plainManner: Manner = { isPaused: false, hasAudio: true, video: "all", durationMs: null, sinceMs: null };
 
+/** The same manner for so long; null: without an end, as a manner has none of itself. */
+export function lasting(manner: Manner, durationMs: number | null): Manner {
+  return durationMs === null ? manner : { ...manner, durationMs };
+}
+
 /** One viewer's. Nothing to close: drop it. */
 export class Excerpt {
   private readonly streamId: number;

@@ -28,7 +28,7 @@ import { peerOf } from "../peers/peer.js";
 import { namesOf, type StreamNames } from "./connection.js";
 import { sendOn } from "./elsewhere.js";
 import { Entry, type EntryOwner } from "./entry.js";
-import { plainManner, type Manner } from "./excerpt.js";
+import { lasting, plainManner, type Manner } from "./excerpt.js";
 import { Playing, type PlayingOwner, type Resumed, type SavedPlayer } from "./playing.js";
 import { Publishing } from "./publishing.js";
 import { askedFor } from "./request.js";
@@ -150,7 +150,7 @@ export class MessageStream implements PlayingOwner {
       const asked = this.ask("play", name, true);
       this.become({ at: "asking", asked });
       this.entry.ask("play", asked, {
-        now: () => this.seat(asked, { ...this.manner, durationMs }, null),
+        now: () => this.seat(asked, lasting(this.manner, durationMs), null),
         later: () => this.attempt("play", () => this.seatLate(this.ask("play", name), durationMs)),
         refused: (reason) => this.refuse("play", reason),
         ...(this.owner.hasOther(this) ? {} : { elsewhere: (server) => sendOn(this.owner, this.id, asked, server) }),
@@ -299,7 +299,8 @@ export class MessageStream implements PlayingOwner {
     }
   }
 
-  private refuse(what: Client["does"], reason: DolphinError): void {
+  /** Its client must leave, or may not begin. */
+  refuse(what: Client["does"], reason: DolphinError): void {
     this.say([refusal(what, reason, this.id)]);
     if (this.owner.hasOther(this)) this.end();
     else this.owner.close(reason.message, reason.code);
@@ -321,8 +322,7 @@ export class MessageStream implements PlayingOwner {
   }
 
   private ask(does: Client["does"], name: AmfValue, isNew = false): Asked {
-    const dismiss = (reason: DolphinError): void => this.refuse(does, reason);
-    return askedFor(this.owner, { does, name, streamId: this.id, isNew, dismiss, letGo: () => this.owner.letGo() });
+    return askedFor(this.owner, { does, name, streamId: this.id, isNew, stream: this });
   }
 
   /** Publishes; what another process has saved of it was answered there. */
@@ -361,7 +361,7 @@ export class MessageStream implements PlayingOwner {
 
   /** Its player may play. The configuration may have changed while that was asked. */
   private seatLate(asked: Asked, durationMs: number | null): void {
-    this.seat(asked, { ...this.manner, durationMs }, null);
+    this.seat(asked, lasting(this.manner, durationMs), null);
     this.owner.onStale();
   }
 
