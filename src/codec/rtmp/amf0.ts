@@ -145,46 +145,84 @@ function take(cursor: Cursor, count: number): number {
   return at;
 }
 
+/** Memory of this size stays for the next values; longer ones are rare. */
+const draftBytes = 4096;
+/** What is written, until its length is known. A buffer of its own for each value would cost more than all else of an answer. */
+let draft = Buffer.allocUnsafeSlow(draftBytes);
+let end = 0;
+
 /** Encodes values into new memory, in order. */
 export function encodeAmf(...values: readonly AmfValue[]): Buffer {
-  const parts: Buffer[] = [];
-  for (const value of values) writeValue(parts, value);
-  return Buffer.concat(parts);
+  end = 0;
+  for (const value of values) writeValue(value);
+  const encoded = Buffer.from(draft.subarray(0, end));
+  if (draft.length > draftBytes) draft = Buffer.allocUnsafeSlow(draftBytes);
+  return encoded;
 }
 
-function writeValue(parts: Buffer[], value: AmfValue): void {
-  if (value === undefined) parts.push(Buffer.of(marker.undefined));
-  else if (value === null) parts.push(Buffer.of(marker.null));
-  else if (typeof value === "boolean") parts.push(Buffer.of(marker.boolean, value ? 1 : 0));
-  else if (typeof value === "number") {
-    const number = Buffer.allocUnsafe(9);
-    number[0] = marker.number;
-    number.writeDoubleBE(value, 1);
-    parts.push(number);
+function writeValue(value: AmfValue): void {
+  if (value === undefined) writeByte(marker.undefined);
+  else if (value === null) writeByte(marker.null);
+  else if (typeof value === "boolean") {
+    writeByte(marker.boolean);
+    writeByte(value ? 1 : 0);
+  } else if (typeof value === "number") {
+    writeByte(marker.number);
+    const at = room(8);
+    draft.writeDoubleBE(value, at);
   } else if (typeof value === "string") {
-    const text = Buffer.from(value);
-    if (text.length > 0xffff) parts.push(Buffer.of(marker.longString), uint32(text.length), text);
-    else parts.push(Buffer.of(marker.string), uint16(text.length), text);
+    const bytes = Buffer.byteLength(value);
+    writeByte(bytes > 0xffff ? marker.longString : marker.string);
+    if (bytes > 0xffff) writeUint32(bytes);
+    else writeUint16(bytes);
+    writeText(value, bytes);
   } else if (Array.isArray(value)) {
-    parts.push(Buffer.of(marker.strictArray), uint32(value.length));
-    for (const item of value as readonly AmfValue[]) writeValue(parts, item);
+    writeByte(marker.strictArray);
+    writeUint32(value.length);
+    for (const item of value as readonly AmfValue[]) writeValue(item);
   } else {
     const members = asObject(value) ?? {};
-    if (isEcma(value)) parts.push(Buffer.of(marker.ecmaArray), uint32(Object.keys(members).length));
-    else parts.push(Buffer.of(marker.object));
+    writeByte(isEcma(value) ? marker.ecmaArray : marker.object);
+    if (isEcma(value)) writeUint32(Object.keys(members).length);
     for (const [name, member] of Object.entries(members)) {
-      const text = Buffer.from(name);
-      parts.push(uint16(text.length), text);
-      writeValue(parts, member);
+      const bytes = Buffer.byteLength(name);
+      writeUint16(bytes);
+      writeText(name, bytes);
+      writeValue(member);
     }
-    parts.push(Buffer.of(0, 0, marker.objectEnd));
+    writeUint16(0);
+    writeByte(marker.objectEnd);
   }
 }
 
-function uint16(value: number): Buffer {
-  return Buffer.of(value >>> 8, value & 0xff);
+function writeByte(value: number): void {
+  const at = room(1);
+  draft[at] = value;
 }
 
-function uint32(value: number): Buffer {
-  return Buffer.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
+function writeUint16(value: number): void {
+  const at = room(2);
+  draft.writeUInt16BE(value & 0xffff, at);
+}
+
+function writeUint32(value: number): void {
+  const at = room(4);
+  draft.writeUInt32BE(value, at);
+}
+
+function writeText(text: string, bytes: number): void {
+  const at = room(bytes);
+  draft.write(text, at);
+}
+
+/** Takes the next bytes of the draft, which may be another one then, and returns where they begin. */
+function room(bytes: number): number {
+  const at = end;
+  end += bytes;
+  if (end > draft.length) {
+    const longer = Buffer.allocUnsafeSlow(Math.max(end, 2 * draft.length));
+    draft.copy(longer, 0, 0, at);
+    draft = longer;
+  }
+  return at;
 }

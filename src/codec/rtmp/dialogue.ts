@@ -65,13 +65,18 @@ export function callFailed(transaction: number, description: string): Message {
   return makeCommand(0, "_error", transaction, null, { level: "error", code: "NetConnection.Call.Failed", description });
 }
 
-/** What a player gets before the first media. */
+/** What every player is told, whatever its stream. */
+const playReset = makeStatus("status", "NetStream.Play.Reset", "Playing and resetting stream.");
+const playStart = makeStatus("status", "NetStream.Play.Start", "Started playing stream.");
+const sampleAccess = encodeAmf("|RtmpSampleAccess", true, true);
+
+/** What a player gets before the first media. Payloads are shared by all: read only. */
 export function playStarted(streamId: number): Message[] {
   return [
     userControl(controlEvent.streamBegin, streamId),
-    makeStatus("status", "NetStream.Play.Reset", "Playing and resetting stream.", { streamId }),
-    makeStatus("status", "NetStream.Play.Start", "Started playing stream.", { streamId }),
-    { type: messageType.data, streamId, timestamp: 0, payload: encodeAmf("|RtmpSampleAccess", true, true) },
+    { ...playReset, streamId },
+    { ...playStart, streamId },
+    { type: messageType.data, streamId, timestamp: 0, payload: sampleAccess },
   ];
 }
 
