@@ -91,8 +91,9 @@ export function answerServer(answer: Buffer): Buffer {
   return c2;
 }
 
-/** Finds the digest that proves a complex handshake, or null for the simple one. */
+/** Finds the digest that proves a complex handshake, or null for the simple one, in which there is no version to be proved. */
 function findDigest(one: Buffer, key: Buffer): { schema: number; digest: Buffer } | null {
+  if (one.readUInt32BE(4) === 0) return null;
   for (const schema of schemas) {
     const at = digestOffset(one, schema);
     const digest = one.subarray(at, at + digestBytes);
