@@ -4,7 +4,6 @@
 //   sockets ─▶ server.ts ─┬─▶ rtmp/session.ts ─┬─ publish, source ─▶ streams/hub.ts ─┬─▶ stream/source.ts ─ batches ─▶ players
 //                         └─▶ http/server.ts ──┘                                     └─▶ relay/: pulls, pushes, forwards
 //   peers/: what connections have in common, whatever they speak
-import { randomBytes } from "node:crypto";
 import { Server as HttpServer } from "node:http";
 import { createServer as createNetServer, Server as NetServer, type Socket } from "node:net";
 import { isDeepStrictEqual } from "node:util";
@@ -13,6 +12,7 @@ import { asDolphinError, DolphinError, messageOf } from "../base/errors.js";
 import { endKept } from "../base/sockets/kept-connections.js";
 import type { Log } from "../base/log.js";
 import { systemTimers } from "../base/timers.js";
+import { randomId } from "../base/random-id.js";
 import { goneBefore } from "../codec/ip-address.js";
 import type { Config, Endpoint } from "../conf/meaning/config.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
@@ -300,8 +300,7 @@ export class Server {
     }
     const client = clientOf(socket);
     traffic.tally.accepted += 1;
-    if (protocol === "rtmp")
-      this.openSession((take) => withSharedRead(socket, take), { client, conn: randomBytes(6).toString("base64url") });
+    if (protocol === "rtmp") this.openSession((take) => withSharedRead(socket, take), { client, conn: randomId() });
     else this.count(socket);
   }
 

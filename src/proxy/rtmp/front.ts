@@ -7,8 +7,8 @@
 // Two things of a server are left out. It announces no chunk size: so both the client's connection and the server's begin
 // with 128, and the seam has nothing to set right. It sends no onBWDone: encoders answer that with _checkbw, to which some
 // servers never reply.
-import { randomBytes } from "node:crypto";
 import { DolphinError } from "../../base/errors.js";
+import { randomId } from "../../base/random-id.js";
 import { asObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { ChunkReader } from "../../codec/rtmp/chunk-reader.js";
 import { makeStatus, parseCommand, type Command } from "../../codec/rtmp/command.js";
@@ -195,7 +195,7 @@ export class RtmpFront {
     this.login = { tcUrl: text(properties?.["tcUrl"]), app: text(properties?.["app"]) };
     this.answered.push({ name, transaction });
     const objectEncoding = properties?.["objectEncoding"] === 3 ? 3 : 0;
-    const conn = randomBytes(6).toString("base64url");
+    const conn = randomId();
     this.engine.write([
       controlMessage(messageType.windowAckSize, windowBytes),
       peerBandwidth(windowBytes),

@@ -4,13 +4,13 @@
 //   request ─▶ server.ts ─ target and host ─▶ route.ts ─ vhost and stream ─▶ the hub's source ─ batches ─▶ flv-player.ts ─▶ socket
 //                  ├─ headers ─▶ forwarded.ts ─ which client it is   Upgrade ─▶ web-socket.ts ─ the same, over WebSocket
 //                  └─ HEAD ─▶ head.ts    what is no stream's ─▶ stored.ts, answers.ts
-import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
 import { keepConnections } from "../../base/sockets/kept-connections.js";
 import type { Log } from "../../base/log.js";
 import { takeFront } from "../../base/sockets/socket-front.js";
+import { randomId } from "../../base/random-id.js";
 import { preferredWaitMs } from "../../codec/prefer.js";
 import { readPreface, type Preface } from "../../codec/preface.js";
 import { isOwnCheck, prefaceIn, unreadableRequest } from "../../codec/strangers.js";
@@ -216,7 +216,7 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
     framing = { kind: "websocket", accept };
   }
   const firstWaitMs = Math.max(atLeastMs, Math.min(flvWaitMs, preferredWaitMs(request.headers["prefer"]) ?? Infinity));
-  const conn = randomBytes(6).toString("base64url");
+  const conn = randomId();
   const { host: asked = "" } = request.headers;
   const [path = ""] = (request.url ?? "").split("?");
   const shown = {
@@ -226,7 +226,7 @@ function play(hub: Hub, log: Log, request: IncomingMessage, response: ServerResp
     page: pageOf(request.headers),
   };
   const saved: SavedFlv = { stream, framing, headers, firstWaitMs, peer, startedAtMs: Date.now(), shown };
-  const token = `${process.pid}.${randomBytes(6).toString("base64url")}`;
+  const token = `${process.pid}.${randomId()}`;
   const begin = (due: Due | null): void => {
     try {
       const hear = watch(hub, log, { saved, vhost: hub.vhost(stream.vhost), socket, token, from: null, firstWaitMs, due }, "play.started");
@@ -305,7 +305,7 @@ interface Viewer extends Pick<FlvPlayerOptions, "socket" | "from" | "firstWaitMs
 function watch(hub: Hub, log: Log, viewer: Viewer, event: "play.started" | "play.resumed"): (bytes: Buffer) => void {
   const { saved, vhost, socket, token, from, firstWaitMs, due } = viewer;
   const { stream, peer, startedAtMs, framing, headers } = saved;
-  const shown = saved.shown ?? { conn: randomBytes(6).toString("base64url"), name: `${stream.stream}.flv`, tcUrl: "", page: "" };
+  const shown = saved.shown ?? { conn: randomId(), name: `${stream.stream}.flv`, tcUrl: "", page: "" };
   const { conn: id } = shown;
   const source = hub.source(vhost, stream);
   const names = { conn: id, peer: formatEndpoint(peer), vhost: vhost.name, app: stream.app, stream: stream.stream };

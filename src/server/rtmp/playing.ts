@@ -1,9 +1,9 @@
 // What a connection does while it plays: its seat in the stream, its place among the clients, and the copy of it that lets
 // another process go on. The dialogue around it is the session's.
-import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { ErrorCode } from "../../base/errors.js";
 import type { Position } from "../../base/position.js";
+import { randomId } from "../../base/random-id.js";
 import { historyNotice, liveNotices, publishNotices } from "../../codec/rtmp/dialogue.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { Source } from "../../stream/source.js";
@@ -139,7 +139,7 @@ export class Playing implements PlayerOwner {
       this.carriage.renew(saved);
       return;
     }
-    const token = this.token ?? `${process.pid}.${randomBytes(6).toString("base64url")}`;
+    const token = this.token ?? `${process.pid}.${randomId()}`;
     this.token = null;
     this.carriage = hub.carrier.carry(() => descriptorsOf(socket), { token, dues, kind: "rtmp", saved }, resumed?.from ?? null);
     this.player.mark(this.carriage);
