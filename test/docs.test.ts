@@ -50,6 +50,7 @@ import { historyKeptMs, historyStepMs } from "../src/admin/site/history.js";
 import { maxPageRows } from "../src/admin/site/paging.js";
 import { maxHotBytes, maxHotFileBytes } from "../src/server/hls/hot-files.js";
 import { maxHlsSessions } from "../src/server/hls/sessions.js";
+import { hlsHoldMs, maxHlsHolds } from "../src/server/http/awaited.js";
 import { maxHeldRequests, maxKnownTargets } from "../src/server/http/stored.js";
 import * as httpFiles from "../src/server/http/files.js";
 import { askUpstreamMs } from "../src/server/http/head.js";
@@ -127,6 +128,8 @@ const limits: Readonly<Record<string, unknown>> = {
   keptEvents,
   ...httpFiles,
   maxHeldRequests,
+  maxHlsHolds,
+  hlsHoldMs,
   maxHlsSessions,
   maxHotBytes,
   maxHotFileBytes,

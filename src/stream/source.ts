@@ -98,7 +98,7 @@ export class Source {
   codecs = new CodecNames();
   /** All consumers of all kinds, and those of them who package the stream, for whom alone nobody pulls it. */
   consumers = 0;
-  private packagers = 0;
+  packagers = 0;
   /** Since when nobody watches who did, here or in the process that had the stream before. */
   private unwatchedAtMs = -Infinity;
 

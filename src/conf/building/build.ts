@@ -244,6 +244,7 @@ function buildVhost(name: string, vhost: Block<"vhost">, { chunkSize, isUtc, has
     tcpNodelay: valueOf(vhost, "tcp_nodelay"),
     cluster: {
       mode: valueOf(cluster, "mode"),
+      isOnDemand: valueOf(cluster, "mode") === "remote",
       origins: findsOrigin(cluster) ? [] : valueOf(cluster, "origin"),
       findsOrigin: findsOrigin(cluster),
       vhost: valueOf(cluster, "vhost"),

@@ -305,6 +305,8 @@ export interface Vhost {
   readonly tcpNodelay: boolean;
   readonly cluster: {
     readonly mode: "local" | "remote";
+    /** The file says `mode remote`: its streams are in the box while somebody plays them. To edges of the box's own origin every vhost is remote. */
+    readonly isOnDemand: boolean;
     /** Upstream servers in the order of preference; at least one when the mode is remote and the vhost enabled, but for `findsOrigin`. */
     readonly origins: readonly Endpoint[];
     /** There are none, for the site's registry is asked. */

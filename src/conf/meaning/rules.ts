@@ -32,7 +32,7 @@ const vhostRules: readonly VhostRule[] = [
   forwardKeepsPublisher,
   hlsAndTsDoNotMeet,
   partsAreNotEncrypted,
-  edgesWriteNothing,
+  edgesRunNothing,
   ingestsDiffer,
   programsAreWhole,
   securityIsReadable,
@@ -253,10 +253,10 @@ function partsAreNotEncrypted(vhost: Block<"vhost">): Problem[] {
   return [errorAt(at, "CONF_VALUE", "hls_keys and hls_low_latency exclude each other: parts are not encrypted")];
 }
 
-/** Streams are written, and programs run for them, where they are published to. */
-function edgesWriteNothing(vhost: Block<"vhost">): Problem[] {
+/** Programs run for what is published here: one that reads a stream which is pulled would be a viewer that keeps it for ever. */
+function edgesRunNothing(vhost: Block<"vhost">): Problem[] {
   if (valueOf(blockIn(vhost, "cluster"), "mode") !== "remote") return [];
-  return (["hls", "dvr", "transcode", "exec"] as const).flatMap((name) => {
+  return (["transcode", "exec"] as const).flatMap((name) => {
     const at = findAll(vhost, name).find((one) => isEnabled(inside(vhost, one)));
     return at === undefined
       ? []

@@ -89,12 +89,12 @@ export function isServing({ duty, isPublic }: Pick<ProcessSpec, "duty" | "isPubl
 
 /**
  * The processes that write streams to disk and run programs, where a vhost asks for that; `specs`: those of our own servers that streams
- * are published to. Several share the streams by names of the kernel, which only Linux has.
+ * are published to, or pulled by. Several share the streams by names of the kernel, which only Linux has.
  */
 export function planPackagers(config: Config, specs: readonly ProcessSpec[]): ProcessSpec[] {
   const isAsked = config.vhosts.some(({ enabled, cluster, hls, dvr, ingests, transcodes, exec }) => {
-    const isOfStreams = hls !== null || dvr !== null || transcodes.length + exec.length > 0;
-    return enabled && (ingests.length > 0 || (cluster.mode === "local" && isOfStreams));
+    const isOfPublished = cluster.mode === "local" && transcodes.length + exec.length > 0;
+    return enabled && (hls !== null || dvr !== null || ingests.length > 0 || isOfPublished);
   });
   const origins = isAsked ? specs.flatMap(originsOf) : [];
   if (origins.length === 0) return [];

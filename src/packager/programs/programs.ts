@@ -125,7 +125,9 @@ export class Programs {
     this.guard.close();
   }
 
+  /** Nothing runs for what is pulled: a program that reads its stream would be a viewer for whom it is pulled for ever. */
   private commandsOf(vhost: Vhost, by: WatchedStream): readonly Command[] {
+    if (vhost.cluster.isOnDemand) return [];
     const [, app, stream] = by;
     const name = { vhost: vhost.name, app, stream };
     const place = placeOf(this.config);

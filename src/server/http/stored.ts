@@ -116,7 +116,7 @@ export class Stored {
       const { host } = forwardedClient(request.headers, clientOf(request.socket), this.hub.trusted);
       for (const guard of guardsOf(path, vhost, config.vhosts)) checkAccess(guard, { does: "play", host, page: pageOf(request.headers) });
       const place = placeOf(path, vhost, config.httpDir);
-      await awaitList(this.hub, vhost, path, place);
+      await awaitList(this.hub, vhost, { path, query: withoutSession(query) }, place);
       const asked: Asked = { request, response, headers: { ...headers, ...cachingOf(path, vhost) }, path, query, place, vhost, host };
       return await this.file(asked);
     } catch (thrown) {

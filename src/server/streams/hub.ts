@@ -24,7 +24,7 @@ import type { MirroredOrigin } from "../../ipc/succession.js";
 import { Source, type SavedSource } from "../../stream/source.js";
 import { vhostFor, whyLeave, type Client } from "../peers/clients.js";
 import type { LiveStream, Passage } from "./live-stream.js";
-import { busy, forward, keyOf, nameOf, newStream, publishInto, reportsOf, succeed, upstreamRequest } from "./live-stream.js";
+import { busy, forward, isWanted, keyOf, nameOf, newStream, publishInto, reportsOf, succeed, upstreamRequest } from "./live-stream.js";
 import type { MergedReads } from "../peers/merged-read.js";
 import type { Publication, Publisher } from "../peers/publication.js";
 import { EdgePull, type EdgePullOptions } from "../relay/edge-pull.js";
@@ -37,7 +37,7 @@ import { checkVia } from "../peers/via.js";
 import { checkHops, endFinding, endPull, endSearch, Finding } from "./finding.js";
 import { ownPlace, toOrigin, toOther, toPeer } from "./introductions.js";
 import { Passages, type OriginsOf } from "./passages.js";
-import { hasUpstreams, isLocated, isPackaged, settingsOf } from "./settings.js";
+import { hasUpstreams, isLocated, isPackaged, lingerMsOf, settingsOf } from "./settings.js";
 import { UpstreamLists } from "./upstream-lists.js";
 import { lingers, Watchers, type Tell } from "./watchers.js";
 import { noTraffic } from "../peers/traffic.js";
@@ -218,7 +218,7 @@ export class Hub {
       const settings = settingsOf(one.vhost, this.setup.isEdge);
       one.source.adopt({ ...settings, timeline: settings.timeline === "off" ? "off" : "follow" });
       one.source.expectViewers();
-      const isWhole = isPackaged(one.vhost);
+      const isWhole = isPackaged(one.vhost) && !this.setup.isEdge;
       const from = { upstreams, args: { ...args, ...(isWhole ? packagerArgs(false) : {}) }, isOwnOrigin: true, isWhole };
       return new Promise<void>((onLive) => (one.pull = this.pull(one, { ...from, mirror: { onLive } })));
     });
@@ -230,7 +230,7 @@ export class Hub {
     for (const stream of this.streams.values()) {
       if (stream.pull?.isMirror !== true || stream.publisher !== null) continue;
       this.endMirrorOf(stream, stream.pull);
-      if (stream.source.consumers > 0) this.wanted(stream);
+      if (isWanted(stream)) this.wanted(stream);
       this.idle(stream);
     }
   }
@@ -278,7 +278,7 @@ export class Hub {
     const { destinations, traffic } = this;
     const forwards = new Forwards({ source, destinations, traffic, log: this.logOf(vhost, request) });
     const onUnpublished = (): void => {
-      if (source.consumers > 0) this.wanted(stream);
+      if (isWanted(stream)) this.wanted(stream);
     };
     const stream: LiveStream = newStream(this.nextOrder(), { source, vhost, request, forwards, onUnpublished });
     this.streams.set(key, stream);
@@ -328,7 +328,7 @@ export class Hub {
       source,
       // A mirrored process knows the stream as this one does.
       request: from.mirror === null ? upstreamRequest(vhost, request) : request,
-      lingerMs: this.setup.config.dolphin.pullLingerMs,
+      lingerMs: lingerMsOf(vhost, this.setup.config.dolphin.pullLingerMs, this.setup.isEdge),
       traffic: this.traffic,
       onAdrift: () => stream.finding?.again(),
       onEnd: () => {
@@ -364,12 +364,12 @@ export class Hub {
       const { pull, request } = stream;
       endFinding(stream);
       if (pull !== null) pull.follow(this.upstreams.of(vhost.name), upstreamRequest(vhost, request), toOrigin(this.setup, vhost, request));
-      else if (source.consumers > 0) this.wanted(stream);
+      else if (isWanted(stream)) this.wanted(stream);
     } else if (vhost !== undefined && isLocated(vhost) && stream.finding !== null) stream.finding.again();
     else {
       endFinding(stream);
       endPull(stream);
-      if (source.consumers > 0) this.wanted(stream);
+      if (isWanted(stream)) this.wanted(stream);
     }
     this.idle(stream);
   }

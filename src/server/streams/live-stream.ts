@@ -60,6 +60,11 @@ export function nameOf({ vhost, request: { app, stream } }: Pick<LiveStream, "vh
   return { vhost: vhost.name, app, stream };
 }
 
+/** Whether somebody is here for whom it is pulled: those who package it are not. */
+export function isWanted({ source }: Pick<LiveStream, "source">): boolean {
+  return source.consumers > source.packagers;
+}
+
 /** Why somebody may not publish. */
 export function busy(key: string): DolphinError {
   return new DolphinError("RTMP_BUSY", `${key} is being published already`);

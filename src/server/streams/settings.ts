@@ -14,16 +14,21 @@ export const longestKeptMs = 60_000;
 export function settingsOf(vhost: Vhost, isEdge: boolean): SourceSettings {
   const { queueLengthMs, reduceSequenceHeader, gopCache, gopCacheMaxFrames, mwLatencyMs } = vhost.play;
   const delayMs = vhost.minLatency ? 0 : isEdge ? Math.min(joinMs, mwLatencyMs) : mwLatencyMs;
-  const keepMs = isPackaged(vhost) ? keptMs(vhost) : 0;
+  const keepMs = isPackaged(vhost) && !isEdge ? keptMs(vhost) : 0;
   return { timeline: timelineOf(vhost, isEdge), delayMs, queueLengthMs, reduceSequenceHeader, gopCache, gopCacheMaxFrames, keepMs };
 }
 
-/** Whether streams of a vhost are written to disk from here: of several processes that have a stream it is the one that is published to. */
-export function isPackaged({ cluster, hls, dvr }: Vhost): boolean {
-  return cluster.mode === "local" && (hls !== null || dvr !== null);
+/** Whether streams of a vhost are written to disk: of several processes of a box that have one, from where it comes into the box. */
+export function isPackaged({ hls, dvr }: Vhost): boolean {
+  return hls !== null || dvr !== null;
 }
 
-/** Whether packagers are told of a vhost's streams: to write them, or to run programs while they are published. */
+/** How long a pull outlives its last viewer: where HLS is made of it until the players of an edge that has died ask another one. */
+export function lingerMsOf({ hls }: Vhost, pullLingerMs: number, isEdge: boolean): number {
+  return hls === null || isEdge ? pullLingerMs : Math.max(pullLingerMs, 2 * hls.fragmentMs * hls.tdRatio);
+}
+
+/** Whether packagers are told of a vhost's streams: to write them, or to run programs while they are published here. */
 export function isFollowed(vhost: Vhost): boolean {
   return isPackaged(vhost) || (vhost.cluster.mode === "local" && vhost.transcodes.length + vhost.exec.length > 0);
 }

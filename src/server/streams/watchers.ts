@@ -40,9 +40,9 @@ export function lingers(stream: LiveStream, over: () => void): boolean {
   return true;
 }
 
-/** What is had from another box of the site is packaged for who plays it here as HLS; to record it is that box's. */
+/** What an origin has from another box of the site is packaged for who plays it here as HLS; to record it is that box's. */
 function isTold(vhost: Vhost, finding: object | null): boolean {
-  return isFollowed(vhost) && (finding === null || vhost.hls !== null);
+  return isFollowed(vhost) && (finding === null || vhost.hls !== null || vhost.cluster.isOnDemand);
 }
 
 function namesOf({ vhost, request, publisher }: LiveStream): WatchedStream {

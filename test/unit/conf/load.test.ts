@@ -100,6 +100,7 @@ test("load: the built-in configuration serves RTMP and HTTP-FLV with the default
         tcpNodelay: false,
         cluster: {
           mode: "local",
+          isOnDemand: false,
           origins: [],
           findsOrigin: false,
           vhost: "[vhost]",
@@ -253,6 +254,7 @@ test("load: every directive that is served reaches its field", () => {
         tcpNodelay: true,
         cluster: {
           mode: "remote",
+          isOnDemand: true,
           origins: [
             { host: "one", port: 1935 },
             { host: "two", port: 2 },

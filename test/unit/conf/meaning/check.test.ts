@@ -292,11 +292,11 @@ test("check: everything that is wrong is told at once, in the order of the text"
   );
 });
 
-test("check: what an edge does not write or run is told, and only where it is on", () => {
+test("check: what an edge does not run is told, and only where it is on", () => {
   const told = (text: string): string[] =>
     problemsOf(inVhost(`cluster { mode remote; origin b; } ${text}`)).flatMap(({ severity, message }) =>
       severity === "warning" && message.includes("mode remote") ? [message.split(" ")[0]!] : [],
     );
-  assert.deepEqual(told("hls { enabled on; } dvr { enabled on; } exec { enabled on; }"), ["hls", "dvr", "exec"]);
-  assert.deepEqual(told("hls { enabled off; } dvr { }"), []);
+  assert.deepEqual(told("hls { enabled on; } dvr { enabled on; } transcode { enabled on; } exec { enabled on; }"), ["transcode", "exec"]);
+  assert.deepEqual(told("transcode { } exec { enabled off; }"), []);
 });
