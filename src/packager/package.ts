@@ -12,6 +12,8 @@ export interface Package {
   /** Who publishes it, or has. */
   by: WatchedStream;
   origin: Endpoint | null;
+  /** All that have it, for several servers of a box may pull it: it is over when none has. */
+  servers: Set<Endpoint>;
   /** Null: another packager has it, or none yet. */
   claim: Claim | null;
   outputs: Output[];
@@ -22,4 +24,15 @@ export interface Package {
   /** Whether its server has told of it since that was found again. */
   isTold: boolean;
   takenBytes: number;
+}
+
+/** A stream of which nothing more is known than its name. */
+export function newPackage({ vhost, app, stream }: StreamName): Package {
+  const nothing = { origin: null, claim: null, outputs: [], intake: null, isLive: false, isEnding: false, isTold: false, takenBytes: 0 };
+  return { name: { vhost, app, stream }, by: [vhost, app, stream, "", "", "", ""], servers: new Set(), ...nothing };
+}
+
+/** By which a packager knows a stream. */
+export function keyOf({ vhost, app, stream }: StreamName): string {
+  return `${vhost}/${app}/${stream}`;
 }

@@ -7,7 +7,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Log } from "../base/log.js";
 import { DolphinError, messageOf } from "../base/errors.js";
-import { packagerArgs, type WatchedChange, type WatchedStream } from "../codec/rtmp/watch.js";
+import { packagerArgs, type WatchedChange } from "../codec/rtmp/watch.js";
 import type { Config, Endpoint, Vhost } from "../conf/meaning/config.js";
 import type { Hooks } from "../hooks/hooks.js";
 import type { Listed, ListPage, RecordingReport } from "../ipc/lists.js";
@@ -23,7 +23,7 @@ import { Intake } from "./origin/intake.js";
 import { Watch } from "./origin/watch.js";
 import { isForgotten, isNamed, Orders } from "./orders.js";
 import { loadOutputs, type OutputKind } from "./outputs.js";
-import type { Package } from "./package.js";
+import { keyOf, newPackage, type Package } from "./package.js";
 import { Programs } from "./programs/programs.js";
 import { Sharing } from "./origin/sharing.js";
 
@@ -149,7 +149,10 @@ export class Packager {
     for (const state of await this.states.all(isForgotten)) if (isNamed(state)) this.know(state);
     if (this.isClosed) return;
     const args = { ...upnodeArgs(options.name, options.edgeKey), ...packagerArgs(false) };
-    this.watches = options.origins.map((origin) => new Watch(origin, args, (change) => this.changed(change, origin), log));
+    this.watches = options.origins.map((origin) => {
+      const follower = { onNews: (change: WatchedChange) => this.changed(change, origin), onLost: () => this.lost(origin) };
+      return new Watch(origin, args, follower, log);
+    });
     this.timers.push(setTimeout(() => this.finishAbsent(), comesBackWithinMs));
     this.timers.push(setInterval(() => this.sweep(), sweepMs));
     this.timers.push(setInterval(() => this.sharing.measure(costMs / 1000), costMs));
@@ -162,6 +165,7 @@ export class Packager {
       const [vhost, app, stream] = by;
       const known = this.know({ vhost, app, stream });
       const isLive = !over.has(keyOf(known.name));
+      known.servers[isLive ? "add" : "delete"](origin);
       const isElsewhere = !isLive && known.isLive && known.origin !== origin;
       return isElsewhere ? known : Object.assign(known, { by, origin, isLive, isTold: true });
     });
@@ -169,12 +173,29 @@ export class Packager {
     for (const known of seen) if (known.claim !== null) this.start(known);
     for (const key of over) {
       const known = this.packages.get(key);
-      if (known !== undefined && known.origin === origin && !seen.includes(known)) this.ending(known);
+      if (known === undefined || seen.includes(known)) continue;
+      known.servers.delete(origin);
+      if (known.origin === origin) this.ending(known);
     }
+  }
+
+  private lost(origin: Endpoint): void {
+    for (const known of this.packages.values()) if (known.servers.delete(origin) && known.origin === origin) this.movesOn(known);
+  }
+
+  /** It goes on at another server that has it; false: none has. */
+  private movesOn(known: Package): boolean {
+    const { servers, intake } = known;
+    const other = intake !== null && servers.has(intake.endpoint) ? intake.endpoint : [...servers][0];
+    if (other === undefined) return false;
+    known.origin = other;
+    if (intake !== null && intake.endpoint !== other) this.left(known, intake.endpoint);
+    return true;
   }
 
   private ending(known: Package): void {
     const { intake } = known;
+    if (this.movesOn(known)) return;
     if (intake === null) return this.over(known);
     [known.isLive, known.isEnding] = [false, true];
     this.timers.push(setTimeout(() => void (known.intake === intake && !known.isLive && this.over(known)), lastPacketsMs));
@@ -186,29 +207,16 @@ export class Packager {
     for (const known of here) known.isTold = false;
     this.timers.push(
       setTimeout(() => {
-        for (const known of here) if (!known.isTold && known.isLive) this.over(known);
+        for (const known of here) if (!known.isTold && known.isLive && !this.movesOn(known)) this.over(known);
       }, comesBackWithinMs),
     );
   }
 
   /** A stream that is known from now on; it is ours as soon as no other packager has it. */
-  private know({ vhost, app, stream }: StreamName): Package {
-    const name = { vhost, app, stream };
+  private know(name: StreamName): Package {
     const found = this.packages.get(keyOf(name));
     if (found !== undefined) return found;
-    const by: WatchedStream = [vhost, app, stream, "", "", "", ""];
-    const known: Package = {
-      name,
-      by,
-      origin: null,
-      claim: null,
-      outputs: [],
-      intake: null,
-      isLive: false,
-      isEnding: false,
-      isTold: false,
-      takenBytes: 0,
-    };
+    const known = newPackage(name);
     this.packages.set(keyOf(name), known);
     void this.hold(known);
     return known;
@@ -236,13 +244,12 @@ export class Packager {
     if (origin === null || known.intake !== null || known.outputs.length === 0) return;
     // Of one that has ended nothing may be kept any more: then nothing comes.
     if (!known.isLive) this.timers.push(setTimeout(() => void (known.isLive || this.over(known)), comesBackWithinMs));
-    const { options } = this;
     const log = this.log.child({ ...name });
     const isPatient = (this.vhostOf(name)?.hls?.partMs ?? null) === null;
     known.intake = new Intake({
       endpoint: origin,
       request: { ...name, params: "" },
-      args: { ...upnodeArgs(options.name, options.edgeKey), ...packagerArgs(isPatient) },
+      args: { ...upnodeArgs(this.options.name, this.options.edgeKey), ...packagerArgs(isPatient) },
       begin: (clockId, kept) => {
         log.info({ event: "package.started", kept: kept.length });
         this.each(known, (output) => output.begin(clockId, kept));
@@ -303,9 +310,9 @@ export class Packager {
     intake?.close();
     this.log.info({ event: "package.handed-over", ...name }, "another packager has less to do");
     await Promise.all(outputs.map((output) => output.close(false)));
-    const { by, origin, isLive } = known;
+    const { by, origin, servers, isLive } = known;
     claim?.release();
-    Object.assign(this.know(name), { by, origin, isLive, isTold: true });
+    Object.assign(this.know(name), { by, origin, servers, isLive, isTold: true });
   }
 
   private asked(key: string, by: string, cost: number): void {
@@ -390,8 +397,4 @@ export class Packager {
     this.sharing.remove(keyOf(name));
     claim?.release();
   }
-}
-
-function keyOf({ vhost, app, stream }: StreamName): string {
-  return `${vhost}/${app}/${stream}`;
 }

@@ -14,21 +14,28 @@ import { RtmpClient } from "../../wire/client.js";
 const firstPauseMs = 100;
 const longestPauseMs = 2_000;
 
+/** Who is told. */
+interface Follower {
+  onNews(change: WatchedChange): void;
+  /** Nothing is known of the server until it tells of all that it has. */
+  onLost(): void;
+}
+
 /** Follows one server. `close` ends it. */
 export class Watch {
   private readonly endpoint: Endpoint;
   private readonly args: AmfObject;
-  private readonly onNews: (change: WatchedChange) => void;
+  private readonly follower: Follower;
   private readonly log: Log;
   private readonly pause = new Deadline();
   private client: RtmpClient | null = null;
   private pauseMs = firstPauseMs;
   private isClosed = false;
 
-  constructor(endpoint: Endpoint, args: AmfObject, onNews: (change: WatchedChange) => void, log: Log) {
+  constructor(endpoint: Endpoint, args: AmfObject, follower: Follower, log: Log) {
     this.endpoint = endpoint;
     this.args = args;
-    this.onNews = onNews;
+    this.follower = follower;
     this.log = log;
     this.connect();
   }
@@ -49,7 +56,7 @@ export class Watch {
       },
       {
         onStarted: () => (this.pauseMs = firstPauseMs),
-        onNews: (change) => this.onNews(change),
+        onNews: (change) => this.follower.onNews(change),
         onMessage: () => undefined,
         onStreamEnd: () => undefined,
         onDrain: () => undefined,
@@ -61,6 +68,7 @@ export class Watch {
 
   private lost(reason: DolphinError): void {
     if (this.isClosed) return;
+    this.follower.onLost();
     this.log.debug({ event: "watch.lost", code: reason.code }, reason.message);
     this.pause.set(this.pauseMs, () => this.connect());
     this.pauseMs = Math.min(2 * this.pauseMs, longestPauseMs);

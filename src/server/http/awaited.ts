@@ -27,8 +27,8 @@ const lookEveryMs = 200;
 
 /** A stream that is held for the players of its list. */
 interface Hold {
-  /** Its end. */
-  readonly timer: NodeJS.Timeout;
+  /** Somebody asks again. */
+  readonly prolong: () => void;
   /** Resolves when there is a list of what flows now, or none will come. */
   readonly listed: Promise<void>;
 }
@@ -44,14 +44,18 @@ export async function awaitList(
   asked: { readonly path: string; readonly query: string },
   place: FilePlace,
 ): Promise<void> {
-  if (vhost === null || vhost.hls === null || !asked.path.endsWith(".m3u8")) return;
-  if (!vhost.cluster.isOnDemand && !vhost.cluster.isInOriginCluster) return;
+  if (vhost === null || vhost.hls === null || !isFromElsewhere(vhost) || !asked.path.endsWith(".m3u8")) return;
   const request = streamOfList(asked.path, vhost);
   if (request === null) return;
   // Parameters go upstream with the pull, as those of other players.
   const { params } = resolveStream("rtmp://host/app", "", `stream?${asked.query}`);
   const held = await hold(hub, vhost, { ...request, params }, join(place.folder, place.path), vhost.hls);
   await held?.listed;
+}
+
+/** Whether streams of a vhost may be published elsewhere, and are pulled for those who ask for their lists. */
+export function isFromElsewhere({ cluster }: Vhost): boolean {
+  return cluster.isOnDemand || cluster.isInOriginCluster;
 }
 
 /** The stream that a list is of, by the name that its vhost gives to lists; null: it is none. */
@@ -76,34 +80,39 @@ async function hold(hub: Hub, vhost: Vhost, request: StreamRequest, file: string
     if (known.size < maxHlsHolds) known.add(key);
     setTimeout(() => known.delete(key), believedMs).unref();
   };
-  const isHeld = (): Hold | null => {
-    held.get(key)?.timer.refresh();
-    return held.get(key) ?? null;
+  const prolonged = (): Hold | null => {
+    const found = held.get(key) ?? null;
+    found?.prolong();
+    return found;
   };
-  const before = isHeld();
+  const before = prolonged();
   if (before !== null || hub.has(key) || known.has(key) || held.size >= maxHlsHolds) return before;
   if (vhost.cluster.isInOriginCluster && !(await isElsewhere(hub, vhost, request))) {
     believe();
     return null;
   }
-  const meanwhile = isHeld();
+  const meanwhile = prolonged();
   if (meanwhile !== null) return meanwhile;
   const source = hub.source(vhost, request);
   const seat = source.add("rtmp", nobody());
+  let end: NodeJS.Timeout | undefined;
   const leave = (): void => {
-    clearTimeout(one.timer);
-    if (held.get(key) !== one) return;
-    held.delete(key);
+    clearTimeout(end);
+    if (held.get(key) === one) held.delete(key);
     source.remove("rtmp", seat);
   };
   const one: Hold = {
-    timer: setTimeout(() => leave(), hlsHoldMs).unref(),
+    prolong() {
+      clearTimeout(end);
+      end = setTimeout(leave, hlsHoldMs).unref();
+    },
     listed: waitForList(source, file, hls, hub.setup.config.dolphin.flvWaitMs).then((flows) => {
       if (flows || held.get(key) !== one) return;
       leave();
       believe();
     }),
   };
+  one.prolong();
   held.set(key, one);
   return one;
 }
@@ -124,7 +133,7 @@ async function waitForList(source: Source, file: string, hls: HlsBlock, patience
   const livingMs = 3 * hls.fragmentMs * hls.tdRatio;
   while (!(await isWritten(file, livingMs))) {
     if (performance.now() - begunMs >= (source.isLive ? hlsHoldMs : patienceMs)) return source.isLive;
-    await sleep(lookEveryMs, undefined, { ref: false });
+    await sleep(lookEveryMs);
   }
   return true;
 }

@@ -30,7 +30,7 @@ import { checkAccess } from "../peers/access.js";
 import { vhostFor } from "../peers/clients.js";
 import { clientOf } from "../peers/peer.js";
 import type { Hub } from "../streams/hub.js";
-import { awaitList } from "./awaited.js";
+import { awaitList, isFromElsewhere } from "./awaited.js";
 import { answerForbidden, answerStatus, type Headers } from "./answers.js";
 import { answerFile, answerHot, openFile, placeOf, type FilePlace } from "./files.js";
 import { forwardedClient, maxShownChars, pageOf } from "./forwarded.js";
@@ -116,7 +116,6 @@ export class Stored {
       const { host } = forwardedClient(request.headers, clientOf(request.socket), this.hub.trusted);
       for (const guard of guardsOf(path, vhost, config.vhosts)) checkAccess(guard, { does: "play", host, page: pageOf(request.headers) });
       const place = placeOf(path, vhost, config.httpDir);
-      await awaitList(this.hub, vhost, { path, query: withoutSession(query) }, place);
       const asked: Asked = { request, response, headers: { ...headers, ...cachingOf(path, vhost) }, path, query, place, vhost, host };
       return await this.file(asked);
     } catch (thrown) {
@@ -153,22 +152,26 @@ export class Stored {
 
   private async list(asked: Asked): Promise<boolean> {
     const { request, response, headers, path, query, place, vhost } = asked;
-    let file = await this.look(place);
     const stream = vhost?.hls?.hasSessions === true ? streamOf(resolve(join(place.folder, place.path)), vhost) : null;
+    const id = HlsSessions.idIn(query, sessionParameter);
+    const enter = (): Promise<Session | null> | "none" =>
+      stream !== null && vhost !== null ? this.enter(asked, vhost, stream, id) : "none";
+    // For whom nothing is pulled before the site has let him in; else nobody is asked about before there is something to see.
+    const isAskedFirst = vhost !== null && isFromElsewhere(vhost) && vhost.hooks.on_play.length > 0;
+    const before = isAskedFirst ? await enter() : "none";
+    if (before === null) return true;
+    await awaitList(this.hub, vhost, { path, query: withoutSession(query) }, place);
+    let file = await this.look(place);
     // It may have come since, and is given to nobody past his session.
     if (file === null) return stream === null && answerFile(request, response, headers, place);
-    let session: Session | null = null;
-    if (stream !== null && vhost !== null) {
-      const id = HlsSessions.idIn(query, sessionParameter);
-      const entered = await this.enter(asked, vhost, stream, id);
-      if (entered === null) return true;
-      session = entered;
-      if (id === null) {
-        const text = masterList(streamInfOf(file.bytes.toString()), variantUri(path, query, session.id));
-        this.sessions.count(session, text.length);
-        await this.send(asked, derived(file, text), { "Cache-Control": "no-cache" });
-        return true;
-      }
+    const entered = before === "none" ? await enter() : before;
+    if (entered === null) return true;
+    const session = entered === "none" ? null : entered;
+    if (session !== null && id === null) {
+      const text = masterList(streamInfOf(file.bytes.toString()), variantUri(path, query, session.id));
+      this.sessions.count(session, text.length);
+      await this.send(asked, derived(file, text), { "Cache-Control": "no-cache" });
+      return true;
     }
     const isWaitedFor = (vhost?.hls?.partMs ?? null) !== null;
     const awaited = isWaitedFor ? awaitedIn(query) : null;

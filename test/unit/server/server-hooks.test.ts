@@ -451,3 +451,17 @@ test("server: on_forward names where a stream goes, and no destination is asked 
   again.close();
   assert.deepEqual(elsewhere.server.streams(), []);
 });
+
+test("server: an edge pulls nothing for a player of HLS before the site has let him in", async (t) => {
+  const site = await HookBackend.start(t);
+  const edge = "cluster { mode remote; origin 127.0.0.1:1; } hls { enabled on; }";
+  const rig = await startServer(t, `dolphin { http_flv_wait 1; } ${vhost(`${edge} ${site.block("on_play")}`)}`);
+  const list = rig.flvUrl("s").replace(".flv", ".m3u8");
+  site.answer = () => "1";
+  assert.equal((await fetch(list)).status, 403);
+  assert.equal(rig.stream("s"), null);
+  site.answer = () => "0";
+  const answered = fetch(list);
+  await eventually(() => rig.stream("s")?.state === "pull", { what: "the pull" });
+  assert.equal((await answered).status, 404);
+});
