@@ -102,7 +102,14 @@ export const dolphinPlaces = {
     log_max_files: [whole("count", 1, 10_000), "10", served, live, "Rotated log files that are kept.", "strict"],
     log_compress: [onOff, "on", served, live, "Compress rotated log files by gzip."],
     http_flv_wait: [decimal("s", 0, 86_400), "10", served, live, "How long HTTP-FLV waits for a stream that is not published.", "strict"],
-    pull_linger: [decimal("s", 0, 86_400), "3", served, live, "How long an edge keeps pulling after its last player left.", "strict"],
+    pull_linger: [
+      decimal("s", 0, 86_400),
+      "3",
+      served,
+      live,
+      "How long an edge keeps pulling after its last player left; with hls two fragments at least.",
+      "strict",
+    ],
     resolver: [
       text,
       null,
