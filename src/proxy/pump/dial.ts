@@ -18,7 +18,8 @@ const addresses = new WeakMap<Endpoint, Buffer>();
 
 /**
  * The descriptor of a connection to which `preface` was written, without Nagle's delay: the caller's. Null: the server refuses, or
- * does not answer at once, as one whose queue is full, or is not at an IPv4 address.
+ * does not answer at once, as one whose queue is full, or is not at an IPv4 address of the loopback: nothing answers at once over a
+ * network, and each try would be a packet for nothing.
  */
 export function dial(calls: SpliceCalls, server: Endpoint, preface: Buffer | null): number | null {
   const address = addressOf(server);
@@ -38,12 +39,12 @@ function isConnected(calls: SpliceCalls, fd: number, address: Buffer): boolean {
   return calls.errno() === EINPROGRESS && calls.connect(fd, address, address.length) === 0;
 }
 
-/** `struct sockaddr_in` {family, port, address, nothing}; null: it is no IPv4 address. */
+/** `struct sockaddr_in` {family, port, address, nothing}; null: it is none of 127.0.0.0/8. */
 function addressOf(server: Endpoint): Buffer | null {
   const known = addresses.get(server);
   if (known !== undefined) return known;
   const host = addressBytes(server.host);
-  if (host?.length !== 4) return null;
+  if (host?.length !== 4 || host[0] !== 127) return null;
   const address = Buffer.alloc(16);
   address.writeUInt16LE(AF_INET, 0);
   address.writeUInt16BE(server.port, 2);
