@@ -8,8 +8,8 @@ import { mib } from "./pace.js";
 
 /** Long enough for what happens once in ten seconds to happen twice. */
 const windowS = 20;
-/** What a start leaves behind (compiling, collecting) is over. */
-const settleMs = 5000;
+/** What a start leaves behind (compiling, collecting, a spare that warms up) is over. */
+const settleMs = 20_000;
 
 export async function measureIdle(serving: Serving): Promise<Sample> {
   await pause(settleMs);
