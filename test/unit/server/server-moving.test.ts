@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import { writePreface } from "../../../src/codec/preface.js";
+import { nowhere, type Claim, type Claims } from "../../../src/ipc/locating.js";
 import type { SavedPublisher } from "../../../src/server/peers/saved-publisher.js";
 import type { LogLine } from "../../helpers/dolphin.js";
 import { publish } from "../../helpers/ffmpeg.js";
@@ -281,6 +282,26 @@ test("moving: ffmpeg publishes across three servers, and all of its pictures arr
   const frames = viewers.map(({ media }) => media.filter(({ type, payload }) => type === 9 && payload[1] === 1).length);
   assert.ok(frames[0]! > 0 && frames[1]! > 0, `both have some: ${frames.join(", ")}`);
   assert.equal(frames[0]! + frames[1]!, 75);
+});
+
+test("moving: the registry hears since when a publisher is there who goes on, and of one who has just come nothing", async (t) => {
+  const since: (number | null)[] = [];
+  const claim: Claim = { isStandby: false, mayPass: () => true, release: () => undefined };
+  const claims: Claims = {
+    claim: (_name, { underWaySinceMs }) => (since.push(underWaySinceMs), Promise.resolve(claim)),
+    fence: () => Promise.resolve(0),
+  };
+  const locator = { locate: () => Promise.resolve(nowhere), claims };
+  const onSite = `dolphin { registry redis://127.0.0.1:1; registry_advertise 127.0.0.1:1; } ${prompt}`;
+  const [origin, heir] = [await startServer(t, onSite, { locator }), await startServer(t, onSite, { locator })];
+  const edge = await startServer(t, `vhost __defaultVhost__ { cluster { mode remote; origin ${origin.address}; } }`);
+  edge.server.movePublishers(moverTo(origin));
+  const encoder = await Encoder.open(t, edge.rtmpUrl("s"));
+  const mover = moverTo(heir);
+  origin.server.movePublishers(mover);
+  encoder.sendSteadily(t);
+  await eventually(() => since.length === 2, { what: "the claim of the heir" });
+  assert.deepEqual(since, [null, mover.saved[0]?.connection.startedAtMs]);
 });
 
 test("moving: a box has no more publishers in its origin than connections", async (t) => {
