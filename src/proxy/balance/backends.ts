@@ -86,10 +86,21 @@ export class Backends {
   }
 
   /** The policy's choice among those that can take a connection and were not tried; null: there is none. */
-  pick({ key }: { readonly key: string | null }, tried: ReadonlySet<string>): BackendState | null {
+  pick(wish: { readonly key: string | null }, tried: ReadonlySet<string>): BackendState | null {
+    const chosen = this.peek(wish, tried);
+    this.passTurn();
+    return chosen;
+  }
+
+  /** As `pick`, for a connection that may yet go another way: whose turn it is stays until `passTurn`. */
+  peek({ key }: { readonly key: string | null }, tried: ReadonlySet<string>): BackendState | null {
     const candidates = candidatesOf(this.list(), tried, this.nowMs());
-    const chosen = policies[this.policy](candidates, { key, turn: this.turn++, random: this.random });
+    const chosen = policies[this.policy](candidates, { key, turn: this.turn, random: this.random });
     return chosen === null ? null : this.get(chosen.name);
+  }
+
+  passTurn(): void {
+    this.turn += 1;
   }
 
   /** Whether there is a server left to pick. */

@@ -87,7 +87,7 @@ export class TcpProxy {
   acceptAtOnce(client: SocketHandle, peer: Endpoint): boolean {
     const { trusted, service, preface } = this.options;
     if (this.isClosed || trusted?.has(peer.host) === true) return false;
-    const backend = this.backends.pick({ key: null }, nobody);
+    const backend = this.backends.peek({ key: null }, nobody);
     const endpoint = backend?.[service] ?? null;
     if (backend === null || endpoint === null) return false;
     const words = preface === null ? null : writePreface(preface, peer, localOf(client));
@@ -95,6 +95,7 @@ export class TcpProxy {
     const isJoined = this.join(visit, backend.name, [backend.name], (options) => this.pump.joinAtOnce(client, endpoint, words, options));
     if (!isJoined) return false;
     this.lastConn += 1;
+    this.backends.passTurn();
     this.backends.opened(backend.name);
     return true;
   }

@@ -308,3 +308,21 @@ async function fullServer(t: TestContext): Promise<{ readonly port: number; goOn
   await new Promise((resolve) => setTimeout(resolve, 100));
   return { port, goOn: () => process.kill(child.pid, "SIGCONT") };
 }
+
+for (const pump of ["auto", "plain"] as const) {
+  test(`tcp proxy: servers take turns whether or not a connection can be joined as it is accepted (${pump} pump)`, async (t) => {
+    const counts = [0, 0];
+    const count = (at: number) => (socket: Socket) => {
+      counts[at]! += 1;
+      echo(socket);
+    };
+    const ports = [await serving(t, count(0)), await serving(t, count(1))];
+    const { port } = await started(t, { policy: "round_robin", ports, pump });
+    for (let i = 0; i < 6; i++) {
+      const one = await client(t, port);
+      one.write("x");
+      await within(once(one, "data"), 5000, "the echo");
+    }
+    assert.deepEqual(counts, [3, 3]);
+  });
+}
