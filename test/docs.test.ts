@@ -44,6 +44,7 @@ import { maxRows } from "../src/ipc/marks.js";
 import { keptEvents } from "../src/master/control/event-book.js";
 import { orphanMs } from "../src/master/vault/vault.js";
 import * as playout from "../src/publisher/playout.js";
+import * as askedAgain from "../src/server/http/asked-again.js";
 import * as httpServer from "../src/server/http/server.js";
 import { maxStreams } from "../src/server/streams/hub.js";
 import { historyKeptMs, historyStepMs } from "../src/admin/site/history.js";
@@ -97,6 +98,7 @@ const limits: Readonly<Record<string, unknown>> = {
   ...payloads,
   ...slabs,
   ...url,
+  ...askedAgain,
   ...httpServer,
   crowdedKeptMs,
   keptConnectionMs,

@@ -161,7 +161,7 @@ export class Server {
     const dispersal = spread === null ? null : new Dispersal(spread, systemTimers, leaversOf(this.hub.clients, reason));
     // Not node:http's own `close`, which would no longer end requests that never come.
     for (const listener of this.listeners) NetServer.prototype.close.call(listener);
-    for (const listener of this.listeners) if (listener instanceof HttpServer) endKept(listener);
+    for (const listener of this.listeners) if (listener instanceof HttpServer) endKept(listener, () => this.stored.again.endIdle());
     for (const session of this.sessions) session.drain(reason);
     await this.sockets.gone();
     dispersal?.close();
@@ -260,8 +260,9 @@ export class Server {
   }
 
   private listen({ endpoint, fd, protocol }: Listener): Promise<BoundEndpoint> {
-    const listener = protocol === "rtmp" ? createNetServer(rtmpSocketOptions) : createHttpServer(this.hub, this.log, this.stored);
-    listener.prependListener("connection", (socket: Socket) => this.accept(socket, protocol));
+    const accept = (accepted: Socket): Socket | null => this.accept(accepted, protocol);
+    const listener =
+      protocol === "rtmp" ? createNetServer(rtmpSocketOptions, accept) : createHttpServer(this.hub, this.log, this.stored, accept);
     this.listeners.push(listener);
     return new Promise((resolve, reject) => {
       listener.once("error", (cause) => {
@@ -280,28 +281,37 @@ export class Server {
     });
   }
 
-  /** At the limit a connection is accepted and closed at once, as SRS does: waiting would only hide it. */
-  private accept(socket: Socket, protocol: Listener["protocol"]): void {
+  /**
+   * Takes an accepted connection; gives the socket with which HTTP is to go on, null where nothing is left to do. At the limit it is closed
+   * at once, as SRS does: waiting would only hide it.
+   */
+  private accept(accepted: Socket, protocol: Listener["protocol"]): Socket | null {
     const { traffic, setup } = this.hub;
-    if (!meetPeer(socket)) {
-      socket.destroy();
+    if (!meetPeer(accepted)) {
+      accepted.destroy();
       this.log.debug({ event: `${protocol}.closed`, reason: goneBefore });
-      return;
+      return null;
     }
     if (setup.maxConnections !== null && traffic.connections + this.hub.movedAway >= setup.maxConnections) {
       this.log.warn(
-        { event: `${protocol}.closed`, code: "RTMP_FULL", peer: peerOf(socket) },
+        { event: `${protocol}.closed`, code: "RTMP_FULL", peer: peerOf(accepted) },
         `all ${setup.maxConnections} connections are in use`,
       );
       this.refusals.count(protocol, setup.maxConnections);
       countEnd(traffic.tally, "RTMP_FULL");
-      socket.destroy();
-      return;
+      accepted.destroy();
+      return null;
     }
-    const client = clientOf(socket);
+    const client = clientOf(accepted);
     traffic.tally.accepted += 1;
-    if (protocol === "rtmp") this.openSession((take) => withSharedRead(socket, take), { client, conn: randomId() });
-    else this.count(socket);
+    if (protocol === "rtmp") {
+      this.openSession((take) => withSharedRead(accepted, take), { client, conn: randomId() });
+      return null;
+    }
+    const socket = this.stored.again.take(accepted);
+    nameClient(socket, client);
+    this.count(socket);
+    return socket;
   }
 
   private adoptSession(fd: number, saved: SavedConnection, ended: () => void = () => undefined): RtmpSession {

@@ -1,4 +1,4 @@
-// One read buffer for all RTMP connections of the process. Node gives every read a buffer of 64 KiB of its own, which at
+// One read buffer for all connections of the process, RTMP's and HTTP's. Node gives every read a buffer of 64 KiB of its own, which at
 // thousands of reads a second is most of what an ingesting process does; the protocol engine copies what it keeps, so all
 // reads can land in the same memory. Measured: docs/decisions/0004-reading.md.
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from "node:net";
@@ -20,7 +20,8 @@ export function sharedRead(take: Take): OnReadOpts {
  * moves to a socket made with it, and the accepted one ends without it. Call `resume` on the result to begin.
  */
 export function withSharedRead(accepted: Socket, take: Take): Socket {
-  return new Socket({ handle: takeHandle(accepted), onread: sharedRead(take) } as SocketConstructorOpts);
+  const { allowHalfOpen } = accepted;
+  return new Socket({ handle: takeHandle(accepted), onread: sharedRead(take), allowHalfOpen } as SocketConstructorOpts);
 }
 
 /** A socket of a connection that another process has served, whose descriptor is the socket's from now on. It reads at once. */

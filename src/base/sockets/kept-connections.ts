@@ -20,8 +20,15 @@ export function keepConnections(server: Server | TlsServer, isCrowded: () => boo
   });
 }
 
-/** Ends those on which nothing has come, and soon those that are asked on now. The server's answers must say so from now on. */
-export function endKept(server: Server | TlsServer): void {
+/**
+ * Ends those on which nothing has come, and soon those that are asked on now; `more` ends others. The server's answers must say so from
+ * now on.
+ */
+export function endKept(server: Server | TlsServer, more: () => void = () => undefined): void {
   server.keepAliveTimeout = crowdedKeptMs;
-  setImmediate(() => setImmediate(() => server.closeIdleConnections())); // what has come is read before
+  const end = (): void => {
+    server.closeIdleConnections();
+    more();
+  };
+  setImmediate(() => setImmediate(end)); // what has come is read before
 }

@@ -75,25 +75,46 @@ interface InMemory {
   readonly body: Buffer;
 }
 
-/** Answers with it: in one write, of the same memory for everybody; by the system, as far as that has a copy and the socket room. */
-export function answerHot(request: IncomingMessage, response: ServerResponse, common: Headers, { file, path, body }: InMemory): void {
+/**
+ * Answers with it: in one write, of the same memory for everybody; by the system, as far as that has a copy and the socket room. Tells
+ * whether the answer has all of it.
+ */
+export function answerHot(request: IncomingMessage, response: ServerResponse, common: Headers, { file, path, body }: InMemory): boolean {
   const part = partOf(request.headers, file);
   const { start, end } = part;
-  response.writeHead(part.status, headOf(part, file, { ...common, "Content-Type": contentTypeOf(path) }));
+  response.writeHead(part.status, headersOf(part, file, { ...common, "Content-Type": contentTypeOf(path) }));
   if (!hasBody(part, request)) {
     response.end();
-    return;
+    return false;
   }
   const from = start + sentBySystem(response, file.copy ?? null, start, end);
-  if (from === end) response.end();
-  else response.end(from === 0 && end === body.length ? body : body.subarray(from, end));
+  endWith(response, from === 0 && end === body.length ? body : body.subarray(from, end));
+  return part.status === 200;
+}
+
+/** Ends a response with bytes that may be many. */
+export function endWith(response: ServerResponse, bytes: Buffer): void {
+  if (bytes.length === 0) return void response.end();
+  response.write(bytes, () => response.end()); // not at once: Node takes what is ended for idle, and a server that closes cuts it off
   if (response.writableLength > 0) response.setTimeout(fileStallMs); // node ends the connection then
 }
 
 /** What node has made of the head, and whether it has sent it. */
-interface HeadOf {
-  readonly _header: string | null;
+interface Headed {
+  _header: string | null;
   _headerSent: boolean;
+}
+
+/** The head of a response as it is written; null: there is none yet. */
+export function headOf(response: ServerResponse): string | null {
+  return (response as unknown as Headed)._header;
+}
+
+/** Says that the head of a response, which told the length of its body, has been written past Node. */
+export function headIsSent(response: ServerResponse): void {
+  const headed = response as unknown as Headed;
+  headed._header ??= "sent";
+  headed._headerSent = true;
 }
 
 /** Gives the socket the head and what it has room for now behind it; returns how much of the file that is. */
@@ -101,12 +122,12 @@ function sentBySystem(response: ServerResponse, copy: SystemCopy | null, start: 
   const { socket } = response;
   if (copy === null || socket === null || end - start < leastCopiedBytes) return 0;
   const fd = descriptorOf(socket);
-  const made = response as unknown as HeadOf;
-  if (fd === null || socket.writableLength > 0 || typeof made._header !== "string") return 0;
-  const head = Buffer.from(made._header, "latin1");
+  const text = headOf(response);
+  if (fd === null || socket.writableLength > 0 || text === null) return 0;
+  const head = Buffer.from(text, "latin1");
   const taken = copy.send(fd, head, start, end - start);
   if (taken === 0) return 0;
-  made._headerSent = true;
+  headIsSent(response);
   if (taken < head.length) socket.write(head.subarray(taken));
   return Math.max(0, taken - head.length);
 }
@@ -150,7 +171,7 @@ function hasBody({ status, start, end }: Part, { method }: IncomingMessage): boo
   return (status === 200 || status === 206) && start < end && method !== "HEAD";
 }
 
-function headOf({ status, start, end }: Part, file: FileState, headers: Headers): Record<string, string | number> {
+function headersOf({ status, start, end }: Part, file: FileState, headers: Headers): Record<string, string | number> {
   return {
     ...(status === 304 ? withoutType(headers) : headers),
     ETag: file.etag,
@@ -179,7 +200,7 @@ async function answer(
 ): Promise<void> {
   const part = partOf(request.headers, file);
   const { start, end } = part;
-  response.writeHead(part.status, headOf(part, file, headers));
+  response.writeHead(part.status, headersOf(part, file, headers));
   if (!hasBody(part, request)) {
     response.end();
     return;

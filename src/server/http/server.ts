@@ -9,10 +9,9 @@ import type { Socket } from "node:net";
 import { asDolphinError, DolphinError, messageOf } from "../../base/errors.js";
 import { keepConnections } from "../../base/sockets/kept-connections.js";
 import type { Log } from "../../base/log.js";
-import { takeFront } from "../../base/sockets/socket-front.js";
 import { randomId } from "../../base/random-id.js";
 import { preferredWaitMs } from "../../codec/prefer.js";
-import { readPreface, type Preface } from "../../codec/preface.js";
+import type { Preface } from "../../codec/preface.js";
 import { isOwnCheck, prefaceIn, unreadableRequest } from "../../codec/strangers.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
 import type { StreamRequest } from "../../codec/rtmp/url.js";
@@ -24,7 +23,8 @@ import { checkAccess } from "../peers/access.js";
 import type { Client } from "../peers/clients.js";
 import type { Hub } from "../streams/hub.js";
 import { countPlayer } from "../peers/traffic.js";
-import { clientOf, nameClient, peerOf } from "../peers/peer.js";
+import { clientOf, peerOf } from "../peers/peer.js";
+import { headersTimeoutMs } from "./asked-again.js";
 import {
   answerForbidden,
   answerIndex,
@@ -36,6 +36,7 @@ import {
   type Headers,
 } from "./answers.js";
 import { admitHttp, endUnbegun } from "./admission.js";
+import { isCrowded, openEach } from "./entrance.js";
 import { FlvPlayer, type FlvPlayerOptions, type ResumedFlv } from "./flv-player.js";
 import { forwardedClient, maxShownChars, pageOf } from "./forwarded.js";
 import { formatOf, type Framing } from "./framing.js";
@@ -47,8 +48,6 @@ import { findRoute } from "./route.js";
 import type { Stored } from "./stored.js";
 import { acceptOf, answerTo, asksForWebSocket } from "./web-socket.js";
 
-/** From the connection to the end of a request's headers. */
-export const headersTimeoutMs = 5_000;
 /** After so much silence the system asks whether a connection's other end still exists. */
 export const keepAliveMs = 60_000;
 /** Longest request line and headers together. */
@@ -62,8 +61,8 @@ const waiting = new WeakMap<Socket, number>();
 const strays = new WeakMap<Socket, Preface>();
 const nothing = Buffer.alloc(0);
 
-/** Makes the HTTP server of a process, not listening yet. */
-export function createHttpServer(hub: Hub, log: Log, stored: Stored): NodeServer {
+/** Makes the HTTP server of a process, not listening yet. `meet` gives each accepted, paused connection the socket by which it is served; null: it has no place. */
+export function createHttpServer(hub: Hub, log: Log, stored: Stored, meet: (accepted: Socket) => Socket | null): NodeServer {
   const server = createServer(
     {
       noDelay: true,
@@ -78,48 +77,9 @@ export function createHttpServer(hub: Hub, log: Log, stored: Stored): NodeServer
   );
   server.on("upgrade", (request, socket) => serve(hub, log, stored, request, answerTo(request, socket as Socket)));
   server.on("clientError", (error, socket) => refuse(log, error, socket as Socket));
-  holdTrusted(server, hub, log);
+  openEach(server, { hub, log, again: stored.again, meet });
   keepConnections(server, () => isCrowded(hub));
   return server;
-}
-
-/** Three quarters of its places are taken, or it takes nobody new. */
-function isCrowded({ drainReason, setup: { maxConnections }, traffic }: Hub): boolean {
-  return drainReason !== null || (maxConnections !== null && traffic.connections * 4 > maxConnections * 3);
-}
-
-/** What node does with a connection waits, for those of trusted peers, until the preface is read. */
-function holdTrusted(server: NodeServer, hub: Hub, log: Log): void {
-  const listeners = server.listeners("connection");
-  server.removeAllListeners("connection");
-  server.on("connection", (socket: Socket) => {
-    const open = (): void => {
-      for (const listener of listeners) Reflect.apply(listener, server, [socket]);
-    };
-    if (hub.trusted.has(clientOf(socket).host)) void hold(socket, log, open);
-    else open();
-  });
-}
-
-async function hold(socket: Socket, log: Log, open: () => void): Promise<void> {
-  const peer = peerOf(socket);
-  const ignore = (): void => undefined; // `takeFront` hears of it by `close`
-  socket.on("error", ignore);
-  try {
-    const preface = await takeFront(socket, { read: readPreface, timeoutMs: headersTimeoutMs });
-    if (preface === null) {
-      socket.destroy(); // a balancer's check whether the port is open
-      return;
-    }
-    if (preface.client !== null) nameClient(socket, preface.client);
-    socket.off("error", ignore);
-    open();
-    socket.resume();
-  } catch (thrown) {
-    const { code, message } = asDolphinError(thrown);
-    log.warn({ event: "http.refused", code, peer }, message);
-    socket.destroy();
-  }
 }
 
 /** Who asks, as far as headers of trusted peers tell. */
@@ -134,6 +94,7 @@ function clientBehind(hub: Hub, { headers, socket }: Pick<IncomingMessage, "head
 function serve(hub: Hub, log: Log, stored: Stored, request: IncomingMessage, response: ServerResponse): void {
   const { method } = request;
   if (hub.drainReason !== null) response.shouldKeepAlive = false; // another process has the next
+  stored.again.follow(request, response);
   const headers = commonHeaders(request, hub.setup.config.http?.crossdomain === true);
   if (method === "GET" && response.socket !== null && stored.answerKnown(request, response, headers)) return;
   if (response.socket === null && isOneTooMany(request.socket, response)) {

@@ -31,9 +31,11 @@ import { vhostFor } from "../peers/clients.js";
 import { clientOf } from "../peers/peer.js";
 import type { Hub } from "../streams/hub.js";
 import { awaitList, isFromElsewhere } from "./awaited.js";
+import { AskedAgain } from "./asked-again.js";
 import { answerForbidden, answerStatus, type Headers } from "./answers.js";
 import { answerFile, answerHot, openFile, placeOf, type FilePlace } from "./files.js";
 import { forwardedClient, maxShownChars, pageOf } from "./forwarded.js";
+import { isCrowded } from "./entrance.js";
 import { cachingOf, guardsOf, isHot, streamOf } from "./packaged.js";
 import { splitTarget, vhostName } from "./route.js";
 
@@ -72,6 +74,7 @@ interface Asked {
 /** What is stored, as one process serves it. `close` ends what it watches over. */
 export class Stored {
   readonly sessions: HlsSessions;
+  readonly again: AskedAgain;
   private readonly hub: Hub;
   private readonly log: Log;
   private readonly hot: HotFiles;
@@ -88,6 +91,7 @@ export class Stored {
     this.log = log;
     this.hot = new HotFiles(copyToSystem);
     this.sessions = new HlsSessions(hub);
+    this.again = new AskedAgain({ hot: this.hot, sessions: this.sessions, config: () => (isCrowded(hub) ? null : hub.setup.config) });
   }
 
   close(): void {
@@ -102,7 +106,7 @@ export class Stored {
     if (known === undefined || file === null) return false;
     const session = known.session === null ? null : this.sessions.find(known.session);
     if (session !== null) this.sessions.count(session, file.sizeBytes);
-    answerHot(request, response, { ...headers, ...known.caching }, { file, path: known.path, body: file.bytes });
+    this.answerSegment(request, response, { ...headers, ...known.caching }, { ...known, file });
     return true;
   }
 
@@ -135,9 +139,21 @@ export class Stored {
     const id = vhost?.hls?.hasSessions === true && query !== "" ? HlsSessions.idIn(query, sessionParameter) : null;
     const session = id === null ? null : this.sessions.find(id);
     if (session !== null) this.sessions.count(session, file.sizeBytes);
-    this.remember(request, { key: keyOf(place), path, caching: cachingOf(path, vhost), session: id });
-    answerHot(request, response, headers, { file, path, body: file.bytes });
+    const known = { key: keyOf(place), path, caching: cachingOf(path, vhost), session: id };
+    this.remember(request, known);
+    this.answerSegment(request, response, headers, { ...known, file });
     return true;
+  }
+
+  private answerSegment(
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: Headers,
+    found: KnownSegment & { file: HotFile },
+  ): void {
+    const { file, path } = found;
+    const isWhole = answerHot(request, response, headers, { file, path, body: file.bytes });
+    if (isWhole && request.method === "GET") this.again.learn(response, found);
   }
 
   /** Who asks by the same target is led to the same place, as long as the configuration is this one. */
