@@ -24,6 +24,7 @@ import { Spares, spareName } from "../master/processes/spares.js";
 import { Supervisor, type Change, type ChildView } from "../master/processes/supervisor.js";
 import type { Listeners } from "../master/sockets/listeners.js";
 import { Vault, type CarriedCounts } from "../master/vault/vault.js";
+import { unpack } from "../ipc/carried.js";
 import type { SavedPublisher } from "../server/peers/saved-publisher.js";
 import { lastWordsMs, Server } from "../server/server.js";
 import { linkVariable } from "../worker/carrier.js";
@@ -338,9 +339,9 @@ export class Crew {
       maxFiles: Math.floor((maxOpenFiles ?? 2 * maxKeptByDefault) / 2),
       tell: (event) => this.parts.events.take(event),
       send: (name, message) => this.supervisor.send(name, message),
-      adoptPublisher: (saved, fd, ended) => {
-        if (this.origin !== null) this.origin.adoptPublisher(saved as SavedPublisher, fd, ended);
-        else if (!vault.pass(saved, fd)) this.desk.dropped(saved as SavedPublisher, fd);
+      adoptPublisher: (text, fd, ended) => {
+        if (this.origin !== null) this.origin.adoptPublisher(unpack(text) as SavedPublisher, fd, ended);
+        else if (!vault.pass(text, fd)) this.desk.dropped(unpack(text) as SavedPublisher, fd);
       },
       heirs: () =>
         this.children().flatMap(({ spec, child, isLeaving }) => (child.state === "up" && !isLeaving && !isAide(spec) ? [spec.name] : [])),

@@ -1,9 +1,12 @@
 // A connection as plain data: what another process must know to go on with it when the one that serves it is gone. The
 // connection itself travels beside it (descriptor-link.ts), and how far it has got stands in shared memory (marks.ts).
 //
-//   a child      note {session, row} + a viewer's connection, or the two of a pair ──▶ the master's vault
-//   the vault    note {session, from} + the same ──▶ another child, which answers {token, row} over the channel
-//   a child      note {publisher} + a publisher's connection ──▶ the origin in the master, or through it the child that has the stream next
+//   a child      note {head, row}, text + a viewer's connection, or the two of a pair ──▶ the master's vault
+//   the vault    note {head, from}, text + the same ──▶ another child, which answers {token, row} over the channel
+//   a child      text + a publisher's connection ──▶ the origin in the master, or through it the child that has the stream next
+//
+// The text is what is saved, packed: made once by who serves the connection and read once by its heir. Whoever is between them keeps
+// it as it is.
 import type { Position } from "../base/position.js";
 import type { Due } from "./dues.js";
 
@@ -31,8 +34,31 @@ export interface SavedPair {
   readonly bytesOut: number;
 }
 
+/** What is read of a session on its way. */
+export interface SessionHead extends Pick<CarriedSession, "token" | "kind"> {
+  /** Absent: nothing. */
+  readonly dues?: readonly Due[] | undefined;
+}
+
+/** A session on its way, or kept. */
+export interface PackedSession extends SessionHead {
+  /** What is saved: see `pack`. */
+  readonly text: string;
+}
+
+/** Makes what is saved a text, for as long as nobody reads it: JSON in UTF-8, each byte as one character, so its length is that in bytes. */
+export function pack(saved: unknown): string {
+  const text = JSON.stringify(saved);
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString("latin1");
+}
+
+/** What `pack` has packed. */
+export function unpack(text: string): unknown {
+  return JSON.parse(Buffer.from(text, "latin1").toString());
+}
+
 export interface CarryNote {
-  readonly session: CarriedSession;
+  readonly head: SessionHead;
   /** Of the sender's marks. */
   readonly row: number;
 }
@@ -43,18 +69,17 @@ export interface AdoptedNote {
   /** Of the sender's marks. */
   readonly row: number;
   /** What it is now, where that is another thing than before. */
-  readonly session: CarriedSession | null;
+  readonly session: PackedSession | null;
 }
 
-export interface PublisherNote {
-  readonly publisher: unknown;
+/** The note beside a publisher, of whom the text says everything. */
+export const publisherNote = "publisher";
+
+export interface GivenNote extends Pick<AdoptNote, "from"> {
+  readonly head: SessionHead;
 }
 
-/** Whether what came over a link is a publisher; everything else there is a session. */
-export function isPublisherNote(note: unknown): note is PublisherNote {
-  return typeof note === "object" && note !== null && "publisher" in note;
-}
-
+/** What a process is told that goes on with a connection. */
 export interface AdoptNote {
   readonly session: CarriedSession;
   /** Behind which packet a viewer goes on, or what the last proxy has moved of a pair, as its row says; null: nothing yet. */

@@ -4,6 +4,8 @@
 //
 //   send ─▶ waiting ─▶ sendmsg, up to 100 descriptors and their notes a message ─▶ kernel ─▶ recvmsg ─▶ receive
 //
+//   a message    [[how many descriptors, note, bytes of text], …] as JSON │ newline │ the texts, as they are
+//
 // Nobody is told when something comes: whoever sends says so over the channel. Linux only, through koffi.
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
@@ -14,12 +16,16 @@ import { withLibc } from "../base/libc.js";
 export interface Parcel {
   readonly fds: readonly number[];
   readonly note: unknown;
+  /** What goes along unread, each character one byte; empty: nothing. */
+  readonly text: string;
 }
 
 /** One to be sent: its descriptors, 100 at most, are asked for when it goes, and null takes it back. */
 export interface Outgoing {
   readonly descriptors: () => readonly number[] | null;
   readonly note: unknown;
+  /** As in `Parcel`; absent: nothing. */
+  readonly text?: string;
   /** Called once when it is with the other side. */
   readonly gone?: () => void;
 }
@@ -27,15 +33,17 @@ export interface Outgoing {
 /** One that waits to go. */
 interface Waiting {
   readonly parcel: Outgoing;
+  /** As JSON. */
   readonly note: string;
+  readonly text: string;
   readonly sent: () => void;
 }
 
 /** Those that go now. */
 interface Batch {
   readonly fds: readonly number[];
-  /** What stands in the message: of each, how many descriptors are its own, and the note. */
-  readonly texts: readonly string[];
+  /** What stands in the message of each: how many descriptors are its own, the note and how long its text is. */
+  readonly heads: readonly string[];
   readonly parts: readonly Waiting[];
   /** How many no longer wait when it has gone: they, and those before them that were taken back. */
   readonly end: number;
@@ -69,8 +77,9 @@ const gone: ReadonlySet<number> = new Set([EPIPE, ECONNRESET, ENOTCONN]);
 const maxDescriptors = 100;
 /** A message must fit into a socket's buffer, which is 208 KiB unless the system says otherwise. */
 const maxMessageBytes = 96 << 10;
-/** Of one note, beside which the message says how many descriptors are its own. */
-const maxNoteBytes = maxMessageBytes - 16;
+/** Of one note and its text, beside which the message says how many descriptors are its own and how long the text is. */
+const maxParcelBytes = maxMessageBytes - 24;
+const newline = 0x0a;
 /** When the other side has not read for a moment. */
 const retryMs = 5;
 
@@ -140,7 +149,8 @@ export class DescriptorLink {
   send(parcels: readonly Outgoing[], sent: () => void = () => undefined): void {
     for (const parcel of parcels) {
       const note = JSON.stringify(parcel.note);
-      if (Buffer.byteLength(note) <= maxNoteBytes) this.waiting.push({ parcel, note, sent });
+      const { text = "" } = parcel;
+      if (Buffer.byteLength(note) + text.length <= maxParcelBytes) this.waiting.push({ parcel, note, text, sent });
       else sent();
     }
     this.flush();
@@ -162,14 +172,16 @@ export class DescriptorLink {
       if (size < 0 && this.calls.errno() === EINTR) continue;
       if (size <= 0) return null;
       const parcels: Parcel[] = [];
-      const notes = JSON.parse(memory.toString("utf8", dataAt, dataAt + size)) as (readonly [count: number, note: unknown])[];
+      let textAt = memory.indexOf(newline, dataAt) + 1;
+      const heads = JSON.parse(memory.toString("utf8", dataAt, textAt)) as (readonly [count: number, note: unknown, textBytes: number])[];
       // The control data may be padded; its own length is exact.
       const controlBytes = memory.readBigUInt64LE(headerAt + 40) === 0n ? 0 : Number(memory.readBigUInt64LE(controlAt));
       const count = Math.max(0, Math.floor((controlBytes - controlHeaderBytes) / 4));
       const fds = Array.from({ length: count }, (_, at) => memory.readInt32LE(controlAt + controlHeaderBytes + 4 * at));
-      for (const [wanted, note] of notes) {
+      for (const [wanted, note, textBytes] of heads) {
         if (fds.length < wanted) break; // this process has too many open: the rest of them did not come
-        parcels.push({ fds: fds.splice(0, wanted), note });
+        parcels.push({ fds: fds.splice(0, wanted), note, text: memory.toString("latin1", textAt, textAt + textBytes) });
+        textAt += textBytes;
       }
       for (const fd of fds) closeSync(fd);
       return parcels;
@@ -224,8 +236,9 @@ export class DescriptorLink {
   }
 
   /** Sends the first of those that wait. The error's number, or 0. */
-  private sendOne({ fds, texts }: Batch): number {
-    const size = this.memory.write(`[${texts.join(",")}]`, dataAt, "utf8");
+  private sendOne({ fds, heads, parts }: Batch): number {
+    let size = this.memory.write(`[${heads.join(",")}]\n`, dataAt, "utf8");
+    for (const { text } of parts) size += this.memory.write(text, dataAt + size, "latin1");
     const controlBytes = controlHeaderBytes + 4 * fds.length;
     this.memory.writeBigUInt64LE(BigInt(controlBytes), controlAt);
     this.memory.writeInt32LE(SOL_SOCKET, controlAt + 8);
@@ -238,21 +251,21 @@ export class DescriptorLink {
   /** The next ones that go together, without those that were taken back. */
   private nextBatch(begin: number, most: number): Batch {
     const parts: Waiting[] = [];
-    const texts: string[] = [];
+    const heads: string[] = [];
     const all: number[] = [];
-    let [end, bytes] = [begin, 2];
+    let [end, bytes] = [begin, 3];
     for (; end < this.waiting.length && parts.length < most; end++) {
       const one = this.waiting[end]!;
       const fds = one.parcel.descriptors();
       if (fds === null) continue;
-      const text = `[${fds.length},${one.note}]`;
-      bytes += Buffer.byteLength(text) + 1;
+      const head = `[${fds.length},${one.note},${one.text.length}]`;
+      bytes += Buffer.byteLength(head) + 1 + one.text.length;
       if (parts.length > 0 && (all.length + fds.length > maxDescriptors || bytes > maxMessageBytes)) break;
       parts.push(one);
-      texts.push(text);
+      heads.push(head);
       all.push(...fds);
     }
-    return { fds: all, texts, parts, end };
+    return { fds: all, heads, parts, end };
   }
 
   /** `struct iovec {base, length}` and `struct msghdr {name, name length, iovec, count, control, control length, flags}`. */

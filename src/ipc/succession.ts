@@ -16,8 +16,8 @@ import type { Sitting } from "./dues.js";
 import type { Identity } from "./identity.js";
 import type { Listener } from "./listener.js";
 
-/** Of everything in this file and of what travels as `saved`: a change that an older version cannot read raises it. */
-export const successionFormat = 4;
+/** Of everything in this file and of what goes over the link: a change that an older version cannot read raises it. */
+export const successionFormat = 5;
 
 /** The environment variable in which a successor finds its succession. */
 export const successionVariable = "DOLPHIN_SUCCEEDS";

@@ -6,13 +6,17 @@
 import { Deadline } from "../base/deadline.js";
 import { loadDescriptorLinks, type DescriptorLink, type Outgoing } from "../ipc/descriptor-link.js";
 import {
-  isPublisherNote,
+  pack,
+  publisherNote,
+  unpack,
   type AdoptedNote,
   type AdoptNote,
   type Carriage,
   type CarriedSession,
   type Carrier,
   type CarryNote,
+  type GivenNote,
+  type SessionHead,
 } from "../ipc/carried.js";
 import { loadMarks, type Marks } from "../ipc/marks.js";
 import type { Position } from "../base/position.js";
@@ -23,7 +27,7 @@ import { moverOver } from "./mover.js";
 /** The environment variable in which the master tells the descriptors of the link and of the marks. */
 export const linkVariable = "DOLPHIN_LINK";
 
-/** The longest that a session may be as JSON; one that is longer ends with this process. */
+/** The longest that a session may be as it travels, in bytes; one that is longer ends with this process. */
 const maxSessionBytes = 64 << 10;
 
 /** Between two looks at connections that have begun: each waits for its second one, and who dies within that time takes it along. */
@@ -44,9 +48,10 @@ interface Over {
   readonly at: number | null;
 }
 
-/** A copy that is to go to the master. */
+/** A copy that is to go to the master, where it is small enough when it goes. */
 interface Leaving extends Outgoing {
   readonly note: CarryNote;
+  readonly saved: CarriedSession["saved"];
   readonly gone: () => void;
 }
 
@@ -86,15 +91,16 @@ export class ChildCarrier implements Carrier {
   }
 
   carry(descriptors: () => readonly number[] | null, session: CarriedSession, from: Position | null): Carriage | null {
-    const { token, kind, dues } = session;
+    const { token, kind, dues = [] } = session;
     const isGiven = this.given.delete(token);
     const row = this.marks.take(from);
     if (row === null) return null;
-    const carried = new Carried(this, this.marks.words, row, descriptors, { token, kind, dues }, isGiven);
+    const head: SessionHead = { token, kind, dues: dues.length === 0 ? undefined : dues };
+    const carried = new Carried(this, this.marks.words, row, descriptors, head, isGiven);
     this.carried.set(token, carried);
     if (!isGiven) carried.send(session.saved);
     else {
-      this.adopted.push({ token, row, session: session.kind === "pair" ? session : null });
+      this.adopted.push({ token, row, session: kind === "pair" ? { ...head, text: pack(session.saved) } : null });
       this.flushNow();
     }
     return carried;
@@ -150,15 +156,15 @@ export class ChildCarrier implements Carrier {
       if (before > 0) heir.done(before);
       return;
     }
-    for (const { fds, note } of some) {
-      if (isPublisherNote(note)) {
-        heir.adoptPublisher(fds, note.publisher);
+    for (const { fds, note, text } of some) {
+      if (note === publisherNote) {
+        heir.adoptPublisher(fds, unpack(text));
         continue;
       }
-      const adopted = note as AdoptNote;
-      const { token } = adopted.session;
+      const { head, from } = note as GivenNote;
+      const { token } = head;
       this.given.add(token);
-      heir.adopt(fds, adopted);
+      heir.adopt(fds, { session: { ...head, saved: unpack(text) } as CarriedSession, from });
       this.given.delete(token);
       if (!this.carried.has(token)) this.over.push({ token, at: null });
     }
@@ -171,7 +177,7 @@ export class ChildCarrier implements Carrier {
   flush(): void {
     this.flushing.clear();
     const { adopted, over, letGo } = this;
-    const parcels = [...this.parcels, ...this.young].filter((parcel) => this.canGo(parcel));
+    const parcels = [...this.parcels, ...this.young].flatMap((parcel) => this.packed(parcel) ?? []);
     [this.young, this.parcels, this.adopted, this.over, this.letGo] = [[], [], [], [], []];
     if (parcels.length > 0) this.link.send(parcels, this.sayParcels);
     if (adopted.length > 0) this.say({ type: "adopted", notes: adopted });
@@ -192,13 +198,16 @@ export class ChildCarrier implements Carrier {
     if (young.length > 0) this.lookSoon();
   }
 
-  /** Whether a connection is still there, and small enough; one that is not ends with this process. */
-  private canGo({ descriptors, note: { session }, gone }: Leaving): boolean {
-    if (descriptors() === null) return false;
-    if (Buffer.byteLength(JSON.stringify(session)) <= maxSessionBytes) return true;
+  /** A copy as it goes; null: the connection is not there any more, or is too large, and ends with this process. */
+  private packed({ descriptors, note, saved, gone }: Leaving): Outgoing | null {
+    if (descriptors() === null) return null;
+    const text = pack(saved);
+    const { token, dues } = note.head;
+    const duesBytes = dues === undefined ? 0 : Buffer.byteLength(JSON.stringify(dues));
+    if (duesBytes + text.length <= maxSessionBytes) return { descriptors, note, text, gone };
     gone();
-    this.carried.get(session.token)?.refuse();
-    return false;
+    this.carried.get(token)?.refuse();
+    return null;
   }
 
   private readonly sayParcels = (): void => this.say({ type: "parcels" });
@@ -217,26 +226,26 @@ class Carried implements Carriage {
   private isWanted = true;
   private readonly carrier: ChildCarrier;
   private readonly descriptors: () => readonly number[] | null;
-  private readonly about: Pick<CarriedSession, "token" | "kind"> & { readonly dues: CarriedSession["dues"] };
+  private readonly head: SessionHead;
 
   constructor(
     carrier: ChildCarrier,
     words: Int32Array,
     at: number,
     descriptors: () => readonly number[] | null,
-    about: Carried["about"],
+    head: SessionHead,
     isKnown: boolean,
   ) {
     this.carrier = carrier;
     this.words = words;
     this.at = at;
     this.descriptors = descriptors;
-    this.about = about;
+    this.head = head;
     this.isKnown = isKnown;
   }
 
   get token(): string {
-    return this.about.token;
+    return this.head.token;
   }
 
   get isKept(): boolean {
@@ -249,7 +258,8 @@ class Carried implements Carriage {
     this.carrier.post({
       // A descriptor that was closed may be another connection's a moment later.
       descriptors: () => (this.isOver ? null : this.descriptors()),
-      note: { session: { ...this.about, saved } as CarriedSession, row: this.at },
+      note: { head: this.head, row: this.at },
+      saved,
       gone: () => {
         this.unsent -= 1;
         this.isKnown = true;

@@ -1,15 +1,18 @@
 // The way of publishers to another process over a link of descriptors.
-import type { PublisherNote } from "../ipc/carried.js";
+import { pack, publisherNote } from "../ipc/carried.js";
 import type { DescriptorLink } from "../ipc/descriptor-link.js";
-import type { Mover } from "../server/peers/saved-publisher.js";
+import { maxSavedBytes, type Mover } from "../server/peers/saved-publisher.js";
 
 /** Takes publishers to the other end of a link; `say` tells it that something has come. */
 export function moverOver(link: DescriptorLink, say: () => void): Mover {
-  return (publisher, fd) =>
-    new Promise((resolve) => {
-      link.send([{ descriptors: () => [fd], note: { publisher } satisfies PublisherNote }], () => {
+  return (publisher, fd) => {
+    const text = pack(publisher);
+    if (text.length > maxSavedBytes) return null;
+    return new Promise((resolve) => {
+      link.send([{ descriptors: () => [fd], note: publisherNote, text }], () => {
         say();
         resolve();
       });
     });
+  };
 }

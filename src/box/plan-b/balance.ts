@@ -3,7 +3,7 @@ import type { Log } from "../../base/log.js";
 import type { Timers } from "../../base/timers.js";
 import { prefaceFor, routingOf, type Config, type Endpoint } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
-import type { CarriedSession } from "../../ipc/carried.js";
+import { unpack, type PackedSession, type SavedPair } from "../../ipc/carried.js";
 import type { ForeignServer } from "../../ipc/box.js";
 import type { FromChild } from "../../ipc/messages.js";
 import { Guests } from "../../master/backends/guests.js";
@@ -87,11 +87,13 @@ export class Balance {
   }
 
   /** As the vault's options of these names. */
-  left(proxy: string, { token, kind, saved }: CarriedSession): void {
-    if (kind === "pair" && saved.lease !== null) this.pool.connectionLeft(proxy, token, saved.lease.id);
+  left(proxy: string, { token, kind, text }: PackedSession): void {
+    if (kind !== "pair") return;
+    const { lease } = unpack(text) as SavedPair;
+    if (lease !== null) this.pool.connectionLeft(proxy, token, lease.id);
   }
 
-  settled({ token }: CarriedSession, proxy: string | null): void {
+  settled({ token }: PackedSession, proxy: string | null): void {
     this.pool.connectionSettled(token, proxy);
   }
 

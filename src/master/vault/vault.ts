@@ -11,15 +11,15 @@
 import { closeSync } from "node:fs";
 import type { Log } from "../../base/log.js";
 import {
-  isPublisherNote,
+  publisherNote,
   type AdoptedNote,
-  type AdoptNote,
-  type CarriedSession,
   type CarryNote,
-  type PublisherNote,
+  type GivenNote,
+  type PackedSession,
+  type SessionHead,
 } from "../../ipc/carried.js";
 import type { BoxEvent } from "../../ipc/events.js";
-import { loadDescriptorLinks, type DescriptorLink, type DescriptorLinks } from "../../ipc/descriptor-link.js";
+import { loadDescriptorLinks, type DescriptorLink, type DescriptorLinks, type Outgoing } from "../../ipc/descriptor-link.js";
 import { loadMarks, type Marks, type MarksMaker } from "../../ipc/marks.js";
 import type { Position } from "../../base/position.js";
 import type { Due } from "../../ipc/dues.js";
@@ -52,18 +52,18 @@ export interface VaultOptions extends VaultParts {
   /** Files of this process that copies may be at most: a viewer takes one, a pair two. */
   readonly maxFiles: number;
   send(name: string, message: ToChild): boolean;
-  /** Goes on with a publisher until `ended` is called; the descriptor is its own from now on. */
-  adoptPublisher(saved: unknown, fd: number, ended: () => void): void;
+  /** Goes on with a publisher, packed, until `ended` is called; the descriptor is its own from now on. */
+  adoptPublisher(text: string, fd: number, ended: () => void): void;
   /** The children that can go on with connections now. */
   heirs(): readonly string[];
   /** A child is gone or has let a connection go, which waits for another. */
-  left(name: string, session: CarriedSession): void;
+  left(name: string, session: PackedSession): void;
   /** Those dues that nobody has called. */
   stillDue(dues: readonly Due[]): readonly Due[];
   /** Nobody goes on with a connection that its process had open: with what is due for it. */
   lost(dues: readonly Due[]): void;
   /** What became of a connection that was left: it goes on at this child, or is lost (null). */
-  settled(session: CarriedSession, name: string | null): void;
+  settled(session: PackedSession, name: string | null): void;
 }
 
 /** What has become of connections so far. */
@@ -82,7 +82,7 @@ export interface CarriedCounts {
 
 interface Kept {
   readonly fds: readonly number[];
-  readonly session: CarriedSession;
+  readonly session: PackedSession;
   /** Where its child marks how far it has got; null: it was given to the child, which has not answered yet. */
   readonly row: number | null;
   /** How far it had got when it was given away. */
@@ -188,12 +188,13 @@ export class Vault {
 
   /** Takes what the process before this one has sent on the link. */
   inherit(link: DescriptorLink): void {
-    for (const { fds, note } of link.receive()) {
-      if (isPublisherNote(note)) {
-        for (const fd of fds) this.options.adoptPublisher(note.publisher, fd, () => undefined);
+    for (const { fds, note, text } of link.receive()) {
+      if (note === publisherNote) {
+        for (const fd of fds) this.options.adoptPublisher(text, fd, () => undefined);
         continue;
       }
-      const { session, from } = note as AdoptNote;
+      const { head, from } = note as GivenNote;
+      const session = packed(head, text);
       this.files += fds.length;
       this.orphans.push({ kept: { fds, session, row: null, from, unanswered: 0 }, sinceMs: this.options.timers.nowMs() });
     }
@@ -201,13 +202,13 @@ export class Vault {
   }
 
   /** Gives a publisher to a child, or to the process that takes the place of this one; false: there is none. The descriptor is its own then. */
-  pass(saved: unknown, fd: number): boolean {
+  pass(text: string, fd: number): boolean {
     const name = this.options.heirs().find((one) => this.holders.has(one));
     const child = name === undefined ? undefined : this.holders.get(name)?.link;
     const to =
       this.successor ?? (child === undefined ? null : { link: child, say: () => void this.options.send(name!, { type: "parcels" }) });
     if (to === null) return false;
-    to.link.send([{ descriptors: () => [fd], note: { publisher: saved } satisfies PublisherNote }], () => {
+    to.link.send([{ descriptors: () => [fd], note: publisherNote, text }], () => {
       closeSync(fd);
       to.say();
     });
@@ -235,16 +236,17 @@ export class Vault {
   private take(name: string, holder: Holder): void {
     const { link, kept } = holder;
     const refused: string[] = [];
-    for (const { fds, note } of link.receive()) {
-      if (isPublisherNote(note)) {
+    for (const { fds, note, text } of link.receive()) {
+      if (note === publisherNote) {
         // Whoever took the publisher in counts it until it ends; a later process of the name does not.
         const ended = (): void => {
           if (this.holders.get(name) === holder) this.options.send(name, { type: "publisher-over" });
         };
-        for (const fd of fds) this.options.adoptPublisher(note.publisher, fd, ended);
+        for (const fd of fds) this.options.adoptPublisher(text, fd, ended);
         continue;
       }
-      const { session, row } = note as CarryNote;
+      const { head, row } = note as CarryNote;
+      const session = packed(head, text);
       this.files += fds.length;
       const before = kept.get(session.token);
       if (before !== undefined) this.shut(before);
@@ -341,10 +343,7 @@ export class Vault {
       this.orphans = [];
       this.bequeathed.push(...leaving); // a copy must be open until it has gone
       this.counts.carried += leaving.length;
-      link.send(
-        leaving.map(({ fds, session, from }) => ({ descriptors: () => fds, note: { session, from } satisfies AdoptNote })),
-        say,
-      );
+      link.send(leaving.map(parcelOf), say);
       return;
     }
     const heirs = this.options.heirs().filter((name) => this.holders.has(name));
@@ -361,8 +360,7 @@ export class Vault {
       const mine = orphans.slice(at * share, (at + 1) * share).map(({ kept }) => kept);
       const { link, kept } = this.holders.get(name)!;
       for (const one of mine) kept.set(one.session.token, one);
-      const parcels = mine.map(({ fds, session, from }) => ({ descriptors: () => fds, note: { session, from } satisfies AdoptNote }));
-      if (parcels.length > 0) link.send(parcels, () => void this.options.send(name, { type: "parcels" }));
+      if (mine.length > 0) link.send(mine.map(parcelOf), () => void this.options.send(name, { type: "parcels" }));
     }
   }
 
@@ -374,4 +372,13 @@ export class Vault {
     this.counts.abandoned += late.length;
     this.place(); // and waits again, for those that came later
   }
+}
+
+/** One shape for all, without room for more. */
+function packed({ token, kind, dues }: SessionHead, text: string): PackedSession {
+  return { token, kind, dues, text };
+}
+
+function parcelOf({ fds, session: { text, ...head }, from }: Kept): Outgoing {
+  return { descriptors: () => fds, note: { head, from } satisfies GivenNote, text };
 }

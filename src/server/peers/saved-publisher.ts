@@ -46,7 +46,7 @@ export interface SavedPublisher {
 }
 
 /**
- * Takes a publisher to another process. Null: it cannot, and the publisher stays. Otherwise that process may read from the
+ * Takes a publisher to another process. Null: it cannot, or this one is too long, and the publisher stays. Otherwise that process may read from the
  * connection at once, and the promise resolves when this one may close its descriptor.
  */
 export type Mover = (saved: SavedPublisher, fd: number) => Promise<void> | null;
@@ -54,9 +54,4 @@ export type Mover = (saved: SavedPublisher, fd: number) => Promise<void> | null;
 /** What is due when it is over. */
 export function duesOf({ admission, closing }: SavedPublisher): Due[] {
   return [admission.due, closing].filter((due) => due !== null);
-}
-
-/** Whether it is short enough to be sent. */
-export function isSendable(saved: SavedPublisher): boolean {
-  return Buffer.byteLength(JSON.stringify(saved)) <= maxSavedBytes;
 }

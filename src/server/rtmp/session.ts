@@ -22,7 +22,7 @@ import { Connection, type ConnectionOptions, type ConnectionOwner } from "./conn
 import type { Closing } from "./entry.js";
 import { MessageStream, type StreamOwner } from "./message-stream.js";
 import type { Resumed, SavedPlayer } from "./playing.js";
-import { isSendable, type Mover, type SavedPublisher } from "../peers/saved-publisher.js";
+import type { Mover, SavedPublisher } from "../peers/saved-publisher.js";
 
 /** From the connection to `connect`. A total, so that dripping bytes buys no time. */
 export const loginTimeoutMs = 10_000;
@@ -165,7 +165,7 @@ export class RtmpSession implements StreamOwner, ConnectionOwner {
     this.connection.guard(run);
   }
 
-  /** What is known of a publisher, as data; null where that is not all, or too much. */
+  /** What is known of a publisher, as data; null where that is not all. */
   private save(stream: MessageStream): SavedPublisher | null {
     const source = stream.save();
     const connection = source === undefined ? null : this.connection.save(true);
@@ -173,8 +173,7 @@ export class RtmpSession implements StreamOwner, ConnectionOwner {
     const { caller, early } = this;
     const { id: streamId, asked } = stream;
     const granted = { admission: stream.entry.granted, closing: this.closing.due };
-    const saved = { connection, caller, streamId, stream: asked.name, source, ...granted, early: (early ?? []).map(saveMessage) };
-    return isSendable(saved) ? saved : null;
+    return { connection, caller, streamId, stream: asked.name, source, ...granted, early: (early ?? []).map(saveMessage) };
   }
 
   private carry(): void {

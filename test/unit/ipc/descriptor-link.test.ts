@@ -21,13 +21,17 @@ describe("a descriptor link", () => {
     const other = links.open(otherFd);
     const file = join(folder, "a");
     const fd = openSync(file, "w");
-    link.send([{ descriptors: () => [fd], note: { name: "ä", n: 1 } }]);
+    const every = String.fromCharCode(...Array.from({ length: 256 }, (_, code) => code));
+    link.send([{ descriptors: () => [fd], note: { name: "ä\n", n: 1 }, text: every }]);
     link.send([{ descriptors: () => [fd], note: "second" }]);
     closeSync(fd); // on its way it is nobody's
     const parcels = other.receive();
     assert.deepEqual(
-      parcels.map(({ note }) => note),
-      [{ name: "ä", n: 1 }, "second"],
+      parcels.map(({ note, text }) => [note, text]),
+      [
+        [{ name: "ä\n", n: 1 }, every],
+        ["second", ""],
+      ],
     );
     for (const parcel of parcels) {
       writeSync(parcel.fds[0]!, "x");
@@ -48,7 +52,7 @@ describe("a descriptor link", () => {
       counts.map((count) => {
         const first = next;
         next += count;
-        return { descriptors: () => files.slice(first, first + count), note: { first, count } };
+        return { descriptors: () => files.slice(first, first + count), note: { first, count }, text: `é${first}`.repeat(50 * count) };
       }),
     );
     const parcels = other.receive();
@@ -56,8 +60,9 @@ describe("a descriptor link", () => {
       parcels.map(({ fds }) => fds.length),
       counts,
     );
-    for (const { fds, note } of parcels) {
-      const { first } = note as { first: number };
+    for (const { fds, note, text } of parcels) {
+      const { first, count } = note as { first: number; count: number };
+      assert.equal(text, `é${first}`.repeat(50 * count));
       for (const [at, fd] of fds.entries()) assert.equal(fstatSync(fd).ino, fstatSync(files[first + at]!).ino);
       fds.forEach(closeSync);
     }

@@ -3,13 +3,14 @@ import { closeSync, fstatSync, openSync, readdirSync } from "node:fs";
 import { beforeEach, describe, it } from "node:test";
 import pino from "pino";
 import { packetKey } from "../../../../src/base/position.js";
-import type { AdoptNote, Carriage, CarriedSession } from "../../../../src/ipc/carried.js";
+import { unpack, type AdoptNote, type Carriage, type CarriedSession } from "../../../../src/ipc/carried.js";
 import type { Due } from "../../../../src/ipc/dues.js";
 import { loadDescriptorLinks } from "../../../../src/ipc/descriptor-link.js";
 import { stateBusy, stateClean, stateWord, timestampWord, packetWord } from "../../../../src/ipc/marks.js";
 import type { FromChild } from "../../../../src/ipc/messages.js";
 import { loadVaultParts, orphanMs, Vault } from "../../../../src/master/vault/vault.js";
 import { ChildCarrier } from "../../../../src/worker/carrier.js";
+import { maxSavedBytes } from "../../../../src/server/peers/saved-publisher.js";
 import { FakeTimers } from "../../fake-timers.js";
 
 /** A child of the vault, in this process: its own end of the link, and what it says. */
@@ -34,7 +35,7 @@ let publishers: unknown[];
 let told: string[];
 let lost: Due[];
 
-const session = (token: string): CarriedSession => ({ token, kind: "rtmp", saved: { stream: token } });
+const session = (token: string, saved: unknown = { stream: token }): CarriedSession => ({ token, kind: "rtmp", saved });
 const dueOf = (key: string): Due => ({ key, action: "on_stop", urls: [], body: {} });
 /** A moment later: what children gather has been told. */
 async function soon(): Promise<void> {
@@ -73,8 +74,8 @@ async function makeVault(maxFiles = 100): Promise<void> {
       });
       return true;
     },
-    adoptPublisher: (saved, fd) => {
-      publishers.push(saved);
+    adoptPublisher: (text, fd) => {
+      publishers.push(unpack(text));
       closeSync(fd);
     },
     heirs: () => [...children.keys()],
@@ -200,6 +201,51 @@ describe("the vault", () => {
     die("edge-1");
     assert.deepEqual([second.adopted.length, third.adopted.length], [2, 2]);
     assert.deepEqual(second.adopted[0]?.note, { session: session("a"), from: position });
+    vault.close();
+  });
+
+  it("gives on what was saved as it was, in whatever letters, from vault to vault and to the heir's heir", async () => {
+    const saved = { stream: "直播", page: 'é\n"\\', name: "😀", half: "\ud83d", from: null };
+    const child = await admit("edge-1");
+    const fd = openSync("/dev/null", "r");
+    const carriage = child.carrier.carry(() => [fd], session("a", saved), null);
+    assert.ok(carriage !== null);
+    await soon();
+    const links = await loadDescriptorLinks();
+    assert.ok(links !== null);
+    const { link, otherFd } = links.pair();
+    const otherEnd = links.open(otherFd);
+    const old = vault;
+    old.bequeath(link, () => undefined);
+    carriage.letGo();
+    await soon();
+    children.clear();
+    await makeVault();
+    const heir = await admit("edge-1");
+    heir.goesOn = true;
+    vault.inherit(otherEnd);
+    await soon();
+    const next = await admit("edge-2");
+    die("edge-1");
+    for (const { adopted } of [heir, next]) assert.deepEqual(adopted[0]?.note.session, session("a", saved));
+    for (const one of [old, vault, link, otherEnd]) one.close();
+    for (const one of [fd, ...heir.adopted[0]!.fds, ...next.adopted[0]!.fds]) closeSync(one);
+  });
+
+  it("keeps a session of 64 KiB, which still goes to an heir, and nothing of one that is a byte longer", async () => {
+    const child = await admit("edge-1");
+    const fd = openSync("/dev/null", "r");
+    const [longest, longer] = [(64 << 10) - 2, (64 << 10) - 1]; // and two quotes
+    const fitting = child.carrier.carry(() => [fd], session("fits", "é".repeat(longest / 2)), null);
+    const tooLong = child.carrier.carry(() => [fd], session("too long", "x".repeat(longer)), null);
+    const urls = ["x".repeat(longest - 100)];
+    const dueToo = child.carrier.carry(() => [fd], { ...session("due", "x".repeat(100)), dues: [{ ...dueOf("a"), urls }] }, null);
+    assert.deepEqual([fitting?.isKept, tooLong?.isKept, dueToo?.isKept], [true, false, false]);
+    assert.equal(vault.counted().kept, 1);
+    const heir = await admit("edge-2");
+    die("edge-1");
+    assert.equal(heir.adopted[0]?.note.session.saved, "é".repeat(longest / 2));
+    closeSync(fd);
     vault.close();
   });
 
@@ -503,6 +549,19 @@ describe("the vault", () => {
     await child.carrier.mover({ stream: "s" } as never, fd);
     assert.deepEqual(publishers, [{ stream: "s" }]);
     assert.ok(isOpen(fd), "the child closes its own");
+    closeSync(fd);
+    vault.close();
+  });
+
+  it("leaves a publisher where it is that is too long to be sent", async () => {
+    const { carrier } = await admit("edge-1");
+    const fd = openSync("/dev/null", "r");
+    assert.equal(carrier.mover("x".repeat(maxSavedBytes) as never, fd), null);
+    assert.notEqual(carrier.mover("x".repeat(maxSavedBytes - 2) as never, fd), null);
+    assert.deepEqual(
+      publishers.map((one) => (one as string).length),
+      [maxSavedBytes - 2],
+    );
     closeSync(fd);
     vault.close();
   });
