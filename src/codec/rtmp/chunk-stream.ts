@@ -1,5 +1,6 @@
 // What a reader remembers of one chunk stream (csid): the last header, which the next one may leave parts of out, and the
 // message that is under way. It can be written down as plain data, so that a connection can go on elsewhere.
+import { differing } from "../differing.js";
 
 /** The last header of a chunk stream: what the next one may leave out. */
 export interface ChunkHeader {
@@ -30,12 +31,12 @@ export interface ChunkStream extends Mutable<ChunkHeader> {
 }
 
 /** A chunk stream as JSON: `payload` is what has come of the message under way, in base64. */
-export interface SavedChunkStream extends ChunkHeader {
-  readonly isKnown: boolean;
-  readonly fmt: number;
-  readonly isOpen: boolean;
+interface WrittenChunkStream extends Omit<ChunkStream, "payload" | "received"> {
   readonly payload: string;
 }
+
+/** The same without what is as in a new one. */
+type SavedChunkStream = Pick<ChunkStream, "csid"> & Partial<WrittenChunkStream>;
 
 /** A reader between two reads, as JSON. */
 export interface SavedChunkReader {
@@ -69,6 +70,13 @@ export function newChunkStream(csid: number): ChunkStream {
   };
 }
 
-export function saveChunkStream({ payload, received, ...rest }: ChunkStream): SavedChunkStream {
+function written({ payload, received, ...rest }: ChunkStream): WrittenChunkStream {
   return { ...rest, payload: payload?.toString("base64", 0, received) ?? "" };
+}
+
+const unwritten = written(newChunkStream(0));
+
+/** Writes one down, between two reads. */
+export function saveChunkStream(stream: ChunkStream): SavedChunkStream {
+  return { csid: stream.csid, ...differing(written(stream), unwritten) };
 }

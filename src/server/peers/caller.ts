@@ -1,5 +1,6 @@
 // What a client has told of itself and been told before it has a stream: `connect` and the calls behind it. Plain data, which
 // goes along when the connection moves to another process.
+import { differing } from "../../codec/differing.js";
 import { asObject, type AmfObject, type AmfValue } from "../../codec/rtmp/amf0.js";
 import { askedClock, toldSeen } from "../../codec/rtmp/clock.js";
 import { isPackager, isPatient } from "../../codec/rtmp/watch.js";
@@ -54,6 +55,9 @@ export interface Asked {
   readonly client: Client;
 }
 
+/** What a caller has told, as JSON: without what is as in one who has said nothing. */
+export type SavedCaller = Partial<Caller>;
+
 /** One who has said nothing. */
 export function newCaller(): Caller {
   return {
@@ -94,6 +98,13 @@ export function introduce(caller: Caller, args: readonly AmfValue[], { edgeKey, 
   caller.isPackager = isPackager(members);
   caller.isPatient = caller.isPackager && isPatient(members);
   caller.seenMs = toldSeen(members);
+}
+
+const silent = newCaller();
+
+/** Writes one down. */
+export function saveCaller(caller: Caller): SavedCaller {
+  return differing(caller, silent);
 }
 
 /** The stream that a caller means by a name. Throws as `resolveStream` does. */

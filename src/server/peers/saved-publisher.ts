@@ -9,7 +9,7 @@ import type { Endpoint } from "../../conf/meaning/config.js";
 import type { Admission } from "../../hooks/hooks.js";
 import type { Due } from "../../ipc/dues.js";
 import type { SavedSource } from "../../stream/source.js";
-import type { Caller } from "./caller.js";
+import type { SavedCaller } from "./caller.js";
 
 /** The longest that a written-down publisher may be as JSON, in bytes. */
 export const maxSavedBytes = 80 << 10;
@@ -30,7 +30,7 @@ export interface SavedConnection {
 /** A connection that wants to publish, or does. */
 export interface SavedPublisher {
   readonly connection: SavedConnection;
-  readonly caller: Caller;
+  readonly caller: SavedCaller;
   /** The message stream that it publishes on. */
   readonly streamId: number;
   /** The stream as `publish` named it, parameters and all. */

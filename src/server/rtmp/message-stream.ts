@@ -159,7 +159,8 @@ export class MessageStream implements PlayingOwner {
   }
 
   /** Goes on with a viewer whom another process has served up to a position. */
-  goOnPlaying({ stream, manner }: SavedPlayer, resumed: Resumed): void {
+  goOnPlaying({ stream, manner: saved }: SavedPlayer, resumed: Resumed): void {
+    const manner = { ...plainManner, ...saved };
     this.manner = { ...manner, isPaused: false, durationMs: null, sinceMs: null };
     this.attempt("play", () => {
       this.entry.resumePlay(resumed.dues);
@@ -192,10 +193,9 @@ export class MessageStream implements PlayingOwner {
   carry(): void {
     if (this.state.at !== "playing") return;
     const { asked, playing } = this.state;
-    const { connection, caller } = this.owner;
     playing.carry(() => {
-      const saved = connection.save(false);
-      return saved === null ? null : { connection: saved, caller, streamId: this.id, stream: asked.name };
+      const connection = this.owner.connection.save(false);
+      return connection === null ? null : { connection, stream: asked.name };
     });
   }
 

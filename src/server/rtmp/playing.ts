@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import type { ErrorCode } from "../../base/errors.js";
 import type { Position } from "../../base/position.js";
 import { randomId } from "../../base/random-id.js";
+import { differing } from "../../codec/differing.js";
 import { historyNotice, liveNotices, publishNotices } from "../../codec/rtmp/dialogue.js";
 import type { Message } from "../../codec/rtmp/message.js";
 import type { Source } from "../../stream/source.js";
@@ -12,20 +13,21 @@ import type { Due } from "../../ipc/dues.js";
 import type { Client } from "../peers/clients.js";
 import type { Hub } from "../streams/hub.js";
 import { descriptorsOf } from "../../wire/shared-read.js";
-import type { Caller } from "../peers/caller.js";
+import { saveCaller, type Caller, type SavedCaller } from "../peers/caller.js";
 import type { SavedConnection } from "../peers/saved-publisher.js";
-import type { Manner } from "./excerpt.js";
+import { plainManner, type Manner } from "./excerpt.js";
 import { RtmpPlayer, type PlayerOwner } from "./player.js";
 
 /** A viewer's connection as plain data: all that another process must know to go on with it. */
 export interface SavedPlayer {
   readonly connection: SavedConnection;
-  readonly caller: Caller;
+  readonly caller: SavedCaller;
   /** The message stream that it plays on. */
   readonly streamId: number;
   /** The stream as `play` named it, parameters and all. */
   readonly stream: string;
-  readonly manner: Manner;
+  /** Where that is not the plain one. */
+  readonly manner: Partial<Manner>;
 }
 
 /** A play that another process has served up to a position. */
@@ -127,14 +129,14 @@ export class Playing implements PlayerOwner {
    * Has a copy of the connection kept, between two reads, and again what it is where that has changed. The box's own edges come
    * back by themselves. Again does nothing.
    */
-  carry(save: () => Omit<SavedPlayer, "manner"> | null): void {
-    const { hub, socket, resumed, dues } = this.options;
+  carry(save: () => Pick<SavedPlayer, "connection" | "stream"> | null): void {
+    const { hub, socket, caller, streamId, resumed, dues } = this.options;
     const isDue = !this.isAsked || (this.isStale && this.carriage !== null);
     const now = isDue && !this.isOwnEdge && hub.carrier !== null ? save() : null;
     this.isAsked = true;
     this.isStale = false;
     if (now === null || hub.carrier === null) return;
-    const saved: SavedPlayer = { ...now, manner: this.player.manner };
+    const saved: SavedPlayer = { ...now, caller: saveCaller(caller), streamId, manner: differing(this.player.manner, plainManner) };
     if (this.carriage !== null) {
       this.carriage.renew(saved);
       return;

@@ -16,7 +16,7 @@ import { watchCommand, watchNews } from "../../codec/rtmp/watch.js";
 import type { Due } from "../../ipc/dues.js";
 import type { Hub } from "../streams/hub.js";
 import { descriptorOf } from "../../wire/shared-read.js";
-import { introduce, newCaller } from "../peers/caller.js";
+import { introduce, newCaller, saveCaller } from "../peers/caller.js";
 import { countCommand, type CommandRate } from "./command-rate.js";
 import { Connection, type ConnectionOptions, type ConnectionOwner } from "./connection.js";
 import type { Closing } from "./entry.js";
@@ -159,8 +159,8 @@ export class RtmpSession implements StreamOwner, ConnectionOwner {
 
   private resume({ connection, caller }: Pick<SavedPlayer, "connection" | "caller">, run: () => void): void {
     this.connection.goOn(connection);
-    this.connection.isQuiet = caller.edgeName !== null;
     Object.assign(this.caller, caller);
+    this.connection.isQuiet = this.caller.edgeName !== null;
     this.isConnected = true;
     this.connection.guard(run);
   }
@@ -170,7 +170,8 @@ export class RtmpSession implements StreamOwner, ConnectionOwner {
     const source = stream.save();
     const connection = source === undefined ? null : this.connection.save(true);
     if (source === undefined || connection === null || stream.asked === null) return null;
-    const { caller, early } = this;
+    const { early } = this;
+    const caller = saveCaller(this.caller);
     const { id: streamId, asked } = stream;
     const granted = { admission: stream.entry.granted, closing: this.closing.due };
     return { connection, caller, streamId, stream: asked.name, source, ...granted, early: (early ?? []).map(saveMessage) };
