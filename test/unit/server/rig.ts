@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Config } from "../../../src/conf/meaning/config.js";
 import { loadConfig } from "../../../src/conf/load.js";
 import { formatProblem } from "../../../src/conf/grammar/problem.js";
+import type { Carrier } from "../../../src/ipc/carried.js";
 import { nobody } from "../../../src/ipc/identity.js";
 import type { Locator } from "../../../src/ipc/locating.js";
 import type { StreamReport } from "../../../src/ipc/messages.js";
@@ -40,12 +41,13 @@ export interface RigOptions {
   /** `host:port` of RTMP; a free one by default. */
   readonly address?: string;
   readonly locator?: Locator;
+  readonly carrier?: Carrier;
 }
 
 /** A server with these vhosts until the end of the test. */
 export async function startServer(t: Cleanup, vhosts: string, options: RigOptions = {}): Promise<Rig> {
   const { log, lines } = memoryLog();
-  const { address = "127.0.0.1:0", locator, ...rest } = options;
+  const { address = "127.0.0.1:0", locator, carrier, ...rest } = options;
   const rtmpPort = Number(address.split(":")[1]);
   const listeners = (
     [
@@ -68,7 +70,7 @@ export async function startServer(t: Cleanup, vhosts: string, options: RigOption
     identity: nobody,
     ...rest,
   };
-  const server = await Server.start(setup, log, { locator: locator ?? null });
+  const server = await Server.start(setup, log, { locator: locator ?? null, carrier: carrier ?? null });
   t.after(() => server.close("the test is over"));
   const [rtmp, http] = server.endpoints.map(({ endpoint: { host, port } }) => `${host}:${port}`);
   return {
