@@ -95,6 +95,8 @@ export interface Carrier {
    * ends with this process. `descriptors` is asked when the copy is made, and tells null once the connection is closed.
    */
   carry(descriptors: () => readonly number[] | null, session: CarriedSession, from: Position | null): Carriage | null;
+  /** Whether the master is giving this process the connection of a token: it has what is saved of it, and will not look at that again. */
+  isGiven(token: string): boolean;
 }
 
 /** One connection that is carried. Call `over` or `letGo` once, and nothing behind it. */

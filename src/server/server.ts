@@ -316,7 +316,7 @@ export class Server {
 
   private adoptSession(fd: number, saved: SavedConnection, ended: () => void = () => undefined): RtmpSession {
     return this.openSession((take) => {
-      const socket = adoptedSocket(fd, take).setNoDelay(true).setKeepAlive(true, keepAliveMs);
+      const socket = adoptedSocket(fd, take); // its options are the connection's, and have come along
       socket.once("close", ended);
       return socket;
     }, saved);

@@ -11,7 +11,7 @@ import type { Position } from "../base/position.js";
 import { messageType } from "../codec/rtmp/message.js";
 import type { Held } from "../codec/rtmp/slabs.js";
 import { batchMemory } from "./batch-memory.js";
-import { catchUp, isAfter } from "./catch-up.js";
+import { catchUp, isAfter, type CatchUp } from "./catch-up.js";
 import type { Container } from "./container.js";
 import { hold, type Packet } from "./packet.js";
 import { historyMs, maxGopBytes, type StartCache } from "./start-cache.js";
@@ -54,6 +54,16 @@ export interface Seat {
   readonly isWhole: boolean;
 }
 
+/** Where somebody goes on who was served up to a position, while so many packets are pending. */
+interface Place {
+  readonly of: Position;
+  readonly pending: number;
+  readonly packets: readonly Packet[];
+  /** How many of these are pending. */
+  readonly had: number;
+  readonly next: CatchUp;
+}
+
 export interface FanoutOptions {
   /** How long packets are collected; 0: to the end of the event loop's turn. */
   readonly delayMs: number;
@@ -84,6 +94,8 @@ export class Fanout {
   private lastTail: { readonly count: number; readonly last: Packet | undefined; readonly bytes: Buffer } | null = null;
   /** What newcomers are given until the next flush, made for the first of them. */
   private start: { readonly bytes: Buffer | null; readonly had: number; readonly last: Packet | null } | null = null;
+  /** Where the last one from another process stood, and so most of those who come with it; it holds until `pending` is another length. */
+  private place: Place | null = null;
   /** What is known of the stream beyond `recent`, made for the first who looks there; it holds until `pending` is another length. */
   private known: { readonly pending: number; readonly packets: readonly Packet[] } | null = null;
 
@@ -163,6 +175,7 @@ export class Fanout {
     this.pending = [];
     this.start = null;
     this.known = null;
+    this.place = null;
     this.lastTail = null;
     if (packets.length === 0 || this.seats.size === 0) return;
     if (this.options.keepsRecent) this.remember(packets);
@@ -207,7 +220,7 @@ export class Fanout {
   }
 
   onLive(isLive: boolean): void {
-    if (!isLive) [this.recent, this.known] = [[], null];
+    if (!isLive) [this.recent, this.known, this.place] = [[], null, null];
     for (const seat of this.seats) seat.consumer.onLive(isLive);
   }
 
@@ -219,6 +232,7 @@ export class Fanout {
     this.lastTail = null;
     this.start = null;
     this.known = null;
+    this.place = null;
   }
 
   /** Stops waiting; pending packets stay for the next flush. */
@@ -231,8 +245,7 @@ export class Fanout {
 
   /** Somebody who comes from another process: in step from where it stood, or from a key frame behind that. */
   private goOn(seat: Seat, from: Position): void {
-    const { packets, had } = this.whereIs(from);
-    const next = catchUp(from, packets);
+    const { packets, had, next } = this.placeOf(from);
     if (next === "later") return;
     seat.from = null;
     seat.had = had;
@@ -243,6 +256,15 @@ export class Fanout {
       const later = packets.findIndex((packet) => isAfter(packet, from));
       if (later >= 0) this.wait(seat, () => this.resumeFrom(packets, later), lastMedia(packets));
     } else if (next.from < packets.length) seat.consumer.send(this.tail(packets.slice(next.from)), lastMedia(packets));
+  }
+
+  private placeOf(from: Position): Place {
+    const { place, pending } = this;
+    const isKnown =
+      place !== null && place.pending === pending.length && place.of.timestamp === from.timestamp && place.of.packet === from.packet;
+    if (isKnown) return place;
+    const { packets, had } = this.whereIs(from);
+    return (this.place = { packets, had, next: catchUp(from, packets), of: from, pending: pending.length });
   }
 
   /** The packets among which a position is, and how many of them are pending: at a batch's end, if it can be, where all others are. */

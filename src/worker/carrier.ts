@@ -99,11 +99,13 @@ export class ChildCarrier implements Carrier {
     const carried = new Carried(this, this.marks.words, row, descriptors, head, isGiven);
     this.carried.set(token, carried);
     if (!isGiven) carried.send(session.saved);
-    else {
-      this.adopted.push({ token, row, session: kind === "pair" ? { ...head, text: pack(session.saved) } : null });
-      this.flushNow();
-    }
+    // Told behind the message that it came with.
+    else this.adopted.push({ token, row, session: kind === "pair" ? { ...head, text: pack(session.saved) } : null });
     return carried;
+  }
+
+  isGiven(token: string): boolean {
+    return this.given.has(token);
   }
 
   /** Sends a copy with others of about the same moment. */

@@ -67,8 +67,9 @@ export class ChunkReader {
     const reader = new ChunkReader(onMessage, options);
     reader.chunkSize = saved.chunkSize;
     if (saved.scratch !== "") reader.keepHeader(Buffer.from(saved.scratch, "base64"), 0, longestHeader);
-    for (const { payload = "", ...rest } of saved.streams) {
-      const stream: ChunkStream = { ...newChunkStream(rest.csid), ...rest };
+    for (const one of saved.streams) {
+      const { payload = "" } = one;
+      const stream: ChunkStream = { ...newChunkStream(one.csid), ...one, payload: null, received: 0 };
       reader.streams.set(stream.csid, stream);
       if (stream.isOpen) reader.openMessages += 1;
       if (payload !== "") reader.payloads.reopen(stream, Buffer.from(payload, "base64"));

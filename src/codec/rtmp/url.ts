@@ -41,6 +41,16 @@ const formats: ReadonlySet<string> = new Set(["flv", "m3u8", "ts", "aac", "mp3"]
  *   rtmp://host/live + s.flv           the stream is s, as over HTTP
  */
 export function resolveStream(tcUrl: string, app: string, streamName: string): StreamRequest {
+  if (last === null || last.tcUrl !== tcUrl || last.app !== app || last.streamName !== streamName) {
+    last = { tcUrl, app, streamName, request: resolve(tcUrl, app, streamName) };
+  }
+  return last.request;
+}
+
+/** What was resolved last: who comes in a crowd asks for the same. */
+let last: { readonly tcUrl: string; readonly app: string; readonly streamName: string; readonly request: StreamRequest } | null = null;
+
+function resolve(tcUrl: string, app: string, streamName: string): StreamRequest {
   const { host, path } = splitTcUrl(tcUrl);
   const [urlPath, urlParams] = splitParams(path === "" ? app : path);
   const [namePath, nameParams] = splitParams(streamName);

@@ -110,6 +110,7 @@ export function saveCaller(caller: Caller): SavedCaller {
 /** The stream that a caller means by a name. Throws as `resolveStream` does. */
 export function requestOf({ tcUrl, app, via, hops }: Caller, name: string): StreamRequest {
   const request = resolveStream(tcUrl, app, name);
+  if (via.length === 0 && hops === 0) return request;
   return { ...request, ...(via.length === 0 ? {} : { via }), ...(hops > 0 ? { hops } : {}) };
 }
 

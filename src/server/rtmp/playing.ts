@@ -131,19 +131,23 @@ export class Playing implements PlayerOwner {
    */
   carry(save: () => Pick<SavedPlayer, "connection" | "stream"> | null): void {
     const { hub, socket, caller, streamId, resumed, dues } = this.options;
+    const { carrier } = hub;
     const isDue = !this.isAsked || (this.isStale && this.carriage !== null);
-    const now = isDue && !this.isOwnEdge && hub.carrier !== null ? save() : null;
     this.isAsked = true;
     this.isStale = false;
-    if (now === null || hub.carrier === null) return;
-    const saved: SavedPlayer = { ...now, caller: saveCaller(caller), streamId, manner: differing(this.player.manner, plainManner) };
+    if (!isDue || this.isOwnEdge || carrier === null) return;
+    const isGiven = this.token !== null && carrier.isGiven(this.token);
+    const now = isGiven ? null : save();
+    if (now === null && !isGiven) return;
+    const manner = differing(this.player.manner, plainManner);
+    const saved: SavedPlayer | null = now && { ...now, caller: saveCaller(caller), streamId, manner };
     if (this.carriage !== null) {
       this.carriage.renew(saved);
       return;
     }
     const token = this.token ?? `${process.pid}.${randomId()}`;
     this.token = null;
-    this.carriage = hub.carrier.carry(() => descriptorsOf(socket), { token, dues, kind: "rtmp", saved }, resumed?.from ?? null);
+    this.carriage = carrier.carry(() => descriptorsOf(socket), { token, dues, kind: "rtmp", saved }, resumed?.from ?? null);
     this.player.mark(this.carriage);
   }
 

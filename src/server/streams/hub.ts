@@ -120,7 +120,7 @@ export class Hub {
   /** The same for a request, which may not have come through the stream that it asks for (RELAY_LOOP). */
   vhostOf(request: StreamRequest): Vhost {
     const vhost = this.vhost(request.vhost);
-    checkVia(request, ownPlace(this.setup, vhost, request));
+    if (request.via !== undefined) checkVia(request, ownPlace(this.setup, vhost, request));
     return vhost;
   }
 

@@ -12,6 +12,7 @@ test("carried: what is kept of a viewer like most is short, and what another one
   const nothing = (): void => undefined;
   const carriage: Carriage = { words: new Int32Array(4), at: 0, isOver: false, isKept: true, renew, over: nothing, letGo: nothing };
   const carrier: Carrier = {
+    isGiven: () => false,
     marksFd: -1,
     carry: (_, { saved }) => {
       renew(saved);

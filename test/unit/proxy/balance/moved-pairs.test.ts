@@ -33,6 +33,8 @@ class Keeper implements Carrier {
     this.marksFd = made.fd;
   }
 
+  readonly isGiven = (): boolean => false;
+
   carry(descriptors: () => readonly number[] | null, session: CarriedSession): Carriage | null {
     const row = this.marks.take(null) ?? assert.fail("a row");
     const { link, otherFd } = this.links.pair();
