@@ -1,5 +1,6 @@
 // The flags of a start, for the verbs that read a configuration as a start would: their names for commander, and the way from
 // them and a file to one Config.
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { InvalidArgumentError, Option, type Command } from "commander";
@@ -9,7 +10,7 @@ import { policyNames } from "../conf/directives/dolphin.js";
 import { formatEndpoint, overlaps, parseListen } from "../conf/meaning/endpoint.js";
 import { applyFlags, type Flags } from "../conf/flags.js";
 import { loadConfig, type Loaded } from "../conf/load.js";
-import { loadQuiet } from "../conf/load-quiet.js";
+import { haveRested, loadQuiet } from "../conf/load-quiet.js";
 import { isContainer } from "../master/host/container.js";
 import type { ConfOrigin } from "../box/reloads.js";
 
@@ -86,16 +87,32 @@ export function isEnvOnly(request: RunRequest, env: NodeJS.ProcessEnv): boolean 
 export function readConfig(request: RunRequest): { readonly config: Config | null; readonly source: ConfOrigin } {
   const { cwd } = request;
   const file = configFile(request, process.env) ?? null;
+  const files = new Set<string>();
+  const readFile = (path: string): string => {
+    files.add(path);
+    return readFileSync(path, "utf8");
+  };
   const read = (): Loaded => {
+    files.clear();
     const circumstances = { isEnvOnly: isEnvOnly(request, process.env), env: process.env, isContainer: isContainer() };
-    const loaded = loadConfig({ file, cwd, flags: request.flags, ...circumstances });
+    const loaded = loadConfig({ file, cwd, flags: request.flags, read: readFile, ...circumstances });
     return { ...loaded, config: loaded.config === null ? null : fromWorkDir(loaded.config, cwd) };
   };
   const loaded = read();
   const flags = pathsFrom(cwd, request.flags, loaded.config?.workDir ?? cwd);
   return {
     config: loaded.config === null ? null : applyFlags(loaded.config, flags),
-    source: { loaded, flags, read: () => loadQuiet(read, file ?? "-e", () => sleep(quietMs)) },
+    source: {
+      loaded,
+      flags,
+      read: () =>
+        loadQuiet(
+          read,
+          file ?? "-e",
+          () => sleep(quietMs),
+          () => haveRested(files),
+        ),
+    },
   };
 }
 
