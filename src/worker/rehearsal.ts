@@ -9,6 +9,7 @@ import { createConnection, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { DolphinError } from "../base/errors.js";
 import { unheardLog } from "../base/log.js";
+import { until } from "../base/until.js";
 import { writeMessages } from "../codec/rtmp/chunk-writer.js";
 import { makeCommand } from "../codec/rtmp/command.js";
 import { answerBytes, handshakeBytes, makeHello } from "../codec/rtmp/handshake.js";
@@ -25,6 +26,8 @@ const overHttp = 2;
 const rounds = 200;
 /** Between two rounds, for whom the process serves. */
 const restMs = 2;
+/** From the call of its publisher to what that shows, at most. */
+const firstPictureWithinMs = 1000;
 /** A round that takes longer ends it all: the machine has other work. */
 const roundTimeoutMs = 2000;
 
@@ -82,6 +85,8 @@ export async function rehearse({ config, isWanted }: Rehearsal): Promise<void> {
   if (server === null || rtmp === undefined || http === undefined) return;
   const show = publish(rtmp.endpoint);
   try {
+    // Who came before the first picture would wait for a whole batch.
+    await until(() => server.streams().some(({ videoFrames }) => videoFrames > 0), firstPictureWithinMs);
     for (let round = 0; round < rounds && isWanted(); round++) {
       const visits = Array.from({ length: together }, (_, at) =>
         at < overHttp ? visit(http.endpoint, [request], frameBytes) : visit(rtmp.endpoint, sayings, answerBytes + frameBytes),
@@ -111,10 +116,11 @@ function publish(endpoint: Endpoint): { close(): void } {
       onStarted: () => {
         client.write([picture(0, 0, 0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, 4, 0x67, 0x64, 0, 0x1f, 1, 0, 2, 0x68, 0xee)]);
         let atMs = 0;
-        timer = setInterval(
-          () => client.write([picture(frameBytes, (atMs += frameEveryMs), atMs % 1000 === 40 ? 0x17 : 0x27, 1, 0, 0, 0)]),
-          frameEveryMs,
-        );
+        const next = (): void => {
+          client.write([picture(frameBytes, (atMs += frameEveryMs), atMs % 1000 === 40 ? 0x17 : 0x27, 1, 0, 0, 0)]);
+        };
+        next();
+        timer = setInterval(next, frameEveryMs);
       },
       onMessage: () => undefined,
       onStreamEnd: () => undefined,
