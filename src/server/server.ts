@@ -52,6 +52,8 @@ const backlog = 1024;
 export const lastWordsMs = 2_000;
 /** Viewers that are left to another process are tried so often: what has been written to them must be with the system first. */
 const handOverEveryMs = 50;
+/** So many go together. */
+const leaveTogether = 200;
 /** Who watches finds what he has not got yet where its publisher is. */
 const viewersFirstMs = 3000;
 /** Paused until its reads are shared; a player that vanished without a word is found by keep-alive probes. */
@@ -240,11 +242,21 @@ export class Server {
   async handOver(mover: Mover): Promise<void> {
     const publishersGoAtMs = Date.now() + viewersFirstMs;
     while (this.sockets.size > 0) {
-      for (const client of this.hub.clients) if (client.does === "play") client.letGo();
+      await this.leaveViewers();
       // Own edges are no players: one that follows the streams here stays until they end.
       const haveViewersGone = this.hub.traffic.players === 0 || Date.now() > publishersGoAtMs;
       if (this.hub.mover === null && haveViewersGone) this.movePublishers(mover);
       await new Promise((resolve) => setTimeout(resolve, handOverEveryMs));
+    }
+  }
+
+  /** Some at a time: those go over already while the next ones are let go. */
+  private async leaveViewers(): Promise<void> {
+    let count = 0;
+    for (const client of this.hub.clients) {
+      if (client.does !== "play" || !client.letGo()) continue;
+      count += 1;
+      if (count % leaveTogether === 0) await new Promise((resolve) => setTimeout(resolve));
     }
   }
 
