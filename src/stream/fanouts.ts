@@ -13,6 +13,8 @@ export class Fanouts {
   private settings: SourceSettings;
   private readonly usual: Readonly<Record<Exclude<Tap, RemuxTap>, Fanout>>;
   private readonly others: Partial<Record<RemuxTap, Fanout>> = {};
+  /** All of both. */
+  private readonly all: { readonly tap: Tap; readonly fanout: Fanout }[];
 
   /** As in `Fanout`. */
   constructor(options: SourceOptions, cache: StartCache, onAhead: (timeMs: number) => void) {
@@ -28,18 +30,12 @@ export class Fanouts {
       flv: new Fanout(flvContainer, cache, fanoutOptions("flv", options), onAhead),
       ws: new Fanout(webSocketContainer, cache, fanoutOptions("ws", options), onAhead),
     };
+    this.all = Object.entries(this.usual).map(([tap, fanout]) => ({ tap: tap as Tap, fanout }));
   }
 
   of(tap: Tap): Fanout {
     if (!isRemuxTap(tap)) return this.usual[tap];
-    const { cache, onAhead, settings } = this;
-    this.others[tap] ??= new Fanout(
-      remuxContainer(tap, () => cache.headers()),
-      cache,
-      fanoutOptions(tap, settings),
-      onAhead,
-    );
-    return this.others[tap];
+    return (this.others[tap] ??= this.begin(tap));
   }
 
   /** How many sit in one, which is not made for that. */
@@ -73,6 +69,14 @@ export class Fanouts {
   }
 
   each(run: (fanout: Fanout, tap: Tap) => void): void {
-    for (const [tap, fanout] of Object.entries({ ...this.usual, ...this.others })) run(fanout, tap as Tap);
+    for (const { tap, fanout } of this.all) run(fanout, tap);
+  }
+
+  private begin(tap: RemuxTap): Fanout {
+    const { cache, onAhead, settings } = this;
+    const container = remuxContainer(tap, () => cache.headers());
+    const fanout = new Fanout(container, cache, fanoutOptions(tap, settings), onAhead);
+    this.all.push({ tap, fanout });
+    return fanout;
   }
 }

@@ -16,8 +16,9 @@ const headerFlag = 0x200;
 /** Packets in the order in which they came. */
 export class PacketList {
   private fields = new Float64Array(columns * fewestRows);
-  /** The first payload in each piece of memory, by which the piece is known. */
+  /** The first payload in each piece of memory, by which the piece is known, and the last piece: to ask a payload for it is a call of its own. */
   private memory: Buffer[] = [];
+  private last: ArrayBufferLike | null = null;
   private first = 0;
   private end = 0;
   private packets: readonly Packet[] | null = null;
@@ -31,7 +32,9 @@ export class PacketList {
   push({ type, timestamp, payload, isKeyFrame, isHeader }: Packet): void {
     if ((this.end + 1) * columns > this.fields.length) this.makeRoom();
     const { fields, memory } = this;
-    if (memory.length === 0 || memory[memory.length - 1]!.buffer !== payload.buffer) memory.push(payload);
+    const { buffer } = payload;
+    if (buffer !== this.last) memory.push(payload);
+    this.last = buffer;
     const at = this.end * columns;
     fields[at] = type | (isKeyFrame ? keyFrameFlag : 0) | (isHeader ? headerFlag : 0);
     fields[at + 1] = timestamp;
@@ -70,6 +73,7 @@ export class PacketList {
   clear(): void {
     this.first = this.end = this.bytes = 0;
     this.memory = [];
+    this.last = null;
     this.packets = null;
   }
 
@@ -95,6 +99,7 @@ export class PacketList {
     rows.set(fields.subarray(first * columns, end * columns));
     if (first > 0) {
       this.memory = this.memory.slice(from);
+      this.last = this.memory.at(-1)?.buffer ?? null;
       for (let at = 2; at < (end - first) * columns; at += columns) rows[at]! -= from;
     }
     this.fields = rows;

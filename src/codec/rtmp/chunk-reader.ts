@@ -69,7 +69,7 @@ export class ChunkReader {
     if (saved.scratch !== "") reader.keepHeader(Buffer.from(saved.scratch, "base64"), 0, longestHeader);
     for (const one of saved.streams) {
       const { payload = "" } = one;
-      const stream: ChunkStream = { ...newChunkStream(one.csid), ...one, payload: null, received: 0 };
+      const stream: ChunkStream = Object.assign(newChunkStream(one.csid), one, { payload: null });
       reader.streams.set(stream.csid, stream);
       if (stream.isOpen) reader.openMessages += 1;
       if (payload !== "") reader.payloads.reopen(stream, Buffer.from(payload, "base64"));

@@ -34,7 +34,7 @@ export interface Held {
 export type Holder = (held: Held) => boolean;
 
 /** By size; last in, first out: the warmest is used first. */
-const warm = new Map<number, Buffer[]>([slabBytes, ...longSlabBytes].map((bytes) => [bytes, []]));
+const warm = new Map<number, ArrayBufferLike[]>([slabBytes, ...longSlabBytes].map((bytes) => [bytes, []]));
 let warmBytes = 0;
 let lentBytes = 0;
 /** The most that was lent at a time: in this turn, and in the one before. */
@@ -57,7 +57,7 @@ export class Slabs {
   used = 0;
   private holder: Holder | null = null;
   /** Those that the holder is asked about. */
-  private lent: Buffer[] = [];
+  private lent: ArrayBufferLike[] = [];
   private readonly partial: () => Iterable<Buffer>;
 
   /** `partial` tells the payloads that are under way, which no holder knows yet. */
@@ -94,9 +94,10 @@ export class Slabs {
   /** Opens another slab, with room for so many bytes. */
   renew(bytes = slabBytes): void {
     this.sweep();
-    this.open = take(bytes);
+    const memory = take(bytes);
+    this.open = Buffer.from(memory);
     this.used = 0;
-    this.lent.push(this.open);
+    this.lent.push(memory);
   }
 
   /** A place for so many bytes behind everything that was taken before, in the open slab or another one; null: they are too many. */
@@ -114,7 +115,7 @@ export class Slabs {
     turn();
     let oldest = Math.max(0, lent.length - 1); // the last one is perhaps being read
     const add = ({ buffer }: Buffer): boolean => {
-      const at = lent.findIndex((slab) => slab.buffer === buffer);
+      const at = lent.indexOf(buffer);
       if (at >= 0 && at < oldest) oldest = at;
       return at >= 0;
     };
@@ -124,7 +125,7 @@ export class Slabs {
   }
 
   private forget(): void {
-    for (const { length } of this.lent) lentBytes -= length;
+    for (const { byteLength } of this.lent) lentBytes -= byteLength;
     this.lent = [];
   }
 }
@@ -135,28 +136,29 @@ function turn(): void {
   takenBytes = 0;
   mostBefore = most;
   most = lentBytes;
-  for (const slabs of warm.values()) while (slabs.length > 0 && warmBytes > maxWarmBytes()) warmBytes -= slabs.pop()!.length;
+  for (const slabs of warm.values()) while (slabs.length > 0 && warmBytes > maxWarmBytes()) warmBytes -= slabs.pop()!.byteLength;
 }
 
 function maxWarmBytes(): number {
   return Math.max(minWarmBytes, Math.max(most, mostBefore) - lentBytes);
 }
 
-function take(bytes: number): Buffer {
+function take(bytes: number): ArrayBufferLike {
   const size = bytes <= slabBytes ? slabBytes : longSlabBytes.find((one) => one >= bytes)!;
   lentBytes += size;
   takenBytes += size;
   if (lentBytes > most) most = lentBytes;
   const slab = warm.get(size)?.pop();
-  if (slab === undefined) return Buffer.allocUnsafeSlow(size);
+  if (slab === undefined) return Buffer.allocUnsafeSlow(size).buffer;
   warmBytes -= size;
   return slab;
 }
 
-function giveBack(slab: Buffer): void {
-  lentBytes -= slab.length;
-  if (isPoisoned) slab.fill(0xdb);
-  if (warmBytes + slab.length > maxWarmBytes()) return;
-  warmBytes += slab.length;
-  warm.get(slab.length)?.push(slab);
+function giveBack(slab: ArrayBufferLike): void {
+  const { byteLength } = slab;
+  lentBytes -= byteLength;
+  if (isPoisoned) Buffer.from(slab).fill(0xdb);
+  if (warmBytes + byteLength > maxWarmBytes()) return;
+  warmBytes += byteLength;
+  warm.get(byteLength)?.push(slab);
 }

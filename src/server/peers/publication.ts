@@ -38,7 +38,7 @@ export interface Publication {
   /** What another process needs to go on with the stream; null where it cannot. Nothing changes by it. */
   save(): SavedSource | null;
   /** Whether somebody gets what comes; nobody is late where nobody does. */
-  readonly isWatched: boolean;
+  isWatched(): boolean;
   /** As a `Holder` of the payloads that it was given (codec/rtmp/slabs.ts). */
   hold(held: Held): boolean;
   close(): void;

@@ -41,7 +41,6 @@ export interface EdgePushOptions {
 
 /** One publisher's way to the origin. */
 export class EdgePush implements Publication {
-  readonly isWatched = true;
   private readonly options: EdgePushOptions;
   private readonly outlet: Outlet;
   private client: RtmpClient;
@@ -95,6 +94,10 @@ export class EdgePush implements Publication {
   /** The way to the origin ends here: its connection is this process's. */
   save(): null {
     return null;
+  }
+
+  isWatched(): boolean {
+    return true;
   }
 
   /** What is on its way is known here, but not what the replay remembers and the socket has not taken. */

@@ -93,7 +93,7 @@ export class Publishing implements MergedReader {
 
   /** Nobody waits for it: the most. Its viewers get batches that take much longer anyway: two. */
   get ticks(): number {
-    if (this.publication?.isWatched === false && this.options.isAlone()) return mostTicks;
+    if (this.publication?.isWatched() === false && this.options.isAlone()) return mostTicks;
     const { play, hls } = this.options.asked.vhost;
     return play.mwLatencyMs >= leastBatchMs && (hls?.partMs ?? null) === null ? 2 : 1;
   }

@@ -90,9 +90,7 @@ export function publishInto(stream: LiveStream, publisher: Publisher, saved: Sav
     push: (message) => pushInto(source, message),
     save: () => source.save(),
     hold: (held) => source.hold(held),
-    get isWatched() {
-      return source.isWatched;
-    },
+    isWatched: () => source.isWatched,
     close: () => unpublish(stream, publisher),
   };
 }
@@ -132,7 +130,7 @@ export function succeed(
     push: (message) => (isHere ? pushInto(source, message) : void early.push(message)),
     save: () => (isHere ? source.save() : null),
     hold: (held) => isHere && source.hold(held),
-    isWatched: true,
+    isWatched: () => true,
     close() {
       isClosed = true;
       unpublish(stream, publisher);

@@ -7,7 +7,6 @@ import { isHeader, SentHeaders } from "../relay/headers.js";
 
 /** One who stands by, until `goOnAir`. Nothing to close. */
 export class Standby implements Publication {
-  readonly isWatched = false;
   private readonly headers = new SentHeaders();
   private readonly mainTrack = new MainTrack();
   private readonly goOnAir: () => Publication | null;
@@ -36,6 +35,10 @@ export class Standby implements Publication {
 
   save(): null {
     return null;
+  }
+
+  isWatched(): boolean {
+    return false;
   }
 
   hold(): boolean {
