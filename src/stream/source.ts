@@ -322,7 +322,7 @@ export class Source {
     if (this.taps.size > 0) return false;
     this.cache.hold(held);
     this.kept.hold(held);
-    this.fanouts.each((fanout) => fanout.hold(held));
+    if (this.consumers > 0) this.fanouts.each((fanout) => fanout.hold(held)); // they have nothing where nobody sits
     return true;
   }
 

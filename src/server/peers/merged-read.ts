@@ -45,7 +45,10 @@ export function loadDirectRead(): Promise<DirectRead | null> {
 export interface MergedReader {
   /** Takes what a read brought, valid until it returns, and tells whether Node is to read on. */
   readonly take: Take;
-  /** How many ticks it may wait for its next read: 1 to {@link mostTicks}. */
+  /**
+   * How many ticks it may wait for its next read: 1 to {@link mostTicks}. Asked once a read: at each tick it would be the dearest that
+   * there is, for it looks at much that has left the processor's caches since.
+   */
   readonly ticks: number;
 }
 
@@ -70,7 +73,7 @@ export class MergedReads {
 
   /** Reads the socket at the ticks from now on. Node's reading must have stopped. */
   add(socket: Socket, reader: MergedReader): void {
-    if (!this.waiting.has(socket)) this.waiting.set(socket, { reader, rest: this.added++ % mostTicks });
+    if (!this.waiting.has(socket)) this.waiting.set(socket, { reader, rest: this.added++ % reader.ticks });
     this.next.ensure(mergeMs, this.tick);
   }
 
@@ -86,10 +89,12 @@ export class MergedReads {
 
   private readonly tick = (): void => {
     for (const [socket, waiting] of this.waiting) {
-      const { ticks } = waiting.reader;
-      const isTurn = waiting.rest <= 0 || waiting.rest >= ticks;
-      waiting.rest = isTurn ? ticks - 1 : waiting.rest - 1;
-      if (!isTurn || (this.direct !== null && this.readsOn(socket, waiting, this.direct))) continue;
+      if (waiting.rest > 0) {
+        waiting.rest -= 1;
+        continue;
+      }
+      waiting.rest = waiting.reader.ticks - 1;
+      if (this.direct !== null && this.readsOn(socket, waiting, this.direct)) continue;
       this.waiting.delete(socket);
       socket.resume();
     }

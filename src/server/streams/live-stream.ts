@@ -236,7 +236,7 @@ export function presentOf(hub: {
   const pulls = streams.flatMap(({ pull }) => pull ?? []);
   const pushes = [...hub.pushes.values()].map(({ push }) => push);
   const forwards = streams.flatMap((stream) => stream.forwards.list);
-  const behind = streams.flatMap(({ source }) => source.fanouts.behind());
+  const behind = streams.flatMap(({ source }) => (source.consumers > 0 ? source.fanouts.behind() : []));
   return {
     behind: {
       players: behind.reduce((sum, { players }) => sum + players, 0),

@@ -20,8 +20,8 @@ test("merged reads: who may wait for one, two or three ticks is read in each, ev
   };
   run(12);
   assert.deepEqual([...reads.values()], [12, 6, 4]);
-  // Whoever comes to watch shortens the wait that is under way.
+  // Whoever comes to watch shortens the waits behind the one that is under way.
   readers[2]!.ticks = 1;
-  run(3);
-  assert.equal(reads.get(2), 7);
+  run(6);
+  assert.equal(reads.get(2), 4 + 4);
 });
