@@ -69,6 +69,7 @@ export class ChunkReader {
     if (saved.scratch !== "") reader.keepHeader(Buffer.from(saved.scratch, "base64"), 0, longestHeader);
     for (const one of saved.streams) {
       const { payload = "" } = one;
+      // Made like all others, or the hot path knows it by no shape.
       const stream: ChunkStream = Object.assign(newChunkStream(one.csid), one, { payload: null });
       reader.streams.set(stream.csid, stream);
       if (stream.isOpen) reader.openMessages += 1;

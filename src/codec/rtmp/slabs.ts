@@ -13,7 +13,7 @@
 
 /** Bytes of one slab. */
 export const slabBytes = 64 << 10;
-/** Slabs of longer messages; what is longer still has memory of its own. */
+/** Slabs of messages that are longer than half of one; what is longer than these has memory of its own. */
 const longSlabBytes = [256 << 10, 1 << 20];
 export const maxSlabBytes = 1 << 20;
 /**
@@ -91,10 +91,10 @@ export class Slabs {
     return at;
   }
 
-  /** Opens another slab, with room for so many bytes. */
-  renew(bytes = slabBytes): void {
+  /** Opens another slab. */
+  renew(size = slabBytes): void {
     this.sweep();
-    const memory = take(bytes);
+    const memory = take(size);
     this.open = Buffer.from(memory);
     this.used = 0;
     this.lent.push(memory);
@@ -103,7 +103,7 @@ export class Slabs {
   /** A place for so many bytes behind everything that was taken before, in the open slab or another one; null: they are too many. */
   reserve(bytes: number, isElsewhere: boolean): Buffer | null {
     if (!this.isLent || bytes > maxSlabBytes) return null;
-    if (isElsewhere || !this.hasRoomFor(bytes)) this.renew(bytes);
+    if (isElsewhere || !this.hasRoomFor(bytes)) this.renew(sizeFor(bytes));
     const at = this.used;
     this.used = at + bytes;
     return this.open.subarray(at, this.used);
@@ -143,8 +143,12 @@ function maxWarmBytes(): number {
   return Math.max(minWarmBytes, Math.max(most, mostBefore) - lentBytes);
 }
 
-function take(bytes: number): ArrayBufferLike {
-  const size = bytes <= slabBytes ? slabBytes : longSlabBytes.find((one) => one >= bytes)!;
+/** Of the slab for a message of so many bytes. Those that would fill most of a short one share a longer one: each slab is a sweep. */
+function sizeFor(bytes: number): number {
+  return bytes <= slabBytes / 2 ? slabBytes : longSlabBytes.find((one) => one >= bytes)!;
+}
+
+function take(size: number): ArrayBufferLike {
   lentBytes += size;
   takenBytes += size;
   if (lentBytes > most) most = lentBytes;

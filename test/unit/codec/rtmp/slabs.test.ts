@@ -75,6 +75,16 @@ test("slabs: a holder that cannot tell has all of its memory left alone", () => 
   keeper.check();
 });
 
+test("slabs: messages that would have a slab each, and leave the rest of it unused, lie in longer ones together", () => {
+  const keeper = new Keeper(20);
+  const reader = readerOf(keeper);
+  reader.push(setChunkSize(60_000));
+  for (let at = 0; at < 20; at++) reader.push(whole(4, video, at, pattern(slabBytes * 0.7, at)));
+  keeper.check();
+  const memory = new Set(keeper.kept.map(({ message }) => message.payload.buffer));
+  assert.ok(memory.size <= 5, `20 messages lie in ${memory.size} slabs`);
+});
+
 test("slabs: what was given to one holder is not asked of the next one", () => {
   const [first, second] = [new Keeper(1000), new Keeper(1)];
   let keeper = first;
