@@ -49,7 +49,8 @@ void test("ffmpeg that seeks in a live stream gets what comes", async (t) => {
   t.after(() => player.stop("SIGKILL"));
   const { code } = await within(player.ended, 15_000, () => `the end of ffmpeg: ${player.output()}`);
   assert.equal(code, 0, player.output());
-  assert.ok((await probe(file)).packets.length > 50);
+  // Two seconds less what ffmpeg leaves out in front, up to a group of pictures more or less: that goes by when it has come.
+  assert.ok((await probe(file)).packets.length > 10);
   await encoder.stop();
   await dolphin.stop();
 });

@@ -17,6 +17,8 @@ const lookForMs = 500;
 /** So long nobody looks whether there is a newer version; of a segment, which is never another one under its name, longer. */
 const freshMs = 40;
 const freshSegmentMs = 1_000;
+/** So long behind that whoever asks is given what there was, while one looks. */
+const graceMs = 1_000;
 
 /** What the disk says of a file. */
 export interface FoundFile {
@@ -40,6 +42,8 @@ export interface OpenedFile {
 
 interface Entry {
   file: HotFile | null;
+  /** As whoever asked last would open it. */
+  open: () => Promise<OpenedFile | null>;
   checkedAtMs: number;
   /** The look at the disk that is under way. */
   looking: Promise<HotFile | null> | null;
@@ -59,22 +63,33 @@ export class HotFiles {
     this.copyToSystem = copyToSystem;
   }
 
-  /** What is known of a file without a look at the disk; null: one has to look. */
+  /** What is known of a segment without a look at the disk, or with one that nobody waits for; null: one has to look. */
   known(key: string): HotFile | null {
     const entry = this.entries.get(key);
-    if (entry === undefined || entry.file === null || performance.now() - entry.checkedAtMs >= freshMsOf(key)) return null;
-    this.entries.delete(key); // the last in the map is the one that was asked for last
-    this.entries.set(key, entry);
+    const overMs = entry === undefined ? 0 : performance.now() - entry.checkedAtMs - freshMsOf(key);
+    if (entry === undefined || entry.file === null || overMs >= graceMs) return null;
+    this.touch(key, entry);
+    if (overMs >= 0) this.looking(key, entry).catch(() => undefined); // who waits for the next look hears of it
     return entry.file;
   }
 
   /** Null: there is none, or it is too large to be kept. `isFresh`: only what the disk says now will do. */
   get(key: string, open: () => Promise<OpenedFile | null>, isFresh = false): Promise<HotFile | null> {
-    const entry: Entry = this.entries.get(key) ?? { file: null, checkedAtMs: 0, looking: null };
-    this.entries.delete(key); // the last in the map is the one that was asked for last
-    this.entries.set(key, entry);
+    const entry: Entry = this.entries.get(key) ?? { file: null, open, checkedAtMs: 0, looking: null };
+    entry.open = open;
+    this.touch(key, entry);
     if (!isFresh && entry.file !== null && performance.now() - entry.checkedAtMs < freshMsOf(key)) return Promise.resolve(entry.file);
-    entry.looking ??= this.look(key, entry, open).finally(() => (entry.looking = null));
+    return this.looking(key, entry);
+  }
+
+  /** The last in the map is the one that was asked for last. */
+  private touch(key: string, entry: Entry): void {
+    this.entries.delete(key);
+    this.entries.set(key, entry);
+  }
+
+  private looking(key: string, entry: Entry): Promise<HotFile | null> {
+    entry.looking ??= this.look(key, entry).finally(() => (entry.looking = null));
     return entry.looking;
   }
 
@@ -101,15 +116,16 @@ export class HotFiles {
     return known;
   }
 
-  private async look(key: string, entry: Entry, open: () => Promise<OpenedFile | null>): Promise<HotFile | null> {
-    const opened = await open();
+  private async look(key: string, entry: Entry): Promise<HotFile | null> {
+    const opened = await entry.open();
     try {
       const isSame = entry.file !== null && opened?.file.etag === entry.file.etag;
       if (!isSame) this.keep(entry, opened === null || opened.file.sizeBytes > maxHotFileBytes ? null : await this.read(opened));
       entry.checkedAtMs = performance.now();
-      if (entry.file === null) this.forget(key, entry);
+      const { file } = entry;
+      if (file === null || this.entries.get(key) !== entry) this.forget(key, entry); // there is none, or it has had to make room
       else this.makeRoom(entry);
-      return entry.file;
+      return file;
     } finally {
       await opened?.handle.close().catch(() => undefined); // what it could still say is of no use to anybody
     }

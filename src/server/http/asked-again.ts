@@ -190,10 +190,10 @@ class Asker {
   }
 
   private hear(bytes: Buffer): boolean {
-    const text = this.asked === null ? requestIn(bytes) : null;
+    const text = this.asked === null ? textOf(bytes) : null;
     const taken = text === null ? "unknown" : this.answerKnown(text);
     if (taken === "unknown") {
-      this.asked = text ?? mixed;
+      this.asked = text !== null && isOneRequest(text) ? text : mixed;
       this.read?.();
       return this.socket.push(Buffer.from(bytes));
     }
@@ -202,13 +202,14 @@ class Asker {
   }
 }
 
-/** The bytes as text, if they look like one GET from beginning to end; what is in it is Node's to say. */
-function requestIn(bytes: Buffer): string | null {
-  if (bytes.length > maxKnownRequestBytes || !bytes.subarray(0, 4).equals(get)) return null;
-  const text = bytes.toString("latin1");
-  return text.indexOf("\r\n\r\n") === text.length - 4 ? text : null;
+/** Null: they are too many for one request that could be known. */
+function textOf(bytes: Buffer): string | null {
+  return bytes.length > maxKnownRequestBytes ? null : bytes.toString("latin1");
 }
 
-const get = Buffer.from("GET ");
+/** Whether it looks like one GET from beginning to end; what is in it is Node's to say. */
+function isOneRequest(text: string): boolean {
+  return text.startsWith("GET ") && text.indexOf("\r\n\r\n") === text.length - 4;
+}
 
 function ignore(): void {}

@@ -4,6 +4,7 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { eventually } from "../../../helpers/wait.js";
 import { HotFiles, maxHotBytes, type OpenedFile } from "../../../../src/server/hls/hot-files.js";
 
 interface Place {
@@ -60,6 +61,23 @@ test("hot files: a segment that was looked at lately is known without another lo
   const found = await hot.get("s.ts", () => file.open());
   assert.equal(hot.known("s.ts"), found);
   assert.equal(hot.known("other.ts"), null);
+});
+
+test("hot files: a segment is known for a moment longer, while one looks whether it is still there", async (t) => {
+  const hot = new HotFiles();
+  const file = place(t);
+  writeFileSync(file.path, "media");
+  const found = await hot.get("s.ts", () => file.open());
+  const atMs = performance.now();
+  let laterMs = 1_100;
+  t.mock.method(performance, "now", () => atMs + laterMs);
+  rmSync(file.path);
+  assert.equal(hot.known("s.ts"), found);
+  await eventually(() => hot.known("s.ts") === null, { what: "the look that finds nothing" });
+  writeFileSync(file.path, "media");
+  assert.notEqual(await hot.get("s.ts", () => file.open()), null);
+  laterMs += 2_100;
+  assert.equal(hot.known("s.ts"), null);
 });
 
 test("hot files: the system's copy of a file counts as memory, and ends with the file", async (t) => {
