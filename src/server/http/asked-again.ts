@@ -28,7 +28,9 @@ export interface Answer {
   readonly session: string | null;
 }
 
-interface Known extends Answer {
+/** What is remembered of an answer, but for the file itself, whose memory is another's. */
+interface Known extends Omit<Answer, "file"> {
+  readonly etag: string;
   readonly config: Config;
   /** What stands before and behind the date. */
   readonly head: readonly [string, string];
@@ -49,6 +51,8 @@ export interface Surroundings {
 export class AskedAgain {
   private readonly around: Surroundings;
   private readonly known = new Map<string, Known>();
+  /** By which all that is known was answered. */
+  private config: Config | null = null;
   private readonly askers = new WeakMap<Socket, Asker>();
   /** Those of whom Node knows nothing. */
   private readonly unread = new Set<Asker>();
@@ -86,29 +90,36 @@ export class AskedAgain {
   /** To be told of each request that Node has read, before it is answered. */
   follow(request: IncomingMessage, response: ServerResponse): void {
     const asker = this.askers.get(request.socket);
+    if (asker === undefined) return;
     response.once("finish", () => {
-      const learned = asker?.done(request.complete && response.shouldKeepAlive) ?? null; // what has a body is not over with its head
-      if (learned === null) return;
-      if (this.known.size >= maxKnownRequests) this.known.clear();
-      this.known.set(...learned);
+      const learned = asker.done(request.complete && response.shouldKeepAlive); // what has a body is not over with its head
+      if (learned !== null) this.keep(...learned);
     });
   }
 
   /** To be told of a response that has the whole of a file in it. */
-  learn(response: ServerResponse, answer: Answer): void {
+  learn(response: ServerResponse, { key, file: { etag }, session }: Answer): void {
     const asker = response.socket === null ? undefined : this.askers.get(response.socket);
     const config = this.around.config();
     const [before, after] = headOf(response)?.split(/^Date: .*$/m) ?? [];
     if (asker === undefined || config === null || before === undefined || after === undefined) return;
-    asker.answer = { ...answer, config, head: [before, after], dated: nothing, second: 0 };
+    asker.answer = { key, etag, session, config, head: [before, after], dated: nothing, second: 0 };
+  }
+
+  private keep(text: string, answer: Known): void {
+    if (answer.config !== this.around.config()) return;
+    if (this.config !== answer.config || this.known.size >= maxKnownRequests) this.known.clear();
+    this.config = answer.config;
+    this.known.set(text, answer);
   }
 
   /** Answers where it can. */
   private answer(text: string, socket: Socket): Taken {
     const known = this.known.get(text);
     const { hot, sessions, config } = this.around;
-    if (known === undefined || known.config !== config() || hot.known(known.key) !== known.file) return "unknown";
-    const { file, session: id } = known;
+    const file = known === undefined || known.config !== config() ? null : hot.known(known.key);
+    if (known === undefined || file?.etag !== known.etag) return "unknown";
+    const { session: id } = known;
     const fd = socket.writableLength > 0 ? null : descriptorOf(socket);
     const head = headOfNow(known);
     const taken = fd === null ? 0 : (file.copy?.send(fd, head, 0, file.sizeBytes) ?? 0);
