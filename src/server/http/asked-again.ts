@@ -63,7 +63,7 @@ export class AskedAgain {
 
   /** The socket by which an accepted, paused connection goes on. All that comes is Node's, until `watch`. */
   take(accepted: Socket): Socket {
-    const asker: Asker = new Asker(accepted, (text) => this.answer(text, asker.socket));
+    const asker = new Asker(accepted, this);
     this.askers.set(asker.socket, asker);
     return asker.socket;
   }
@@ -113,8 +113,8 @@ export class AskedAgain {
     this.known.set(text, answer);
   }
 
-  /** Answers where it can. */
-  private answer(text: string, socket: Socket): Taken {
+  /** Answers a whole request where it can. */
+  answer(text: string, socket: Socket): Taken {
     const known = this.known.get(text);
     const { hot, sessions, config } = this.around;
     const file = known === undefined || known.config !== config() ? null : hot.known(known.key);
@@ -160,21 +160,22 @@ function headOfNow(known: Known): Buffer {
   return known.dated;
 }
 
-/** No request. */
-const mixed = "";
+/** No request; and one whose answer is never remembered, which may be a stream that goes on for hours. */
+const [mixed, other] = ["", "other"];
+const namesSegment = /^GET [^ ]*\.(?:ts|m4s)[? ]/i;
 
 /** One connection, and what Node has of it. */
 class Asker {
   readonly socket: Socket;
   /** What it is being answered with, if that may be given again. */
   answer: Known | null = null;
-  /** The one request that Node has; null: none; `mixed`: only Node can tell where one ends and the next begins, from now on. */
+  /** The one request that Node has, or `other`; null: none; `mixed`: only Node can tell where one ends and the next begins, for good. */
   private asked: string | null = mixed;
   private read: (() => void) | null = null;
-  private readonly answerKnown: (text: string) => Taken;
+  private readonly again: AskedAgain;
 
-  constructor(accepted: Socket, answerKnown: (text: string) => Taken) {
-    this.answerKnown = answerKnown;
+  constructor(accepted: Socket, again: AskedAgain) {
+    this.again = again;
     this.socket = withSharedRead(accepted, (bytes) => this.hear(bytes));
   }
 
@@ -197,14 +198,14 @@ class Asker {
     const { asked, answer } = this;
     this.answer = null;
     this.asked = isWhole && asked !== mixed ? null : mixed;
-    return this.asked !== null || asked === null || answer === null ? null : [asked, answer];
+    return this.asked !== null || asked === null || asked === other || answer === null ? null : [asked, answer];
   }
 
   private hear(bytes: Buffer): boolean {
     const text = this.asked === null ? textOf(bytes) : null;
-    const taken = text === null ? "unknown" : this.answerKnown(text);
+    const taken = text === null ? "unknown" : this.again.answer(text, this.socket);
     if (taken === "unknown") {
-      this.asked = text !== null && isOneRequest(text) ? text : mixed;
+      this.asked = text === null ? mixed : requestIn(text);
       this.read?.();
       return this.socket.push(Buffer.from(bytes));
     }
@@ -218,9 +219,11 @@ function textOf(bytes: Buffer): string | null {
   return bytes.length > maxKnownRequestBytes ? null : bytes.toString("latin1");
 }
 
-/** Whether it looks like one GET from beginning to end; what is in it is Node's to say. */
-function isOneRequest(text: string): boolean {
-  return text.startsWith("GET ") && text.indexOf("\r\n\r\n") === text.length - 4;
+/** The request that the text is, as `asked` has it, by what it looks like; what is in it is Node's to say. */
+function requestIn(text: string): string {
+  const isOne = text.startsWith("GET ") && text.indexOf("\r\n\r\n") === text.length - 4;
+  if (!isOne) return mixed;
+  return namesSegment.test(text) ? text : other;
 }
 
 function ignore(): void {}
