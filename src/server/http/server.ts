@@ -1,6 +1,8 @@
 // HTTP streaming: which requests are for a stream, and which are refused. The protocol itself is node:http's, behind the
 // preface by which a trusted peer may tell who the client is; what happens to a stream's bytes is the player's.
 //
+//   connection ─▶ entrance.ts ─▶ asked-again.ts ─ requests that came before, to the byte, are answered there; whatever else is node:http's:
+//
 //   request ─▶ server.ts ─ target and host ─▶ route.ts ─ vhost and stream ─▶ the hub's source ─ batches ─▶ flv-player.ts ─▶ socket
 //                  ├─ headers ─▶ forwarded.ts ─ which client it is   Upgrade ─▶ web-socket.ts ─ the same, over WebSocket
 //                  └─ HEAD ─▶ head.ts    what is no stream's ─▶ stored.ts, answers.ts
