@@ -10,6 +10,7 @@ import type { Server as HttpsServer } from "node:https";
 import { Server as NetServer } from "node:net";
 import { DolphinError, messageOf } from "../base/errors.js";
 import type { Log } from "../base/log.js";
+import { endIdle } from "../base/sockets/kept-connections.js";
 import type { Config } from "../conf/meaning/config.js";
 import { formatEndpoint } from "../conf/meaning/endpoint.js";
 import { adminDoorOf } from "../ipc/admin-door.js";
@@ -84,7 +85,7 @@ export class Admin {
     // Not node:http's own `close`, which ends connections whose request is on its way.
     const closed = this.servers.map((server) => new Promise((resolve) => NetServer.prototype.close.call(server, resolve)));
     const timers = [
-      setTimeout(() => this.servers.forEach((server) => server.closeIdleConnections()), firstWordMs),
+      setTimeout(() => this.servers.forEach(endIdle), firstWordMs),
       setTimeout(() => this.servers.forEach((server) => server.closeAllConnections()), farewellMs),
     ];
     await Promise.all(closed);

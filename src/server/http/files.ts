@@ -94,8 +94,7 @@ export function answerHot(request: IncomingMessage, response: ServerResponse, co
 
 /** Ends a response with bytes that may be many. */
 export function endWith(response: ServerResponse, bytes: Buffer): void {
-  if (bytes.length === 0) return void response.end();
-  response.write(bytes, () => response.end()); // not at once: Node takes what is ended for idle, and a server that closes cuts it off
+  response.end(bytes);
   if (response.writableLength > 0) response.setTimeout(fileStallMs); // node ends the connection then
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
@@ -61,4 +62,32 @@ test("kept-connections: they are kept for longer than viewers of HLS are silent,
   isCrowded = true;
   await told();
   assert.equal(await told(), "timeout=5");
+});
+
+test("kept-connections: an answer that waits for its slow reader is not cut off when nothing new is taken any more", async (t) => {
+  const body = Buffer.alloc(24 << 20, "0123456789abcdef\n"); // more than any system takes for a client who does not read
+  const server = createServer((request, response) => {
+    response.setHeader("Content-Length", body.length);
+    if (request.url === "/last") response.write(body.subarray(0, 1000));
+    response.end(body.subarray(request.url === "/last" ? 1000 : 0));
+  });
+  keepConnections(server, () => false);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => (server.closeAllConnections(), server.close()));
+  const slow = ["/", "/last"].map((path) => {
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    t.after(() => socket.destroy());
+    let sizeBytes = 0;
+    socket.on("data", (bytes) => (sizeBytes += bytes.length)).pause();
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    return { socket, closed: once(socket, "close"), sizeBytes: () => sizeBytes };
+  });
+  for (const _ of slow) await once(server, "request");
+  endKept(server);
+  await new Promise((resolve) => setTimeout(resolve, 50)); // what is ended at once is ended by then
+  for (const { socket } of slow) socket.resume();
+  for (const { closed, sizeBytes } of slow) {
+    await closed;
+    assert.ok(sizeBytes() > body.length, `${sizeBytes()} bytes of more than ${body.length}`);
+  }
 });

@@ -175,14 +175,3 @@ test("asked again: who says that he has done is left", options, async (t) => {
   asker.socket.end();
   await once(asker.socket, "close");
 });
-
-test("files: an answer that waits for its slow reader is not cut off when idle connections are ended", options, async (t) => {
-  const { port, file, server } = await serve(t, 12 << 20);
-  const asker = new Asker(t, port).ask(request());
-  await once(server, "request");
-  asker.socket.pause();
-  await new Promise((resolve) => setImmediate(resolve)); // now the request is read to its end
-  server.closeIdleConnections();
-  asker.socket.resume();
-  assert.ok((await asker.answer()).body.equals(file.bytes));
-});
