@@ -43,7 +43,7 @@ import type { Closing, OpenSegment } from "./open-segment.js";
 import type { WrittenPart } from "./segment-writer.js";
 import { Segmenter, type SegmentStart } from "./segmenter.js";
 import { blocks } from "./ts-segment.js";
-import { dropMissing, writeWhole, writingWhole } from "./whole-file.js";
+import { dropMissing, replaceText, spareOf, writeWhole, writingWhole } from "./whole-file.js";
 
 /** A finished segment, as hooks are told of it. */
 export interface FinishedSegment extends ListedSegment {
@@ -169,6 +169,7 @@ export class HlsOutput implements Output {
       Object.assign(this.state, { clockId, last, open: null, activeAtMs: Date.now() });
       await this.options.states.save(stateKey(this.options.name), this.state);
       this.scheduleDisposal();
+      await deleteFile(spareOf(this.listPath));
     });
   }
 
@@ -223,8 +224,7 @@ export class HlsOutput implements Output {
     });
     this.open = { sequence, start, key, cipher, file: writer, entry, partBase: path.replace(/(?:\.m4s)?$/, ".part"), parts: 0 };
     const codecs = [tracks.video?.codecs ?? [], tracks.audio?.codecs ?? []].flat();
-    const size = { width: tracks.video?.width ?? 0, height: tracks.video?.height ?? 0 };
-    const variant = { codecs, ...size, frameRate: 0 };
+    const variant = { codecs, width: tracks.video?.width ?? 0, height: tracks.video?.height ?? 0, frameRate: 0 };
     const opening = { open: start, clockId, epochMs, key, init, floor, variant, activeAtMs: nowMs };
     // Written down with the end of the one before, unless there is a file that it needs first.
     if (closing?.hasBegun === false && key === before.key && init === before.init) closing.opening = opening;
@@ -258,7 +258,7 @@ export class HlsOutput implements Output {
     const { path, uri } = init;
     const told = { sequence: 0, durationMs: 0, sizeBytes: bytes.length, isDiscontinuous: false, programTimeMs: Date.now() };
     this.inTurn(async () => {
-      await writeWhole(path, bytes, ".tmp");
+      await writeWhole(path, bytes);
       onSegment({ ...told, key: null, init: null, path, uri, listPath: this.listPath });
     });
     return init;
@@ -270,7 +270,7 @@ export class HlsOutput implements Output {
     const { sequence } = open;
     const path = `${open.partBase}${open.parts++}.m4s`;
     const part = { sequence, path, uri: posix.relative(dirname(this.listPath), path), durationMs, isIndependent };
-    const write = writingWhole(path, bytes, ".tmp");
+    const write = writingWhole(path, bytes);
     this.inTurn(async () => {
       await write();
       if (this.state.parts.some((known) => known.path === path)) return; // begun anew: lists have told of it already
@@ -335,7 +335,7 @@ export class HlsOutput implements Output {
     const partsOfOpen = this.state.parts.filter(({ sequence }) => sequence === open?.sequence).length;
     const nextUri = open === null ? null : posix.relative(dirname(this.listPath), `${open.partBase}${partsOfOpen}.m4s`);
     const text = listText(this.state, { entryPrefix, partMs, open: open?.entry ?? null, nextUri });
-    await writeWhole(this.listPath, text, ".temp");
+    await replaceText(this.listPath, text);
   }
 
   /** The cipher of a segment: with a new key every so many, which is written before the first segment that needs it. */
