@@ -81,9 +81,9 @@ const [here, exchange] = [-100, 2];
 
 /** Null where there is no such call. */
 const swapping = withLibc((libc): Swap => {
-  const rename = libc.func("int renameat2(int, const char *, int, const char *, unsigned int)") as unknown as Rename;
+  const call = libc.func("int renameat2(int, const char *, int, const char *, unsigned int)") as unknown as Rename;
   return (one, other) =>
-    new Promise((resolve) => rename.async(here, one, here, other, exchange, (error, result) => resolve(error === null && result === 0)));
+    new Promise((resolve) => call.async(here, one, here, other, exchange, (error, result) => resolve(error === null && result === 0)));
 });
 
 /** Leaves out of a list what somebody has deleted, and all before it: a list has no holes. */

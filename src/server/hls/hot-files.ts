@@ -40,10 +40,17 @@ export interface OpenedFile {
   readonly file: FoundFile;
 }
 
+/** Where a file is. */
+export interface FileSource {
+  /** What would be found now, by its name alone; null: nothing. To open it costs ten times as much. */
+  etag(): Promise<string | null>;
+  open(): Promise<OpenedFile | null>;
+}
+
 interface Entry {
   file: HotFile | null;
-  /** As whoever asked last would open it. */
-  open: () => Promise<OpenedFile | null>;
+  /** As whoever asked last would look. */
+  source: FileSource;
   checkedAtMs: number;
   /** The look at the disk that is under way. */
   looking: Promise<HotFile | null> | null;
@@ -74,9 +81,9 @@ export class HotFiles {
   }
 
   /** Null: there is none, or it is too large to be kept. `isFresh`: only what the disk says now will do. */
-  get(key: string, open: () => Promise<OpenedFile | null>, isFresh = false): Promise<HotFile | null> {
-    const entry: Entry = this.entries.get(key) ?? { file: null, open, checkedAtMs: 0, looking: null };
-    entry.open = open;
+  get(key: string, source: FileSource, isFresh = false): Promise<HotFile | null> {
+    const entry: Entry = this.entries.get(key) ?? { file: null, source, checkedAtMs: 0, looking: null };
+    entry.source = source;
     this.touch(key, entry);
     if (!isFresh && entry.file !== null && performance.now() - entry.checkedAtMs < freshMsOf(key)) return Promise.resolve(entry.file);
     return this.looking(key, entry);
@@ -94,17 +101,17 @@ export class HotFiles {
   }
 
   /** Resolves to another version than this one (null: to any), or after a moment to what there is: one look for all who wait. */
-  change(key: string, open: () => Promise<OpenedFile | null>, known: HotFile | null): Promise<HotFile | null> {
-    const watch = this.watches.get(key) ?? this.watch(key, open, known).finally(() => this.watches.delete(key));
+  change(key: string, source: FileSource, known: HotFile | null): Promise<HotFile | null> {
+    const watch = this.watches.get(key) ?? this.watch(key, source, known).finally(() => this.watches.delete(key));
     this.watches.set(key, watch);
     return watch;
   }
 
-  private async watch(key: string, open: () => Promise<OpenedFile | null>, known: HotFile | null): Promise<HotFile | null> {
+  private async watch(key: string, source: FileSource, known: HotFile | null): Promise<HotFile | null> {
     const untilMs = performance.now() + lookForMs;
     for (;;) {
       await new Promise((done) => setTimeout(done, lookEveryMs));
-      const file = await this.get(key, open, true);
+      const file = await this.get(key, source, true);
       if (file?.bytes !== known?.bytes || performance.now() > untilMs) return file;
     }
   }
@@ -117,18 +124,14 @@ export class HotFiles {
   }
 
   private async look(key: string, entry: Entry): Promise<HotFile | null> {
-    const opened = await entry.open();
-    try {
-      const isSame = entry.file !== null && opened?.file.etag === entry.file.etag;
-      if (!isSame) this.keep(entry, opened === null || opened.file.sizeBytes > maxHotFileBytes ? null : await this.read(opened));
-      entry.checkedAtMs = performance.now();
-      const { file } = entry;
-      if (file === null || this.entries.get(key) !== entry) this.forget(key, entry); // there is none, or it has had to make room
-      else this.makeRoom(entry);
-      return file;
-    } finally {
-      await opened?.handle.close().catch(() => undefined); // what it could still say is of no use to anybody
-    }
+    const { source } = entry;
+    const isSame = entry.file !== null && (await source.etag()) === entry.file.etag;
+    if (!isSame) this.keep(entry, await this.read(source));
+    entry.checkedAtMs = performance.now();
+    const { file } = entry;
+    if (file === null || this.entries.get(key) !== entry) this.forget(key, entry); // there is none, or it has had to make room
+    else this.makeRoom(entry);
+    return file;
   }
 
   private keep(entry: Entry, file: HotFile | null): void {
@@ -137,10 +140,16 @@ export class HotFiles {
     entry.file = file;
   }
 
-  private async read(opened: OpenedFile): Promise<HotFile | null> {
-    const file = await readWhole(opened);
-    if (file === null || this.copyToSystem === null || file.bytes.length < leastCopiedBytes) return file;
-    return { ...file, copy: this.copyToSystem(file.bytes) };
+  private async read(source: FileSource): Promise<HotFile | null> {
+    const opened = await source.open();
+    try {
+      if (opened === null || opened.file.sizeBytes > maxHotFileBytes) return null;
+      const file = await readWhole(opened);
+      if (file === null || this.copyToSystem === null || file.bytes.length < leastCopiedBytes) return file;
+      return { ...file, copy: this.copyToSystem(file.bytes) };
+    } finally {
+      await opened?.handle.close().catch(() => undefined); // what it could still say is of no use to anybody
+    }
   }
 
   private makeRoom(but: Entry): void {

@@ -3,7 +3,7 @@
 // the system's threads: so much is in memory of each as one read brings, and nobody's stream waits for a disk.
 //
 //   path ─▶ folderOf ─ folder, path in it ─▶ openFile ─▶ http-range.ts ─▶ the answer, piece by piece
-import { constants } from "node:fs";
+import { constants, type BigIntStats } from "node:fs";
 import { open, realpath, stat, type FileHandle } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join, sep } from "node:path";
@@ -66,6 +66,19 @@ type Found =
 export async function openFile(place: FilePlace): Promise<Opened | null> {
   const found = await find(place);
   return found === null || found.isFolder ? null : found;
+}
+
+/** The ETag of what a place leads to now, were it opened; null: nothing. What is not to be served may have one. */
+export async function etagAt({ folder, path }: FilePlace): Promise<string | null> {
+  try {
+    return etagOf(await stat(join(folder, path), { bigint: true }));
+  } catch {
+    return null;
+  }
+}
+
+function etagOf({ mtimeNs, size }: Pick<BigIntStats, "mtimeNs" | "size">): string {
+  return `"${mtimeNs.toString(36)}-${size.toString(36)}"`;
 }
 
 /** A file that is in memory, or what was made of one; `body` is what is sent for all of it, and of which there is perhaps a copy. */
@@ -145,9 +158,9 @@ async function find({ folder, path }: FilePlace): Promise<Found | null> {
     }
     // What is no file, such as a pipe, must not hold a thread until somebody writes to it.
     const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    const { size, mtimeMs, mtimeNs, isFile } = await handle.stat({ bigint: true }).then((one) => ({ ...one, isFile: one.isFile() }));
-    const file = { etag: `"${mtimeNs.toString(36)}-${size.toString(36)}"`, modifiedMs: Number(mtimeMs), sizeBytes: Number(size) };
-    if (isFile) return { isFolder: false, handle, path: real, file };
+    const found = await handle.stat({ bigint: true });
+    const file = { etag: etagOf(found), modifiedMs: Number(found.mtimeMs), sizeBytes: Number(found.size) };
+    if (found.isFile()) return { isFolder: false, handle, path: real, file };
     await handle.close();
     return null;
   } catch (thrown) {

@@ -12,7 +12,7 @@ import type { Log } from "../../base/log.js";
 import { masterList } from "../../codec/m3u8.js";
 import type { Config, Vhost } from "../../conf/meaning/config.js";
 import { formatEndpoint } from "../../conf/meaning/endpoint.js";
-import { derived, HotFiles, type HotFile } from "../hls/hot-files.js";
+import { derived, HotFiles, type FileSource, type HotFile } from "../hls/hot-files.js";
 import {
   hasReached,
   isTooFar,
@@ -33,7 +33,7 @@ import type { Hub } from "../streams/hub.js";
 import { awaitList, isFromElsewhere } from "./awaited.js";
 import { AskedAgain } from "./asked-again.js";
 import { answerForbidden, answerStatus, type Headers } from "./answers.js";
-import { answerFile, answerHot, openFile, placeOf, type FilePlace } from "./files.js";
+import { answerFile, answerHot, etagAt, openFile, placeOf, type FilePlace } from "./files.js";
 import { forwardedClient, maxShownChars, pageOf } from "./forwarded.js";
 import { isCrowded } from "./entrance.js";
 import { cachingOf, guardsOf, isHot, streamOf } from "./packaged.js";
@@ -248,7 +248,7 @@ export class Stored {
   }
 
   private look(place: FilePlace): Promise<HotFile | null> {
-    return this.hot.get(keyOf(place), () => openFile(place));
+    return this.hot.get(keyOf(place), sourceAt(place));
   }
 
   /** The list when it has got so far; the status that is answered where it has not in time, or is not to; 0: he has left. */
@@ -279,7 +279,7 @@ export class Stored {
     this.heldCount += 1;
     try {
       while (performance.now() < untilMs && !response.destroyed) {
-        file = await this.hot.change(keyOf(place), () => openFile(place), file);
+        file = await this.hot.change(keyOf(place), sourceAt(place), file);
         if (file !== null && willDo(file)) return file;
       }
       return null;
@@ -314,6 +314,10 @@ function targetOf({ headers, url = "/" }: IncomingMessage): string {
 /** By what a file is known among those in memory. */
 function keyOf({ folder, path }: FilePlace): string {
   return `${folder}\0${path}`;
+}
+
+function sourceAt(place: FilePlace): FileSource {
+  return { etag: () => etagAt(place), open: () => openFile(place) };
 }
 
 /** What a request waits for; null: nothing. */

@@ -5,13 +5,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { eventually } from "../../../helpers/wait.js";
-import { HotFiles, maxHotBytes, type OpenedFile } from "../../../../src/server/hls/hot-files.js";
+import { HotFiles, maxHotBytes, type FileSource } from "../../../../src/server/hls/hot-files.js";
 
-interface Place {
+interface Place extends FileSource {
   readonly path: string;
   /** How often it was looked at. */
   looks: number;
-  open(): Promise<OpenedFile | null>;
+  /** How often it was opened. */
+  opened: number;
+}
+
+function etagOf(path: string): string | null {
+  const { size, mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { size: null, mtimeMs: 0 };
+  return size === null ? null : `"${mtimeMs}-${size}"`;
 }
 
 function place(t: TestContext, name = "s.ts"): Place {
@@ -21,12 +27,17 @@ function place(t: TestContext, name = "s.ts"): Place {
   const made: Place = {
     path,
     looks: 0,
-    async open() {
+    opened: 0,
+    async etag() {
       made.looks += 1;
+      return etagOf(path);
+    },
+    async open() {
+      made.opened += 1;
       const handle = await open(path).catch(() => null);
       if (handle === null) return null;
       const { size, mtimeMs } = statSync(path);
-      return { handle, file: { etag: `"${mtimeMs}-${size}"`, modifiedMs: mtimeMs, sizeBytes: size } };
+      return { handle, file: { etag: etagOf(path)!, modifiedMs: mtimeMs, sizeBytes: size } };
     },
   };
   return made;
@@ -36,8 +47,8 @@ test("hot files: who asks while a file is read gets the same memory from one rea
   const hot = new HotFiles();
   const file = place(t);
   writeFileSync(file.path, "media");
-  const all = await Promise.all(Array.from({ length: 50 }, () => hot.get("a", () => file.open())));
-  assert.equal(file.looks, 1);
+  const all = await Promise.all(Array.from({ length: 50 }, () => hot.get("a", file)));
+  assert.equal(file.opened, 1);
   assert.ok(all.every((one) => one?.bytes === all[0]?.bytes));
   assert.equal(all[0]?.bytes.toString(), "media");
 });
@@ -46,11 +57,12 @@ test("hot files: a file that has not changed is not read again, and one that has
   const hot = new HotFiles();
   const file = place(t);
   writeFileSync(file.path, "one");
-  const before = await hot.get("a", () => file.open());
-  assert.equal((await hot.get("a", () => file.open(), true))?.bytes, before?.bytes);
+  const before = await hot.get("a", file);
+  assert.equal((await hot.get("a", file, true))?.bytes, before?.bytes);
+  assert.deepEqual([file.looks, file.opened], [1, 1], "its name is enough");
   writeFileSync(file.path, "two");
   utimesSync(file.path, 1, 1);
-  assert.equal((await hot.get("a", () => file.open(), true))?.bytes.toString(), "two");
+  assert.equal((await hot.get("a", file, true))?.bytes.toString(), "two");
 });
 
 test("hot files: a segment that was looked at lately is known without another look, and nothing else is", async (t) => {
@@ -58,7 +70,7 @@ test("hot files: a segment that was looked at lately is known without another lo
   const file = place(t);
   writeFileSync(file.path, "media");
   assert.equal(hot.known("s.ts"), null);
-  const found = await hot.get("s.ts", () => file.open());
+  const found = await hot.get("s.ts", file);
   assert.equal(hot.known("s.ts"), found);
   assert.equal(hot.known("other.ts"), null);
 });
@@ -67,7 +79,7 @@ test("hot files: a segment is known for a moment longer, while one looks whether
   const hot = new HotFiles();
   const file = place(t);
   writeFileSync(file.path, "media");
-  const found = await hot.get("s.ts", () => file.open());
+  const found = await hot.get("s.ts", file);
   const atMs = performance.now();
   let laterMs = 1_100;
   t.mock.method(performance, "now", () => atMs + laterMs);
@@ -75,7 +87,7 @@ test("hot files: a segment is known for a moment longer, while one looks whether
   assert.equal(hot.known("s.ts"), found);
   await eventually(() => hot.known("s.ts") === null, { what: "the look that finds nothing" });
   writeFileSync(file.path, "media");
-  assert.notEqual(await hot.get("s.ts", () => file.open()), null);
+  assert.notEqual(await hot.get("s.ts", file), null);
   laterMs += 2_100;
   assert.equal(hot.known("s.ts"), null);
 });
@@ -90,25 +102,25 @@ test("hot files: the system's copy of a file counts as memory, and ends with the
   });
   const file = place(t);
   writeFileSync(file.path, "short");
-  assert.equal((await hot.get("short.ts", () => file.open()))?.copy, undefined);
+  assert.equal((await hot.get("short.ts", file))?.copy, undefined);
   writeFileSync(file.path, Buffer.alloc(maxHotBytes / 8));
-  for (const key of ["a", "b", "c", "d"]) await hot.get(key, () => file.open());
+  for (const key of ["a", "b", "c", "d"]) await hot.get(key, file);
   assert.equal(copies.size, 4);
-  await hot.get("e", () => file.open());
+  await hot.get("e", file);
   assert.deepEqual([...copies], [1, 2, 3, 4]);
   utimesSync(file.path, 1, 1);
-  await hot.get("e", () => file.open(), true);
+  await hot.get("e", file, true);
   assert.deepEqual([...copies], [1, 2, 3, 5], "another version has a copy of its own");
 });
 
 test("hot files: all who wait for another version are told of it by one look", async (t) => {
   const hot = new HotFiles();
   const file = place(t);
-  const waiting = Array.from({ length: 50 }, () => hot.change("a", () => file.open(), null));
+  const waiting = Array.from({ length: 50 }, () => hot.change("a", file, null));
   writeFileSync(file.path, "there");
   const found = await Promise.all(waiting);
   assert.ok(found.every((one) => one?.bytes.toString() === "there"));
-  assert.ok(file.looks < 25, `${file.looks} looks`);
+  assert.ok(file.opened < 25, `${file.opened} looks`);
 });
 
 test("hot files: memory is bounded, and what was asked for least lately goes first", async (t) => {
@@ -116,13 +128,12 @@ test("hot files: memory is bounded, and what was asked for least lately goes fir
   const file = place(t);
   const sizeBytes = maxHotBytes / 4;
   writeFileSync(file.path, Buffer.alloc(sizeBytes));
-  for (const key of ["a", "b", "c", "d"]) await hot.get(key, () => file.open());
-  await hot.get("a", () => file.open());
-  await hot.get("e", () => file.open());
-  file.looks = 0;
-  const first = await hot.get("a", () => file.open(), true);
-  const again = await hot.get("a", () => file.open(), true);
+  for (const key of ["a", "b", "c", "d"]) await hot.get(key, file);
+  await hot.get("a", file);
+  await hot.get("e", file);
+  const first = await hot.get("a", file, true);
+  const again = await hot.get("a", file, true);
   assert.equal(first?.bytes, again?.bytes);
-  const gone = await hot.get("b", () => file.open());
+  const gone = await hot.get("b", file);
   assert.equal(gone?.sizeBytes, sizeBytes);
 });
