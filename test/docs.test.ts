@@ -73,7 +73,7 @@ import { maxSavedBytes } from "../src/server/peers/saved-publisher.js";
 import * as session from "../src/server/rtmp/session.js";
 import { maxListedRecordings } from "../src/packager/dvr/dvr-output.js";
 import { maxWaitingFrameBytes } from "../src/packager/media/frames.js";
-import { maxAllWriteBehindBytes, maxWriteBehindBytes } from "../src/packager/media/file-writer.js";
+import { maxAllWriteBehindBytes, maxWriteBehindBytes } from "../src/packager/media/write-behind.js";
 import { longestKeptMs } from "../src/server/streams/settings.js";
 import { maxBacklogBytes, maxWholeBacklogBytes } from "../src/stream/fanout.js";
 import { maxKeptBytes } from "../src/stream/kept.js";

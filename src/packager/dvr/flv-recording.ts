@@ -44,7 +44,7 @@ export class FlvRecording implements Recording {
     this.path = path;
     this.durationMs = leftOff?.durationMs ?? 0;
     this.hasFrames = leftOff !== null && leftOff.position !== null;
-    this.file = new FileWriter(temporaryOf(path), onError, { keptBytes: leftOff?.keptBytes ?? null });
+    this.file = new FileWriter(temporaryOf(path), onError, leftOff?.keptBytes ?? null);
     if (leftOff !== null) return;
     this.file.append(flvHeader(hasAudio, hasVideo));
     const metadata = headers.find(({ type }) => type === messageType.data);

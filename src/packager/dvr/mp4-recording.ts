@@ -60,7 +60,7 @@ export class Mp4Recording implements Recording {
     this.before = leftOff?.position ?? null;
     this.durationMs = leftOff?.durationMs ?? 0;
     for (const header of headers) this.reader.take(header);
-    this.file = new FileWriter(temporaryOf(path), onError, { keptBytes: this.isResumed ? leftOff!.keptBytes : null });
+    this.file = new FileWriter(temporaryOf(path), onError, this.isResumed ? leftOff!.keptBytes : null);
   }
 
   get hasFailed(): boolean {

@@ -14,7 +14,7 @@ import type { TsTracks } from "../../codec/ts/tables.js";
 import type { HlsBlock } from "../../conf/meaning/recording.js";
 import { placeAmong, positionAfter } from "../../stream/catch-up.js";
 import type { Packet } from "../../stream/packet.js";
-import { FileWriter } from "../media/file-writer.js";
+import { spareOf } from "../media/file-work.js";
 import { deleteFile, inFolder } from "../media/folders.js";
 import { FrameReader } from "../media/frames.js";
 import { fillStream, fillTime, pathBelow, type StreamName } from "../media/names.js";
@@ -41,9 +41,10 @@ import {
 } from "./list.js";
 import type { Closing, OpenSegment } from "./open-segment.js";
 import type { WrittenPart } from "./segment-writer.js";
+import { SegmentFile } from "./segment-file.js";
 import { Segmenter, type SegmentStart } from "./segmenter.js";
 import { blocks } from "./ts-segment.js";
-import { dropMissing, replaceText, spareOf, writeWhole, writingWhole } from "./whole-file.js";
+import { dropMissing, replaceText, writeWhole, writingWhole } from "./whole-file.js";
 
 /** A finished segment, as hooks are told of it. */
 export interface FinishedSegment extends ListedSegment {
@@ -218,10 +219,8 @@ export class HlsOutput implements Output {
     this.closing = null;
     const programTimeMs = Math.round(epochMs + start.startMs);
     const entry = { sequence, isDiscontinuous: start.isDiscontinuous, programTimeMs, init };
-    const writer = new FileWriter(`${path}.tmp`, (error) => this.failed(error), {
-      after: this.discarded,
-      onWritten: (bytes) => blocks.giveBack(bytes),
-    });
+    const onError = (error: DolphinError): void => this.failed(error);
+    const writer = new SegmentFile({ path: `${path}.tmp`, after: this.discarded, onError, onWritten: (bytes) => blocks.giveBack(bytes) });
     this.open = { sequence, start, key, cipher, file: writer, entry, partBase: path.replace(/(?:\.m4s)?$/, ".part"), parts: 0 };
     const codecs = [tracks.video?.codecs ?? [], tracks.audio?.codecs ?? []].flat();
     const variant = { codecs, width: tracks.video?.width ?? 0, height: tracks.video?.height ?? 0, frameRate: 0 };

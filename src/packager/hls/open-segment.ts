@@ -1,14 +1,14 @@
 // The segment under way of one stream, and what is still to be written down of the one before.
 import type { Cipher } from "node:crypto";
-import type { FileWriter } from "../media/file-writer.js";
 import type { HlsState, KeyFile, OpenEntry } from "./list.js";
+import type { SegmentFile } from "./segment-file.js";
 import type { SegmentStart } from "./segmenter.js";
 
 /** The segment under way. */
 export interface OpenSegment {
   readonly sequence: number;
   readonly start: SegmentStart;
-  readonly file: FileWriter;
+  readonly file: SegmentFile;
   readonly key: KeyFile | null;
   readonly cipher: Cipher | null;
   /** As lists tell of it while it grows. */

@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { open, readdir, readFile, rename, rm, stat, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { files } from "./file-thread.js";
 import { inFolder } from "./folders.js";
 
 /** What is no state, as one that was cut off, is left for so long. */
@@ -57,18 +58,18 @@ export class StateFiles {
 
   /** The same in a line more, of one state after the other. */
   async add(key: string, state: unknown): Promise<void> {
-    const line = Buffer.from(`${JSON.stringify(state)}\n`);
+    const line = `${JSON.stringify(state)}\n`;
+    const bytes = Buffer.byteLength(line);
     let file = this.growing.get(key);
-    if (file !== undefined && file.bytes + line.length > longestBytes) {
+    if (file !== undefined && file.bytes + bytes > longestBytes) {
       await this.release(key);
       file = undefined;
     }
     file ??= await this.begin(key);
     try {
-      const { bytesWritten } = await file.handle.write(line);
-      if (bytesWritten < line.length) throw new Error(`${this.pathOf(key)}: ${bytesWritten} of ${line.length} bytes were written`);
+      await files.do({ do: "add", fd: file.handle.fd, line });
       if (file.bytes === 0) await rename(this.temporaryOf(key), this.pathOf(key));
-      file.bytes += line.length;
+      file.bytes += bytes;
     } catch (thrown) {
       await this.release(key); // half a line: the next one begins a file
       throw thrown;

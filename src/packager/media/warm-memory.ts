@@ -20,7 +20,7 @@ export class WarmMemory {
     if (bytes > this.sizeBytes) return Buffer.allocUnsafeSlow(bytes);
     const warm = this.idle.pop();
     if (warm !== undefined) return warm;
-    const fresh = Buffer.allocUnsafeSlow(this.sizeBytes);
+    const fresh = Buffer.from(new SharedArrayBuffer(this.sizeBytes));
     this.own.add(fresh.buffer);
     return fresh;
   }

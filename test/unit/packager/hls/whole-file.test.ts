@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { withLibc } from "../../../../src/base/libc.js";
-import { replaceText, spareOf } from "../../../../src/packager/hls/whole-file.js";
+import { replaceText } from "../../../../src/packager/hls/whole-file.js";
+import { spareOf } from "../../../../src/packager/media/file-work.js";
 
 const isSwapped = (await withLibc(() => true)) === true;
 const inode = (path: string): number => statSync(path).ino;

@@ -1,0 +1,65 @@
+// A segment as it grows: under another name until it is whole.
+import { rm } from "node:fs/promises";
+import type { DolphinError } from "../../base/errors.js";
+import { files } from "../media/file-thread.js";
+import { WriteBehind } from "../media/write-behind.js";
+
+/** So much is gathered for one write: most segments are one. */
+const gatheredBytes = 512 << 10;
+
+export interface SegmentFileOptions {
+  /** Until it has its name. */
+  readonly path: string;
+  /** Whoever had that before has let go of it then. */
+  readonly after: Promise<void>;
+  /** Is told what kept it from being whole, once. */
+  readonly onError: (error: DolphinError) => void;
+  /** Is given all that was appended, once nobody reads it here any more. */
+  readonly onWritten: (bytes: Buffer) => void;
+}
+
+/** A segment under way. `finish` or `discard` ends it. */
+export class SegmentFile {
+  readonly path: string;
+  private readonly behind: WriteBehind;
+
+  constructor({ path, after, ...events }: SegmentFileOptions) {
+    this.path = path;
+    const write = (pieces: readonly Buffer[], at: number): Promise<void> => this.writeAt(pieces, at, null);
+    this.behind = new WriteBehind({ path, sizeBytes: 0, gatheredBytes, write, ...events });
+    void this.behind.run(() => after);
+  }
+
+  get sizeBytes(): number {
+    return this.behind.sizeBytes;
+  }
+
+  /** Takes bytes, which nobody changes any more. */
+  append(bytes: Buffer): void {
+    this.behind.append(bytes);
+  }
+
+  /** Ends the file under another name. Throws what kept it from being whole; then it is gone. */
+  async finish(name: string): Promise<void> {
+    await this.behind.write((pieces, at) => this.writeAt(pieces, at, name));
+    const { failure } = this.behind;
+    if (failure === null) return;
+    await this.remove();
+    throw failure;
+  }
+
+  /** Ends the file, and there is none. Never rejects. */
+  async discard(): Promise<void> {
+    this.behind.forget();
+    await this.behind.run(() => Promise.resolve());
+    await this.remove();
+  }
+
+  private writeAt(pieces: readonly Buffer[], at: number, name: string | null): Promise<void> {
+    return files.do({ do: "write", path: this.path, pieces, at, name });
+  }
+
+  private remove(): Promise<void> {
+    return rm(this.path, { force: true }).catch(() => undefined); // the disk that failed may fail again
+  }
+}
