@@ -16,7 +16,7 @@ export interface Packaging extends Ingest {
 
 const windowS = 8;
 /** What an origin keeps of each stream for packagers has its size by then. */
-const settleMs = 26_000;
+const settleMs = 30_000;
 
 /** Publishers whose segments are written into a folder. */
 export async function measurePackaging(serving: Serving, packaging: Packaging, folder: string): Promise<Sample> {

@@ -67,6 +67,8 @@ interface Place {
 export interface FanoutOptions {
   /** How long packets are collected; 0: to the end of the event loop's turn. */
   readonly delayMs: number;
+  /** A batch ends before that with a key frame, if it has got so long; undefined: it does not. */
+  readonly shortMs?: number;
   /** How long a viewer may be behind before it is dropped. */
   readonly queueLengthMs: number;
   /** Whether viewers may come from another process. */
@@ -163,9 +165,15 @@ export class Fanout {
   push(packet: Packet): void {
     if (this.seats.size === 0) return;
     this.pending.push(packet);
-    if (this.immediate !== null || (this.timer !== null && this.returning === 0)) return;
-    if (this.options.delayMs > 0 && this.returning === 0) this.timer = setTimeout(this.flush, this.options.delayMs);
-    else this.immediate = setImmediate(this.flush);
+    if (this.immediate !== null) return;
+    const { delayMs } = this.options;
+    if (delayMs === 0 || this.returning > 0 || this.endsWith(packet)) this.immediate = setImmediate(this.flush);
+    else this.timer ??= setTimeout(this.flush, delayMs);
+  }
+
+  private endsWith({ isKeyFrame, timestamp }: Packet): boolean {
+    const { shortMs } = this.options;
+    return shortMs !== undefined && isKeyFrame && ((timestamp - this.pending[0]!.timestamp) | 0) >= shortMs;
   }
 
   /** Sends what is pending now. */

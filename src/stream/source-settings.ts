@@ -6,8 +6,9 @@ import type { Timeline } from "./timeline.js";
 
 /** How long packets are collected for packagers whose segments are waited for part by part. */
 const promptDelayMs = 100;
-/** The same for those whose are not. */
-const patientDelayMs = 500;
+/** The same for those whose are not, which end with a key frame: they get the last packet of a segment at once, and others late. */
+const patientDelayMs = 1000;
+const patientShortMs = 400;
 
 /** What may change while a stream runs. */
 export interface SourceSettings extends StartCacheOptions {
@@ -40,6 +41,7 @@ export function fanoutOptions(tap: Tap, { delayMs, queueLengthMs }: SourceSettin
   const isInner = tap === "edge" || tap === "prompt" || tap === "patient";
   return {
     delayMs: tap === "patient" ? patientDelayMs : tap === "prompt" ? Math.min(promptDelayMs, delayMs) : delayMs,
+    ...(tap === "patient" ? { shortMs: patientShortMs } : {}),
     queueLengthMs,
     keepsRecent: !isInner,
     slowCode: tap === "rtmp" || isInner ? "RTMP_SLOW" : "FLV_SLOW",

@@ -4,7 +4,7 @@
 //   publisher ─▶ timeline.ts ─▶ packet.ts ─▶ start-cache.ts ─▶ taps (forward)
 //                                                ├▶ fanout.ts, rtmp   : players, a batch each mw_latency
 //                                                ├▶ fanout.ts, edge   : our own edges, which pass it on as it comes
-//                                                ├▶ fanout.ts, prompt, patient: packagers, a batch each 100 or 500 ms
+//                                                ├▶ fanout.ts, prompt, patient: packagers, a batch each 100 ms, or each second and GOP
 //                                                └▶ fanout.ts, flv, ws: HTTP players, and those over WebSocket, a batch each mw_latency;
 //                                                              ts, aac, mp3 (remux.ts): where somebody asks for them
 //

@@ -322,8 +322,9 @@ export class HlsOutput implements Output {
       this.state.activeAtMs = Date.now();
       if (this.state.variant !== null) this.state.variant = { ...this.state.variant, frameRate: rateOf(pictures, durationMs) };
       addSegment(this.state, segment, this.options.settings, Date.now());
-      await this.saveOpening(closing.opening ?? {}); // first: whoever goes on never makes anew what the list names
-      await this.writeList(this.open?.sequence === sequence + 1 ? this.open : null);
+      const saved = this.saveOpening(closing.opening ?? {}); // first: whoever goes on never makes anew what the list names
+      if (!this.options.states.isGrowing(stateKey(this.options.name))) await saved;
+      await Promise.all([saved, this.writeList(this.open?.sequence === sequence + 1 ? this.open : null)]);
       for (const old of takeExpired(this.state, Date.now())) await deleteFile(old);
     });
   }

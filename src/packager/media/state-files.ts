@@ -56,20 +56,21 @@ export class StateFiles {
     }
   }
 
+  /** Whether what is added now is a line more, and on the disk before any other file whose writing is asked for behind it. */
+  isGrowing(key: string): boolean {
+    return this.growing.has(key);
+  }
+
   /** The same in a line more, of one state after the other. */
   async add(key: string, state: unknown): Promise<void> {
     const line = `${JSON.stringify(state)}\n`;
     const bytes = Buffer.byteLength(line);
-    let file = this.growing.get(key);
-    if (file !== undefined && file.bytes + bytes > longestBytes) {
-      await this.release(key);
-      file = undefined;
-    }
-    file ??= await this.begin(key);
+    const file = this.growing.get(key) ?? (await this.begin(key));
     try {
       await files.do({ do: "add", fd: file.handle.fd, line });
       if (file.bytes === 0) await rename(this.temporaryOf(key), this.pathOf(key));
       file.bytes += bytes;
+      if (file.bytes + bytes > longestBytes) await this.release(key); // the next line begins another
     } catch (thrown) {
       await this.release(key); // half a line: the next one begins a file
       throw thrown;

@@ -22,13 +22,14 @@ class Bench {
   joins = 0;
   private next = 0;
 
-  constructor(delayMs = 350, queueLengthMs = 30_000) {
+  constructor(delayMs = 350, queueLengthMs = 30_000, shortMs?: number) {
     const container = rtmpContainer(chunkSize);
     const counted = (packets: readonly Packet[]): Buffer => {
       this.joins++;
       return container(packets);
     };
-    this.fanout = new Fanout(counted, this.cache, { delayMs, queueLengthMs, keepsRecent: true, slowCode: "RTMP_SLOW" });
+    const ends = shortMs === undefined ? {} : { shortMs };
+    this.fanout = new Fanout(counted, this.cache, { delayMs, queueLengthMs, keepsRecent: true, slowCode: "RTMP_SLOW", ...ends });
   }
 
   /** Pushes packets that are named by their kind and number. */
@@ -381,4 +382,22 @@ test("fanout: dropping one consumer in a flush leaves the others their batch", (
   assert.equal(slow.drops.length, 1);
   assert.deepEqual(before.names(), ["inter 4"]);
   assert.deepEqual(after.names(), ["inter 4"]);
+});
+
+test("fanout: a long batch ends with a key frame, and a short one waits for its time", () => {
+  const bench = new Bench(1000, 30_000, 80);
+  const consumer = bench.settled();
+  const pushed = (...kinds: Kind[]): readonly string[] => {
+    consumer.sent.length = 0;
+    bench.push(...kinds);
+    mock.timers.tick(0);
+    return consumer.names();
+  };
+  assert.deepEqual(pushed("key", "inter"), []);
+  assert.deepEqual(pushed("key"), ["key 1", "inter 2", "key 3"]);
+  assert.deepEqual(pushed("inter", "key", "inter"), []);
+  mock.timers.tick(999);
+  assert.deepEqual(consumer.names(), []);
+  mock.timers.tick(1);
+  assert.deepEqual(consumer.names(), ["inter 4", "key 5", "inter 6"]);
 });
