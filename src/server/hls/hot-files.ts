@@ -35,7 +35,7 @@ export interface HotFile extends FoundFile {
 }
 
 /** A file that is open; whoever was given it closes it. */
-export interface OpenedFile {
+interface OpenedFile {
   readonly handle: FileHandle;
   readonly file: FoundFile;
 }
