@@ -20,6 +20,9 @@ const freshSegmentMs = 1_000;
 /** So long behind that whoever asks is given what there was, while one looks. */
 const graceMs = 1_000;
 
+/** Of a file that changes while it is read. */
+const mostReadings = 3;
+
 /** What the disk says of a file. */
 export interface FoundFile {
   readonly etag: string;
@@ -140,13 +143,26 @@ export class HotFiles {
     entry.file = file;
   }
 
+  /** A list is written over the one before the last: what was read slowly may be some of both. */
   private async read(source: FileSource): Promise<HotFile | null> {
+    for (let left = mostReadings; left > 0; left--) {
+      const file = await this.readOnce(source);
+      if (file === null) return null;
+      if (file !== "shorter" && (left === 1 || (await source.etag()) === file.etag)) return file;
+      if (file !== "shorter") file.copy?.close();
+    }
+    return null;
+  }
+
+  private async readOnce(source: FileSource): Promise<HotFile | "shorter" | null> {
     const opened = await source.open();
     try {
       if (opened === null || opened.file.sizeBytes > maxHotFileBytes) return null;
-      const file = await readWhole(opened);
-      if (file === null || this.copyToSystem === null || file.bytes.length < leastCopiedBytes) return file;
-      return { ...file, copy: this.copyToSystem(file.bytes) };
+      const bytes = await readWhole(opened);
+      if (bytes === null) return "shorter";
+      const { file } = opened;
+      if (this.copyToSystem === null || bytes.length < leastCopiedBytes) return { ...file, bytes };
+      return { ...file, bytes, copy: this.copyToSystem(bytes) };
     } finally {
       await opened?.handle.close().catch(() => undefined); // what it could still say is of no use to anybody
     }
@@ -175,14 +191,14 @@ function freshMsOf(key: string): number {
 }
 
 /** Null: it has become shorter meanwhile. */
-async function readWhole({ handle, file }: OpenedFile): Promise<HotFile | null> {
+async function readWhole({ handle, file }: OpenedFile): Promise<Buffer | null> {
   const bytes = Buffer.allocUnsafeSlow(file.sizeBytes);
   for (let at = 0; at < bytes.length;) {
     const { bytesRead } = await handle.read(bytes, at, bytes.length - at, at);
     if (bytesRead === 0) return null;
     at += bytesRead;
   }
-  return { ...file, bytes };
+  return bytes;
 }
 
 /** The file that was made of one: another text under a name of its own. */

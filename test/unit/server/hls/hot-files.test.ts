@@ -59,7 +59,7 @@ test("hot files: a file that has not changed is not read again, and one that has
   writeFileSync(file.path, "one");
   const before = await hot.get("a", file);
   assert.equal((await hot.get("a", file, true))?.bytes, before?.bytes);
-  assert.deepEqual([file.looks, file.opened], [1, 1], "its name is enough");
+  assert.deepEqual([file.looks, file.opened], [2, 1], "its name is enough");
   writeFileSync(file.path, "two");
   utimesSync(file.path, 1, 1);
   assert.equal((await hot.get("a", file, true))?.bytes.toString(), "two");
@@ -136,4 +136,20 @@ test("hot files: memory is bounded, and what was asked for least lately goes fir
   assert.equal(first?.bytes, again?.bytes);
   const gone = await hot.get("b", file);
   assert.equal(gone?.sizeBytes, sizeBytes);
+});
+
+test("hot files: a file that changes while it is read is read again", async (t) => {
+  const hot = new HotFiles();
+  const file = place(t, "s.m3u8");
+  writeFileSync(file.path, "the list before, which is long");
+  const { open: before } = file;
+  file.open = async () => {
+    const opened = await before.call(file);
+    if (file.opened === 1) {
+      writeFileSync(file.path, "the next");
+      utimesSync(file.path, 1, 1);
+    }
+    return opened;
+  };
+  assert.equal((await hot.get("a", file))?.bytes.toString(), "the next");
 });
