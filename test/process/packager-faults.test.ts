@@ -1,7 +1,7 @@
 // Disks that fail under a real box: files that may not grow, and folders that vanish or are none. Each costs one line and the files of that
 // while; a viewer of the live stream sees no gap, and HLS and recordings go on by themselves.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { errnoOf } from "../../src/base/errors.js";
@@ -69,6 +69,8 @@ test("packager: a disk that is full, and folders that vanish or are none, cost a
       end: () => folders.forEach((folder) => rmSync(folder)),
     },
   ];
+  await eventually(() => existsSync(join(folders[1]!, ".s.m3u8")), { what: "the file that the next list is written into" });
+  assert.equal((await fetch(listUrl.replace("s.m3u8", ".s.m3u8"))).status, 404, "whom a list is kept from finds it by no other name");
   for (const { what, isAlwaysTold, begin, end } of faults) {
     const before = [told("hls.failed"), told("dvr.failed")] as const;
     const numberBefore = numberOf(await list()) + 1;

@@ -10,8 +10,8 @@ import { flvHeader, tagOverhead, writeTag } from "../../codec/flv.js";
 import { asObject, decodeAmf, ecmaArray, encodeAmf, type AmfObject } from "../../codec/rtmp/amf0.js";
 import { messageType } from "../../codec/rtmp/message.js";
 import { makePacket, type Packet } from "../../stream/packet.js";
-import { FileWriter } from "../media/file-writer.js";
 import { addToIndex, indexMembers, makeIndex, type KeyFrameIndex } from "./flv-index.js";
+import { FileWriter } from "./file-writer.js";
 import type { Ended, LeftOff, Recording } from "./recording.js";
 
 const fileHeadBytes = 13;

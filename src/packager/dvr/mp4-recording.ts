@@ -13,8 +13,8 @@ import { messageType } from "../../codec/rtmp/message.js";
 import { positionAfter } from "../../stream/catch-up.js";
 import type { Packet } from "../../stream/packet.js";
 import { tickOf, type AudioClock } from "../media/audio-clock.js";
-import { FileWriter } from "../media/file-writer.js";
 import { FrameReader } from "../media/frames.js";
+import { FileWriter } from "./file-writer.js";
 import { temporaryOf } from "./flv-recording.js";
 import type { Ended, LeftOff, Recording } from "./recording.js";
 

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { dirname, posix } from "node:path";
 import { initSegment } from "../../codec/mp4/moov.js";
 import type { TsTracks } from "../../codec/ts/tables.js";
-import type { HlsKeys } from "../../conf/meaning/recording.js";
+import type { HlsBlock, HlsKeys } from "../../conf/meaning/recording.js";
 import { fillStream, pathBelow, type StreamName } from "../media/names.js";
 import type { InitFile, KeyFile } from "./list.js";
 
@@ -16,6 +16,11 @@ export interface Where {
 }
 
 const keyBytes = 16;
+
+/** Where the list of a stream is. Throws PACK_NAME where it may be nowhere. */
+export function listPathOf(name: StreamName, { path, listFile }: Pick<HlsBlock, "path" | "listFile">): string {
+  return pathBelow(path, fillStream(listFile, name));
+}
 
 /** What describes these tracks: under another name than before whenever they are others, for players keep what they have by its name. */
 export function describe(tracks: TsTracks, template: string, before: InitFile | null, { name, folder, listPath }: Where) {

@@ -14,6 +14,7 @@ import type { TsTracks } from "../../codec/ts/tables.js";
 import type { HlsBlock } from "../../conf/meaning/recording.js";
 import { placeAmong, positionAfter } from "../../stream/catch-up.js";
 import type { Packet } from "../../stream/packet.js";
+import { threadOf, type FileThread } from "../media/file-thread.js";
 import { spareOf } from "../media/file-work.js";
 import { deleteFile, inFolder } from "../media/folders.js";
 import { FrameReader } from "../media/frames.js";
@@ -21,7 +22,7 @@ import { fillStream, fillTime, pathBelow, type StreamName } from "../media/names
 import type { Output } from "../media/output.js";
 import type { StateFiles } from "../media/state-files.js";
 import { WorkQueue } from "../media/work-queue.js";
-import { describe, makeKey, type Where } from "./described.js";
+import { describe, listPathOf, makeKey, type Where } from "./described.js";
 import { nextFloor } from "./floor.js";
 import {
   addSegment,
@@ -69,6 +70,7 @@ export class HlsOutput implements Output {
   /** As it is on the disk, or will be in turn: nothing else changes it. */
   private readonly state: HlsState;
   private readonly listPath: string;
+  private readonly files: FileThread;
   private reader = new FrameReader();
   private segmenter: Segmenter | null = null;
   private open: OpenSegment | null = null;
@@ -104,7 +106,8 @@ export class HlsOutput implements Output {
     this.key = state.key;
     this.init = state.init;
     this.floor = state.floor;
-    this.listPath = listPathOf(options);
+    this.listPath = listPathOf(options.name, options.settings);
+    this.files = threadOf(options.settings.path);
   }
 
   /** Reads what is remembered of the stream. Throws PACK_NAME for one that nothing may be written of. */
@@ -113,7 +116,7 @@ export class HlsOutput implements Output {
     const found = await states.load(stateKey(name));
     const state = isHlsState(found) ? found : makeHlsState(name);
     await dropMissing(state);
-    goBehind(state, await readFile(listPathOf(options), "utf8").catch(() => ""), Date.now());
+    goBehind(state, await readFile(listPathOf(name, options.settings), "utf8").catch(() => ""), Date.now());
     const output = new HlsOutput(options, state);
     if (state.key !== null) output.keyBytes = await readFile(state.key.path).catch(() => null);
     output.scheduleDisposal();
@@ -168,9 +171,8 @@ export class HlsOutput implements Output {
     const { clockId, last } = this;
     this.inTurn(async () => {
       Object.assign(this.state, { clockId, last, open: null, activeAtMs: Date.now() });
-      await this.options.states.save(stateKey(this.options.name), this.state);
+      await deleteFile(spareOf(this.listPath)).finally(() => this.options.states.save(stateKey(this.options.name), this.state));
       this.scheduleDisposal();
-      await deleteFile(spareOf(this.listPath));
     });
   }
 
@@ -181,6 +183,7 @@ export class HlsOutput implements Output {
     this.segmenter = null;
     this.open = null;
     if (open !== null) this.inTurn(() => open.file.discard()); // whoever goes on begins it anew
+    this.inTurn(() => this.discarded);
     this.inTurn(() => this.options.states.release(stateKey(this.options.name)));
     await this.queue.settled();
     this.cancelDisposal();
@@ -220,7 +223,8 @@ export class HlsOutput implements Output {
     const programTimeMs = Math.round(epochMs + start.startMs);
     const entry = { sequence, isDiscontinuous: start.isDiscontinuous, programTimeMs, init };
     const onError = (error: DolphinError): void => this.failed(error);
-    const writer = new SegmentFile({ path: `${path}.tmp`, after: this.discarded, onError, onWritten: (bytes) => blocks.giveBack(bytes) });
+    const onWritten = (bytes: Buffer): void => blocks.giveBack(bytes);
+    const writer = new SegmentFile({ files: this.files, path: `${path}.tmp`, after: this.discarded, onError, onWritten });
     this.open = { sequence, start, key, cipher, file: writer, entry, partBase: path.replace(/(?:\.m4s)?$/, ".part"), parts: 0 };
     const codecs = [tracks.video?.codecs ?? [], tracks.audio?.codecs ?? []].flat();
     const variant = { codecs, width: tracks.video?.width ?? 0, height: tracks.video?.height ?? 0, frameRate: 0 };
@@ -257,7 +261,7 @@ export class HlsOutput implements Output {
     const { path, uri } = init;
     const told = { sequence: 0, durationMs: 0, sizeBytes: bytes.length, isDiscontinuous: false, programTimeMs: Date.now() };
     this.inTurn(async () => {
-      await writeWhole(path, bytes);
+      await writeWhole(this.files, path, bytes);
       onSegment({ ...told, key: null, init: null, path, uri, listPath: this.listPath });
     });
     return init;
@@ -269,7 +273,7 @@ export class HlsOutput implements Output {
     const { sequence } = open;
     const path = `${open.partBase}${open.parts++}.m4s`;
     const part = { sequence, path, uri: posix.relative(dirname(this.listPath), path), durationMs, isIndependent };
-    const write = writingWhole(path, bytes);
+    const write = writingWhole(this.files, path, bytes);
     this.inTurn(async () => {
       await write();
       if (this.state.parts.some((known) => known.path === path)) return; // begun anew: lists have told of it already
@@ -305,15 +309,15 @@ export class HlsOutput implements Output {
     const { programTimeMs, init } = open.entry;
     const closing: Closing = { hasBegun: false, opening: null };
     this.closing = closing;
+    const finished = file.finish(path); // now: until its turn comes it may only wait where that is counted
     this.inTurn(async () => {
       closing.hasBegun = true;
-      try {
-        await file.finish(path);
-      } catch (thrown) {
+      const failure = await finished;
+      if (failure !== null) {
         await this.saveOpening(closing.opening ?? {});
-        throw thrown;
+        throw failure;
       }
-      if (this.hasFailed) await dropMissing(this.state);
+      if (this.hasFailed || file.foundNoFolder) await dropMissing(this.state);
       const isDiscontinuous = start.isDiscontinuous || this.hasFailed;
       this.hasFailed = false;
       const segment = { sequence, uri, path, durationMs, sizeBytes: file.sizeBytes, isDiscontinuous, programTimeMs, key, init };
@@ -335,7 +339,7 @@ export class HlsOutput implements Output {
     const partsOfOpen = this.state.parts.filter(({ sequence }) => sequence === open?.sequence).length;
     const nextUri = open === null ? null : posix.relative(dirname(this.listPath), `${open.partBase}${partsOfOpen}.m4s`);
     const text = listText(this.state, { entryPrefix, partMs, open: open?.entry ?? null, nextUri });
-    await replaceText(this.listPath, text);
+    await replaceText(this.files, this.listPath, text);
   }
 
   /** The cipher of a segment: with a new key every so many, which is written before the first segment that needs it. */
@@ -364,7 +368,7 @@ export class HlsOutput implements Output {
 
   private async saveState(): Promise<void> {
     const { states, name, log } = this.options;
-    const thrown: unknown = await states.add(stateKey(name), this.state).catch((cause: unknown) => cause);
+    const thrown: unknown = await states.add(this.files, stateKey(name), this.state).catch((cause: unknown) => cause);
     if (thrown !== undefined && !this.isForgetful)
       log.error({ event: "hls.failed", code: "PACK_WRITE" }, `its state: ${messageOf(thrown)}`);
     this.isForgetful = thrown !== undefined;
@@ -387,14 +391,10 @@ export class HlsOutput implements Output {
   private async dispose(): Promise<void> {
     const { state } = this;
     if (this.segmenter !== null) return;
-    for (const path of new Set([this.listPath, ...forgetFiles(state)])) await deleteFile(path);
+    for (const path of new Set([this.listPath, spareOf(this.listPath), ...forgetFiles(state)])) await deleteFile(path);
     this.key = null;
     this.init = null;
     await this.options.states.save(stateKey(this.options.name), this.state);
     this.options.log.info({ event: "hls.disposed" }, "nobody has published the stream for hls_dispose: its files are deleted");
   }
-}
-
-function listPathOf({ settings, name }: HlsOptions): string {
-  return pathBelow(settings.path, fillStream(settings.listFile, name));
 }

@@ -1,13 +1,14 @@
 // A segment as it grows: under another name until it is whole.
 import { rm } from "node:fs/promises";
 import type { DolphinError } from "../../base/errors.js";
-import { files } from "../media/file-thread.js";
+import type { FileThread } from "../media/file-thread.js";
 import { WriteBehind } from "../media/write-behind.js";
 
 /** So much is gathered for one write: most segments are one. */
-const gatheredBytes = 512 << 10;
+const gatheredBytes = 256 << 10;
 
 export interface SegmentFileOptions {
+  readonly files: FileThread;
   /** Until it has its name. */
   readonly path: string;
   /** Whoever had that before has let go of it then. */
@@ -21,9 +22,13 @@ export interface SegmentFileOptions {
 /** A segment under way. `finish` or `discard` ends it. */
 export class SegmentFile {
   readonly path: string;
+  /** Somebody has deleted what was there before it. */
+  foundNoFolder = false;
+  private readonly files: FileThread;
   private readonly behind: WriteBehind;
 
-  constructor({ path, after, ...events }: SegmentFileOptions) {
+  constructor({ files, path, after, ...events }: SegmentFileOptions) {
+    this.files = files;
     this.path = path;
     const write = (pieces: readonly Buffer[], at: number): Promise<void> => this.writeAt(pieces, at, null);
     this.behind = new WriteBehind({ path, sizeBytes: 0, gatheredBytes, write, ...events });
@@ -39,13 +44,12 @@ export class SegmentFile {
     this.behind.append(bytes);
   }
 
-  /** Ends the file under another name. Throws what kept it from being whole; then it is gone. */
-  async finish(name: string): Promise<void> {
+  /** Ends the file under another name. Resolves to what kept it from being whole; then it is gone. */
+  async finish(name: string): Promise<DolphinError | null> {
     await this.behind.write((pieces, at) => this.writeAt(pieces, at, name));
     const { failure } = this.behind;
-    if (failure === null) return;
-    await this.remove();
-    throw failure;
+    if (failure !== null) await this.remove();
+    return failure;
   }
 
   /** Ends the file, and there is none. Never rejects. */
@@ -55,8 +59,9 @@ export class SegmentFile {
     await this.remove();
   }
 
-  private writeAt(pieces: readonly Buffer[], at: number, name: string | null): Promise<void> {
-    return files.do({ do: "write", path: this.path, pieces, at, name });
+  private async writeAt(pieces: readonly Buffer[], at: number, name: string | null): Promise<void> {
+    const wasThere = await this.files.do({ do: "write", path: this.path, pieces, at, name });
+    if (!wasThere) this.foundNoFolder = true;
   }
 
   private remove(): Promise<void> {

@@ -1,22 +1,22 @@
 // A file that is there as a whole or not at all: lists, parts, what describes tracks.
 import { stat } from "node:fs/promises";
 import { DolphinError, messageOf } from "../../base/errors.js";
-import { files } from "../media/file-thread.js";
+import type { FileThread } from "../media/file-thread.js";
 import type { FileWork } from "../media/file-work.js";
 import { reserve } from "../media/write-behind.js";
 import type { HlsState } from "./list.js";
 
 /** Writes it beside its place, and puts it there. Throws PACK_WRITE, and leaves what was there. */
-export function writeWhole(path: string, content: Buffer): Promise<void> {
-  return told(path, { do: "write", path: `${path}.tmp`, pieces: [content], at: 0, name: path });
+export function writeWhole(files: FileThread, path: string, content: Buffer): Promise<void> {
+  return told(files, path, { do: "write", path: `${path}.tmp`, pieces: [content], at: 0, name: path });
 }
 
 /** The same for a text that is replaced again and again. */
-export function replaceText(path: string, text: string): Promise<void> {
-  return told(path, { do: "replace", path, text });
+export function replaceText(files: FileThread, path: string, text: string): Promise<void> {
+  return told(files, path, { do: "replace", path, text });
 }
 
-async function told(path: string, work: FileWork): Promise<void> {
+async function told(files: FileThread, path: string, work: FileWork): Promise<void> {
   try {
     await files.do(work);
   } catch (cause) {
@@ -25,9 +25,9 @@ async function told(path: string, work: FileWork): Promise<void> {
 }
 
 /** The same for later: until then the bytes wait within what a packager may have waiting, or the work throws PACK_SLOW. */
-export function writingWhole(path: string, content: Buffer): () => Promise<void> {
+export function writingWhole(files: FileThread, path: string, content: Buffer): () => Promise<void> {
   const release = reserve(content.length);
-  if (release !== null) return () => writeWhole(path, content).finally(release);
+  if (release !== null) return () => writeWhole(files, path, content).finally(release);
   return () => Promise.reject(new DolphinError("PACK_SLOW", `${path}: disks are behind, and nothing more may wait for them`));
 }
 

@@ -2,29 +2,32 @@
 import { parentPort } from "node:worker_threads";
 import { errnoOf, messageOf } from "../../base/errors.js";
 import { withLibc } from "../../base/libc.js";
-import { perform, type FileWork, type Swap } from "./file-work.js";
+import { perform, type FileCalls, type FileWork } from "./file-work.js";
 
-/** What a work has thrown; null: nothing. */
-export type Failure = { readonly message: string; readonly code: string | undefined } | null;
+/** Whether the folder of what was done was there, or what was thrown. */
+export type Done = boolean | { readonly message: string; readonly code: string | undefined };
 
-/** `AT_FDCWD`, `RENAME_EXCHANGE` of linux/fcntl.h and linux/fs.h. */
-const [here, exchange] = [-100, 2];
+/** `AT_FDCWD`, `RENAME_EXCHANGE`, `SYNC_FILE_RANGE_WRITE` of linux/fcntl.h and linux/fs.h. */
+const [here, exchange, onlyBegin] = [-100, 2, 2];
 
-const swap = await withLibc((libc): Swap => {
-  const call = libc.func<(...values: unknown[]) => number>("int renameat2(int, const char *, int, const char *, unsigned int)");
-  return (one, other) => call(here, one, here, other, exchange) === 0;
+const calls = await withLibc((libc): FileCalls => {
+  const rename = libc.func<(...values: unknown[]) => number>("int renameat2(int, const char *, int, const char *, unsigned int)");
+  const sync = libc.func<(...values: number[]) => number>("int sync_file_range(int, int64_t, int64_t, unsigned int)");
+  return {
+    swap: (one, other) => rename(here, one, here, other, exchange) === 0,
+    sendToDisk: (fd) => void sync(fd, 0, 0, onlyBegin),
+  };
 });
 
 const port = parentPort!;
 port.on("message", (works: readonly FileWork[]) => {
-  const failures = works.map((work) => failureOf(work));
-  port.postMessage(failures, []);
+  const done = works.map((work) => tried(work));
+  port.postMessage(done, []);
 });
 
-function failureOf(work: FileWork): Failure {
+function tried(work: FileWork): Done {
   try {
-    perform(work, swap);
-    return null;
+    return perform(work, calls);
   } catch (thrown) {
     return { message: messageOf(thrown), code: errnoOf(thrown) };
   }

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { open, readdir, readFile, rename, rm, stat, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { files } from "./file-thread.js";
+import type { FileThread } from "./file-thread.js";
 import { inFolder } from "./folders.js";
 
 /** What is no state, as one that was cut off, is left for so long. */
@@ -56,13 +56,13 @@ export class StateFiles {
     }
   }
 
-  /** Whether what is added now is a line more, and on the disk before any other file whose writing is asked for behind it. */
+  /** Whether what is added now is a line more, and written before whatever its thread is asked for behind it. */
   isGrowing(key: string): boolean {
     return this.growing.has(key);
   }
 
   /** The same in a line more, of one state after the other. */
-  async add(key: string, state: unknown): Promise<void> {
+  async add(files: FileThread, key: string, state: unknown): Promise<void> {
     const line = `${JSON.stringify(state)}\n`;
     const bytes = Buffer.byteLength(line);
     const file = this.growing.get(key) ?? (await this.begin(key));

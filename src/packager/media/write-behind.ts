@@ -4,7 +4,7 @@ import { DolphinError, messageOf } from "../../base/errors.js";
 
 /** What may wait for a slow disk, of one file. */
 export const maxWriteBehindBytes = 32 << 20;
-/** The same of all files of a packager, those that are closed and not yet written among them. */
+/** The same of all files of a packager, those that are whole and not yet written among them. */
 export const maxAllWriteBehindBytes = 256 << 20;
 
 /** What waits of all files; whose that is, apart from what is reserved. */
@@ -52,7 +52,7 @@ export interface WriteBehindOptions {
 export class WriteBehind {
   /** Given to it so far. */
   sizeBytes: number;
-  /** What is gathered and not yet written. */
+  /** What is to be written, or is being written. */
   waitingBytes = 0;
   private readonly options: WriteBehindOptions;
   private pending: Buffer[] = [];
@@ -97,14 +97,18 @@ export class WriteBehind {
     const at = this.sizeBytes - bytes;
     this.forget();
     makeRoom(bytes);
+    if (isFull(bytes)) this.fail(new DolphinError("PACK_SLOW", `${this.path}: disks are behind, and nothing more may wait for them`));
     if (this.error === null) {
       this.waiting.push({ pieces, bytes, at });
       this.count(bytes);
     }
     return this.run(async () => {
       const next = this.waiting.shift()!;
-      await write(next.pieces, next.at);
-      if (this.error === null) this.count(-next.bytes);
+      try {
+        await write(next.pieces, next.at);
+      } finally {
+        this.count(-next.bytes);
+      }
       const { onWritten } = this.options;
       if (onWritten !== undefined) next.pieces.forEach(onWritten);
     });
@@ -122,13 +126,12 @@ export class WriteBehind {
     this.pendingBytes = 0;
   }
 
-  /** Gives the file up: nothing of it waits any more. */
+  /** Gives the file up: nothing of it waits any more but what is being written. */
   fail(error: DolphinError): void {
     if (this.error !== null) return;
     this.error = error;
     this.forget();
-    this.waiting.length = 0;
-    this.count(-this.waitingBytes);
+    for (const { bytes } of this.waiting.splice(0)) this.count(-bytes);
     this.options.onError(error);
   }
 

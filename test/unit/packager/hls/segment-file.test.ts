@@ -4,14 +4,18 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { DolphinError } from "../../../../src/base/errors.js";
 import { SegmentFile } from "../../../../src/packager/hls/segment-file.js";
+import { threadOf } from "../../../../src/packager/media/file-thread.js";
 import { eventually } from "../../../helpers/wait.js";
+import { maxAllWriteBehindBytes, reserve } from "../../../../src/packager/media/write-behind.js";
 import { temporary } from "../direct.js";
+import { stuckThread } from "../stuck-thread.js";
 
 function rig(folder: string) {
   const errors: DolphinError[] = [];
   let written = 0;
   const path = join(folder, "live", "s-0.ts.tmp");
   const file = new SegmentFile({
+    files: threadOf(folder),
     path,
     after: Promise.resolve(),
     onError: (error) => void errors.push(error),
@@ -27,7 +31,7 @@ test("segment file: however long it is, it has its name when it is whole, and gi
     for (const piece of pieces) file.append(piece);
     if (count > 1) await eventually(() => existsSync(path), { what: "the first writes" });
     assert.equal(existsSync(name), false);
-    await file.finish(name);
+    assert.equal(await file.finish(name), null);
     assert.ok(readFileSync(name).equals(Buffer.concat(pieces)));
     assert.deepEqual([existsSync(path), errors.length, written(), file.sizeBytes], [false, 0, count * 100_000, count * 100_000]);
   }
@@ -38,7 +42,7 @@ test("segment file: one that cannot be written is told of once, and there is non
   const { file, path, name, errors } = rig(folder);
   mkdirSync(path, { recursive: true }); // no file can have its name
   for (let sent = 0; sent < 20; sent++) file.append(Buffer.alloc(100_000));
-  await assert.rejects(file.finish(name), { code: "PACK_WRITE" });
+  assert.equal((await file.finish(name))?.code, "PACK_WRITE");
   assert.deepEqual([errors.length, existsSync(name)], [1, false]);
 });
 
@@ -48,7 +52,7 @@ test("segment file: one that somebody deletes while it grows is not whole", asyn
   await eventually(() => existsSync(path), { what: "the first write" });
   rmSync(path);
   file.append(Buffer.alloc(100_000));
-  await assert.rejects(file.finish(name), { code: "PACK_WRITE", message: /ENOENT/ });
+  assert.match((await file.finish(name))?.message ?? "", /ENOENT/);
   assert.equal(errors.length, 1);
 });
 
@@ -57,4 +61,28 @@ test("segment file: what is discarded is gone, written or not", async (t) => {
   for (let sent = 0; sent < 8; sent++) file.append(Buffer.alloc(100_000));
   await file.discard();
   assert.equal(existsSync(path), false);
+});
+
+test("segment file: segments that wait for a disk that hangs are bounded, those that are whole and being written too", async (t) => {
+  const folder = temporary(t);
+  const stuck = await stuckThread(t, folder);
+  const sizeBytes = 250_000;
+  const all = Array.from({ length: Math.ceil((1.2 * maxAllWriteBehindBytes) / sizeBytes) }, (_, index) => {
+    const errors: DolphinError[] = [];
+    const path = join(folder, `${index}.tmp`);
+    const onError = (error: DolphinError): void => void errors.push(error);
+    const file = new SegmentFile({ files: stuck.files, path, after: Promise.resolve(), onError, onWritten: () => undefined });
+    file.append(Buffer.alloc(sizeBytes));
+    return { errors, finished: file.finish(join(folder, `${index}`)) };
+  });
+  const refused = all.filter(({ errors }) => errors.length > 0);
+  assert.ok(refused.length > 0.15 * all.length, `${refused.length} of ${all.length}`);
+  assert.ok(refused.every(({ errors }) => errors[0]?.code === "PACK_SLOW"));
+  assert.equal(reserve(sizeBytes), null);
+  stuck.letGo();
+  const ends = await Promise.all(all.map(({ finished }) => finished));
+  assert.equal(ends.filter((end) => end === null).length, all.length - refused.length);
+  const free = reserve(maxAllWriteBehindBytes);
+  assert.ok(free, "nothing waits any more");
+  free();
 });

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { files } from "../../../../src/packager/media/file-thread.js";
+import { FileThread, threadOf } from "../../../../src/packager/media/file-thread.js";
 import { run } from "../../../helpers/child.js";
+import { stuckThread } from "../stuck-thread.js";
+
+const files = threadOf("tests");
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "dolphin-files-"));
@@ -33,6 +36,12 @@ test("file thread: works are done in the order in which they came, whatever beco
   assert.equal(readFileSync(path, "utf8"), "another");
 });
 
+test("file thread: a folder that is missing is made, and told of", async (t) => {
+  const path = join(folderOf(t), "live", "s.ts");
+  const write = { do: "write", path, pieces: [Buffer.from("x")], at: 0, name: null } as const;
+  assert.deepEqual([await files.do(write), await files.do(write)], [false, true]);
+});
+
 test("file thread: shared memory goes to it as it is, and of other memory what the piece has of it", async (t) => {
   const path = join(folderOf(t), "s.ts");
   const shared = Buffer.from(new SharedArrayBuffer(1 << 20)).fill("a");
@@ -52,26 +61,33 @@ test("file thread: what failed in the middle is gone, and its place is as it was
 
 test("file thread: a disk that takes nothing holds up those behind it, and nobody else", async (t) => {
   const folder = folderOf(t);
-  const [stuck, other] = [join(folder, "stuck"), join(folder, "other")];
-  await run("mkfifo", [stuck], 5000);
+  const { files: stuck, hanging, letGo } = await stuckThread(t, folder);
   const order: string[] = [];
   const works = [
-    files.do({ do: "write", path: stuck, pieces: [Buffer.from("x")], at: 0, name: null }).catch(() => order.push("stuck")),
-    files.do({ do: "replace", path: other, text: "later" }).then(() => order.push("other")),
+    hanging.then(() => order.push("hanging")),
+    stuck.do({ do: "replace", path: join(folder, "behind"), text: "later" }).then(() => order.push("behind")),
   ];
-  await readFile("/proc/self/stat"); // Node's own calls go on
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await files.do({ do: "replace", path: join(folder, "other"), text: "of another folder" });
+  await readFile("/proc/self/stat"); // Node's own calls go on as well
   assert.deepEqual(order, []);
-  const reader = openSync(stuck, constants.O_RDONLY | constants.O_NONBLOCK); // the disk is back, and refuses: there are no places in a pipe
-  t.after(() => closeSync(reader));
+  letGo();
   await Promise.all(works);
-  assert.deepEqual(order, ["stuck", "other"]);
+  assert.deepEqual(order, ["hanging", "behind"]);
+});
+
+test("file thread: one that dies tells why, and the next work has another", async (t) => {
+  const path = join(folderOf(t), "s.m3u8");
+  const own = new FileThread();
+  const notTransferable = { do: "replace", path, text: (() => undefined) as unknown as string } as const;
+  await assert.rejects(own.do(notTransferable), /the thread for files: .*could not be cloned/);
+  await own.do({ do: "replace", path, text: "all" });
+  assert.equal(readFileSync(path, "utf8"), "all");
 });
 
 test("file thread: a process that has nothing else to do ends behind its last work", async (t) => {
   const path = join(folderOf(t), "s.m3u8");
   const module = new URL("../../../../src/packager/media/file-thread.js", import.meta.url).href;
-  const program = `import { files } from ${JSON.stringify(module)}; void files.do({ do: "replace", path: ${JSON.stringify(path)}, text: "all" });`;
+  const program = `import { threadOf } from ${JSON.stringify(module)}; void threadOf("a").do({ do: "replace", path: ${JSON.stringify(path)}, text: "all" });`;
   await run(process.execPath, ["--input-type=module", "-e", program], 10_000);
   assert.equal(readFileSync(path, "utf8"), "all");
 });

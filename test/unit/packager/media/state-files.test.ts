@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { threadOf } from "../../../../src/packager/media/file-thread.js";
 import { StateFiles } from "../../../../src/packager/media/state-files.js";
 
 function folderOf(t: TestContext): string {
@@ -10,6 +11,8 @@ function folderOf(t: TestContext): string {
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return join(folder, "states");
 }
+
+const files = threadOf("states");
 
 const onlyFile = (folder: string): string => {
   const names = readdirSync(folder);
@@ -20,11 +23,11 @@ const onlyFile = (folder: string): string => {
 test("state files: of what was added the last counts, for whoever comes next too", async (t) => {
   const folder = folderOf(t);
   const states = new StateFiles(folder);
-  for (let number = 0; number < 3; number++) await states.add("a", { number });
+  for (let number = 0; number < 3; number++) await states.add(files, "a", { number });
   assert.deepEqual(await states.load("a"), { number: 2 });
   assert.deepEqual(await new StateFiles(folder).all(() => false), [{ number: 2 }]);
   await states.release("a");
-  await states.add("a", { number: 3 });
+  await states.add(files, "a", { number: 3 });
   await states.save("a", { number: 4 });
   assert.equal(readFileSync(onlyFile(folder), "utf8"), '{"number":4}');
   await states.release("a");
@@ -33,11 +36,11 @@ test("state files: of what was added the last counts, for whoever comes next too
 test("state files: a line that was cut off leaves the one before, and what is added next is read", async (t) => {
   const folder = folderOf(t);
   const dead = new StateFiles(folder);
-  await dead.add("a", { number: 1 });
+  await dead.add(files, "a", { number: 1 });
   appendFileSync(onlyFile(folder), '{"number":2,"mo');
   const states = new StateFiles(folder);
   assert.deepEqual(await states.load("a"), { number: 1 });
-  await states.add("a", { number: 3 });
+  await states.add(files, "a", { number: 3 });
   assert.deepEqual(await states.load("a"), { number: 3 });
   await Promise.all([dead.release("a"), states.release("a")]);
 });
@@ -46,7 +49,7 @@ test("state files: what is added does not grow without end", async (t) => {
   const folder = folderOf(t);
   const states = new StateFiles(folder);
   const filling = "x".repeat(20_000);
-  for (let number = 0; number < 40; number++) await states.add("a", { number, filling });
+  for (let number = 0; number < 40; number++) await states.add(files, "a", { number, filling });
   assert.ok(readFileSync(onlyFile(folder)).length <= 256 << 10);
   assert.deepEqual(await states.load("a"), { number: 39, filling });
   await states.release("a");

@@ -1,18 +1,12 @@
 // The file of a recording, as it grows. Its turns wait for the disk, and so they go by the system's threads, of which others have some too.
 import { open, stat, type FileHandle } from "node:fs/promises";
 import type { DolphinError } from "../../base/errors.js";
-import { inFolder } from "./folders.js";
-import { WriteBehind } from "./write-behind.js";
+import { rest } from "../media/file-work.js";
+import { inFolder } from "../media/folders.js";
+import { WriteBehind } from "../media/write-behind.js";
 
 /** So much is gathered for one write. */
 const gatheredBytes = 128 << 10;
-
-/** What is left of pieces behind so many bytes. */
-export function rest<Piece extends Uint8Array>(pieces: readonly Piece[], bytes: number): readonly Uint8Array[] {
-  let left = bytes;
-  const first = pieces.findIndex(({ length }) => (left -= length) < 0);
-  return first < 0 ? [] : [pieces[first]!.subarray(left + pieces[first]!.length), ...pieces.slice(first + 1)];
-}
 
 /** A file under way. `close` ends it. */
 export class FileWriter {
@@ -38,10 +32,6 @@ export class FileWriter {
 
   get sizeBytes(): number {
     return this.behind.sizeBytes;
-  }
-
-  get waitingBytes(): number {
-    return this.behind.waitingBytes;
   }
 
   /** Takes bytes, which nobody changes any more. */
