@@ -171,7 +171,8 @@ export class HlsOutput implements Output {
     const { clockId, last } = this;
     this.inTurn(async () => {
       Object.assign(this.state, { clockId, last, open: null, activeAtMs: Date.now() });
-      await deleteFile(spareOf(this.listPath)).finally(() => this.options.states.save(stateKey(this.options.name), this.state));
+      await deleteFile(spareOf(this.listPath)).catch(() => undefined); // hidden, and the next list is written into it
+      await this.options.states.save(stateKey(this.options.name), this.state);
       this.scheduleDisposal();
     });
   }
@@ -222,9 +223,8 @@ export class HlsOutput implements Output {
     this.closing = null;
     const programTimeMs = Math.round(epochMs + start.startMs);
     const entry = { sequence, isDiscontinuous: start.isDiscontinuous, programTimeMs, init };
-    const onError = (error: DolphinError): void => this.failed(error);
-    const onWritten = (bytes: Buffer): void => blocks.giveBack(bytes);
-    const writer = new SegmentFile({ files: this.files, path: `${path}.tmp`, after: this.discarded, onError, onWritten });
+    const events = { onError: (error: DolphinError) => this.failed(error), onWritten: (bytes: Buffer) => blocks.giveBack(bytes) };
+    const writer = new SegmentFile({ files: this.files, path: `${path}.tmp`, after: this.discarded, ...events });
     this.open = { sequence, start, key, cipher, file: writer, entry, partBase: path.replace(/(?:\.m4s)?$/, ".part"), parts: 0 };
     const codecs = [tracks.video?.codecs ?? [], tracks.audio?.codecs ?? []].flat();
     const variant = { codecs, width: tracks.video?.width ?? 0, height: tracks.video?.height ?? 0, frameRate: 0 };

@@ -9,7 +9,7 @@ export interface StuckThread {
   readonly files: FileThread;
   /** It hangs in this until it is let go. */
   readonly hanging: Promise<boolean>;
-  letGo(): void;
+  readonly letGo: () => void;
 }
 
 export async function stuckThread(t: Cleanup, folder: string): Promise<StuckThread> {

@@ -142,9 +142,9 @@ test("hot files: a file that changes while it is read is read again", async (t) 
   const hot = new HotFiles();
   const file = place(t, "s.m3u8");
   writeFileSync(file.path, "the list before, which is long");
-  const { open: before } = file;
+  const before = file.open.bind(file);
   file.open = async () => {
-    const opened = await before.call(file);
+    const opened = await before();
     if (file.opened === 1) {
       writeFileSync(file.path, "the next");
       utimesSync(file.path, 1, 1);
