@@ -73,6 +73,7 @@ import { maxSavedBytes } from "../src/server/peers/saved-publisher.js";
 import * as session from "../src/server/rtmp/session.js";
 import { maxListedRecordings } from "../src/packager/dvr/dvr-output.js";
 import { maxWaitingFrameBytes } from "../src/packager/media/frames.js";
+import { maxThreadBytes } from "../src/packager/media/file-thread.js";
 import { maxAllWriteBehindBytes, maxWriteBehindBytes } from "../src/packager/media/write-behind.js";
 import { longestKeptMs } from "../src/server/streams/settings.js";
 import { maxBacklogBytes, maxWholeBacklogBytes } from "../src/stream/fanout.js";
@@ -167,6 +168,7 @@ const limits: Readonly<Record<string, unknown>> = {
   longestKeptMs,
   maxWholeBacklogBytes,
   maxAllWriteBehindBytes,
+  maxThreadBytes,
   maxListedRecordings,
   maxWaitingFrameBytes,
   maxWriteBehindBytes,

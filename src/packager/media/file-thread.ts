@@ -6,6 +6,10 @@ import { Worker } from "node:worker_threads";
 import { messageOf } from "../../base/errors.js";
 import type { FileWork } from "./file-work.js";
 import type { Done } from "./file-worker.js";
+import { maxAllWriteBehindBytes } from "./write-behind.js";
+
+/** What one thread may have of pieces that are not written: a disk that hangs leaves as much to others. */
+export const maxThreadBytes = maxAllWriteBehindBytes / 2;
 
 interface Asked {
   readonly work: FileWork;
@@ -18,6 +22,7 @@ export class FileThread {
   /** Of this moment, and those that have been sent, in their order. */
   private young: Asked[] = [];
   private asked: Asked[] = [];
+  private bytes = 0;
 
   /**
    * Does a work behind all before it; resolves to whether its folder was there. Rejects with what the system says. Pieces in memory that
@@ -25,11 +30,15 @@ export class FileThread {
    */
   do(work: FileWork): Promise<boolean> {
     return new Promise((resolve, reject) => {
+      const bytes = bytesOf(work);
       const done = (what: Done): void => {
+        this.bytes -= bytes;
         if (typeof what === "boolean") resolve(what);
         else reject(Object.assign(new Error(what.message), { code: what.code }));
       };
-      if (this.young.push({ work, done }) === 1) queueMicrotask(() => this.send());
+      this.bytes += bytes;
+      if (this.bytes > maxThreadBytes) done({ message: `the disk is behind by more than ${maxThreadBytes >> 20} MiB`, code: undefined });
+      else if (this.young.push({ work, done }) === 1) queueMicrotask(() => this.send());
     });
   }
 
@@ -62,6 +71,10 @@ export class FileThread {
     });
     return worker;
   }
+}
+
+function bytesOf(work: FileWork): number {
+  return work.do === "write" ? work.pieces.reduce((sum, { length }) => sum + length, 0) : 0;
 }
 
 /** A message takes all the memory that a piece is in: what is not shared is copied, and the copy goes over. */

@@ -18,11 +18,11 @@ export function reserve(bytes: number): (() => void) | null {
   return () => void (allWaitingBytes -= bytes);
 }
 
-/** Gives up the files that wait with most, until so many bytes more may wait. */
+/** Gives up the files of which most can be forgotten, and no less than is asked for, until so many bytes more may wait. */
 function makeRoom(bytes: number): void {
-  const inOrder = isFull(bytes) ? [...behind].toSorted((one, other) => other.waitingBytes - one.waitingBytes) : [];
+  const inOrder = isFull(bytes) ? [...behind].toSorted((one, other) => other.queuedBytes - one.queuedBytes) : [];
   for (const most of inOrder) {
-    if (!isFull(bytes)) return;
+    if (!isFull(bytes) || most.queuedBytes < bytes) return;
     const why = `disks are behind by more than ${maxAllWriteBehindBytes >> 20} MiB in all, and with this file by most`;
     most.fail(new DolphinError("PACK_SLOW", `${most.path}: ${why}`));
   }
@@ -52,8 +52,9 @@ export interface WriteBehindOptions {
 export class WriteBehind {
   /** Given to it so far. */
   sizeBytes: number;
-  /** What is to be written, or is being written. */
-  waitingBytes = 0;
+  /** What is to be written, and what of that is not being written yet. */
+  private waitingBytes = 0;
+  queuedBytes = 0;
   private readonly options: WriteBehindOptions;
   private pending: Buffer[] = [];
   private pendingBytes = 0;
@@ -100,10 +101,12 @@ export class WriteBehind {
     if (isFull(bytes)) this.fail(new DolphinError("PACK_SLOW", `${this.path}: disks are behind, and nothing more may wait for them`));
     if (this.error === null) {
       this.waiting.push({ pieces, bytes, at });
+      this.queuedBytes += bytes;
       this.count(bytes);
     }
     return this.run(async () => {
       const next = this.waiting.shift()!;
+      this.queuedBytes -= next.bytes;
       try {
         await write(next.pieces, next.at);
       } finally {
@@ -131,7 +134,9 @@ export class WriteBehind {
     if (this.error !== null) return;
     this.error = error;
     this.forget();
-    for (const { bytes } of this.waiting.splice(0)) this.count(-bytes);
+    this.waiting.length = 0;
+    this.count(-this.queuedBytes);
+    this.queuedBytes = 0;
     this.options.onError(error);
   }
 
