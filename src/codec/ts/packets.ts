@@ -1,8 +1,8 @@
 // The memory that packets of 188 bytes are written into: blocks, so that a second of media is a few pieces and not some hundred. A PES is
-// laid into the place of its packets as one run of bytes, as far back as it goes, and spread over them from the front, word by word: a
-// packet never ends behind the bytes that are read next. It is what a muxer does most.
+// laid down as one run of bytes first, and then spread over its packets word by word: a call for each packet takes longer than its bytes do.
+// It is what a muxer does most.
 //
-//   laid     │ room for heads │ bytes of the first, the second, the third …          │
+//   laid     │ bytes of the first │ the second, the third … │ the last │
 //   spread   │ head │ bytes of the first │ head │ bytes of the second │ head │ …
 
 export const packetBytes = 188;
@@ -12,6 +12,21 @@ const wordBytes = 4;
 const payloadWords = payloadBytes / wordBytes;
 const none: Buffer = Buffer.alloc(0);
 const noWords = new Uint32Array(0);
+
+/** What a PES is laid into: the same for all, for none lies there longer than it takes to spread it. */
+let laid = Buffer.allocUnsafeSlow(256 << 10);
+let laidWords = new Uint32Array(laid.buffer);
+/** A longer PES takes memory of its own. */
+const maxLaidBytes = 1 << 20;
+
+/** Memory for a PES of so many bytes; what lay there is spread. It begins on a word. */
+export function layPes(bytes: number): Buffer {
+  if (laid.length > maxLaidBytes || laid.length < bytes) {
+    laid = Buffer.allocUnsafeSlow(Math.max(maxLaidBytes, wordBytes * Math.ceil(bytes / wordBytes)));
+    laidWords = new Uint32Array(laid.buffer);
+  }
+  return laid;
+}
 
 /** Gathers packets. `flush` gives what has been gathered; there is nothing to close. */
 export class Packets {
@@ -48,21 +63,27 @@ export class Packets {
     this.from = this.used;
   }
 
-  /** Moves bytes of whole words within the block, to where nothing lies that is still to be moved. */
-  move(from: number, to: number, bytes: number): void {
+  /** Puts so many bytes of what is laid, whole words from a word on, behind a packet's head and field. */
+  put(from: number, to: number, bytes: number): void {
     const { words } = this;
     let write = to / wordBytes;
-    for (let read = from / wordBytes, end = read + bytes / wordBytes; read < end; read++, write++) words[write] = words[read]!;
+    for (let read = from / wordBytes, end = read + bytes / wordBytes; read < end; read++, write++) words[write] = laidWords[read]!;
   }
 
-  /** Moves the payloads of so many full packets, which lie behind each other, to behind the heads of those from `to` on. */
+  /** Puts the payloads of so many full packets behind the heads of those from `to` on. */
   spread(from: number, to: number, count: number): void {
     const { words } = this;
     let read = from / wordBytes;
     let write = to / wordBytes;
     for (let packet = 0; packet < count; packet++) {
       write += headBytes / wordBytes;
-      for (const end = read + payloadWords; read < end; read++, write++) words[write] = words[read]!;
+      for (const end = read + payloadWords; read < end; read++, write++) words[write] = laidWords[read]!;
     }
+  }
+
+  /** Puts what a packet ends with, of any length. */
+  end(from: number, to: number, bytes: number): void {
+    const { bytes: out } = this;
+    for (let index = 0; index < bytes; index++) out[to + index] = laid[from + index]!;
   }
 }

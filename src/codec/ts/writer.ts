@@ -7,7 +7,7 @@
 //   audio()   PES of several frames         carries the clock where there is no video
 import { adtsHeadBytes, maxAdtsFrameBytes, writeAdtsHead } from "./adts.js";
 import { annexBBytes, writeAnnexB } from "./annex-b.js";
-import { headBytes, packetBytes, payloadBytes, type Packets } from "./packets.js";
+import { headBytes, layPes, packetBytes, payloadBytes, type Packets } from "./packets.js";
 import { audioPid, patSection, pid, pmtSection, type TsTracks } from "./tables.js";
 
 /** What goes on from segment to segment, as JSON. */
@@ -71,8 +71,8 @@ export class TsWriter {
     if (video === null || bodyBytes === 0) return;
     if (isKeyFrame) this.tables(out);
     const pes = beginPes(out, pesHeadBytes + (ptsTicks === dtsTicks ? timeBytes : 2 * timeBytes) + bodyBytes, clockFieldBytes);
-    const from = writePesHead(out.bytes, pes.laidAt, videoStreamId, ptsTicks, dtsTicks, bodyBytes);
-    writeAnnexB(out.bytes, from, video, body, isKeyFrame);
+    const from = writePesHead(pes.laid, videoStreamId, ptsTicks, dtsTicks, bodyBytes);
+    writeAnnexB(pes.laid, from, video, body, isKeyFrame);
     spreadPes(out, pes);
     this.heads(out.bytes, pes, pid.video);
     clockField(out.bytes, pes, dtsTicks + offsetTicks - clockBehindTicks, isKeyFrame);
@@ -88,14 +88,14 @@ export class TsWriter {
     if (bodyBytes === 0) return;
     const at = audioPid(audio);
     const pes = beginPes(out, pesHeadBytes + timeBytes + bodyBytes, video === null ? clockFieldBytes : 0);
-    let to = writePesHead(out.bytes, pes.laidAt, audioStreamId, ptsTicks, ptsTicks, bodyBytes);
+    let to = writePesHead(pes.laid, audioStreamId, ptsTicks, ptsTicks, bodyBytes);
     for (const frame of frames) {
       if (isAac && frame.length > maxAdtsFrameBytes) continue;
       if (isAac) {
-        writeAdtsHead(out.bytes, to, audio, frame.length);
+        writeAdtsHead(pes.laid, to, audio, frame.length);
         to += adtsHeadBytes;
       }
-      out.bytes.set(frame, to);
+      pes.laid.set(frame, to);
       to += frame.length;
     }
     spreadPes(out, pes);
@@ -132,7 +132,7 @@ interface Pes {
   /** Its first packet. */
   readonly at: number;
   /** Its bytes, before they are spread. */
-  readonly laidAt: number;
+  readonly laid: Buffer;
   readonly bytes: number;
   readonly packets: number;
   /** Before the bytes of its first packet. */
@@ -145,19 +145,16 @@ function beginPes(out: Packets, bytes: number, fieldBytes: number): Pes {
   const firstRoom = payloadBytes - fieldBytes;
   const packets = bytes <= firstRoom ? 1 : 1 + Math.ceil((bytes - firstRoom) / payloadBytes);
   const restBytes = packets === 1 ? bytes : bytes - firstRoom - (packets - 2) * payloadBytes;
-  const at = out.reserve(packets);
-  const behind = packets * packetBytes - bytes;
-  return { at, laidAt: at + behind - (behind % 4), bytes, packets, fieldBytes, restBytes };
+  return { at: out.reserve(packets), laid: layPes(bytes), bytes, packets, fieldBytes, restBytes };
 }
 
-function spreadPes(out: Packets, { at, laidAt, bytes, packets, fieldBytes, restBytes }: Pes): void {
+function spreadPes(out: Packets, { at, bytes, packets, fieldBytes, restBytes }: Pes): void {
   if (packets > 1) {
     const firstBytes = payloadBytes - fieldBytes;
-    out.move(laidAt, at + headBytes + fieldBytes, firstBytes);
-    out.spread(laidAt + firstBytes, at + packetBytes, packets - 2);
+    out.put(0, at + headBytes + fieldBytes, firstBytes);
+    out.spread(firstBytes, at + packetBytes, packets - 2);
   }
-  const end = laidAt + bytes;
-  out.bytes.copyWithin(at + packets * packetBytes - restBytes, end - restBytes, end);
+  out.end(bytes - restBytes, at + packets * packetBytes - restBytes, restBytes);
 }
 
 function writeHead(out: Buffer, to: number, at: number, counter: number, isFirst: boolean): void {
@@ -167,23 +164,23 @@ function writeHead(out: Buffer, to: number, at: number, counter: number, isFirst
   out[to + 3] = 0x10 | (counter & 15);
 }
 
-/** Returns where it ends. */
-function writePesHead(out: Buffer, at: number, streamId: number, ptsTicks: number, dtsTicks: number, bodyBytes: number): number {
+/** Begins what is laid, and returns where it ends. */
+function writePesHead(out: Buffer, streamId: number, ptsTicks: number, dtsTicks: number, bodyBytes: number): number {
   const hasBoth = ptsTicks !== dtsTicks;
   const timesBytes = hasBoth ? 2 * timeBytes : timeBytes;
   const length = 3 + timesBytes + bodyBytes;
   const told = length > longestPes ? 0 : length;
-  out[at] = out[at + 1] = 0;
-  out[at + 2] = 1;
-  out[at + 3] = streamId;
-  out[at + 4] = told >> 8;
-  out[at + 5] = told & 0xff;
-  out[at + 6] = 0x84; // aligned to a frame
-  out[at + 7] = hasBoth ? 0xc0 : 0x80;
-  out[at + 8] = timesBytes;
-  writeTime(out, at + pesHeadBytes, hasBoth ? 3 : 2, ptsTicks + offsetTicks);
-  if (hasBoth) writeTime(out, at + pesHeadBytes + timeBytes, 1, dtsTicks + offsetTicks);
-  return at + pesHeadBytes + timesBytes;
+  out[0] = out[1] = 0;
+  out[2] = 1;
+  out[3] = streamId;
+  out[4] = told >> 8;
+  out[5] = told & 0xff;
+  out[6] = 0x84; // aligned to a frame
+  out[7] = hasBoth ? 0xc0 : 0x80;
+  out[8] = timesBytes;
+  writeTime(out, pesHeadBytes, hasBoth ? 3 : 2, ptsTicks + offsetTicks);
+  if (hasBoth) writeTime(out, pesHeadBytes + timeBytes, 1, dtsTicks + offsetTicks);
+  return pesHeadBytes + timesBytes;
 }
 
 /** 33 bits in five bytes with markers between. */
