@@ -1,6 +1,7 @@
 // What outputs have to remember beyond their process: one small file of JSON for each, in a folder of the packagers' own. A file is
 // replaced as a whole, so that a death at any moment leaves the one before or the one after. What changes with every segment is added to
-// it as a further line, for to make a file costs more than all else that is done for a segment; the last whole line counts.
+// it as a further line, for to make a file costs more than all else that is done for a segment. Of rows that come at one end and leave at the
+// other, as segments do, a line has only what the one before it has not; what the lines come to by the last whole one counts.
 import { createHash } from "node:crypto";
 import { open, readdir, readFile, rename, rm, stat, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,6 +17,16 @@ const longestBytes = 256 << 10;
 interface Growing {
   readonly handle: FileHandle;
   bytes: number;
+  /** What it comes to. */
+  last: Fields;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** In a line, in place of a row: so many have left the row before it, and these have come. */
+interface Moved {
+  readonly left: number;
+  readonly came: readonly unknown[];
 }
 
 /** The files of one folder. What was added to is released. */
@@ -62,10 +73,11 @@ export class StateFiles {
   }
 
   /** The same in a line more, of one state after the other. */
-  async add(files: FileThread, key: string, state: unknown): Promise<void> {
-    const line = `${JSON.stringify(state)}\n`;
-    const bytes = Buffer.byteLength(line);
+  async add(files: FileThread, key: string, state: object): Promise<void> {
     const file = this.growing.get(key) ?? (await this.begin(key));
+    const line = `${JSON.stringify(changed(file.last, state))}\n`;
+    const bytes = Buffer.byteLength(line);
+    file.last = copied(state);
     try {
       await files.do({ do: "add", fd: file.handle.fd, line });
       if (file.bytes === 0) await rename(this.temporaryOf(key), this.pathOf(key));
@@ -86,7 +98,7 @@ export class StateFiles {
 
   private async begin(key: string): Promise<Growing> {
     const temporary = this.temporaryOf(key);
-    const file = { handle: await inFolder(temporary, () => open(temporary, "w")), bytes: 0 };
+    const file = { handle: await inFolder(temporary, () => open(temporary, "w")), bytes: 0, last: {} };
     this.growing.set(key, file);
     return file;
   }
@@ -101,13 +113,44 @@ export class StateFiles {
 
   private async read(path: string): Promise<unknown> {
     const text = await readFile(path, "utf8").catch(() => "");
-    for (const line of text.trimEnd().split("\n").toReversed()) {
+    let state: Fields | null = null;
+    for (const line of text.trimEnd().split("\n")) {
       try {
-        return JSON.parse(line);
+        state = applied(state ?? {}, JSON.parse(line) as object);
       } catch {
-        // cut off by a death, or by a machine that lost its power: the one before
+        break; // cut off by a death, or by a machine that lost its power: the one before
       }
     }
-    return null;
+    return state;
   }
+}
+
+/** Rows are changed in place. */
+function copied(state: object): Fields {
+  return Object.fromEntries(Object.entries(state).map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]));
+}
+
+/** What a line says of a state behind another one. */
+function changed(before: Fields, state: object): Fields {
+  return Object.fromEntries(Object.entries(state).map(([name, value]) => [name, movedFrom(before[name], value) ?? value]));
+}
+
+function movedFrom(before: unknown, row: unknown): Moved | null {
+  if (!Array.isArray(before) || !Array.isArray(row) || row.length === 0) return null;
+  const left = before.indexOf(row[0]);
+  const stayed = before.length - left;
+  if (left < 0 || stayed > row.length || !before.every((one, index) => index < left || row[index - left] === one)) return null;
+  return { left, came: row.slice(stayed) };
+}
+
+function applied(before: Fields, line: object): Fields {
+  const fields = Object.entries(line).map(([name, value]: [string, unknown]) => {
+    const row = before[name];
+    return [name, isMoved(value) && Array.isArray(row) ? [...row.slice(value.left), ...value.came] : value];
+  });
+  return Object.fromEntries(fields) as Fields;
+}
+
+function isMoved(value: unknown): value is Moved {
+  return typeof value === "object" && value !== null && "came" in value && "left" in value;
 }

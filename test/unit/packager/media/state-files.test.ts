@@ -45,6 +45,22 @@ test("state files: a line that was cut off leaves the one before, and what is ad
   await Promise.all([dead.release("a"), states.release("a")]);
 });
 
+test("state files: of rows that come and go a line has what changed, and what they come to is read", async (t) => {
+  const folder = folderOf(t);
+  const states = new StateFiles(folder);
+  const [a, b, c, d] = ["aa", "bb", "cc", "dd"].map((name) => ({ name }));
+  const rows = [[], [a], [a, b], [b, c], [c], [c, d, a], [b], [d, b], [d, b], [b, d], []];
+  let bytes = 0;
+  for (const [count, row] of rows.entries()) {
+    await states.add(files, "rows", { count, row });
+    const text = readFileSync(onlyFile(folder), "utf8");
+    if (count === 2) assert.doesNotMatch(text.slice(bytes), /aa/);
+    bytes = text.length;
+    assert.deepEqual(await states.load("rows"), { count, row });
+  }
+  await states.release("rows");
+});
+
 test("state files: what is added does not grow without end", async (t) => {
   const folder = folderOf(t);
   const states = new StateFiles(folder);
