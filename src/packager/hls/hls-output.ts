@@ -33,8 +33,10 @@ import {
   listText,
   makeHlsState,
   rateOf,
+  spentFile,
   stateKey,
   takeExpired,
+  variantOf,
   type HlsState,
   type InitFile,
   type KeyFile,
@@ -223,12 +225,11 @@ export class HlsOutput implements Output {
     this.closing = null;
     const programTimeMs = Math.round(epochMs + start.startMs);
     const entry = { sequence, isDiscontinuous: start.isDiscontinuous, programTimeMs, init };
+    const from = (): string | null => spentFile(this.state, nowMs);
     const events = { onError: (error: DolphinError) => this.failed(error), onWritten: (bytes: Buffer) => blocks.giveBack(bytes) };
-    const writer = new SegmentFile({ files: this.files, path: `${path}.tmp`, after: this.discarded, ...events });
+    const writer = new SegmentFile({ files: this.files, path: `${path}.tmp`, from, after: this.discarded, ...events });
     this.open = { sequence, start, key, cipher, file: writer, entry, partBase: path.replace(/(?:\.m4s)?$/, ".part"), parts: 0 };
-    const codecs = [tracks.video?.codecs ?? [], tracks.audio?.codecs ?? []].flat();
-    const variant = { codecs, width: tracks.video?.width ?? 0, height: tracks.video?.height ?? 0, frameRate: 0 };
-    const opening = { open: start, clockId, epochMs, key, init, floor, variant, activeAtMs: nowMs };
+    const opening = { open: start, clockId, epochMs, key, init, floor, variant: variantOf(tracks), activeAtMs: nowMs };
     // Written down with the end of the one before, unless there is a file that it needs first.
     if (closing?.hasBegun === false && key === before.key && init === before.init) closing.opening = opening;
     else this.inTurn(() => this.saveOpening(opening));
@@ -306,7 +307,6 @@ export class HlsOutput implements Output {
     if (cipher !== null) file.append(cipher.final());
     const path = file.path.slice(0, -".tmp".length).replaceAll("[duration]", String(durationMs));
     const uri = posix.relative(dirname(this.listPath), path);
-    const { programTimeMs, init } = open.entry;
     const closing: Closing = { hasBegun: false, opening: null };
     this.closing = closing;
     const finished = file.finish(path); // now: until its turn comes it may only wait where that is counted
@@ -320,7 +320,7 @@ export class HlsOutput implements Output {
       if (this.hasFailed || file.foundNoFolder) await dropMissing(this.state);
       const isDiscontinuous = start.isDiscontinuous || this.hasFailed;
       this.hasFailed = false;
-      const segment = { sequence, uri, path, durationMs, sizeBytes: file.sizeBytes, isDiscontinuous, programTimeMs, key, init };
+      const segment = { ...open.entry, uri, path, durationMs, sizeBytes: file.sizeBytes, isDiscontinuous, key };
       this.options.onSegment({ ...segment, listPath: this.listPath });
       this.state.open = null;
       this.state.activeAtMs = Date.now();
@@ -329,7 +329,7 @@ export class HlsOutput implements Output {
       const saved = this.saveOpening(closing.opening ?? {}); // first: whoever goes on never makes anew what the list names
       if (!this.options.states.isGrowing(stateKey(this.options.name))) await saved;
       await Promise.all([saved, this.writeList(this.open?.sequence === sequence + 1 ? this.open : null)]);
-      for (const old of takeExpired(this.state, Date.now())) await deleteFile(old);
+      for (const old of takeExpired(this.state, Date.now(), file.usedUp)) await deleteFile(old);
     });
   }
 

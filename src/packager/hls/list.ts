@@ -2,6 +2,7 @@
 // of the next. Plain data, which is written down at every change; the functions change it. Source: RFC 8216 section 6.2.2.
 import type { Position } from "../../base/position.js";
 import { mediaList, streamInf, type Key, type LowLatency, type Part, type Variant } from "../../codec/m3u8.js";
+import type { TsTracks } from "../../codec/ts/tables.js";
 import type { HlsBlock } from "../../conf/meaning/recording.js";
 import type { SegmentStart } from "./segmenter.js";
 
@@ -158,11 +159,21 @@ function leastTarget({ fragmentMs, tdRatio }: HlsBlock): number {
   return Math.ceil((fragmentMs * tdRatio) / 1000);
 }
 
-/** Files whose time has come; they are no longer known afterwards. */
-export function takeExpired(state: HlsState, nowMs: number): string[] {
-  const due = state.expired.filter(({ atMs }) => atMs <= nowMs).map(({ path }) => path);
-  state.expired = state.expired.filter(({ atMs }) => atMs > nowMs);
-  return due;
+/** A file whose time has come; null: there is none. */
+export function spentFile(state: HlsState, nowMs: number): string | null {
+  return state.expired.find(({ atMs }) => atMs <= nowMs)?.path ?? null;
+}
+
+/**
+ * Files whose time has come; they are no longer known afterwards. One of them stays, for the next segment to be made of; `usedUp` is the
+ * one that was.
+ */
+export function takeExpired(state: HlsState, nowMs: number, usedUp: string | null): string[] {
+  const left = state.expired.filter(({ path }) => path !== usedUp);
+  const due = left.filter(({ atMs }) => atMs <= nowMs);
+  const kept = due.splice(0, 1);
+  state.expired = [...kept, ...left.filter(({ atMs }) => atMs > nowMs)];
+  return due.map(({ path }) => path);
 }
 
 /** Of how many segments parts are told: those of the last three target durations, and one more. */
@@ -222,6 +233,12 @@ function streamInfOf({ segments, variant }: HlsState): string | null {
   const sizeBytes = measured.reduce((sum, one) => sum + one.sizeBytes, 0);
   const durationMs = measured.reduce((sum, one) => sum + one.durationMs, 0);
   return streamInf({ ...variant, peakBps: Math.max(...rates), averageBps: (sizeBytes * 8000) / durationMs });
+}
+
+/** What lists of lists say of tracks; how many pictures there are a second only their segments tell. */
+export function variantOf({ video, audio }: TsTracks): HlsState["variant"] {
+  const codecs = [video?.codecs ?? [], audio?.codecs ?? []].flat();
+  return { codecs, width: video?.width ?? 0, height: video?.height ?? 0, frameRate: 0 };
 }
 
 /** Pictures a second, of whole numbers where they are meant to be. */

@@ -11,6 +11,8 @@ export interface SegmentFileOptions {
   readonly files: FileThread;
   /** Until it has its name. */
   readonly path: string;
+  /** Names a file that is not needed any more, of which this one is made when it is; null: there is none. */
+  readonly from: () => string | null;
   /** Whoever had that before has let go of it then. */
   readonly after: Promise<void>;
   /** Is told what kept it from being whole, once. */
@@ -22,14 +24,18 @@ export interface SegmentFileOptions {
 /** A segment under way. `finish` or `discard` ends it. */
 export class SegmentFile {
   readonly path: string;
+  /** The file that it was made of, which is no more. */
+  usedUp: string | null = null;
   /** Somebody has deleted what was there before it. */
   foundNoFolder = false;
   private readonly files: FileThread;
+  private readonly from: () => string | null;
   private readonly behind: WriteBehind;
 
-  constructor({ files, path, after, ...events }: SegmentFileOptions) {
+  constructor({ files, path, from, after, ...events }: SegmentFileOptions) {
     this.files = files;
     this.path = path;
+    this.from = from;
     const write = (pieces: readonly Buffer[], at: number): Promise<void> => this.writeAt(pieces, at, null);
     this.behind = new WriteBehind({ path, sizeBytes: 0, gatheredBytes, write, ...events });
     void this.behind.run(() => after);
@@ -60,7 +66,8 @@ export class SegmentFile {
   }
 
   private async writeAt(pieces: readonly Buffer[], at: number, name: string | null): Promise<void> {
-    const wasThere = await this.files.do({ do: "write", path: this.path, pieces, at, name });
+    if (at === 0) this.usedUp = this.from();
+    const wasThere = await this.files.do({ do: "write", path: this.path, pieces, at, from: this.usedUp, name });
     if (!wasThere) this.foundNoFolder = true;
   }
 

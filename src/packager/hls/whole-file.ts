@@ -8,7 +8,7 @@ import type { HlsState } from "./list.js";
 
 /** Writes it beside its place, and puts it there. Throws PACK_WRITE, and leaves what was there. */
 export function writeWhole(files: FileThread, path: string, content: Buffer): Promise<void> {
-  return told(files, path, { do: "write", path: `${path}.tmp`, pieces: [content], at: 0, name: path });
+  return told(files, path, { do: "write", path: `${path}.tmp`, pieces: [content], at: 0, from: null, name: path });
 }
 
 /** The same for a text that is replaced again and again. */

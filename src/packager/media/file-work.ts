@@ -8,6 +8,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -17,12 +18,16 @@ import { basename, dirname, join } from "node:path";
 import { errnoOf } from "../../base/errors.js";
 
 export type FileWork =
-  /** Pieces at a place of a file, which is made where that is 0. With a name it is whole then, and put there. */
+  /**
+   * Pieces at a place of a file, which is made where that is 0, or out of one that is not needed any more. With a name it is whole then,
+   * and put there.
+   */
   | {
       readonly do: "write";
       readonly path: string;
       readonly pieces: readonly Uint8Array[];
       readonly at: number;
+      readonly from: string | null;
       readonly name: string | null;
     }
   /** Another text in place of the one that is there. */
@@ -34,26 +39,26 @@ type Of<Kind extends FileWork["do"]> = Extract<FileWork, { readonly do: Kind }>;
 
 /** Calls that Node has no words for; null where there are none. */
 export interface FileCalls {
+  /** Whether nobody but the caller has a file open, on this machine. */
+  isAlone(fd: number): boolean;
   /** Lets two files change names, in one step; false where it cannot. */
   swap(one: string, other: string): boolean;
   /** Has what was written go to the disk from now on; nobody waits for it. */
   sendToDisk(fd: number): void;
 }
 
-/** A longer text is a new file each time: who reads it slowly must not find the one after the next in it. */
-const longestSwapped = 16 << 10;
-/** So long whoever opened a text has for reading it, before another is written over it. */
-const readingMs = 900;
 /** No link is followed, and no pipe waited for: whoever may make files in the folder has no say in what is written elsewhere. */
 const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 const anew = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
 const again = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
+/** File systems that only this machine's programs read, by what statfs(2) calls them: ext4, XFS, Btrfs, F2FS, tmpfs, overlay. */
+const localKinds = new Set([0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994, 0x794c_7630]);
 
 /**
  * Does a work, and tells whether its folder was there. Throws what the system says, and leaves nothing half done but a line.
  */
 export function perform(work: FileWork, calls: FileCalls | null): boolean {
-  if (work.do === "write") return orNothing(work.path, () => write(work));
+  if (work.do === "write") return orNothing(work.path, () => write(work, calls));
   if (work.do === "replace") return orNothing(spareOf(work.path), () => replace(work, calls));
   return add(work);
 }
@@ -73,22 +78,33 @@ export function rest<Piece extends Uint8Array>(pieces: readonly Piece[], bytes: 
   return first < 0 ? [] : [pieces[first]!.subarray(left + pieces[first]!.length), ...pieces.slice(first + 1)];
 }
 
-function write({ path, pieces, at, name }: Of<"write">): boolean {
+function write({ path, pieces, at, from, name }: Of<"write">, calls: FileCalls | null): boolean {
   const wasThere = at > 0 || isFolderThere(path);
-  if (pieces.length > 0 || at === 0) {
-    const fd = openSync(path, at === 0 ? anew : again);
-    try {
-      for (let [left, to] = [pieces, at]; left.length > 0;) {
-        const bytes = writevSync(fd, left, to);
-        left = rest(left, bytes);
-        to += bytes;
-      }
-    } finally {
-      closeSync(fd);
+  const fd = at > 0 ? openSync(path, again) : ((from === null ? null : madeFrom(from, path, calls)) ?? openSync(path, anew));
+  try {
+    let to = at;
+    for (let left = pieces; left.length > 0;) {
+      const bytes = writevSync(fd, left, to);
+      left = rest(left, bytes);
+      to += bytes;
     }
+    if (name !== null && fstatSync(fd).size > to) ftruncateSync(fd, to); // what it was made of was longer
+  } finally {
+    closeSync(fd);
   }
   if (name !== null) renameSync(path, name);
   return wasThere;
+}
+
+/** Gives an old file a name that nobody reads by, to be written over; null: a new one has to be made. */
+function madeFrom(from: string, path: string, calls: FileCalls | null): number | null {
+  try {
+    renameSync(from, path);
+  } catch {
+    rmSync(from, { force: true }); // on another disk, if it is there at all
+    return null;
+  }
+  return calls === null ? null : reopened(path, calls);
 }
 
 /**
@@ -98,8 +114,7 @@ function write({ path, pieces, at, name }: Of<"write">): boolean {
 function replace({ path, text }: Of<"replace">, calls: FileCalls | null): boolean {
   const spare = spareOf(path);
   const content = Buffer.from(text);
-  const swaps = calls !== null && content.length <= longestSwapped;
-  const kept = swaps ? reopened(spare) : null;
+  const kept = calls === null ? null : reopened(spare, calls);
   const wasThere = kept !== null || isFolderThere(spare);
   const fd = kept ?? openSync(spare, anew);
   try {
@@ -110,12 +125,12 @@ function replace({ path, text }: Of<"replace">, calls: FileCalls | null): boolea
   } finally {
     closeSync(fd);
   }
-  if (!swaps || !calls.swap(spare, path)) renameSync(spare, path); // it is the first, or this file system has no such call
+  if (calls?.swap(spare, path) !== true) renameSync(spare, path); // it is the first, or this file system has no such call
   return wasThere;
 }
 
-/** Null: there is none of which it is certain that it is ours alone, and that nobody reads it any more. */
-function reopened(path: string): number | null {
+/** Null: there is no file of which it is certain that it is ours alone, and that nobody reads it; and no other either. */
+function reopened(path: string, calls: FileCalls): number | null {
   let fd: number;
   try {
     fd = openSync(path, again);
@@ -123,11 +138,19 @@ function reopened(path: string): number | null {
     if (errnoOf(thrown) !== "ENOENT") unlinkSync(path);
     return null;
   }
-  const found = fstatSync(fd); // it changed its name last when it ceased to be the text
-  if (found.isFile() && found.nlink === 1 && found.size <= longestSwapped && Date.now() - found.ctimeMs >= readingMs) return fd;
+  const found = fstatSync(fd);
+  if (found.isFile() && found.nlink === 1 && isLocal(path, found.dev) && calls.isAlone(fd)) return fd;
   closeSync(fd);
   unlinkSync(path);
   return null;
+}
+
+const local = new Map<number, boolean>();
+
+function isLocal(path: string, device: number): boolean {
+  const known = local.get(device) ?? localKinds.has(statfsSync(path).type);
+  local.set(device, known);
+  return known;
 }
 
 function add({ fd, line }: Of<"add">): boolean {

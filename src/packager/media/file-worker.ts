@@ -9,11 +9,16 @@ export type Done = boolean | { readonly message: string; readonly code: string |
 
 /** `AT_FDCWD`, `RENAME_EXCHANGE`, `SYNC_FILE_RANGE_WRITE` of linux/fcntl.h and linux/fs.h. */
 const [here, exchange, onlyBegin] = [-100, 2, 2];
+/** `F_SETSIG`, `F_SETLEASE`, `F_WRLCK`, `F_UNLCK` of fcntl.h, and `SIGURG`, which does nothing to a process that does not ask for it. */
+const [setSignal, setLease, toWrite, none, harmless] = [10, 1024, 1, 2, 23];
 
 const calls = await withLibc((libc): FileCalls => {
   const rename = libc.func<(...values: unknown[]) => number>("int renameat2(int, const char *, int, const char *, unsigned int)");
   const sync = libc.func<(...values: number[]) => number>("int sync_file_range(int, int64_t, int64_t, unsigned int)");
+  const control = libc.func<(...values: number[]) => number>("int fcntl(int, int, int)");
   return {
+    // A lease to write is given to nobody while another one has the file open. Whoever opens it in that moment makes the system send a signal.
+    isAlone: (fd) => control(fd, setSignal, harmless) === 0 && control(fd, setLease, toWrite) === 0 && control(fd, setLease, none) === 0,
     swap: (one, other) => rename(here, one, here, other, exchange) === 0,
     sendToDisk: (fd) => void sync(fd, 0, 0, onlyBegin),
   };

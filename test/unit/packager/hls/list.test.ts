@@ -5,6 +5,7 @@ import {
   goBehind,
   listText,
   makeHlsState,
+  spentFile,
   takeExpired,
   type HlsState,
   type KeyFile,
@@ -52,14 +53,22 @@ test("list: numbers go on behind a list that names more than is known, and not b
   const older = filled(7); // what the disk had of it when the power went
   goBehind(older, text, 0);
   assert.deepEqual([older.next, older.first, older.segments.length, older.open], [9, 9, 0, null]);
-  assert.deepEqual(takeExpired(older, Infinity).length, 7, "what is not listed any more is deleted one day");
+  assert.deepEqual(takeExpired(older, Infinity, null).length, 6, "what is not listed any more is deleted one day, but for one");
 });
 
 test("list: files that have left stay for the window and three target durations", () => {
   const state = filled(7);
-  assert.deepEqual(takeExpired(state, 60_000 + 89_999), []);
-  assert.deepEqual(takeExpired(state, 60_000 + 90_000), ["/p/s-0.ts"]);
-  assert.deepEqual(takeExpired(state, 60_000 + 90_000), [], "once");
+  assert.equal(spentFile(state, 60_000 + 89_999), null);
+  assert.equal(spentFile(state, 60_000 + 90_000), "/p/s-0.ts");
+});
+
+test("list: of files whose time has come one stays for the next segment to be made of, and is forgotten when it was", () => {
+  const state = filled(10);
+  assert.deepEqual(takeExpired(state, 180_000, null), ["/p/s-1.ts", "/p/s-2.ts", "/p/s-3.ts"]);
+  assert.equal(spentFile(state, 180_000), "/p/s-0.ts");
+  assert.deepEqual(takeExpired(state, 180_000, null), [], "it stays");
+  assert.deepEqual(takeExpired(state, 180_000, "/p/s-0.ts"), []);
+  assert.deepEqual([spentFile(state, 180_000), state.expired], [null, []]);
 });
 
 test("list: a discontinuity that leaves is counted, and only then", () => {
@@ -86,11 +95,7 @@ test("list: numbers that were not written leave no hole in it", () => {
 
 test("list: a key is deleted with the last segment that it is for", () => {
   const keyOf = (sequence: number): KeyFile => ({ path: `/p/${Math.floor(sequence / 2)}.key`, uri: "k", iv: "00" });
-  const gone = (count: number): string[] =>
-    takeExpired(
-      filled(count, (sequence) => ({ key: keyOf(sequence) })),
-      Infinity,
-    );
+  const gone = (count: number): string[] => filled(count, (sequence) => ({ key: keyOf(sequence) })).expired.map(({ path }) => path);
   assert.deepEqual(gone(7), ["/p/s-0.ts"]);
   assert.deepEqual(gone(8), ["/p/s-0.ts", "/p/s-1.ts", "/p/0.key"]);
 });

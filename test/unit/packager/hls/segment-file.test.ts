@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { DolphinError } from "../../../../src/base/errors.js";
+import { withLibc } from "../../../../src/base/libc.js";
 import { SegmentFile } from "../../../../src/packager/hls/segment-file.js";
 import { maxThreadBytes, threadOf, type FileThread } from "../../../../src/packager/media/file-thread.js";
 import { eventually } from "../../../helpers/wait.js";
@@ -10,13 +11,16 @@ import { maxAllWriteBehindBytes, reserve } from "../../../../src/packager/media/
 import { temporary } from "../direct.js";
 import { stuckThread } from "../stuck-thread.js";
 
-function rig(folder: string) {
+const reuses = (await withLibc(() => true)) === true;
+
+function rig(folder: string, from: string | null = null) {
   const errors: DolphinError[] = [];
   let written = 0;
   const path = join(folder, "live", "s-0.ts.tmp");
   const file = new SegmentFile({
     files: threadOf(folder),
     path,
+    from: () => from,
     after: Promise.resolve(),
     onError: (error) => void errors.push(error),
     onWritten: ({ length }) => void (written += length),
@@ -34,6 +38,47 @@ test("segment file: however long it is, it has its name when it is whole, and gi
     assert.equal(await file.finish(name), null);
     assert.ok(readFileSync(name).equals(Buffer.concat(pieces)));
     assert.deepEqual([existsSync(path), errors.length, written(), file.sizeBytes], [false, 0, count * 100_000, count * 100_000]);
+  }
+});
+
+test(
+  "segment file: it is written over one that is not needed any more, longer or shorter, unless somebody has that open",
+  { skip: !reuses },
+  async (t) => {
+    const folder = temporary(t);
+    const old = join(folder, "old.ts");
+    for (const [oldBytes, isOpen] of [
+      [900_000, false],
+      [10, false],
+      [900_000, true],
+    ] as const) {
+      writeFileSync(old, Buffer.alloc(oldBytes, 1));
+      const { ino } = statSync(old);
+      const reader = isOpen ? openSync(old, "r") : null;
+      const { file, name, path } = rig(folder, old);
+      for (let sent = 0; sent < 6; sent++) file.append(Buffer.alloc(100_000, 2));
+      assert.equal(await file.finish(name), null);
+      assert.ok(readFileSync(name).equals(Buffer.alloc(600_000, 2)));
+      assert.deepEqual([statSync(name).ino === ino, existsSync(old), existsSync(path), file.usedUp], [!isOpen, false, false, old]);
+      if (reader === null) continue;
+      assert.ok(readFileSync(reader).equals(Buffer.alloc(oldBytes, 1)), "whoever has it open reads it to its end");
+      closeSync(reader);
+    }
+  },
+);
+
+test("segment file: where what it was to be made of has gone, or has another name too, a new one is made", async (t) => {
+  const folder = temporary(t);
+  for (const meddle of [(old: string) => rmSync(old), (old: string) => linkSync(old, `${old}.kept`)]) {
+    const old = join(folder, "old.ts");
+    writeFileSync(old, "of before");
+    meddle(old);
+    const { file, name } = rig(folder, old);
+    file.append(Buffer.from("new"));
+    assert.equal(await file.finish(name), null);
+    assert.equal(readFileSync(name, "utf8"), "new");
+    assert.equal(existsSync(old), false);
+    if (existsSync(`${old}.kept`)) assert.equal(readFileSync(`${old}.kept`, "utf8"), "of before");
   }
 });
 
@@ -71,7 +116,7 @@ test("segment file: segments that wait for a disk that hangs are bounded, and le
     const errors: DolphinError[] = [];
     const path = join(folder, `${index}.tmp`);
     const onError = (error: DolphinError): void => void errors.push(error);
-    const file = new SegmentFile({ files, path, after: Promise.resolve(), onError, onWritten: () => undefined });
+    const file = new SegmentFile({ files, path, from: () => null, after: Promise.resolve(), onError, onWritten: () => undefined });
     file.append(Buffer.from(new SharedArrayBuffer(sizeBytes)));
     return { errors, finished: file.finish(join(folder, `${index}`)) };
   };

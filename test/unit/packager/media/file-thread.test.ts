@@ -21,9 +21,9 @@ test("file thread: works are done in the order in which they came, whatever beco
   const piece = (text: string): Buffer[] => [Buffer.from(text)];
   const done: string[] = [];
   const asked = [
-    files.do({ do: "write", path: `${path}.tmp`, pieces: piece("one "), at: 0, name: null }),
-    files.do({ do: "write", path: `${path}.tmp`, pieces: [...piece("two "), ...piece("three")], at: 4, name: path }),
-    files.do({ do: "write", path: `${path}.gone`, pieces: piece("behind what is not there"), at: 9, name: path }),
+    files.do({ do: "write", path: `${path}.tmp`, pieces: piece("one "), at: 0, from: null, name: null }),
+    files.do({ do: "write", path: `${path}.tmp`, pieces: [...piece("two "), ...piece("three")], at: 4, from: null, name: path }),
+    files.do({ do: "write", path: `${path}.gone`, pieces: piece("behind what is not there"), at: 9, from: null, name: path }),
     files.do({ do: "replace", path, text: "another" }),
   ].map((work, index) =>
     work.then(
@@ -38,7 +38,7 @@ test("file thread: works are done in the order in which they came, whatever beco
 
 test("file thread: a folder that is missing is made, and told of", async (t) => {
   const path = join(folderOf(t), "live", "s.ts");
-  const write = { do: "write", path, pieces: [Buffer.from("x")], at: 0, name: null } as const;
+  const write = { do: "write", path, pieces: [Buffer.from("x")], at: 0, from: null, name: null } as const;
   assert.deepEqual([await files.do(write), await files.do(write)], [false, true]);
 });
 
@@ -46,7 +46,14 @@ test("file thread: shared memory goes to it as it is, and of other memory what t
   const path = join(folderOf(t), "s.ts");
   const shared = Buffer.from(new SharedArrayBuffer(1 << 20)).fill("a");
   const own = Buffer.alloc(1 << 20, "b");
-  await files.do({ do: "write", path, pieces: [shared.subarray(5, 10), own.subarray(7, 9), shared.subarray(0, 1)], at: 0, name: null });
+  await files.do({
+    do: "write",
+    path,
+    pieces: [shared.subarray(5, 10), own.subarray(7, 9), shared.subarray(0, 1)],
+    at: 0,
+    from: null,
+    name: null,
+  });
   assert.equal(readFileSync(path, "utf8"), "aaaaabba");
 });
 
@@ -55,7 +62,9 @@ test("file thread: what failed in the middle is gone, and its place is as it was
   const path = join(folder, "s.ts");
   writeFileSync(path, "before");
   const name = join(folder, "no", "such", "folder.ts");
-  await assert.rejects(files.do({ do: "write", path: `${path}.tmp`, pieces: [Buffer.from("x")], at: 0, name }), { code: "ENOENT" });
+  await assert.rejects(files.do({ do: "write", path: `${path}.tmp`, pieces: [Buffer.from("x")], at: 0, from: null, name }), {
+    code: "ENOENT",
+  });
   assert.deepEqual(readdirSync(folder), ["s.ts"]);
 });
 
