@@ -1,5 +1,5 @@
 // HLS: what it costs to write the segments of many streams, and to give segments to many viewers.
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Cleanups } from "../../test/helpers/cleanups.js";
@@ -15,8 +15,10 @@ export interface Packaging extends Ingest {
 }
 
 const windowS = 8;
-/** What an origin keeps of each stream for packagers has its size by then. */
-const settleMs = 30_000;
+/** Lists name so many seconds. */
+export const listedS = 20;
+/** By then what an origin keeps for packagers has its size, and a segment goes for each that comes: as it is from the first minutes on. */
+const settleMs = 60_000;
 
 /** Publishers whose segments are written into a folder. */
 export async function measurePackaging(serving: Serving, packaging: Packaging, folder: string): Promise<Sample> {
@@ -27,10 +29,12 @@ export async function measurePackaging(serving: Serving, packaging: Packaging, f
     const load = await startPublishers({ port: serving.rtmpPort, stream: "bench", publishers, kbps }, settleMs / 1000 + windowS + 2);
     cleanups.after(() => load.stop());
     await pause(settleMs);
+    const sinceMs = Date.now();
     const { spent, beside } = await watch(serving.tree, [load.pid], windowS);
-    const segments = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts")).length;
+    const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+    const segments = names.filter((name) => (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0) >= sinceMs).length;
     const missing = missingOf(await load.report, packaging);
-    const wanted = publishers * Math.floor((settleMs / 1000 + windowS) / fragmentS / 2);
+    const wanted = publishers * (windowS / fragmentS - 1);
     const problem = missing ?? (segments < wanted ? `${segments} of at least ${wanted} segments` : null);
     return { figures: { cpu: spent.cpu, ...beside }, problem };
   } finally {
