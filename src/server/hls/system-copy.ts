@@ -1,14 +1,26 @@
-// A segment as the system can send it by itself: a copy in memory that has a descriptor, from which sendfile(2) gives pages to a socket.
-// What is written from the process's own memory is copied once more for each viewer, which is a third of all that a segment costs. A file
-// on a disk would do for that as well, but it may have to be read again while everybody waits; this memory is always there.
-import { closeSync, writeSync } from "node:fs";
-import { withLibc } from "../../base/libc.js";
+// A segment as the system can send it by itself: a copy whose pages are lent to sockets, so that nothing is copied once more for each
+// viewer, which is a third of all that a segment costs. The pages go through a pipe (vmsplice(2), splice(2)): no file is looked into for
+// each of them, as sendfile(2) does, and none on a disk may have to be read again while everybody waits. What lies in a copy is never
+// changed: a socket still has pages of it when the copy has gone.
+//
+//   copy ── vmsplice ─▶ pipe ── splice ─▶ socket
+//                         └─ what the socket has no room for ─▶ nowhere
+import { openSync } from "node:fs";
+import { withLibc, type Libc, type Native } from "../../base/libc.js";
 
 /** What is shorter is written as it is. */
 export const leastCopiedBytes = 64 << 10;
-const closeOnExec = 1;
 /** Flags of send(2): what follows goes into the same packet; nobody waits, and nobody is killed. */
 const more = 0x8000 | 0x40 | 0x4000;
+/** `SPLICE_F_NONBLOCK`, `SPLICE_F_MORE`. */
+const [atOnce, moreFollows] = [2, 4];
+/** `O_NONBLOCK | O_CLOEXEC`; `F_SETPIPE_SZ`, `F_GETPIPE_SZ`. */
+const [pipeFlags, setPipeSize, getPipeSize] = [0x8_0800, 1031, 1032];
+/** `PROT_READ | PROT_WRITE`, `MAP_PRIVATE | MAP_ANONYMOUS`, `MAP_FAILED`. */
+const [toFill, ofOurOwn, mapFailed] = [3, 0x22, 0xffff_ffff_ffff_ffffn];
+/** Anybody may have a pipe of this size; it is one of pages, which may be cut at both ends. */
+const wantedPipeBytes = 1 << 20;
+const largestPageBytes = 64 << 10;
 
 /** One copy. `close` ends it; what sockets have of it stays theirs. */
 export interface SystemCopy {
@@ -23,42 +35,92 @@ export interface SystemCopy {
 /** Makes a copy; null: the system gives none. */
 export type CopyToSystem = (bytes: Buffer) => SystemCopy | null;
 
+interface Calls {
+  mmap(address: null, bytes: number, protection: number, flags: number, fd: number, offset: number): bigint;
+  munmap(address: bigint, bytes: number): number;
+  pipe2(ends: Int32Array, flags: number): number;
+  fcntl(fd: number, command: number, value: number): number;
+  vmsplice(to: number, pieces: BigUint64Array, count: number, flags: number): number;
+  splice(from: number, fromAt: null, to: number, toAt: null, bytes: number, flags: number): number;
+  send(to: number, head: Buffer, bytes: number, flags: number): number;
+}
+
 /** Loads it; null where there are no such copies. */
 export function loadSystemCopies(): Promise<CopyToSystem | null> {
-  return withLibc((libc) => {
-    const create = libc.func("int memfd_create(const char *, unsigned int)") as (name: string, flags: number) => number;
-    type Send = (to: number, from: number, at: BigInt64Array, bytes: number) => number;
-    const sendfile = libc.func("intptr_t sendfile(int, int, int64_t *, size_t)") as Send;
-    const sendHead = libc.func("intptr_t send(int, const void *, size_t, int)") as (
-      to: number,
-      head: Buffer,
-      bytes: number,
-      flags: number,
-    ) => number;
-    const place = new BigInt64Array(1);
-    return (bytes) => {
-      let fd = create("dolphin-segment", closeOnExec);
-      if (fd < 0) return null;
-      const copy: SystemCopy = {
-        send(socketFd, head, at, count) {
-          if (fd < 0) return 0;
-          const taken = Math.max(0, sendHead(socketFd, head, head.length, more));
-          if (taken < head.length) return taken;
-          place[0] = BigInt(at);
-          return taken + Math.max(0, sendfile(socketFd, fd, place, count));
-        },
-        close() {
-          if (fd >= 0) closeSync(fd);
-          fd = -1;
-        },
-      };
-      try {
-        for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
-        return copy;
-      } catch {
-        copy.close(); // there is no memory for it: it is written as it is
-        return null;
-      }
-    };
+  return withLibc((libc, native) => {
+    const calls = callsOf(libc);
+    const lender = new Lender(calls);
+    return (bytes) => copyOf(bytes, calls, native, lender);
   });
+}
+
+function callsOf(libc: Libc): Calls {
+  return {
+    mmap: libc.func("void *mmap(void *, size_t, int, int, int, int64_t)"),
+    munmap: libc.func("int munmap(void *, size_t)"),
+    pipe2: libc.func("int pipe2(int *, int)"),
+    fcntl: libc.func("int fcntl(int, int, int)"),
+    vmsplice: libc.func("intptr_t vmsplice(int, const void *, size_t, unsigned int)"),
+    splice: libc.func("intptr_t splice(int, void *, int, void *, size_t, unsigned int)"),
+    send: libc.func("intptr_t send(int, const void *, size_t, int)"),
+  };
+}
+
+function copyOf(bytes: Buffer, calls: Calls, native: Native, lender: Lender): SystemCopy | null {
+  const address = calls.mmap(null, bytes.length, toFill, ofOurOwn, -1, 0);
+  if (address === mapFailed) return null; // there is no memory for it: it is written as it is
+  new Uint8Array(native.view(address, bytes.length)).set(bytes);
+  let isOpen = true;
+  return {
+    send(socketFd, head, at, count) {
+      if (!isOpen) return 0;
+      const taken = Math.max(0, calls.send(socketFd, head, head.length, more));
+      return taken < head.length ? taken : taken + lender.lend(socketFd, address + BigInt(at), count);
+    },
+    close() {
+      if (isOpen) calls.munmap(address, bytes.length);
+      isOpen = false;
+    },
+  };
+}
+
+/** The pipe of the process, which is empty but for the moment in which something goes through it. */
+class Lender {
+  private readonly calls: Calls;
+  private readonly ends = new Int32Array(2);
+  private readonly nowhere = openSync("/dev/null", "w");
+  private readonly most: number;
+  /** `struct iovec`. */
+  private readonly piece = new BigUint64Array(2);
+  private isStuck = false;
+
+  constructor(calls: Calls) {
+    this.calls = calls;
+    if (calls.pipe2(this.ends, pipeFlags) < 0) throw new Error("there is no pipe");
+    const [, into] = this.ends;
+    calls.fcntl(into!, setPipeSize, wantedPipeBytes);
+    this.most = Math.max(largestPageBytes / 2, calls.fcntl(into!, getPipeSize, 0) - largestPageBytes);
+  }
+
+  /** Tells how many of the bytes the socket has taken. */
+  lend(socketFd: number, address: bigint, bytes: number): number {
+    const { calls, piece } = this;
+    const [out, into] = this.ends as unknown as readonly [number, number];
+    for (let taken = 0; ;) {
+      piece[0] = address + BigInt(taken);
+      piece[1] = BigInt(Math.min(bytes - taken, this.most));
+      const given = this.isStuck ? 0 : calls.vmsplice(into, piece, 1, atOnce);
+      if (given <= 0) return taken;
+      const isLast = taken + given === bytes;
+      const sent = Math.max(0, calls.splice(out, null, socketFd, null, given, isLast ? atOnce : atOnce | moreFollows));
+      taken += sent;
+      if (sent < given) this.empty(given - sent);
+      if (sent < given || isLast) return taken;
+    }
+  }
+
+  private empty(bytes: number): void {
+    const gone = this.calls.splice(this.ends[0]!, null, this.nowhere, null, bytes, atOnce);
+    this.isStuck = gone < bytes; // never seen; from then on all is written as it is
+  }
 }

@@ -2,7 +2,7 @@
 // that came before, byte for byte, gets the answer of then before Node reads it: by two system calls, out of the same memory for all.
 // Nothing is parsed here: what is not known goes to Node, and what Node has answered is known from then on. docs/decisions/0025-hls-cost.md.
 //
-//   a read ─▶ one whole request, and Node has nothing to do? ── known ─▶ the head of then with the date of now, and the file by sendfile
+//   a read ─▶ one whole request, and Node has nothing to do? ── known ─▶ the head of then with the date of now, and the file by its copy
 //                         └ else, or not known ─▶ node:http ─▶ stored.ts ── learn ─▶ known, once Node is done with it
 import { ServerResponse, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
