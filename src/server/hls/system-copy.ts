@@ -50,6 +50,7 @@ export function loadSystemCopies(): Promise<CopyToSystem | null> {
   return withLibc((libc, native) => {
     const calls = callsOf(libc);
     const lender = new Lender(calls);
+    if (!lender.canLend(native.address(new Uint8Array(1)))) throw new Error("the system lends no pages");
     return (bytes) => copyOf(bytes, calls, native, lender);
   });
 }
@@ -100,6 +101,11 @@ class Lender {
     const [, into] = this.ends;
     calls.fcntl(into!, setPipeSize, wantedPipeBytes);
     this.most = Math.max(largestPageBytes / 2, calls.fcntl(into!, getPipeSize, 0) - largestPageBytes);
+  }
+
+  /** Whether a byte at an address goes through, and away. */
+  canLend(address: bigint): boolean {
+    return this.lend(this.nowhere, address, 1) === 1;
   }
 
   /** Tells how many of the bytes the socket has taken. */
