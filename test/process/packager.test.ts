@@ -1,9 +1,10 @@
 // The packager in a real box: it writes what its server has, and its death, its hang, a restart, a reload and an upgrade of the box are
 // told by no list of segments and by no recording.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { withLibc } from "../../src/base/libc.js";
 import { run } from "../helpers/child.js";
 import { clip } from "../helpers/clips.js";
 import { Dolphin } from "../helpers/dolphin.js";
@@ -17,6 +18,8 @@ const confOf = (inside: string, more = ""): string =>
   `listen 1935; http_server { enabled on; listen 8080; } ${more} vhost __defaultVhost__ { min_latency on; publish { normal_timeout 60000; } ${inside} }`;
 const dvrAs = (ending: string): string => `dvr { enabled on; dvr_path ./objs/nginx/html/[app]/[stream].${ending}; }`;
 const seconds = 10;
+/** Where koffi is not to be had all files are new. */
+const reuses = (await withLibc(() => true)) === true;
 
 function httpUrl(dolphin: Dolphin, path: string): string {
   return dolphin.flvUrl("s").replace(/\/live\/.*$/, path);
@@ -139,6 +142,33 @@ for (const plan of ["single", "b"]) {
     await dolphin.stop();
   });
 }
+
+test("packager: segments that nobody needs any more give their files to others, over a kill too, and nobody's bytes change", async (t) => {
+  const dolphin = await Dolphin.start(t, { conf: confOf(hls.replace("hls_window 60", "hls_window 2")) });
+  const pid = await packagerPid(dolphin);
+  const media = repeated(await clip({ seconds: 2, bFrames: 2 }), 14, 2000);
+  const source = await publisher(dolphin.rtmpUrl("s"));
+  t.after(() => source.close());
+  const sent = sendClip(source, media, 2).then(() => source.close());
+  const folder = `/proc/${dolphin.pid}/cwd/objs/nginx/html/live`;
+  const segments: { readonly bytes: Buffer; readonly ino: number; readonly fd: number }[] = [];
+  t.after(() => segments.forEach(({ fd }) => closeSync(fd)));
+  for (let number = 0; number < 28; number++) {
+    const path = join(folder, `s-${number}.ts`);
+    await eventually(() => existsSync(path), { what: path, timeoutMs: 20_000 });
+    const fd = openSync(path, "r"); // every third reader is slow
+    segments.push({ bytes: readFileSync(path), ino: fstatSync(fd).ino, fd: number % 3 === 0 ? fd : openSync("/dev/null", "r") });
+    if (number % 3 !== 0) closeSync(fd);
+    if (number === 18) process.kill(pid, "SIGKILL");
+  }
+  await sent;
+  assert.deepEqual(await pictureSums(Buffer.concat(segments.map(({ bytes }) => bytes)), "ts"), await clipSums(media));
+  for (const [number, { bytes, fd }] of segments.entries())
+    if (number % 3 === 0) assert.ok(readFileSync(fd).equals(bytes), `segment ${number}, which somebody has had open since`);
+  const files = new Set(segments.map(({ ino }) => ino)).size;
+  if (reuses) assert.ok(files < 24, `${files} files for 28 segments`);
+  await dolphin.stop({ allow: ({ event }) => event === "child.exited" });
+});
 
 test("packager: it comes with the first vhost that asks for it, and goes with the last, while streams go on", async (t) => {
   const dolphin = await Dolphin.start(t, { conf: confOf("") });
