@@ -65,25 +65,25 @@ export class Packets {
 
   /** Puts so many bytes of what is laid, whole words from a word on, behind a packet's head and field. */
   put(from: number, to: number, bytes: number): void {
-    const { words } = this;
+    const [source, target] = [laidWords, this.words]; // named here: a loop looks a variable of the module up each time
     let write = to / wordBytes;
-    for (let read = from / wordBytes, end = read + bytes / wordBytes; read < end; read++, write++) words[write] = laidWords[read]!;
+    for (let read = from / wordBytes, end = read + bytes / wordBytes; read < end; read++, write++) target[write] = source[read]!;
   }
 
   /** Puts the payloads of so many full packets behind the heads of those from `to` on. */
   spread(from: number, to: number, count: number): void {
-    const { words } = this;
+    const [source, target] = [laidWords, this.words];
     let read = from / wordBytes;
     let write = to / wordBytes;
     for (let packet = 0; packet < count; packet++) {
       write += headBytes / wordBytes;
-      for (const end = read + payloadWords; read < end; read++, write++) words[write] = laidWords[read]!;
+      for (const end = read + payloadWords; read < end; read++, write++) target[write] = source[read]!;
     }
   }
 
   /** Puts what a packet ends with, of any length. */
-  end(from: number, to: number, bytes: number): void {
-    const { bytes: out } = this;
-    for (let index = 0; index < bytes; index++) out[to + index] = laid[from + index]!;
+  putEnd(from: number, to: number, bytes: number): void {
+    const [source, target] = [laid, this.bytes];
+    for (let index = 0; index < bytes; index++) target[to + index] = source[from + index]!;
   }
 }

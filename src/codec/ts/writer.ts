@@ -154,7 +154,7 @@ function spreadPes(out: Packets, { at, bytes, packets, fieldBytes, restBytes }: 
     out.put(0, at + headBytes + fieldBytes, firstBytes);
     out.spread(firstBytes, at + packetBytes, packets - 2);
   }
-  out.end(bytes - restBytes, at + packets * packetBytes - restBytes, restBytes);
+  out.putEnd(bytes - restBytes, at + packets * packetBytes - restBytes, restBytes);
 }
 
 function writeHead(out: Buffer, to: number, at: number, counter: number, isFirst: boolean): void {

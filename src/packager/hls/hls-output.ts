@@ -225,7 +225,7 @@ export class HlsOutput implements Output {
     this.closing = null;
     const programTimeMs = Math.round(epochMs + start.startMs);
     const entry = { sequence, isDiscontinuous: start.isDiscontinuous, programTimeMs, init };
-    const from = (): string | null => spentFile(this.state, nowMs);
+    const from = (): string | null => spentFile(this.state, Date.now());
     const events = { onError: (error: DolphinError) => this.failed(error), onWritten: (bytes: Buffer) => blocks.giveBack(bytes) };
     const writer = new SegmentFile({ files: this.files, path: `${path}.tmp`, from, after: this.discarded, ...events });
     this.open = { sequence, start, key, cipher, file: writer, entry, partBase: path.replace(/(?:\.m4s)?$/, ".part"), parts: 0 };

@@ -58,8 +58,8 @@ export interface HlsState {
   targetSeconds: number;
   discontinuitySequence: number;
   segments: ListedSegment[];
-  /** Files to delete, and when. */
-  expired: { readonly path: string; readonly atMs: number }[];
+  /** Files to delete, and when; or, of media, to be written over. */
+  expired: { readonly path: string; readonly atMs: number; readonly isMedia?: true }[];
   key: KeyFile | null;
   init: InitFile | null;
   parts: ListedPart[];
@@ -117,7 +117,7 @@ export function addSegment(state: HlsState, segment: ListedSegment, settings: Hl
   for (const [index, { path, isDiscontinuous, key, init }] of left.entries()) {
     if (isDiscontinuous) state.discontinuitySequence += 1;
     if (!settings.cleansUp) continue;
-    state.expired.push({ path, atMs });
+    state.expired.push({ path, atMs, isMedia: true });
     const following = left[index + 1] ?? segments[0];
     if (key !== null && following?.key?.path !== key.path) state.expired.push({ path: key.path, atMs });
     const isNeeded = [...segments, ...left.slice(index + 1)].some((one) => one.init?.path === init?.path);
@@ -159,21 +159,21 @@ function leastTarget({ fragmentMs, tdRatio }: HlsBlock): number {
   return Math.ceil((fragmentMs * tdRatio) / 1000);
 }
 
-/** A file whose time has come; null: there is none. */
-export function spentFile(state: HlsState, nowMs: number): string | null {
-  return state.expired.find(({ atMs }) => atMs <= nowMs)?.path ?? null;
+/** A segment whose time has come; null: there is none. */
+export function spentFile({ expired }: Pick<HlsState, "expired">, nowMs: number): string | null {
+  return expired.find(({ atMs, isMedia }) => isMedia === true && atMs <= nowMs)?.path ?? null;
 }
 
 /**
- * Files whose time has come; they are no longer known afterwards. One of them stays, for the next segment to be made of; `usedUp` is the
+ * Files whose time has come; they are no longer known afterwards. One segment among them stays, for the next to be made of; `usedUp` is the
  * one that was.
  */
 export function takeExpired(state: HlsState, nowMs: number, usedUp: string | null): string[] {
   const left = state.expired.filter(({ path }) => path !== usedUp);
-  const due = left.filter(({ atMs }) => atMs <= nowMs);
-  const kept = due.splice(0, 1);
-  state.expired = [...kept, ...left.filter(({ atMs }) => atMs > nowMs)];
-  return due.map(({ path }) => path);
+  const kept = spentFile({ expired: left }, nowMs);
+  const isDue = ({ path, atMs }: HlsState["expired"][number]): boolean => atMs <= nowMs && path !== kept;
+  state.expired = left.filter((one) => !isDue(one));
+  return left.filter(isDue).map(({ path }) => path);
 }
 
 /** Of how many segments parts are told: those of the last three target durations, and one more. */

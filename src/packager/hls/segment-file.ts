@@ -11,7 +11,7 @@ export interface SegmentFileOptions {
   readonly files: FileThread;
   /** Until it has its name. */
   readonly path: string;
-  /** Names a file that is not needed any more, of which this one is made when it is; null: there is none. */
+  /** Is asked, before the first write, for a file that is not needed any more, to be written over; null: there is none. */
   readonly from: () => string | null;
   /** Whoever had that before has let go of it then. */
   readonly after: Promise<void>;
@@ -24,7 +24,7 @@ export interface SegmentFileOptions {
 /** A segment under way. `finish` or `discard` ends it. */
 export class SegmentFile {
   readonly path: string;
-  /** The file that it was made of, which is no more. */
+  /** That file, from the first write on: it is no more. */
   usedUp: string | null = null;
   /** Somebody has deleted what was there before it. */
   foundNoFolder = false;

@@ -41,6 +41,8 @@ type Of<Kind extends FileWork["do"]> = Extract<FileWork, { readonly do: Kind }>;
 export interface FileCalls {
   /** Whether nobody but the caller has a file open, on this machine. */
   isAlone(fd: number): boolean;
+  /** Gives back what a file has, and leaves its size; false where it cannot. */
+  empty(fd: number, bytes: number): boolean;
   /** Lets two files change names, in one step; false where it cannot. */
   swap(one: string, other: string): boolean;
   /** Has what was written go to the disk from now on; nobody waits for it. */
@@ -48,14 +50,15 @@ export interface FileCalls {
 }
 
 /** No link is followed, and no pipe waited for: whoever may make files in the folder has no say in what is written elsewhere. */
-const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR, O_TRUNC, O_WRONLY } = constants;
-const anew = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR, O_WRONLY } = constants;
+const anew = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK;
 const again = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
-/** File systems that only this machine's programs read, by what statfs(2) calls them: ext4, XFS, Btrfs, F2FS, tmpfs, overlay. */
+/** File systems on which this machine sees who has a file open, by what statfs(2) calls them: ext4, XFS, Btrfs, F2FS, tmpfs, overlay. */
 const localKinds = new Set([0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994, 0x794c_7630]);
 
 /**
- * Does a work, and tells whether its folder was there. Throws what the system says, and leaves nothing half done but a line.
+ * Does a work, and tells whether its folder was there. Throws what the system says, and leaves nothing half done but a line; what a file
+ * was to be made of is gone.
  */
 export function perform(work: FileWork, calls: FileCalls | null): boolean {
   if (work.do === "write") return orNothing(work.path, () => write(work, calls));
@@ -80,7 +83,7 @@ export function rest<Piece extends Uint8Array>(pieces: readonly Piece[], bytes: 
 
 function write({ path, pieces, at, from, name }: Of<"write">, calls: FileCalls | null): boolean {
   const wasThere = at > 0 || isFolderThere(path);
-  const fd = at > 0 ? openSync(path, again) : ((from === null ? null : madeFrom(from, path, calls)) ?? openSync(path, anew));
+  const fd = at > 0 ? openSync(path, again) : ((from === null ? null : madeFrom(from, path, calls)) ?? made(path));
   try {
     let to = at;
     for (let left = pieces; left.length > 0;) {
@@ -96,15 +99,34 @@ function write({ path, pieces, at, from, name }: Of<"write">, calls: FileCalls |
   return wasThere;
 }
 
-/** Gives an old file a name that nobody reads by, to be written over; null: a new one has to be made. */
+/** A new file, in place of whatever has the name. */
+function made(path: string): number {
+  try {
+    return openSync(path, anew);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== "EEXIST") throw thrown;
+  }
+  unlinkSync(path);
+  return openSync(path, anew);
+}
+
+/** Gives an old file a name that nobody reads by, and empties it; null: a new one has to be made. */
 function madeFrom(from: string, path: string, calls: FileCalls | null): number | null {
   try {
     renameSync(from, path);
   } catch {
-    rmSync(from, { force: true }); // on another disk, if it is there at all
+    deleted(from); // it is on another disk, if it is there at all
     return null;
   }
-  return calls === null ? null : reopened(path, calls);
+  return calls === null ? null : emptied(path, calls);
+}
+
+function deleted(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // the disk may fail again, and nobody is helped by hearing of it
+  }
 }
 
 /**
@@ -114,9 +136,9 @@ function madeFrom(from: string, path: string, calls: FileCalls | null): number |
 function replace({ path, text }: Of<"replace">, calls: FileCalls | null): boolean {
   const spare = spareOf(path);
   const content = Buffer.from(text);
-  const kept = calls === null ? null : reopened(spare, calls);
+  const kept = calls === null ? null : emptied(spare, calls);
   const wasThere = kept !== null || isFolderThere(spare);
-  const fd = kept ?? openSync(spare, anew);
+  const fd = kept ?? made(spare);
   try {
     const bytes = writeSync(fd, content, 0, content.length, 0);
     if (bytes < content.length) throw new Error(`${bytes} of ${content.length} bytes were written`);
@@ -129,19 +151,21 @@ function replace({ path, text }: Of<"replace">, calls: FileCalls | null): boolea
   return wasThere;
 }
 
-/** Null: there is no file of which it is certain that it is ours alone, and that nobody reads it; and no other either. */
-function reopened(path: string, calls: FileCalls): number | null {
-  let fd: number;
+/**
+ * Opens a file to be written again, if it is certainly ours alone and nobody has it open. It is empty then: what sockets still have of it
+ * from sendfile(2), and what the disk has after a power cut, is never half of one and half of the other.
+ */
+function emptied(path: string, calls: FileCalls): number | null {
+  let fd: number | null = null;
   try {
     fd = openSync(path, again);
-  } catch (thrown) {
-    if (errnoOf(thrown) !== "ENOENT") unlinkSync(path);
-    return null;
+    const found = fstatSync(fd);
+    const isOurs = found.isFile() && found.nlink === 1 && isLocal(path, found.dev) && calls.isAlone(fd);
+    if (isOurs && calls.empty(fd, found.size)) return fd;
+  } catch {
+    // it has gone, or is nothing to be written to: a new one takes its place
   }
-  const found = fstatSync(fd);
-  if (found.isFile() && found.nlink === 1 && isLocal(path, found.dev) && calls.isAlone(fd)) return fd;
-  closeSync(fd);
-  unlinkSync(path);
+  if (fd !== null) closeSync(fd);
   return null;
 }
 
@@ -170,11 +194,7 @@ function orNothing<Result>(path: string, work: () => Result): Result {
   try {
     return work();
   } catch (thrown) {
-    try {
-      rmSync(path, { force: true });
-    } catch {
-      // the disk that failed may fail again
-    }
+    deleted(path);
     throw thrown;
   }
 }

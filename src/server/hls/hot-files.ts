@@ -143,7 +143,7 @@ export class HotFiles {
     entry.file = file;
   }
 
-  /** A list is written over the one before the last: what was read slowly may be some of both. */
+  /** Whoever else makes files may write over one while it is read here: what was read may be some of both. */
   private async read(source: FileSource): Promise<HotFile | null> {
     for (let left = mostReadings; left > 0; left--) {
       const file = await this.readOnce(source);

@@ -6,7 +6,7 @@
 //   copy ── vmsplice ─▶ pipe ── splice ─▶ socket
 //                         └─ what the socket has no room for ─▶ nowhere
 import { openSync } from "node:fs";
-import { withLibc, type Libc, type Native } from "../../base/libc.js";
+import { withLibc, type Libc } from "../../base/libc.js";
 
 /** What is shorter is written as it is. */
 export const leastCopiedBytes = 64 << 10;
@@ -18,7 +18,7 @@ const [atOnce, moreFollows] = [2, 4];
 const [pipeFlags, setPipeSize, getPipeSize] = [0x8_0800, 1031, 1032];
 /** `PROT_READ | PROT_WRITE`, `MAP_PRIVATE | MAP_ANONYMOUS`, `MAP_FAILED`. */
 const [toFill, ofOurOwn, mapFailed] = [3, 0x22, 0xffff_ffff_ffff_ffffn];
-/** Anybody may have a pipe of this size; it is one of pages, which may be cut at both ends. */
+/** Where a user may have so large a pipe; it has room for pages, which may be cut at both ends. */
 const wantedPipeBytes = 1 << 20;
 const largestPageBytes = 64 << 10;
 
@@ -42,6 +42,7 @@ interface Calls {
   fcntl(fd: number, command: number, value: number): number;
   vmsplice(to: number, pieces: BigUint64Array, count: number, flags: number): number;
   splice(from: number, fromAt: null, to: number, toAt: null, bytes: number, flags: number): number;
+  memcpy(to: bigint, from: Buffer, bytes: number): bigint;
   send(to: number, head: Buffer, bytes: number, flags: number): number;
 }
 
@@ -51,7 +52,7 @@ export function loadSystemCopies(): Promise<CopyToSystem | null> {
     const calls = callsOf(libc);
     const lender = new Lender(calls);
     if (!lender.canLend(native.address(new Uint8Array(1)))) throw new Error("the system lends no pages");
-    return (bytes) => copyOf(bytes, calls, native, lender);
+    return (bytes) => copyOf(bytes, calls, lender);
   });
 }
 
@@ -63,14 +64,15 @@ function callsOf(libc: Libc): Calls {
     fcntl: libc.func("int fcntl(int, int, int)"),
     vmsplice: libc.func("intptr_t vmsplice(int, const void *, size_t, unsigned int)"),
     splice: libc.func("intptr_t splice(int, void *, int, void *, size_t, unsigned int)"),
+    memcpy: libc.func("void *memcpy(void *, const void *, size_t)"),
     send: libc.func("intptr_t send(int, const void *, size_t, int)"),
   };
 }
 
-function copyOf(bytes: Buffer, calls: Calls, native: Native, lender: Lender): SystemCopy | null {
+function copyOf(bytes: Buffer, calls: Calls, lender: Lender): SystemCopy | null {
   const address = calls.mmap(null, bytes.length, toFill, ofOurOwn, -1, 0);
   if (address === mapFailed) return null; // there is no memory for it: it is written as it is
-  new Uint8Array(native.view(address, bytes.length)).set(bytes);
+  calls.memcpy(address, bytes, bytes.length);
   let isOpen = true;
   return {
     send(socketFd, head, at, count) {

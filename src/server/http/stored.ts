@@ -244,7 +244,8 @@ export class Stored {
     const body = isZipped ? await this.hot.zip(file) : file.bytes;
     const told = { ...headers, ...more, Vary: "Accept-Encoding", ...(isZipped ? { "Content-Encoding": "gzip" } : {}) };
     const etag = isZipped ? file.etag.replace(/"$/, '-z"') : file.etag;
-    answerHot(request, response, told, { file: { ...file, etag, sizeBytes: body.length }, path, body });
+    const copy = isZipped ? null : (file.copy ?? null);
+    answerHot(request, response, told, { file: { ...file, etag, sizeBytes: body.length, copy }, path, body });
   }
 
   private look(place: FilePlace): Promise<HotFile | null> {

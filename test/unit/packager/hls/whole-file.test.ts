@@ -20,6 +20,7 @@ import { withLibc } from "../../../../src/base/libc.js";
 import { replaceText } from "../../../../src/packager/hls/whole-file.js";
 import { threadOf } from "../../../../src/packager/media/file-thread.js";
 import { spareOf } from "../../../../src/packager/media/file-work.js";
+import { pair, read } from "../../socket-pair.js";
 
 const files = threadOf("lists");
 const isSwapped = (await withLibc(() => true)) === true;
@@ -65,6 +66,21 @@ test("replaced text: one that somebody has open is not written over, and as soon
   const spare = inode(spareOf(path));
   await replaceText(files, path, "four");
   assert.deepEqual([inode(path), readFileSync(path, "utf8")], [spare, "four"]);
+});
+
+test("replaced text: what a socket still has of one by sendfile stays as it was", { skip: !isSwapped }, async (t) => {
+  const { path } = listIn(t);
+  const sendfile = (await withLibc((libc) =>
+    libc.func<(to: number, from: number, at: null, bytes: number) => number>("intptr_t sendfile(int, int, void *, size_t)"),
+  ))!;
+  const { fd, reader } = await pair(t);
+  const long = "x".repeat(20_000);
+  for (const text of ["one", long]) await replaceText(files, path, text);
+  const from = openSync(path, "r");
+  assert.equal(sendfile(fd, from, null, long.length), long.length);
+  closeSync(from);
+  for (const next of ["two", long.replaceAll("x", "y"), "three"]) await replaceText(files, path, next);
+  assert.ok((await read(reader, long.length)).toString() === long);
 });
 
 test("replaced text: nothing is written through a link that somebody puts in its way, nor waits for a pipe", async (t) => {

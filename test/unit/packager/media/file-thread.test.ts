@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, linkSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { FileThread, threadOf } from "../../../../src/packager/media/file-thread.js";
+import { perform } from "../../../../src/packager/media/file-work.js";
 import { run } from "../../../helpers/child.js";
 import { stuckThread } from "../stuck-thread.js";
 
@@ -55,6 +56,42 @@ test("file thread: shared memory goes to it as it is, and of other memory what t
     name: null,
   });
   assert.equal(readFileSync(path, "utf8"), "aaaaabba");
+});
+
+test("file thread: without the system's calls what was to be written over goes, and whoever has it by a name or open keeps it", (t) => {
+  const folder = folderOf(t);
+  const [old, kept, path, name] = ["old.ts", "kept.ts", "s.ts.tmp", "s.ts"].map((one) => join(folder, one)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(old, "of before");
+  linkSync(old, kept);
+  const reader = openSync(old, "r");
+  assert.equal(perform({ do: "write", path, pieces: [Buffer.from("new")], at: 0, from: old, name }, null), true);
+  assert.deepEqual(
+    [readFileSync(name, "utf8"), readFileSync(kept, "utf8"), readFileSync(reader, "utf8")],
+    ["new", "of before", "of before"],
+  );
+  closeSync(reader);
+  assert.deepEqual(readdirSync(folder).toSorted(), ["kept.ts", "s.ts"]);
+});
+
+test("file thread: what a killed one has left under a temporary name is not written over either", async (t) => {
+  const folder = folderOf(t);
+  const [kept, path, name] = ["kept.ts", "s.ts.tmp", "s.ts"].map((one) => join(folder, one)) as [string, string, string];
+  writeFileSync(path, "of before");
+  linkSync(path, kept);
+  await files.do({ do: "write", path, pieces: [Buffer.from("new")], at: 0, from: join(folder, "gone.ts"), name });
+  assert.deepEqual([readFileSync(name, "utf8"), readFileSync(kept, "utf8")], ["new", "of before"]);
+});
+
+test("file thread: what can neither be written over nor deleted keeps nobody from being written", async (t) => {
+  const folder = folderOf(t);
+  const [path, name] = [join(folder, "s.ts.tmp"), join(folder, "s.ts")];
+  await files.do({ do: "write", path, pieces: [Buffer.from("new")], at: 0, from: "/proc/version", name });
+  assert.equal(readFileSync(name, "utf8"), "new");
 });
 
 test("file thread: what failed in the middle is gone, and its place is as it was", async (t) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -59,6 +59,16 @@ test("state files: of rows that come and go a line has what changed, and what th
     assert.deepEqual(await states.load("rows"), { count, row });
   }
   await states.release("rows");
+});
+
+test("state files: whole lines are read, and none behind one that is none", async (t) => {
+  const folder = folderOf(t);
+  const states = new StateFiles(folder);
+  await states.save("a", { row: [1, 2], more: 1 });
+  writeFileSync(onlyFile(folder), '{"row":[1,2],"more":1}\n{"row":[2,3]}\n{"row":{"left":1,"came":[4]}}\n');
+  assert.deepEqual(await states.load("a"), { row: [3, 4] });
+  appendFileSync(onlyFile(folder), '{"ro\n{"row":{"left":2,"came":[]}}\n');
+  assert.deepEqual(await states.load("a"), { row: [3, 4] });
 });
 
 test("state files: what is added does not grow without end", async (t) => {
