@@ -152,7 +152,7 @@ function replace({ path, text }: Of<"replace">, calls: FileCalls | null): boolea
 }
 
 /**
- * Opens a file to be written again, if it is certainly ours alone and nobody has it open. It is empty then: what sockets still have of it
+ * Opens a file to be written again, if it is certainly ours alone and nobody has it open. Nothing but its size is left then: what sockets still have of it
  * from sendfile(2), and what the disk has after a power cut, is never half of one and half of the other.
  */
 function emptied(path: string, calls: FileCalls): number | null {

@@ -1,5 +1,5 @@
 // HOT PATH: a crowd that watches over HLS asks for each segment in the same words, for its players are the same few programs. A request
-// that came before, byte for byte, gets the answer of then before Node reads it: by two system calls, out of the same memory for all.
+// that came before, byte for byte, gets the answer of then before Node reads it: by three system calls, out of the same memory for all.
 // Nothing is parsed here: what is not known goes to Node, and what Node has answered is known from then on. docs/decisions/0025-hls-cost.md.
 //
 //   a read ─▶ one whole request, and Node has nothing to do? ── known ─▶ the head of then with the date of now, and the file by its copy
